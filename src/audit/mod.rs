@@ -1,0 +1,66 @@
+//! What the audit trail says: types only.
+//!
+//! Owns the events and their stable names. Does not own where they are kept: store
+//! methods take the events of a change and write them in its transaction, so that a
+//! change without its event, or an event without its change, cannot be.
+
+use crate::clock::Timestamp;
+use crate::key::{KeyId, RingId};
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A key pair was asked for; its row is reserved.
+    Requested,
+    /// A key pair was generated, certified and committed.
+    Created,
+    /// A reservation lost and is being undone.
+    Abandoned,
+    /// Deletion was committed.
+    DeleteCommitted,
+    /// The private half is gone from its provider.
+    Destroyed,
+    /// The token no longer has a key that the store knows.
+    Missing,
+    /// A key that was missing is back.
+    Found,
+    /// The token has an object of ours that the store does not know.
+    Orphaned,
+    /// A half-made object without identity lies in the token.
+    Broken,
+    /// Reconcile removed an object from the token.
+    Removed,
+}
+
+impl Action {
+    /// The stable name that is stored.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requested => "key.requested",
+            Self::Created => "key.created",
+            Self::Abandoned => "key.abandoned",
+            Self::DeleteCommitted => "key.delete-committed",
+            Self::Destroyed => "key.destroyed",
+            Self::Missing => "key.missing",
+            Self::Found => "key.found",
+            Self::Orphaned => "token.orphan",
+            Self::Broken => "token.broken-object",
+            Self::Removed => "token.object-removed",
+        }
+    }
+}
+
+/// One entry of the trail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    pub at: Timestamp,
+    /// Name of the credential, or `strongroom` for what the daemon does by itself.
+    pub principal: String,
+    pub action: Action,
+    pub key: Option<KeyId>,
+    pub ring: Option<RingId>,
+    /// Why, or what exactly, in words; never a secret.
+    pub detail: String,
+    pub request_id: Option<String>,
+}

@@ -1,0 +1,17 @@
+//! Who asks, and what they may do.
+//!
+//! Owns credentials (as hashes), the reading of an `Authorization` header, scopes and
+//! the rule that denies by default. Does not own HTTP statuses or the dialects' words
+//! for roles.
+//!
+//! Invariants: a secret is never kept, only its SHA-256 (secrets are random and at
+//! least 32 characters long, so a slow hash would add nothing); every comparison takes
+//! the same time wherever the difference is.
+
+mod credential;
+mod principal;
+#[cfg(test)]
+mod tests;
+
+pub use credential::{Authenticator, Credential, CredentialError, Scheme, SecretHash, new_secret};
+pub use principal::{Denied, Principal, Scope};

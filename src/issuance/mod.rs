@@ -1,0 +1,1 @@
+//! Certificates and requests: prepare, sign once, check what came back.

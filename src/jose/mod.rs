@@ -1,0 +1,1 @@
+//! JOSE formats without I/O: thumbprints, later JWK, JWKS and JWS.

@@ -1,0 +1,91 @@
+//! Bytes that have been parsed once and need not be doubted again.
+
+use std::fmt;
+
+use der::Decode;
+
+use super::{IdError, SignatureAlgorithm};
+
+/// One X.509 certificate in DER (RFC 5280 section 4.1).
+#[derive(Clone, PartialEq, Eq)]
+pub struct CertificateDer(Vec<u8>);
+
+impl CertificateDer {
+    /// Takes bytes that parse as one certificate, with nothing after it.
+    ///
+    /// # Errors
+    /// When they do not.
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, IdError> {
+        x509_cert::Certificate::from_der(&bytes).map_err(|_| IdError("a DER certificate"))?;
+        Ok(Self(bytes))
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for CertificateDer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CertificateDer({} bytes)", self.0.len())
+    }
+}
+
+/// A SubjectPublicKeyInfo in DER (RFC 5280 section 4.1.2.7).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SpkiDer(Vec<u8>);
+
+impl SpkiDer {
+    /// Takes bytes that parse as one SubjectPublicKeyInfo, with nothing after it.
+    ///
+    /// # Errors
+    /// When they do not.
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, IdError> {
+        spki::SubjectPublicKeyInfoRef::try_from(bytes.as_slice()).map_err(|_| IdError("a DER SubjectPublicKeyInfo"))?;
+        Ok(Self(bytes))
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SpkiDer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SpkiDer({} bytes)", self.0.len())
+    }
+}
+
+/// A signature as PKCS#11 gives it, with the algorithm that made it.
+///
+/// ECDSA is the fixed-width `r || s` of PKCS#11 section 6.3.1; turning it to the DER
+/// form of X.509 is the business of `x509`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    algorithm: SignatureAlgorithm,
+    raw: Vec<u8>,
+}
+
+impl Signature {
+    /// A signature in PKCS#11 form.
+    #[must_use]
+    pub const fn from_raw(algorithm: SignatureAlgorithm, raw: Vec<u8>) -> Self {
+        Self { algorithm, raw }
+    }
+
+    /// The algorithm that made it.
+    #[must_use]
+    pub const fn algorithm(&self) -> SignatureAlgorithm {
+        self.algorithm
+    }
+
+    /// The bytes: an RSA integer, `r || s`, or the 64 bytes of Ed25519.
+    #[must_use]
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+}

@@ -1,0 +1,24 @@
+//! The nouns of the domain: keys, rings, states, algorithms and their encodings.
+//!
+//! Owns the vocabulary that every other room speaks: identifiers parsed once, closed
+//! sets of algorithms and states, and DER newtypes. Does not own rules about who may
+//! do what (`auth`), formats beyond plain names (`x509`, `jose`), or any I/O.
+//!
+//! Invariants: an identifier that exists is well formed; a [`State`] moves only along
+//! [`State::may_become`]; a [`Locator`] never holds an object handle.
+
+mod algorithm;
+mod der;
+mod ids;
+mod pair;
+mod ring;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use algorithm::{Hash, KeyAlgorithm, KeyFamily, SignatureAlgorithm};
+pub use der::{CertificateDer, Signature, SpkiDer};
+pub use ids::{IdError, KeyId, Kid, Locator, SerialNumber, StoreId};
+pub use pair::{KeyPair, KeyUse, Origin, ProviderKind};
+pub use ring::{RingId, RingKind};
+pub use state::State;

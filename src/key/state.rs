@@ -1,0 +1,95 @@
+//! The states of a key pair (NIST SP 800-57 part 1 section 7, KMIP 2.1 section 11.58)
+//! and the moves between them.
+
+use std::fmt;
+
+/// Where a key pair stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum State {
+    /// The row exists, the key may not yet; owned by a daemon instance under a lease.
+    Reserved,
+    /// A reservation being undone; its commit has lost.
+    Abandoning,
+    /// Generated ahead of need, in no ring.
+    Stocked,
+    /// Published, does not sign yet.
+    PreActive,
+    /// Signs.
+    Active,
+    /// Verifies, does not sign.
+    Deactivated,
+    /// Destruction is committed; reconcile finishes it.
+    Destroying,
+    /// A tombstone.
+    Destroyed,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 8] = [
+        Self::Reserved,
+        Self::Abandoning,
+        Self::Stocked,
+        Self::PreActive,
+        Self::Active,
+        Self::Deactivated,
+        Self::Destroying,
+        Self::Destroyed,
+    ];
+
+    /// The stable name that is stored, logged and shown.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reserved => "Reserved",
+            Self::Abandoning => "Abandoning",
+            Self::Stocked => "Stocked",
+            Self::PreActive => "PreActive",
+            Self::Active => "Active",
+            Self::Deactivated => "Deactivated",
+            Self::Destroying => "Destroying",
+            Self::Destroyed => "Destroyed",
+        }
+    }
+
+    /// The state of a stored name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
+    /// Whether users of a ring can see the key.
+    #[must_use]
+    pub const fn is_visible(self) -> bool {
+        matches!(self, Self::PreActive | Self::Active | Self::Deactivated)
+    }
+
+    /// Whether the key holds its name in its ring: a second creation would collide.
+    #[must_use]
+    pub const fn holds_name(self) -> bool {
+        self.is_visible() || matches!(self, Self::Reserved)
+    }
+
+    /// Whether a key may move from here to `next`.
+    ///
+    /// `reactivate` is the one way back, which only web keys have.
+    #[must_use]
+    pub const fn may_become(self, next: Self, reactivate: bool) -> bool {
+        match (self, next) {
+            (Self::Reserved, Self::Abandoning | Self::Stocked | Self::PreActive | Self::Active)
+            | (Self::Abandoning | Self::Destroying, Self::Destroyed)
+            | (Self::Stocked, Self::PreActive | Self::Active | Self::Destroying)
+            | (Self::PreActive, Self::Active | Self::Destroying)
+            | (Self::Active, Self::Deactivated | Self::Destroying)
+            | (Self::Deactivated, Self::Destroying) => true,
+            (Self::Deactivated, Self::Active) => reactivate,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

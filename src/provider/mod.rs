@@ -1,0 +1,167 @@
+//! Who holds private halves: the trait over tokens and software keys.
+//!
+//! Owns generation, signing, destruction and inventory of private keys, and the health
+//! of whoever does it. Does not know rows, rings, certificates or principals, and never
+//! meets the store: services bring the two together.
+//!
+//! Invariants: a private half leaves no provider; a generated key is proven (read back)
+//! before its public half is returned; a provider answers [`ProviderError::Unavailable`]
+//! only when nothing was made, and [`ProviderError::Unknown`] when it cannot tell.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::key::{KeyAlgorithm, KeyId, KeyUse, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};
+
+mod error;
+pub mod pkcs11;
+
+pub use error::ProviderError;
+
+/// A key to be made.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// What the key will be found by (`CKA_ID`).
+    pub locator: Locator,
+    /// `CKA_LABEL`, `sr:{store id}:{key id}`.
+    pub label: String,
+    pub algorithm: KeyAlgorithm,
+    pub key_use: KeyUse,
+}
+
+/// A key that was made and read back.
+#[derive(Clone, Debug)]
+pub struct GeneratedKey {
+    pub spki: SpkiDer,
+    /// What was proven of the private half, in words for the audit trail:
+    /// `local, always-sensitive, never-extractable, sign`.
+    pub proof: String,
+}
+
+/// A key that is there: where to find it and what its public half must be.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeyRef {
+    pub id: KeyId,
+    pub locator: Locator,
+    pub algorithm: KeyAlgorithm,
+    pub spki: SpkiDer,
+}
+
+/// What is signed.
+#[derive(Clone, Debug)]
+pub enum SignInput {
+    /// The message; the provider hashes it.
+    Message(Vec<u8>),
+    /// The digest by the algorithm's hash.
+    Digest(Vec<u8>),
+}
+
+/// What was found of a key that was asked to be destroyed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Destroyed {
+    /// Objects removed: 0 when the provider had none left.
+    pub objects: u32,
+}
+
+/// One object, or one pair of objects, that a provider holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Absent on half-made objects.
+    pub locator: Option<Locator>,
+    pub label: String,
+    pub has_private: bool,
+    pub has_public: bool,
+    /// A private object without `CKA_ID` or public components.
+    pub broken: bool,
+}
+
+/// What a provider can do now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// What it can generate, and how such a key can sign.
+    pub algorithms: Vec<(KeyAlgorithm, Vec<SignatureAlgorithm>)>,
+}
+
+impl Capabilities {
+    /// How a key of `algorithm` can sign; `None` when it cannot be generated.
+    #[must_use]
+    pub fn signatures_of(&self, algorithm: KeyAlgorithm) -> Option<&[SignatureAlgorithm]> {
+        self.algorithms.iter().find(|(a, _)| *a == algorithm).map(|(_, signatures)| signatures.as_slice())
+    }
+}
+
+/// How a provider is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    pub ready: bool,
+    /// One sentence for operators: what is wrong and what would help, or what it holds.
+    pub detail: String,
+}
+
+/// A holder of private halves.
+#[async_trait]
+pub trait KeyProvider: Send + Sync {
+    /// Which kind it is.
+    fn kind(&self) -> ProviderKind;
+
+    /// What it can do, as last seen; `None` until it was ready once.
+    fn capabilities(&self) -> Option<Capabilities>;
+
+    /// How it is now.
+    fn health(&self) -> Health;
+
+    /// Makes a key and proves it. Never retried: after [`ProviderError::Unknown`] the
+    /// caller reconciles by the locator.
+    async fn generate(&self, key: NewKey) -> Result<GeneratedKey, ProviderError>;
+
+    /// Signs with a key whose public half matches.
+    async fn sign(
+        &self,
+        key: &KeyRef,
+        algorithm: SignatureAlgorithm,
+        input: SignInput,
+    ) -> Result<Signature, ProviderError>;
+
+    /// Destroys whatever carries both this locator and this label; done when nothing is left.
+    async fn destroy(&self, locator: &Locator, label: &str) -> Result<Destroyed, ProviderError>;
+
+    /// Everything that it holds whose label begins with `sr:`, and half-made objects.
+    async fn inventory(&self) -> Result<Vec<Held>, ProviderError>;
+
+    /// Destroys half-made private objects, where the profile says that it is safe.
+    async fn remove_broken(&self) -> Result<Destroyed, ProviderError>;
+}
+
+/// The providers that this daemon has.
+#[derive(Clone, Default)]
+pub struct Providers {
+    hsm: Option<Arc<dyn KeyProvider>>,
+    local: Option<Arc<dyn KeyProvider>>,
+}
+
+impl Providers {
+    /// Adds a provider in the place of its kind.
+    #[must_use]
+    pub fn with(mut self, provider: Arc<dyn KeyProvider>) -> Self {
+        match provider.kind() {
+            ProviderKind::Hsm => self.hsm = Some(provider),
+            ProviderKind::Local => self.local = Some(provider),
+        }
+        self
+    }
+
+    /// The provider of a kind.
+    #[must_use]
+    pub fn get(&self, kind: ProviderKind) -> Option<&Arc<dyn KeyProvider>> {
+        match kind {
+            ProviderKind::Hsm => self.hsm.as_ref(),
+            ProviderKind::Local => self.local.as_ref(),
+        }
+    }
+
+    /// Every provider.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn KeyProvider>> {
+        self.hsm.iter().chain(self.local.iter())
+    }
+}

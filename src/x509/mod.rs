@@ -1,0 +1,18 @@
+//! X.509 without I/O: names, profiles, TBS bytes, signature identifiers, summaries.
+//!
+//! Owns what certificates look like and what they say. Does not own who signs them
+//! (`issuance` brings TBS bytes to a provider) or where they are kept. The only room
+//! that touches the builder of x509-cert.
+//!
+//! Invariants: a TBS is assembled once; signatures in certificates are in X.509's form
+//! (ECDSA as DER, RFC 3279 section 2.2.3); whatever is parsed here may be hostile.
+
+mod name;
+mod profile;
+mod san;
+mod summary;
+
+pub use name::{NameFault, Subject, SubjectField};
+pub use profile::Profile;
+pub use san::{AlternativeName, NotAName};
+pub use summary::{CertificateSummary, Unreadable};
