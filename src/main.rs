@@ -1,1 +1,7 @@
-fn main() {}
+//! The `strongroom` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    strongroom::cli::main()
+}

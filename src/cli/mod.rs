@@ -1,1 +1,90 @@
-//! The commands.
+//! The commands: what operators and developers type.
+//!
+//! Owns arguments, what is printed, exit codes, and the preparation of a development
+//! set-up. Does not own how the daemon is put together (`daemon`). The only room that
+//! prints. Errors are one sentence and a remedy, never a backtrace.
+
+mod check;
+mod credential;
+mod dev;
+mod reconcile;
+mod serve;
+mod token;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::provider::pkcs11;
+use crate::telemetry;
+
+/// A key daemon for hardware security modules.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a daemon with a `SoftHSM` token of its own, nothing to configure
+    Dev(dev::Arguments),
+    /// Run the daemon that a configuration file describes
+    Serve {
+        /// The configuration file
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Check a configuration file, its token and its store
+    Check {
+        /// The configuration file
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Compare the token with the store
+    Reconcile(reconcile::Arguments),
+    /// Act on what is remembered of the token
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Make credentials for the configuration file
+    #[command(subcommand)]
+    Credential(credential::Command),
+    /// The child process that alone loads the module; started by the daemon
+    #[command(hide = true)]
+    TokenHost,
+}
+
+/// Runs the command that the arguments name.
+#[must_use]
+pub fn main() -> ExitCode {
+    let command = Arguments::parse().command;
+    telemetry::start_logging();
+    let outcome = match command {
+        Command::Dev(arguments) => dev::run(arguments),
+        Command::Serve { config } => serve::run(&config),
+        Command::Check { config } => return check::run(&config),
+        Command::Reconcile(arguments) => return reconcile::run(&arguments),
+        Command::Token(command) => token::run(&command),
+        Command::Credential(command) => credential::run(&command),
+        Command::TokenHost => pkcs11::host::run().map_err(Into::into),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure),
+    }
+}
+
+/// Prints a failure with its causes in one line.
+#[allow(clippy::print_stderr, reason = "the command line speaks to people here")]
+fn fail(failure: &anyhow::Error) -> ExitCode {
+    let causes: Vec<String> = failure.chain().map(ToString::to_string).collect();
+    eprintln!("strongroom: {}", causes.join(": "));
+    ExitCode::FAILURE
+}
+
+/// Runs a future on the daemon's runtime.
+fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
+}

@@ -42,3 +42,30 @@ impl Default for Hosts {
         }
     }
 }
+
+impl Hosts {
+    pub(super) fn validate(&self, findings: &mut Vec<String>) {
+        let counts = [
+            ("signing-hosts", self.signing_hosts, 64),
+            ("workers", self.workers, 256),
+            ("sign-queue", self.sign_queue, 1 << 20),
+            ("generate-queue", self.generate_queue, 1 << 20),
+        ];
+        for (key, count, most) in counts {
+            if !(1..=most).contains(&count) {
+                findings.push(format!("hosts.{key}: between 1 and {most}"));
+            }
+        }
+        if self.shared_host && self.signing_hosts != 1 {
+            findings.push("hosts: shared-host = true means one process, so signing-hosts stays 1".to_owned());
+        }
+        let times = [
+            ("sign-timeout", self.sign_timeout),
+            ("generate-timeout", self.generate_timeout),
+            ("login-timeout", self.login_timeout),
+        ];
+        for (key, _) in times.iter().filter(|(_, time)| time.is_zero()) {
+            findings.push(format!("hosts.{key}: longer than nothing"));
+        }
+    }
+}

@@ -4,9 +4,139 @@
 //! reported at once. Does not own what the values do. Unknown keys are refused; secrets
 //! come from files or systemd credentials, never as values.
 
+mod credentials;
+mod dialects;
 mod duration;
 mod hosts;
+mod limits;
+mod listener;
+mod pkcs11_uri;
+#[cfg(test)]
+mod tests;
 mod token;
 
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::auth::Credential;
+
+pub use dialects::{PingFederate, SanFormat};
 pub use hosts::Hosts;
+pub use limits::Limits;
+pub use listener::{Listener, Plaintext};
 pub use token::{PinSource, Profile, Token, TokenSelector};
+
+/// Everything that the daemon is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the daemon keeps locks and what it must remember apart from the store.
+    pub state_dir: PathBuf,
+    /// Tells daemons that share a store apart; stays the same over restarts.
+    pub instance: String,
+    pub listener: Listener,
+    pub token: Token,
+    pub hosts: Hosts,
+    /// The SQLite database.
+    pub store: PathBuf,
+    pub credentials: Vec<Credential>,
+    pub limits: Limits,
+    pub pingfederate: PingFederate,
+}
+
+/// Everything that is wrong with a configuration, one sentence each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Findings(pub Vec<String>);
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for Findings {}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, syntax errors excepted, which come alone.
+    pub fn load(path: &Path) -> Result<Self, Findings> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|failure| Findings(vec![format!("cannot read {}: {failure}", path.display())]))?;
+        Self::parse(&text)
+    }
+
+    /// Reads the text of a configuration file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, syntax errors excepted, which come alone.
+    pub fn parse(text: &str) -> Result<Self, Findings> {
+        let mut findings = Vec::new();
+        let parsed = toml::Deserializer::parse(text).and_then(|deserializer| {
+            serde_ignored::deserialize(deserializer, |path| findings.push(format!("`{path}` is no known key")))
+        });
+        let file: File = parsed.map_err(|failure| Findings(vec![failure.to_string().trim_end().to_owned()]))?;
+        let config = file.validate(&mut findings);
+        match config {
+            Some(config) if findings.is_empty() => Ok(config),
+            _ => Err(Findings(findings)),
+        }
+    }
+}
+
+/// The file as it is written.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct File {
+    version: u32,
+    state_dir: PathBuf,
+    instance: Option<String>,
+    #[serde(default)]
+    listener: Listener,
+    token: token::Section,
+    #[serde(default)]
+    hosts: Hosts,
+    store: StoreSection,
+    #[serde(default)]
+    credentials: Vec<credentials::Section>,
+    #[serde(default)]
+    limits: Limits,
+    #[serde(default)]
+    pingfederate: PingFederate,
+}
+
+#[derive(Deserialize)]
+struct StoreSection {
+    path: PathBuf,
+}
+
+impl File {
+    fn validate(self, findings: &mut Vec<String>) -> Option<Config> {
+        if self.version != 1 {
+            findings.push(format!("version: {} is unknown; this program reads version 1", self.version));
+        }
+        for (key, path) in [("state-dir", &self.state_dir), ("store.path", &self.store.path)] {
+            if !path.is_absolute() {
+                findings.push(format!("{key}: `{}` is not an absolute path", path.display()));
+            }
+        }
+        self.listener.validate(findings);
+        self.hosts.validate(findings);
+        self.limits.validate(findings);
+        let credentials = credentials::validate(self.credentials, findings);
+        let token = self.token.validate(findings)?;
+        Some(Config {
+            state_dir: self.state_dir,
+            instance: self.instance.unwrap_or_else(|| "default".to_owned()),
+            listener: self.listener,
+            token,
+            hosts: self.hosts,
+            store: self.store.path,
+            credentials,
+            limits: self.limits,
+            pingfederate: self.pingfederate,
+        })
+    }
+}

@@ -1,9 +1,9 @@
-//! Finding key pairs.
+//! Finding key pairs, and what providers can do.
 
-use super::{Keyring, Made, NewKeyPair};
-use crate::auth::Principal;
+use super::Keyring;
+use crate::auth::{Principal, Scope};
 use crate::error::{Error, Kind};
-use crate::key::{KeyPair, ProviderKind, RingId, RingKind};
+use crate::key::{KeyPair, ProviderKind, RingId, RingKind, State};
 use crate::provider::Capabilities;
 
 /// A ring with its visible key pairs, the Active one first.
@@ -14,58 +14,57 @@ pub struct KeyRing {
 }
 
 impl Keyring {
-    /// Makes a key pair with its certificate and commits it as the Active key of a new ring.
-    ///
-    /// # Errors
-    /// `Forbidden`, `Invalid` (ring taken, idempotency key with another body), `Conflict`
-    /// (the same request is running), `Unsupported`, `ProviderUnavailable`, `Busy`,
-    /// `Deadline`. Whenever there is an error, nothing was changed.
-    pub async fn generate(&self, _who: &Principal, _new: NewKeyPair) -> Result<Made, Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
-    }
-
     /// The Active key pair of a ring.
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`.
-    pub async fn active(&self, _who: &Principal, _ring: &RingId) -> Result<KeyPair, Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
+    pub async fn active(&self, who: &Principal, ring: &RingId) -> Result<KeyPair, Error> {
+        let ring = self.ring(who, ring).await?;
+        let active = ring.keys.into_iter().find(|pair| pair.state == State::Active);
+        active.ok_or_else(|| not_found(&ring.id))
     }
 
     /// The Active key pairs of every ring of a kind, by creation time, then id.
     ///
     /// # Errors
     /// `Forbidden`.
-    pub async fn active_of_kind(&self, _who: &Principal, _kind: RingKind) -> Result<Vec<KeyPair>, Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
+    pub async fn active_of_kind(&self, who: &Principal, kind: RingKind) -> Result<Vec<KeyPair>, Error> {
+        who.require(Scope::Read)?;
+        Ok(self.store.active_of_kind(kind).await?)
     }
 
     /// A ring and its visible key pairs.
     ///
     /// # Errors
     /// `Forbidden`, `NotFound` when it has none.
-    pub async fn ring(&self, _who: &Principal, _ring: &RingId) -> Result<KeyRing, Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
-    }
-
-    /// Commits the deletion of every key pair of a ring; destruction in the token follows.
-    ///
-    /// # Errors
-    /// `Forbidden`, `NotFound`, `InUse`.
-    pub async fn delete(&self, _who: &Principal, _ring: &RingId, _request_id: Option<String>) -> Result<(), Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
+    pub async fn ring(&self, who: &Principal, ring: &RingId) -> Result<KeyRing, Error> {
+        who.require(Scope::Read)?;
+        let keys = self.store.ring(ring).await?;
+        if keys.is_empty() { Err(not_found(ring)) } else { Ok(KeyRing { id: ring.clone(), keys }) }
     }
 
     /// What each configured provider can generate now; `None` for one that was never ready.
     ///
     /// # Errors
     /// `Forbidden`.
-    pub fn capabilities(&self, _who: &Principal) -> Result<Vec<(ProviderKind, Option<Capabilities>)>, Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
+    pub fn capabilities(&self, who: &Principal) -> Result<Vec<(ProviderKind, Option<Capabilities>)>, Error> {
+        who.require(Scope::Read)?;
+        Ok(self.providers.iter().map(|provider| (provider.kind(), provider.capabilities())).collect())
     }
 
     /// What is wrong with store and providers, in sentences; empty when ready.
     pub async fn ailments(&self) -> Vec<String> {
-        Vec::new()
+        let mut ailments: Vec<String> = self.store.ping().await.err().iter().map(ToString::to_string).collect();
+        for provider in self.providers.iter() {
+            let health = provider.health();
+            if !health.ready {
+                ailments.push(format!("{}: {}", provider.kind().name(), health.detail));
+            }
+        }
+        ailments
     }
+}
+
+pub(super) fn not_found(ring: &RingId) -> Error {
+    Error::new(Kind::NotFound, format!("there is no key ring {ring}"))
 }

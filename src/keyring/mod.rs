@@ -7,18 +7,35 @@
 //! Invariants: the row precedes the key; a reservation ends in commit or abandonment
 //! and nothing else; an error that dialects answer with 5xx means that nothing changed.
 
+mod delete;
+mod generate;
 mod lookup;
+mod reconcile;
+mod reconciler;
 mod request;
+mod reservation;
+#[cfg(test)]
+mod tests;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
+use crate::audit::{Action, Event};
+use crate::auth::Principal;
 use crate::clock::Clock;
+use crate::key::KeyPair;
 use crate::provider::Providers;
 use crate::store::{Owner, Store};
 
+pub use crate::issuance::CertificateSpec;
+pub use crate::provider::Capabilities;
 pub use lookup::KeyRing;
-pub use request::{CertificateSpec, IdempotencyKey, Made, NewKeyPair};
+pub use reconcile::{Finding, Mode, Report};
+pub use request::{IdempotencyKey, Made, NewKeyPair};
 
 /// The service over key pairs.
 pub struct Keyring {
@@ -28,6 +45,14 @@ pub struct Keyring {
     owner: Owner,
     /// How long a reservation is safe from other daemons.
     lease: Duration,
+    /// Generations under way in this process.
+    generating: AtomicUsize,
+    /// Wakes the reconciler.
+    due: Notify,
+    /// Whether the reconciler shall also compare the whole token with the store.
+    inventory_due: AtomicBool,
+    /// Findings that this process has audited.
+    reported: Mutex<HashSet<String>>,
 }
 
 impl Keyring {
@@ -40,6 +65,28 @@ impl Keyring {
         owner: Owner,
         lease: Duration,
     ) -> Self {
-        Self { store, providers, clock, owner, lease }
+        Self {
+            store,
+            providers,
+            clock,
+            owner,
+            lease,
+            generating: AtomicUsize::new(0),
+            due: Notify::new(),
+            inventory_due: AtomicBool::new(true),
+            reported: Mutex::default(),
+        }
+    }
+
+    fn event(&self, who: &Principal, action: Action, pair: &KeyPair, detail: String) -> Event {
+        Event {
+            at: self.clock.now(),
+            principal: who.name().to_owned(),
+            action,
+            key: Some(pair.id),
+            ring: pair.ring.clone(),
+            detail,
+            request_id: None,
+        }
     }
 }

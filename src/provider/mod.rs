@@ -14,6 +14,8 @@ use async_trait::async_trait;
 
 use crate::key::{KeyAlgorithm, KeyId, KeyUse, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};
 
+#[cfg(test)]
+pub(crate) mod double;
 mod error;
 pub mod pkcs11;
 

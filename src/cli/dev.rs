@@ -1,0 +1,223 @@
+//! `strongroom dev`: a daemon with a SoftHSM token of its own, nothing to configure.
+//!
+//! Everything lies under one directory and is used again at the next start; files that
+//! are not ours, or that others can read, are refused rather than mended.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail, ensure};
+
+use super::block_on;
+use crate::auth::{Credential, Scope, SecretHash, new_secret};
+use crate::clock::random;
+use crate::config::{Config, Hosts, Limits, Listener, PinSource, PingFederate, Plaintext, Profile, Token, TokenSelector};
+use crate::daemon::{self, Announce};
+use crate::provider::pkcs11;
+use crate::secret::Secret;
+
+/// Where distributions put the module of SoftHSM.
+const MODULES: [&str; 9] = [
+    "/usr/lib/softhsm/libsofthsm2.so",
+    "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+    "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
+    "/usr/lib64/pkcs11/libsofthsm2.so",
+    "/usr/lib64/softhsm/libsofthsm2.so",
+    "/usr/lib/pkcs11/libsofthsm2.so",
+    "/usr/local/lib/softhsm/libsofthsm2.so",
+    "/opt/homebrew/lib/softhsm/libsofthsm2.so",
+    "/home/linuxbrew/.linuxbrew/lib/softhsm/libsofthsm2.so",
+];
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Where token, store and credentials are kept [default: strongroom in the user's data directory]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where HTTP is served; a loopback address, port 0 picks a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9980")]
+    listen: SocketAddr,
+    /// The label of the token
+    #[arg(long, value_name = "LABEL", default_value = "strongroom")]
+    token_label: String,
+    /// The credential to use in place of DIR/admin-token
+    #[arg(skip = std::env::var("STRONGROOM_ADMIN_TOKEN").ok())]
+    admin_token: Option<String>,
+}
+
+pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    ensure!(
+        arguments.listen.ip().is_loopback(),
+        "{} is not a loopback address; `strongroom dev` serves this machine only",
+        arguments.listen.ip()
+    );
+    let data = arguments.data.map_or_else(default_data, Ok)?;
+    let layout = Layout::prepare(&data)?;
+    let secret = layout.admin_secret(arguments.admin_token)?;
+    let config = layout.config(&secret, arguments.listen, arguments.token_label.clone())?;
+    block_on(async {
+        layout.initialise_token(&config, arguments.token_label).await?;
+        daemon::run(config, Announce::WhenReady).await
+    })
+}
+
+/// The configuration of a development directory, as an earlier `dev` left it.
+pub(super) fn existing(data: &Path) -> anyhow::Result<Config> {
+    let layout = Layout { root: fs::canonicalize(data).with_context(|| format!("cannot open {}", data.display()))? };
+    ensure!(layout.path("pin").exists(), "{} was not made by `strongroom dev`", data.display());
+    let label = fs::read_to_string(layout.path("token-label")).context("cannot read the token's label")?;
+    layout.config(&new_secret()?, Listener::default().address, label)
+}
+
+fn default_data() -> anyhow::Result<PathBuf> {
+    let from = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    from("XDG_DATA_HOME")
+        .or_else(|| from("HOME").map(|home| home.join(".local/share")))
+        .map(|base| base.join("strongroom"))
+        .context("no data directory is known; give one with --data DIR")
+}
+
+/// The directory of one development set-up.
+struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    fn prepare(data: &Path) -> anyhow::Result<Self> {
+        private_directory(data)?;
+        let root = fs::canonicalize(data).with_context(|| format!("cannot open {}", data.display()))?;
+        let layout = Self { root };
+        let tokens = layout.path("tokens");
+        private_directory(&tokens)?;
+        let tokens = tokens.to_str().filter(|path| !path.contains('\n'));
+        let tokens = tokens.context("SoftHSM cannot be told of this directory: its path is not plain text")?;
+        let conf = format!(
+            "directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n"
+        );
+        layout.write_if_other("softhsm2.conf", &conf)?;
+        for pin in ["pin", "so-pin"] {
+            if !layout.path(pin).exists() {
+                let digits: String = random::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+                write_private(&layout.path(pin), digits.as_bytes())?;
+            }
+        }
+        Ok(layout)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    fn write_if_other(&self, name: &str, text: &str) -> anyhow::Result<()> {
+        let path = self.path(name);
+        if fs::read_to_string(&path).is_ok_and(|present| present == text) {
+            return Ok(());
+        }
+        write_private(&path, text.as_bytes())
+    }
+
+    /// The secret of the administrator: given, found, or made now.
+    fn admin_secret(&self, given: Option<String>) -> anyhow::Result<Secret> {
+        let path = self.path("admin-token");
+        let secret = if let Some(given) = given {
+            let secret = Secret::new(given.into_bytes());
+            SecretHash::of(&secret).context("STRONGROOM_ADMIN_TOKEN cannot be used")?;
+            secret
+        } else if path.symlink_metadata().is_ok() {
+            let secret = read_private(&path)?;
+            SecretHash::of(&secret).with_context(|| format!("{} cannot be used; remove it", path.display()))?;
+            secret
+        } else {
+            let secret = new_secret()?;
+            write_private(&path, secret.expose())?;
+            secret
+        };
+        Ok(secret)
+    }
+
+    fn config(&self, secret: &Secret, listen: SocketAddr, label: String) -> anyhow::Result<Config> {
+        let environment = BTreeMap::from([(
+            "SOFTHSM2_CONF".to_owned(),
+            self.path("softhsm2.conf").to_str().context("the data directory's path is not plain text")?.to_owned(),
+        )]);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Config {
+            state_dir: self.path("state"),
+            instance: "dev".to_owned(),
+            listener: Listener { address: listen, plaintext: Plaintext::Loopback },
+            token: Token {
+                module: module()?,
+                selector: TokenSelector::Label(label),
+                pin: PinSource::File(self.path("pin")),
+                profile: Profile::Softhsm,
+                environment,
+            },
+            // SoftHSM's threads contend, its processes do not.
+            hosts: Hosts { signing_hosts: cores.min(4), workers: 1, ..Hosts::default() },
+            store: self.path("strongroom.db"),
+            credentials: vec![Credential {
+                name: "admin".to_owned(),
+                hash: SecretHash::of(secret)?,
+                scopes: Scope::ALL.to_vec(),
+            }],
+            limits: Limits::default(),
+            pingfederate: PingFederate::default(),
+        })
+    }
+
+    async fn initialise_token(&self, config: &Config, label: String) -> anyhow::Result<()> {
+        self.write_if_other("token-label", &label)?;
+        let executable = std::env::current_exe()?;
+        let (so_pin, pin) = (self.path("so-pin"), self.path("pin"));
+        pkcs11::initialise_token(&executable, &config.token, &label, &so_pin, &pin)
+            .await
+            .context("the SoftHSM token could not be prepared")
+    }
+}
+
+fn module() -> anyhow::Result<PathBuf> {
+    if let Some(path) = std::env::var_os("STRONGROOM_SOFTHSM_MODULE").map(PathBuf::from) {
+        ensure!(path.is_absolute() && path.exists(), "STRONGROOM_SOFTHSM_MODULE names no module: {}", path.display());
+        return Ok(path);
+    }
+    MODULES
+        .iter()
+        .map(PathBuf::from)
+        .find(|path| path.exists())
+        .context("SoftHSM is not installed; run softhsm/setup, or install softhsm2 (Debian, Ubuntu), softhsm (Fedora, Homebrew)")
+}
+
+fn private_directory(path: &Path) -> anyhow::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("cannot make the directory {}", path.display()))
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let part = path.with_extension("part");
+    let write = || -> std::io::Result<()> {
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&part, path)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn read_private(path: &Path) -> anyhow::Result<Secret> {
+    let facts = path.symlink_metadata().with_context(|| format!("cannot read {}", path.display()))?;
+    if !facts.is_file() || facts.uid() != rustix::process::geteuid().as_raw() || facts.mode() & 0o077 != 0 {
+        bail!("{} is not a private file of this user; remove it, or make it one with chmod 600", path.display());
+    }
+    let mut bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+    }
+    Ok(Secret::new(bytes))
+}

@@ -1,0 +1,61 @@
+//! Section `[limits]`: how much of what, and how long.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::duration;
+
+/// Bounds on clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Limits {
+    /// Size of a request body.
+    pub body_bytes: usize,
+    /// Open connections.
+    pub connections: usize,
+    /// Time from a request for a key pair to its commit.
+    #[serde(deserialize_with = "duration::parse")]
+    pub generate_deadline: Duration,
+    /// Time for the head of a request to arrive.
+    #[serde(deserialize_with = "duration::parse")]
+    pub header_timeout: Duration,
+    /// Time for the body of a request to arrive.
+    #[serde(deserialize_with = "duration::parse")]
+    pub body_timeout: Duration,
+    /// Time for requests under way to end after a signal to stop.
+    #[serde(deserialize_with = "duration::parse")]
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 256 * 1024,
+            connections: 1024,
+            generate_deadline: Duration::from_secs(120),
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Limits {
+    pub(super) fn validate(&self, findings: &mut Vec<String>) {
+        if !(1024..=64 * 1024 * 1024).contains(&self.body_bytes) {
+            findings.push("limits.body-bytes: between 1024 and 67108864".to_owned());
+        }
+        if self.connections == 0 {
+            findings.push("limits.connections: at least 1".to_owned());
+        }
+        let times = [
+            ("generate-deadline", self.generate_deadline),
+            ("header-timeout", self.header_timeout),
+            ("body-timeout", self.body_timeout),
+        ];
+        for (key, _) in times.iter().filter(|(_, time)| time.is_zero()) {
+            findings.push(format!("limits.{key}: longer than nothing"));
+        }
+    }
+}

@@ -1,0 +1,74 @@
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use super::{Config, Plaintext, TokenSelector};
+
+const WHOLE: &str = r#"
+version = 1
+state-dir = "/var/lib/strongroom"
+[token]
+module = "/usr/lib/softhsm/libsofthsm2.so"
+label = "strongroom"
+pin-file = "/etc/strongroom/pin"
+[store]
+path = "/var/lib/strongroom/strongroom.db"
+[[credentials]]
+name = "admin"
+hash = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+scopes = ["read", "manage"]
+"#;
+
+fn findings(text: &str) -> Vec<String> {
+    Config::parse(text).unwrap_err().0
+}
+
+#[test]
+fn smallest_file_is_accepted_with_defaults() {
+    let config = Config::parse(WHOLE).unwrap();
+    assert_eq!(config.token.selector, TokenSelector::Label("strongroom".to_owned()));
+    assert_eq!(config.listener.plaintext, Plaintext::Loopback);
+    assert_eq!(config.hosts.generate_timeout.as_secs(), 300);
+    assert_eq!(config.limits.body_bytes, 262_144);
+}
+
+#[test]
+fn every_finding_is_reported_at_once() {
+    let text = WHOLE
+        .replace("version = 1", "version = 2\ncolour = \"red\"")
+        .replace("label = \"strongroom\"", "label = \"a\"\nserial = \"b\"\nlable = \"c\"")
+        .replace("\"manage\"", "\"everything\"")
+        .replace("sha256:00", "sha256:0g");
+    let findings = findings(&text);
+    for part in ["`colour`", "`token.lable`", "version: 2", "exactly one of", "`everything`", "64 hex digits"] {
+        assert!(findings.iter().any(|finding| finding.contains(part)), "{part} is not in {findings:?}");
+    }
+}
+
+#[test]
+fn plain_http_beyond_loopback_needs_a_word() {
+    let open = format!("{WHOLE}\n[listener]\naddress = \"0.0.0.0:9980\"\n");
+    assert!(findings(&open).iter().any(|finding| finding.contains("behind-tls-proxy")));
+    assert!(Config::parse(&format!("{open}plaintext = \"behind-tls-proxy\"\n")).is_ok());
+}
+
+#[test]
+fn pkcs11_uris_name_a_token_by_their_path_attributes() {
+    let with = |uri: &str| Config::parse(&WHOLE.replace("label = \"strongroom\"", &format!("uri = \"{uri}\"")));
+    let expected = TokenSelector::Uri {
+        token: Some("my token".to_owned()),
+        serial: Some("ab12".to_owned()),
+        manufacturer: None,
+        model: None,
+    };
+    assert_eq!(with("pkcs11:token=my%20token;serial=ab12").unwrap().token.selector, expected);
+    for wrong in ["pkcs11:", "token=a", "pkcs11:token=a;token=b", "pkcs11:object=key", "pkcs11:token=a?pin-value=1"] {
+        assert!(with(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn durations_are_written_with_units() {
+    let with = |value: &str| Config::parse(&format!("{WHOLE}\n[hosts]\nsign-timeout = {value}\n"));
+    assert_eq!(with("\"2m\"").unwrap().hosts.sign_timeout.as_secs(), 120);
+    assert!(with("\"soon\"").is_err());
+    assert!(with("\"0s\"").is_err());
+}

@@ -1,0 +1,54 @@
+//! One life of one instance: a lock that proves that no other is alive.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+use rustix::fs::{FlockOperation, flock};
+
+use crate::clock::random;
+use crate::store::Owner;
+
+/// Held as long as this process is the instance whose state lies in a directory.
+#[derive(Debug)]
+pub struct InstanceLock {
+    _file: File,
+}
+
+impl InstanceLock {
+    /// Makes the state directory where it is absent and takes its lock; `None` when
+    /// another process holds it.
+    ///
+    /// # Errors
+    /// When the directory or the lock file cannot be made.
+    pub fn take(state_dir: &Path) -> anyhow::Result<Option<Self>> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(state_dir)
+            .with_context(|| format!("cannot make the state directory {}", state_dir.display()))?;
+        let path = state_dir.join("instance.lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .with_context(|| format!("cannot open {}", path.display()))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(failure) => Err(failure).with_context(|| format!("cannot lock {}", path.display())),
+        }
+    }
+}
+
+/// An owner of reservations in a new life of `instance`.
+///
+/// # Errors
+/// When the system gives no random bytes.
+pub(super) fn new_life(instance: &str) -> anyhow::Result<Owner> {
+    let life = random::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Owner { instance: instance.to_owned(), life })
+}

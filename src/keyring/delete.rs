@@ -1,0 +1,55 @@
+//! Deletion: committed first, carried out afterwards.
+
+use super::Keyring;
+use super::lookup::not_found;
+use crate::audit::{Action, Event};
+use crate::auth::{Principal, Scope};
+use crate::checkpoint::reach;
+use crate::error::{Error, Kind};
+use crate::key::{KeyPair, Origin, RingId, State};
+use crate::store::{StoreError, Transition};
+
+impl Keyring {
+    /// Commits the deletion of every key pair of a ring; destruction in the token follows.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`, `InUse`.
+    pub async fn delete(&self, who: &Principal, ring: &RingId, request_id: Option<String>) -> Result<(), Error> {
+        who.require(Scope::Manage)?;
+        let pairs = self.store.ring(ring).await?;
+        if pairs.is_empty() {
+            return Err(not_found(ring));
+        }
+        for pair in &pairs {
+            let event = self.event(who, Action::DeleteCommitted, pair, pair.state.to_string());
+            self.move_to(pair, State::Destroying, Event { request_id: request_id.clone(), ..event }).await?;
+        }
+        let _ = reach("delete.commit").await;
+        self.reconcile_soon(false);
+        Ok(())
+    }
+
+    /// Carries out what a row in `Abandoning` or `Destroying` says, and leaves a tombstone.
+    pub(super) async fn finish(&self, pair: &KeyPair) -> Result<(), Error> {
+        let objects = if pair.origin == Origin::Linked {
+            0
+        } else {
+            let provider = self
+                .providers
+                .get(pair.provider)
+                .ok_or_else(|| Error::new(Kind::ProviderUnavailable, "the key's provider is not configured"))?;
+            provider.destroy(&pair.locator, &self.store.id().label(pair.id)).await?.objects
+        };
+        reach("delete.destroy").await?;
+        let detail = format!("{} {} objects removed", pair.provider.name(), objects);
+        let event = self.event(&Principal::strongroom(), Action::Destroyed, pair, detail);
+        self.move_to(pair, State::Destroyed, event).await?;
+        Ok(())
+    }
+
+    pub(super) async fn move_to(&self, pair: &KeyPair, to: State, event: Event) -> Result<KeyPair, StoreError> {
+        let now = self.clock.now();
+        let transition = Transition { id: pair.id, version: pair.version, to, reactivate: false, now };
+        self.store.transition(transition, &[event]).await
+    }
+}

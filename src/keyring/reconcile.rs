@@ -1,0 +1,277 @@
+//! Reconcile: compares token with store; finishes, undoes or reports.
+//!
+//! Reservations are taken only when their lease is over or their owner is a former life
+//! of this instance. Objects with another store's label, or none of ours, are foreign.
+//! Objects of ours that no row knows are reported and never touched; half-made objects
+//! without identity are removed only where the provider's profile calls it safe.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::Keyring;
+use crate::audit::{Action, Event};
+use crate::auth::Principal;
+use crate::error::Error;
+use crate::key::{KeyId, KeyPair, Locator, Origin, RingId, State};
+use crate::provider::{Held, KeyProvider};
+
+/// A key is missing once it was seen missing twice, this far apart.
+const MISSING_AFTER: Duration = Duration::from_secs(60);
+/// Rows read from the store at a time.
+const PAGE: u32 = 500;
+
+/// What reconcile may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Look only.
+    Report,
+    /// Mend what the plan allows; half-made objects too if `broken`.
+    Repair { broken: bool },
+}
+
+/// One thing that token and store do not agree on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// A reservation or a destruction that nobody is finishing.
+    Unfinished { key: KeyId, ring: Option<RingId>, state: State, mended: bool },
+    /// Objects of a key that the store has destroyed.
+    Leftover { key: KeyId, mended: bool },
+    /// Objects with our label that the store does not know.
+    Orphan { label: String, locator: Option<Locator> },
+    /// A key of the store that the token does not have.
+    Missing { key: KeyId, ring: Option<RingId>, established: bool },
+    /// Half-made private objects without identity.
+    Broken { objects: usize, mended: bool },
+}
+
+impl Finding {
+    /// Whether it was mended in this pass.
+    #[must_use]
+    pub const fn is_mended(&self) -> bool {
+        match self {
+            Self::Unfinished { mended, .. } | Self::Leftover { mended, .. } | Self::Broken { mended, .. } => *mended,
+            Self::Orphan { .. } | Self::Missing { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = |ring: &Option<RingId>| ring.as_ref().map(|ring| format!(" of {ring}")).unwrap_or_default();
+        match self {
+            Self::Unfinished { key, ring, state, .. } => write!(f, "unfinished: key {key}{} is {state}", of(ring))?,
+            Self::Leftover { key, .. } => write!(f, "leftover: the token still has destroyed key {key}")?,
+            Self::Orphan { label, .. } => write!(f, "orphan: the store does not know the token's object {label}")?,
+            Self::Missing { key, ring, established } => {
+                let sure = if *established { "" } else { " (to be confirmed)" };
+                write!(f, "missing: the token does not have key {key}{}{sure}", of(ring))?;
+            }
+            Self::Broken { objects, .. } => write!(f, "broken: {objects} half-made private objects in the token")?,
+        }
+        if self.is_mended() { f.write_str("; mended") } else { Ok(()) }
+    }
+}
+
+/// What a pass found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    pub findings: Vec<Finding>,
+    /// Objects of this store that were looked at.
+    pub objects: usize,
+    /// Rows that were compared with them.
+    pub rows: usize,
+}
+
+impl Keyring {
+    /// Finishes what nobody is finishing, then compares each provider's inventory with the store.
+    ///
+    /// # Errors
+    /// `ProviderUnavailable` when a provider or the store cannot be asked now.
+    pub async fn reconcile(&self, mode: Mode) -> Result<Report, Error> {
+        let mut report = Report { findings: self.finish_unfinished(mode).await?, ..Report::default() };
+        for provider in self.providers.iter() {
+            self.compare(provider.as_ref(), mode, &mut report).await?;
+        }
+        Ok(report)
+    }
+
+    /// Finishes reservations and destructions that nobody is finishing.
+    pub(super) async fn finish_unfinished(&self, mode: Mode) -> Result<Vec<Finding>, Error> {
+        let mut findings = Vec::new();
+        for pair in self.store.unfinished(&self.owner, self.clock.now()).await? {
+            let (key, ring, state) = (pair.id, pair.ring.clone(), pair.state);
+            let mended = mode != Mode::Report;
+            if mended {
+                self.undo(pair).await?;
+            }
+            findings.push(Finding::Unfinished { key, ring, state, mended });
+        }
+        Ok(findings)
+    }
+
+    async fn undo(&self, pair: KeyPair) -> Result<(), Error> {
+        if pair.state != State::Reserved {
+            return self.finish(&pair).await;
+        }
+        let why = "its lease ended or its owner is gone".to_owned();
+        let event = self.event(&Principal::strongroom(), Action::Abandoned, &pair, why);
+        self.finish(&self.move_to(&pair, State::Abandoning, event).await?).await
+    }
+
+    async fn compare(&self, provider: &dyn KeyProvider, mode: Mode, report: &mut Report) -> Result<(), Error> {
+        // Rows first: a key whose row was visible before the inventory must be in it.
+        let expected = self.expected_of(provider).await?;
+        let held = provider.inventory().await?;
+        let ours: HashMap<KeyId, Vec<&Held>> = held.iter().fold(HashMap::new(), |mut ours, held| {
+            if let Some(key) = self.store.id().key_of_label(&held.label) {
+                ours.entry(key).or_insert_with(Vec::new).push(held);
+            }
+            ours
+        });
+        report.rows += expected.len();
+        report.objects += ours.values().map(Vec::len).sum::<usize>();
+        for (key, objects) in &ours {
+            if !expected.contains_key(key) {
+                self.judge(*key, objects, provider, mode, report).await?;
+            }
+        }
+        for (key, locator) in &expected {
+            let there = ours.get(key).is_some_and(|objects| {
+                objects.iter().any(|held| held.has_private && held.locator.as_ref() == Some(locator))
+            });
+            self.note_presence(*key, there, mode, report).await?;
+        }
+        let broken = held.iter().filter(|held| held.broken).count();
+        if broken > 0 {
+            let mended = self.remove_broken(provider, broken, mode).await?;
+            report.findings.push(Finding::Broken { objects: broken, mended });
+        }
+        Ok(())
+    }
+
+    /// The visible keys of a provider, by row, linked ones left out: their labels are not ours.
+    async fn expected_of(&self, provider: &dyn KeyProvider) -> Result<HashMap<KeyId, Locator>, Error> {
+        let mut expected = HashMap::new();
+        let mut after = None;
+        loop {
+            let page = self.store.page(after, self.clock.now(), PAGE).await?;
+            let Some(last) = page.last() else { return Ok(expected) };
+            after = Some(last.id);
+            let wanted = page.iter().filter(|pair| {
+                (pair.state.is_visible() || pair.state == State::Stocked)
+                    && pair.provider == provider.kind()
+                    && pair.origin != Origin::Linked
+            });
+            expected.extend(wanted.map(|pair| (pair.id, pair.locator.clone())));
+        }
+    }
+
+    /// Decides on objects of ours whose row was not visible before the inventory.
+    async fn judge(
+        &self,
+        key: KeyId,
+        objects: &[&Held],
+        provider: &dyn KeyProvider,
+        mode: Mode,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        match self.store.pair(key).await? {
+            None => {
+                for held in objects {
+                    let finding = Finding::Orphan { label: held.label.clone(), locator: held.locator.clone() };
+                    self.report_once(mode, Action::Orphaned, Some(key), &finding).await?;
+                    report.findings.push(finding);
+                }
+            }
+            // A key that came after its row was destroyed, or that outlived it.
+            Some(pair) if pair.state == State::Destroyed && pair.origin != Origin::Linked => {
+                let mended = mode != Mode::Report;
+                if mended {
+                    let removed = provider.destroy(&pair.locator, &self.store.id().label(key)).await?;
+                    let detail = format!("{} objects of a destroyed key", removed.objects);
+                    let event = self.event(&Principal::strongroom(), Action::Removed, &pair, detail);
+                    self.store.record(&[event]).await?;
+                }
+                report.findings.push(Finding::Leftover { key, mended });
+            }
+            // Under way, or committed meanwhile.
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn note_presence(&self, key: KeyId, there: bool, mode: Mode, report: &mut Report) -> Result<(), Error> {
+        let Some(pair) = self.store.pair(key).await? else { return Ok(()) };
+        let now = self.clock.now();
+        let who = Principal::strongroom();
+        if there {
+            if pair.missing_since.is_some() && mode != Mode::Report {
+                let events = if pair.missing {
+                    vec![self.event(&who, Action::Found, &pair, "the token has the key again".to_owned())]
+                } else {
+                    Vec::new()
+                };
+                self.store.mark_missing(key, None, &events).await?;
+            }
+            return Ok(());
+        }
+        if !pair.state.is_visible() && pair.state != State::Stocked {
+            return Ok(()); // deleted meanwhile
+        }
+        let since = pair.missing_since.unwrap_or(now);
+        let established = pair.missing || now.since(since) >= MISSING_AFTER;
+        if mode != Mode::Report && (pair.missing_since.is_none() || established != pair.missing) {
+            let events = if established {
+                vec![self.event(&who, Action::Missing, &pair, format!("not in the token since {since}"))]
+            } else {
+                Vec::new()
+            };
+            self.store.mark_missing(key, Some((since, established)), &events).await?;
+        }
+        report.findings.push(Finding::Missing { key, ring: pair.ring, established });
+        Ok(())
+    }
+
+    async fn remove_broken(&self, provider: &dyn KeyProvider, count: usize, mode: Mode) -> Result<bool, Error> {
+        let finding = Finding::Broken { objects: count, mended: false };
+        self.report_once(mode, Action::Broken, None, &finding).await?;
+        if mode != (Mode::Repair { broken: true }) || self.generating.load(Ordering::SeqCst) > 0 {
+            return Ok(false);
+        }
+        match provider.remove_broken().await {
+            Ok(removed) => {
+                let detail = format!("{} half-made objects", removed.objects);
+                self.store.record(&[self.unbound_event(Action::Removed, None, detail)]).await?;
+                Ok(true)
+            }
+            Err(failure) => {
+                tracing::info!(error = %failure, "half-made objects stay");
+                Ok(false)
+            }
+        }
+    }
+
+    /// Audits a finding the first time that this process sees it.
+    async fn report_once(
+        &self,
+        mode: Mode,
+        action: Action,
+        key: Option<KeyId>,
+        finding: &Finding,
+    ) -> Result<(), Error> {
+        let text = finding.to_string();
+        let first = self.reported.lock().is_ok_and(|mut reported| reported.insert(text.clone()));
+        if first && mode != Mode::Report {
+            tracing::warn!("{text}");
+            self.store.record(&[self.unbound_event(action, key, text)]).await?;
+        }
+        Ok(())
+    }
+
+    fn unbound_event(&self, action: Action, key: Option<KeyId>, detail: String) -> Event {
+        let principal = Principal::strongroom().name().to_owned();
+        Event { at: self.clock.now(), principal, action, key, ring: None, detail, request_id: None }
+    }
+}

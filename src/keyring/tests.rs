@@ -1,0 +1,250 @@
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::{CertificateSpec, Finding, IdempotencyKey, Keyring, Mode, NewKeyPair};
+use crate::auth::{Principal, Scope};
+use crate::clock::{Clock, Timestamp};
+use crate::error::Kind;
+use crate::key::{Hash, KeyAlgorithm, KeyUse, ProviderKind, RingId, RingKind, SignatureAlgorithm, State};
+use crate::provider::double::{Double, Fault};
+use crate::provider::{KeyProvider as _, NewKey, Providers};
+use crate::store::{Owner, SqlStore, Store as _};
+use crate::x509::{Profile, Subject};
+
+const START: i64 = 1_800_000_000_000_000;
+
+struct Hand(AtomicI64);
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+struct Bench {
+    _directory: tempfile::TempDir,
+    store: Arc<SqlStore>,
+    double: Arc<Double>,
+    clock: Arc<Hand>,
+    keyring: Keyring,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqlStore::open(&directory.path().join("store.db")).await.unwrap();
+        let double = Arc::new(Double::default());
+        let clock = Arc::new(Hand(AtomicI64::new(START)));
+        let keyring = keyring(&store, &double, &clock, "first");
+        Self { _directory: directory, store, double, clock, keyring }
+    }
+
+    /// The same daemon after a crash.
+    fn restarted(&self) -> Keyring {
+        keyring(&self.store, &self.double, &self.clock, "second")
+    }
+
+    fn pass(&self, time: Duration) {
+        self.clock.0.fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+fn keyring(store: &Arc<SqlStore>, double: &Arc<Double>, clock: &Arc<Hand>, life: &str) -> Keyring {
+    let owner = Owner { instance: "test".to_owned(), life: life.to_owned() };
+    let providers = Providers::default().with(Arc::clone(double) as Arc<_>);
+    Keyring::new(Arc::clone(store) as Arc<_>, providers, Arc::clone(clock) as Arc<_>, owner, Duration::from_secs(600))
+}
+
+fn admin() -> Principal {
+    Principal::new("admin".to_owned(), Scope::ALL.to_vec())
+}
+
+fn ring(name: &str) -> RingId {
+    RingId::new(RingKind::Signing, name).unwrap()
+}
+
+fn wanted(name: &str) -> NewKeyPair {
+    let es256 = SignatureAlgorithm::Ecdsa(Hash::Sha256);
+    NewKeyPair {
+        ring: ring(name),
+        provider: ProviderKind::Hsm,
+        key_use: KeyUse::Sign,
+        algorithm: KeyAlgorithm::P256,
+        signature_algorithm: es256,
+        permitted: vec![es256],
+        certificate: CertificateSpec {
+            subject: Subject { common_name: name.to_owned(), ..Subject::default() },
+            alternative_names: Vec::new(),
+            valid_days: 10,
+            profile: Profile::Signing,
+        },
+        idempotency: None,
+        deadline: Duration::from_secs(60),
+        request_id: None,
+    }
+}
+
+const REPAIR: Mode = Mode::Repair { broken: false };
+
+#[tokio::test]
+async fn generated_key_pair_is_active_and_has_a_certificate() {
+    let bench = Bench::new().await;
+    let made = bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
+    assert_eq!(made.pair.state, State::Active);
+    assert!(made.pair.leaf().is_some());
+    assert_eq!(bench.keyring.active(&admin(), &ring("a")).await.unwrap(), made.pair);
+    assert_eq!(bench.double.signed.load(Ordering::SeqCst), 1, "one signature makes the certificate");
+    assert!(bench.keyring.reconcile(Mode::Report).await.unwrap().findings.is_empty());
+}
+
+#[tokio::test]
+async fn any_fault_on_the_way_leaves_nothing_behind() {
+    let faults: [fn(&Double) -> &Mutex<Option<Fault>>; 2] = [|d| &d.generate_fault, |d| &d.sign_fault];
+    for place in faults {
+        for fault in [Fault::Refuse, Fault::LoseReply, Fault::Corrupt] {
+            let bench = Bench::new().await;
+            *place(&bench.double).lock().unwrap() = Some(fault);
+            let outcome = bench.keyring.generate(&admin(), wanted("a")).await;
+            let Err(failure) = outcome else { continue }; // a fault that this place does not know
+            assert!(matches!(failure.kind(), Kind::ProviderUnavailable | Kind::Internal), "{failure:?}");
+            assert!(bench.double.locators().is_empty());
+            assert_eq!(bench.keyring.active(&admin(), &ring("a")).await.unwrap_err().kind(), Kind::NotFound);
+            assert!(bench.keyring.reconcile(Mode::Report).await.unwrap().findings.is_empty());
+            // The name is free again.
+            bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn passed_deadline_undoes_the_key_before_it_is_answered() {
+    let bench = Bench::new().await;
+    let late = NewKeyPair { deadline: Duration::ZERO, ..wanted("a") };
+    assert_eq!(bench.keyring.generate(&admin(), late).await.unwrap_err().kind(), Kind::Deadline);
+    assert!(bench.double.locators().is_empty());
+    assert!(bench.keyring.reconcile(Mode::Report).await.unwrap().findings.is_empty());
+}
+
+#[tokio::test]
+async fn taken_ring_is_refused_without_a_key() {
+    let bench = Bench::new().await;
+    bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
+    let failure = bench.keyring.generate(&admin(), wanted("a")).await.unwrap_err();
+    assert_eq!((failure.kind(), failure.violations().len()), (Kind::Invalid, 1));
+    assert_eq!(bench.double.generated.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn scopes_are_required() {
+    let bench = Bench::new().await;
+    let reader = Principal::new("reader".to_owned(), vec![Scope::Read]);
+    let nobody = Principal::new("nobody".to_owned(), Vec::new());
+    assert_eq!(bench.keyring.generate(&reader, wanted("a")).await.unwrap_err().kind(), Kind::Forbidden);
+    assert_eq!(bench.keyring.delete(&reader, &ring("a"), None).await.unwrap_err().kind(), Kind::Forbidden);
+    assert_eq!(bench.keyring.ring(&nobody, &ring("a")).await.unwrap_err().kind(), Kind::Forbidden);
+    assert_eq!(bench.double.generated.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn idempotent_request_makes_one_key() {
+    let bench = Bench::new().await;
+    let with = |body: &str| {
+        let key = IdempotencyKey { key: "k".to_owned(), route: "POST /x".to_owned(), body: body.as_bytes().to_vec() };
+        NewKeyPair { idempotency: Some(key), ..wanted("a") }
+    };
+    let first = bench.keyring.generate(&admin(), with("one")).await.unwrap();
+    let second = bench.keyring.generate(&admin(), with("one")).await.unwrap();
+    assert!(second.replayed && !first.replayed);
+    assert_eq!(first.pair, second.pair);
+    assert_eq!(bench.keyring.generate(&admin(), with("two")).await.unwrap_err().kind(), Kind::Invalid);
+    assert_eq!(bench.double.generated.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn failed_request_is_not_remembered_as_done() {
+    let bench = Bench::new().await;
+    let key = IdempotencyKey { key: "k".to_owned(), route: "POST /x".to_owned(), body: Vec::new() };
+    let wish = NewKeyPair { idempotency: Some(key), ..wanted("a") };
+    *bench.double.sign_fault.lock().unwrap() = Some(Fault::Refuse);
+    bench.keyring.generate(&admin(), wish.clone()).await.unwrap_err();
+    assert!(!bench.keyring.generate(&admin(), wish).await.unwrap().replayed);
+}
+
+#[tokio::test]
+async fn deleted_key_pair_is_gone_at_once_and_destroyed_by_reconcile() {
+    let bench = Bench::new().await;
+    let made = bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
+    bench.keyring.delete(&admin(), &ring("a"), None).await.unwrap();
+    assert_eq!(bench.keyring.active(&admin(), &ring("a")).await.unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(bench.double.locators().len(), 1);
+    bench.keyring.reconcile(REPAIR).await.unwrap();
+    assert!(bench.double.locators().is_empty());
+    assert_eq!(bench.store.pair(made.pair.id).await.unwrap().unwrap().state, State::Destroyed);
+    let again = bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
+    assert_eq!(again.pair.generation, 2);
+}
+
+#[tokio::test]
+async fn reservation_of_a_former_life_is_undone_and_a_living_one_is_not() {
+    let bench = Bench::new().await;
+    *bench.double.generate_fault.lock().unwrap() = Some(Fault::Hang);
+    let mut task = Box::pin(bench.keyring.generate(&admin(), wanted("a")));
+    let made = async {
+        while bench.double.locators().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! { _ = &mut task => panic!("the generation was to hang"), () = made => {} }
+    assert!(bench.keyring.reconcile(REPAIR).await.unwrap().findings.is_empty(), "its own life is not over");
+    drop(task); // the crash
+    let findings = bench.restarted().reconcile(REPAIR).await.unwrap().findings;
+    assert!(matches!(findings.as_slice(), [Finding::Unfinished { mended: true, .. }]), "{findings:?}");
+    assert!(bench.double.locators().is_empty());
+    bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
+}
+
+#[tokio::test]
+async fn key_that_appears_after_its_row_was_destroyed_is_removed() {
+    let bench = Bench::new().await;
+    let made = bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
+    bench.keyring.delete(&admin(), &ring("a"), None).await.unwrap();
+    bench.keyring.reconcile(REPAIR).await.unwrap();
+    let label = bench.store.id().label(made.pair.id);
+    let (locator, algorithm) = (made.pair.locator, KeyAlgorithm::P256);
+    bench.double.generate(NewKey { locator, label, algorithm, key_use: KeyUse::Sign }).await.unwrap();
+    let findings = bench.keyring.reconcile(REPAIR).await.unwrap().findings;
+    assert!(matches!(findings.as_slice(), [Finding::Leftover { mended: true, .. }]), "{findings:?}");
+    assert!(bench.double.locators().is_empty());
+}
+
+#[tokio::test]
+async fn object_that_no_row_knows_is_reported_and_kept() {
+    let bench = Bench::new().await;
+    let unknown = crate::key::KeyId::new(bench.clock.now()).unwrap();
+    let label = bench.store.id().label(unknown);
+    let locator = crate::key::Locator::new().unwrap();
+    let key = NewKey { locator, label, algorithm: KeyAlgorithm::P256, key_use: KeyUse::Sign };
+    bench.double.generate(key).await.unwrap();
+    let findings = bench.keyring.reconcile(REPAIR).await.unwrap().findings;
+    assert!(matches!(findings.as_slice(), [Finding::Orphan { .. }]), "{findings:?}");
+    assert_eq!(bench.double.locators().len(), 1);
+}
+
+#[tokio::test]
+async fn key_is_missing_once_seen_missing_twice_a_minute_apart() {
+    let bench = Bench::new().await;
+    let made = bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
+    bench.double.lose(&made.pair.locator);
+    for (wait, established) in [(0, false), (10, false), (60, true)] {
+        bench.pass(Duration::from_secs(wait));
+        let findings = bench.keyring.reconcile(REPAIR).await.unwrap().findings;
+        assert!(
+            matches!(findings.as_slice(), [Finding::Missing { established: e, .. }] if *e == established),
+            "{findings:?}"
+        );
+        assert_eq!(bench.keyring.active(&admin(), &ring("a")).await.unwrap().missing, established);
+    }
+}

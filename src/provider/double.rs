@@ -1,0 +1,144 @@
+//! A provider for unit tests: P-256 keys in memory, calls counted, faults on request.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+
+use super::{
+    Capabilities, Destroyed, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey, ProviderError, SignInput,
+};
+use crate::key::{Hash, KeyAlgorithm, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};
+
+/// The DER before the uncompressed point of a P-256 SubjectPublicKeyInfo (RFC 5480).
+const P256_SPKI_PREFIX: [u8; 26] = [
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
+    0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+
+/// What shall go wrong with the next call of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nothing is done.
+    Refuse,
+    /// It is done, but the reply is lost.
+    LoseReply,
+    /// It is done, but one bit of the answer is wrong.
+    Corrupt,
+    /// It is done, but nobody hears of it.
+    Hang,
+}
+
+struct Entry {
+    label: String,
+    pair: EcdsaKeyPair,
+}
+
+/// A token in memory.
+#[derive(Default)]
+pub(crate) struct Double {
+    keys: Mutex<BTreeMap<Locator, Entry>>,
+    pub(crate) generate_fault: Mutex<Option<Fault>>,
+    pub(crate) sign_fault: Mutex<Option<Fault>>,
+    pub(crate) generated: AtomicUsize,
+    pub(crate) signed: AtomicUsize,
+}
+
+impl Double {
+    /// Locators of the keys that it holds.
+    pub(crate) fn locators(&self) -> Vec<Locator> {
+        self.keys.lock().unwrap().keys().cloned().collect()
+    }
+
+    /// Loses a key, as a token that somebody else manages may.
+    pub(crate) fn lose(&self, locator: &Locator) {
+        self.keys.lock().unwrap().remove(locator);
+    }
+}
+
+#[async_trait]
+impl KeyProvider for Double {
+    fn kind(&self) -> ProviderKind {
+        ProviderKind::Hsm
+    }
+
+    fn capabilities(&self) -> Option<Capabilities> {
+        let ecdsa = vec![SignatureAlgorithm::Ecdsa(Hash::Sha256)];
+        Some(Capabilities { algorithms: vec![(KeyAlgorithm::P256, ecdsa)] })
+    }
+
+    fn health(&self) -> Health {
+        Health { ready: true, detail: "in memory".to_owned() }
+    }
+
+    async fn generate(&self, key: NewKey) -> Result<GeneratedKey, ProviderError> {
+        self.generated.fetch_add(1, Ordering::SeqCst);
+        let fault = self.generate_fault.lock().unwrap().take();
+        if fault == Some(Fault::Refuse) {
+            return Err(ProviderError::Unavailable("asked to".to_owned()));
+        }
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let spki = [&P256_SPKI_PREFIX, pair.public_key().as_ref()].concat();
+        self.keys.lock().unwrap().insert(key.locator, Entry { label: key.label, pair });
+        if fault == Some(Fault::LoseReply) {
+            return Err(ProviderError::Unknown("asked to".to_owned()));
+        }
+        if fault == Some(Fault::Hang) {
+            std::future::pending::<()>().await;
+        }
+        Ok(GeneratedKey { spki: SpkiDer::parse(spki).unwrap(), proof: "in memory".to_owned() })
+    }
+
+    async fn sign(
+        &self,
+        key: &KeyRef,
+        algorithm: SignatureAlgorithm,
+        input: SignInput,
+    ) -> Result<Signature, ProviderError> {
+        self.signed.fetch_add(1, Ordering::SeqCst);
+        let SignInput::Message(message) = input else {
+            return Err(ProviderError::Unsupported("digests".to_owned()));
+        };
+        let fault = self.sign_fault.lock().unwrap().take();
+        if fault == Some(Fault::Refuse) {
+            return Err(ProviderError::Unavailable("asked to".to_owned()));
+        }
+        let keys = self.keys.lock().unwrap();
+        let entry = keys.get(&key.locator).ok_or(ProviderError::KeyMissing)?;
+        let mut raw = entry.pair.sign(&SystemRandom::new(), &message).unwrap().as_ref().to_vec();
+        if fault == Some(Fault::Corrupt) {
+            raw[7] ^= 1;
+        }
+        Ok(Signature::from_raw(algorithm, raw))
+    }
+
+    async fn destroy(&self, locator: &Locator, label: &str) -> Result<Destroyed, ProviderError> {
+        let mut keys = self.keys.lock().unwrap();
+        let ours = keys.get(locator).is_some_and(|entry| entry.label == label);
+        let objects = if ours && keys.remove(locator).is_some() { 2 } else { 0 };
+        Ok(Destroyed { objects })
+    }
+
+    async fn inventory(&self) -> Result<Vec<Held>, ProviderError> {
+        let keys = self.keys.lock().unwrap();
+        Ok(keys
+            .iter()
+            .map(|(locator, entry)| Held {
+                locator: Some(locator.clone()),
+                label: entry.label.clone(),
+                has_private: true,
+                has_public: true,
+                broken: false,
+            })
+            .collect())
+    }
+
+    async fn remove_broken(&self) -> Result<Destroyed, ProviderError> {
+        Ok(Destroyed::default())
+    }
+}
