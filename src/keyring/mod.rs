@@ -17,8 +17,9 @@ use crate::clock::Clock;
 use crate::provider::Providers;
 use crate::store::{Owner, Store};
 
+pub use crate::issuance::CertificateSpec;
 pub use lookup::KeyRing;
-pub use request::{CertificateSpec, IdempotencyKey, Made, NewKeyPair};
+pub use request::{IdempotencyKey, Made, NewKeyPair};
 
 /// The service over key pairs.
 pub struct Keyring {
