@@ -1,1 +1,100 @@
-//! Certificates and requests: prepare, sign once, check what came back.
+//! Certificates: prepare, sign once, check what came back.
+//!
+//! Owns the serial number and the dates of a self-signed certificate, and the order of
+//! the three steps. Does not own what certificates look like (`x509`), where the key
+//! came from, or where the certificate goes.
+//!
+//! Invariants: each step uses up what the one before it made, so that a TBS is signed
+//! once at most; nothing but [`check`] gives out a certificate, and it compares with the
+//! public key that the caller knows, not with the one in the certificate.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::error::{Error, Kind};
+use crate::key::{CertificateDer, SerialNumber, SignatureAlgorithm, SpkiDer};
+use crate::provider::{KeyProvider, KeyRef, SignInput};
+use crate::x509::{AlternativeName, Profile, SelfSigned, Subject, Tbs};
+
+#[cfg(test)]
+mod tests;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A self-signed certificate to be made.
+#[derive(Clone, Debug)]
+pub struct CertificateSpec {
+    pub subject: Subject,
+    pub alternative_names: Vec<AlternativeName>,
+    pub valid_days: u32,
+    pub profile: Profile,
+}
+
+/// A certificate that only lacks its signature.
+#[derive(Debug)]
+pub struct Prepared {
+    meant: SelfSigned,
+    tbs: Tbs,
+}
+
+/// A certificate that nobody has looked at yet.
+#[derive(Debug)]
+pub struct Issued {
+    meant: SelfSigned,
+    certificate: CertificateDer,
+}
+
+/// Gives a certificate its serial number and its dates: from this second on for
+/// `valid_days` days of 86,400 seconds.
+///
+/// # Errors
+/// `Invalid` when the values make no certificate: a subject with faults, an end after the
+/// year 9999. `Internal` without random bytes.
+pub fn prepare(
+    spec: &CertificateSpec,
+    signature_algorithm: SignatureAlgorithm,
+    spki: SpkiDer,
+    now: Timestamp,
+) -> Result<Prepared, Error> {
+    let not_before = now.truncate_to_seconds();
+    let meant = SelfSigned {
+        subject: spec.subject.clone(),
+        alternative_names: spec.alternative_names.clone(),
+        serial: SerialNumber::new()?,
+        not_before,
+        not_after: not_before.plus(DAY.saturating_mul(spec.valid_days)),
+        spki,
+        signature_algorithm,
+        profile: spec.profile,
+    };
+    let tbs = meant
+        .tbs()
+        .map_err(|failure| Error::new(Kind::Invalid, "no certificate can say what was asked for").because(failure))?;
+    Ok(Prepared { meant, tbs })
+}
+
+/// Has the certificate signed, once.
+///
+/// # Errors
+/// What the provider answers; `Internal` when its signature has the wrong form.
+pub async fn issue(prepared: Prepared, provider: &dyn KeyProvider, key: &KeyRef) -> Result<Issued, Error> {
+    let Prepared { meant, tbs } = prepared;
+    let message = SignInput::Message(tbs.bytes().to_vec());
+    let signature = provider.sign(key, meant.signature_algorithm, message).await?;
+    let certificate = tbs.assemble(&signature).map_err(internal)?;
+    Ok(Issued { meant, certificate })
+}
+
+/// Gives out a certificate that says what was meant, names `spki`, and verifies with it.
+///
+/// # Errors
+/// `Internal` when it does not.
+pub fn check(issued: Issued, spki: &SpkiDer) -> Result<CertificateDer, Error> {
+    let meant = SelfSigned { spki: spki.clone(), ..issued.meant };
+    crate::x509::check(&issued.certificate, &meant).map_err(internal)?;
+    Ok(issued.certificate)
+}
+
+fn internal(failure: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(Kind::Internal, "internal error").because(failure)
+}

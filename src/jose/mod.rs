@@ -1,1 +1,13 @@
 //! JOSE formats without I/O: thumbprints, later JWK, JWKS and JWS.
+//!
+//! Owns how a public key looks in JSON and what it is called there. Does not own which
+//! keys are published or who may sign (`keyring`, `signing`).
+//!
+//! Invariants: only what RFC 7518 and RFC 8037 can express is expressed; a kid that is
+//! a thumbprint depends on the public key and on nothing else.
+
+#[cfg(test)]
+mod tests;
+mod thumbprint;
+
+pub use thumbprint::{NoJwk, thumbprint};

@@ -150,7 +150,7 @@ impl Keyring {
         // Never dropped half-way: a key whose maker has gone would come after its undoing.
         let GeneratedKey { spki, proof } = provider.generate(key).await?;
         reach("generate.generate").await?;
-        let prepared = issuance::prepare(&new.certificate, new.signature_algorithm, &spki, self.clock.now())?;
+        let prepared = issuance::prepare(&new.certificate, new.signature_algorithm, spki.clone(), self.clock.now())?;
         reach("generate.prepare").await?;
         let key = KeyRef { id: pair.id, locator: pair.locator.clone(), algorithm: pair.algorithm, spki: spki.clone() };
         let issued = issuance::issue(prepared, provider, &key).await?;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::issuance::CertificateSpec;
 use crate::key::{KeyAlgorithm, KeyPair, KeyUse, ProviderKind, RingId, SignatureAlgorithm};
-use crate::x509::{AlternativeName, Profile, Subject};
 
 /// A key pair to be made, every value already checked by itself.
 #[derive(Clone, Debug)]
@@ -21,15 +21,6 @@ pub struct NewKeyPair {
     /// Time allowed until the commit begins.
     pub deadline: Duration,
     pub request_id: Option<String>,
-}
-
-/// A self-signed certificate to be made.
-#[derive(Clone, Debug)]
-pub struct CertificateSpec {
-    pub subject: Subject,
-    pub alternative_names: Vec<AlternativeName>,
-    pub valid_days: u32,
-    pub profile: Profile,
 }
 
 /// A client's `Idempotency-Key`, and the request it stands for.

@@ -7,12 +7,24 @@
 //! Invariants: a TBS is assembled once; signatures in certificates are in X.509's form
 //! (ECDSA as DER, RFC 3279 section 2.2.3); whatever is parsed here may be hostile.
 
+mod algorithm;
+mod check;
+pub mod ecdsa;
 mod name;
+mod pem;
 mod profile;
 mod san;
 mod summary;
+mod tbs;
+#[cfg(test)]
+mod tests;
+mod verify;
 
+pub use check::{Flaw, check};
 pub use name::{NameFault, Subject, SubjectField};
+pub use pem::to_pem;
 pub use profile::Profile;
 pub use san::{AlternativeName, NotAName};
 pub use summary::{CertificateSummary, Unreadable};
+pub use tbs::{SelfSigned, Tbs, Unencodable};
+pub use verify::{BadSignature, verify, verify_encoded};

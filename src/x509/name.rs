@@ -1,5 +1,15 @@
 //! Distinguished names: from fields to DER and to the string that users see.
 
+use std::fmt::Write as _;
+
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc3280::EMAIL_ADDRESS;
+use const_oid::db::rfc4519::{COMMON_NAME, COUNTRY_NAME, L, O, OU, ST};
+use der::asn1::{Any, BmpString, Ia5StringRef, PrintableStringRef, TeletexStringRef, Utf8StringRef};
+use der::{Decode, Encode, Tag, Tagged};
+use x509_cert::attr::AttributeTypeAndValue;
+use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
+
 /// An attribute of a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubjectField {
@@ -37,6 +47,152 @@ impl Subject {
     /// Every attribute that cannot be, by the upper bounds of X.520.
     #[must_use]
     pub fn faults(&self) -> Vec<(SubjectField, NameFault)> {
-        Vec::new()
+        self.attributes().filter_map(|(field, value)| Some((field, field.fault(value)?))).collect()
     }
+
+    /// The encoded name: C, ST, L, O, OU, CN, each in a set of its own.
+    pub(super) fn to_name(&self) -> der::Result<Name> {
+        let mut sequence = RdnSequence::default();
+        for (field, value) in self.attributes() {
+            let attribute = AttributeTypeAndValue { oid: field.oid(), value: field.encode(value)? };
+            sequence.push(RelativeDistinguishedName::try_from(vec![attribute])?);
+        }
+        Name::from_der(&sequence.to_der()?)
+    }
+
+    /// The attributes that are there, in the encoded order.
+    fn attributes(&self) -> impl Iterator<Item = (SubjectField, &str)> {
+        [
+            (SubjectField::Country, self.country.as_deref()),
+            (SubjectField::State, self.state.as_deref()),
+            (SubjectField::City, self.city.as_deref()),
+            (SubjectField::Organization, self.organization.as_deref()),
+            (SubjectField::OrganizationUnit, self.organization_unit.as_deref()),
+            (SubjectField::CommonName, Some(self.common_name.as_str())),
+        ]
+        .into_iter()
+        .filter_map(|(field, value)| Some((field, value?)))
+    }
+}
+
+impl SubjectField {
+    const fn oid(self) -> ObjectIdentifier {
+        match self {
+            Self::CommonName => COMMON_NAME,
+            Self::Organization => O,
+            Self::OrganizationUnit => OU,
+            Self::City => L,
+            Self::State => ST,
+            Self::Country => COUNTRY_NAME,
+        }
+    }
+
+    /// The upper bound in characters (X.520 annex C, RFC 5280 appendix A.1).
+    const fn upper_bound(self) -> usize {
+        match self {
+            Self::CommonName | Self::Organization | Self::OrganizationUnit => 64,
+            Self::City | Self::State => 128,
+            Self::Country => 2,
+        }
+    }
+
+    fn fault(self, value: &str) -> Option<NameFault> {
+        if value.trim().is_empty() {
+            return Some(NameFault::Empty);
+        }
+        if self == Self::Country {
+            let fits = value.len() == 2 && value.bytes().all(|byte| byte.is_ascii_alphabetic());
+            return (!fits).then_some(NameFault::Invalid);
+        }
+        if value.chars().any(char::is_control) {
+            return Some(NameFault::Invalid);
+        }
+        (value.chars().count() > self.upper_bound()).then_some(NameFault::TooLong(self.upper_bound()))
+    }
+
+    /// `UTF8String`, which RFC 5280 section 4.1.2.4 prefers; a country has but `PrintableString`.
+    fn encode(self, value: &str) -> der::Result<Any> {
+        match self {
+            Self::Country => Any::encode_from(&PrintableStringRef::new(value)?),
+            _ => Any::encode_from(&Utf8StringRef::new(value)?),
+        }
+    }
+}
+
+/// The string of a name: the reverse of the encoded order, comma and blank between, values
+/// escaped by RFC 2253 section 2.4.
+///
+/// Attributes without a name here are written as dotted OID and `#` with the hex of their
+/// DER, and so are values that are no text.
+pub(super) fn distinguished_name(name: &Name) -> String {
+    let mut parts: Vec<String> =
+        name.iter_rdn().map(|rdn| rdn.iter().map(attribute).collect::<Vec<_>>().join("+")).collect();
+    parts.reverse();
+    parts.join(", ")
+}
+
+fn attribute(attribute: &AttributeTypeAndValue) -> String {
+    match keyword(attribute.oid) {
+        Some(word) => {
+            let value = text(&attribute.value).map_or_else(|| hex(&attribute.value), |text| escape(&text));
+            format!("{word}={value}")
+        }
+        None => format!("{}={}", attribute.oid, hex(&attribute.value)),
+    }
+}
+
+fn keyword(oid: ObjectIdentifier) -> Option<&'static str> {
+    match oid {
+        COMMON_NAME => Some("CN"),
+        OU => Some("OU"),
+        O => Some("O"),
+        L => Some("L"),
+        ST => Some("ST"),
+        COUNTRY_NAME => Some("C"),
+        EMAIL_ADDRESS => Some("EMAILADDRESS"),
+        _ => None,
+    }
+}
+
+fn text(value: &Any) -> Option<String> {
+    match value.tag() {
+        Tag::Utf8String => value.decode_as::<Utf8StringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
+        Tag::PrintableString => value.decode_as::<PrintableStringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
+        Tag::Ia5String => value.decode_as::<Ia5StringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
+        Tag::TeletexString => value.decode_as::<TeletexStringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
+        Tag::BmpString => value.decode_as::<BmpString>().ok().map(|text| text.chars().collect()),
+        _ => None,
+    }
+}
+
+fn hex(value: &Any) -> String {
+    let mut text = String::from("#");
+    for byte in value.to_der().unwrap_or_default() {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+fn escape(value: &str) -> String {
+    let last = value.chars().count().saturating_sub(1);
+    let mut escaped = String::with_capacity(value.len());
+    for (index, char) in value.chars().enumerate() {
+        let special = match char {
+            ',' | '+' | '"' | '\\' | '<' | '>' | ';' => true,
+            ' ' => index == 0 || index == last,
+            '#' => index == 0,
+            _ => false,
+        };
+        if char.is_control() {
+            for byte in char.encode_utf8(&mut [0; 4]).bytes() {
+                let _ = write!(escaped, "\\{byte:02X}");
+            }
+            continue;
+        }
+        if special {
+            escaped.push('\\');
+        }
+        escaped.push(char);
+    }
+    escaped
 }

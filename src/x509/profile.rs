@@ -1,5 +1,19 @@
 //! Which extensions a certificate carries.
 
+use const_oid::AssociatedOid;
+use const_oid::db::rfc5912::{ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH, RSA_ENCRYPTION};
+use der::Encode;
+use der::asn1::OctetString;
+use der::flagset::FlagSet;
+use spki::SubjectPublicKeyInfoRef;
+use x509_cert::ext::pkix::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
+    SubjectKeyIdentifier,
+};
+use x509_cert::ext::{Extension, Extensions};
+
+use super::AlternativeName;
+
 /// What a leaf certificate is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
@@ -9,4 +23,48 @@ pub enum Profile {
     TlsServer,
     /// Asks over TLS: clientAuth.
     TlsClient,
+}
+
+impl Profile {
+    /// The extensions of a self-signed certificate over `spki`, in the encoded order
+    /// (RFC 5280 section 4.2.1).
+    pub(super) fn extensions(
+        self,
+        spki: SubjectPublicKeyInfoRef<'_>,
+        names: &[AlternativeName],
+    ) -> der::Result<Extensions> {
+        let mut extensions = vec![
+            extension(true, &BasicConstraints { ca: false, path_len_constraint: None })?,
+            extension(true, &KeyUsage(self.key_usages(&spki)))?,
+        ];
+        let purpose = match self {
+            Self::Signing => None,
+            Self::TlsServer => Some(ID_KP_SERVER_AUTH),
+            Self::TlsClient => Some(ID_KP_CLIENT_AUTH),
+        };
+        if let Some(purpose) = purpose {
+            extensions.push(extension(false, &ExtendedKeyUsage(vec![purpose]))?);
+        }
+        // Both are the SHA-1 of the key's bits: RFC 5280 section 4.2.1.2, method 1.
+        extensions.push(extension(false, &SubjectKeyIdentifier::try_from(spki.clone())?)?);
+        extensions.push(extension(false, &AuthorityKeyIdentifier::try_from(spki)?)?);
+        if !names.is_empty() {
+            let names = names.iter().map(AlternativeName::to_general_name).collect::<der::Result<_>>()?;
+            extensions.push(extension(false, &SubjectAltName(names))?);
+        }
+        Ok(extensions)
+    }
+
+    fn key_usages(self, spki: &SubjectPublicKeyInfoRef<'_>) -> FlagSet<KeyUsages> {
+        match self {
+            Self::TlsServer if spki.algorithm.oid == RSA_ENCRYPTION => {
+                KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment
+            }
+            Self::TlsServer | Self::Signing | Self::TlsClient => KeyUsages::DigitalSignature.into(),
+        }
+    }
+}
+
+fn extension<T: AssociatedOid + Encode>(critical: bool, value: &T) -> der::Result<Extension> {
+    Ok(Extension { extn_id: T::OID, critical, extn_value: OctetString::new(value.to_der()?)? })
 }
