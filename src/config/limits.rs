@@ -17,9 +17,9 @@ pub struct Limits {
     /// Time from a request for a key pair to its commit.
     #[serde(deserialize_with = "duration::parse")]
     pub generate_deadline: Duration,
-    /// Time for the head of a request to arrive.
+    /// How long a connection may be open without a request: for the head of one to arrive, and between two.
     #[serde(deserialize_with = "duration::parse")]
-    pub header_timeout: Duration,
+    pub idle_timeout: Duration,
     /// Time for the body of a request to arrive.
     #[serde(deserialize_with = "duration::parse")]
     pub body_timeout: Duration,
@@ -34,7 +34,7 @@ impl Default for Limits {
             body_bytes: 256 * 1024,
             connections: 1024,
             generate_deadline: Duration::from_secs(120),
-            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(30),
         }
@@ -51,7 +51,7 @@ impl Limits {
         }
         let times = [
             ("generate-deadline", self.generate_deadline),
-            ("header-timeout", self.header_timeout),
+            ("idle-timeout", self.idle_timeout),
             ("body-timeout", self.body_timeout),
         ];
         for (key, _) in times.iter().filter(|(_, time)| time.is_zero()) {

@@ -16,11 +16,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::config::Config;
+use crate::api::pingfederate;
+use crate::auth::Authenticator;
+use crate::config::{self, Config};
+use crate::keyring::Keyring;
+use crate::provider::pkcs11::Pkcs11Provider;
 use crate::{api, listen, telemetry};
 use holders::Holders;
 use instance::{InstanceLock, new_life};
@@ -38,3 +43,141 @@ pub enum Announce {
 
 /// How long a development daemon waits for its own token.
 const READY_WITHIN: Duration = Duration::from_secs(90);
+
+/// Runs the daemon until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When it cannot start (another daemon on the same state, no store, no listener), or,
+/// announced when ready, does not become ready in time.
+pub async fn run(config: Config, announce: Announce) -> anyhow::Result<()> {
+    harden();
+    let metrics = telemetry::start_metrics()?;
+    let stop = stop_on_signals()?;
+    let Some(_lock) = InstanceLock::take(&config.state_dir)? else {
+        bail!("another strongroom is running on {}; stop it first", config.state_dir.display());
+    };
+    let listener = TcpListener::bind(config.listener.address)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.listener.address))?;
+    let address = listener.local_addr()?;
+    let holders = Holders::open(&config, new_life(&config.instance)?).await?;
+
+    let detached = api::Detached::default();
+    let router = api::router(services(&config, &holders, metrics, detached.clone()));
+    let reconciler = tokio::spawn(reconcile(Arc::clone(&holders.keyring), Arc::clone(&holders.provider), stop.clone()));
+    let server = tokio::spawn(listen::serve(listener, router, listen_limits(&config), stop.clone()));
+    let started = match announce {
+        Announce::WhenListening => Ok(()),
+        Announce::WhenReady => wait_until_ready(&holders, stop.clone()).await,
+    };
+    if started.is_ok() && !*stop.borrow() {
+        say_ready(address);
+        let mut stop = stop.clone();
+        stop.wait_for(|stop| *stop).await?;
+        tracing::info!("draining");
+        let drained = server.await?;
+        detached.idle().await;
+        tracing::info!(cut = drained.cut, "drained");
+        reconciler.await?;
+    }
+    holders.close().await;
+    started
+}
+
+fn services(
+    config: &Config,
+    holders: &Holders,
+    metrics: PrometheusHandle,
+    detached: api::Detached,
+) -> api::Services {
+    api::Services {
+        keyring: Arc::clone(&holders.keyring),
+        authenticator: Arc::new(Authenticator::new(config.credentials.clone())),
+        clock: Arc::clone(&holders.clock),
+        metrics: Box::new(move || metrics.render()),
+        pingfederate: pingfederate::Settings {
+            hybrid: config.pingfederate.hybrid,
+            default_provider: config.pingfederate.default_provider,
+            san_format: match config.pingfederate.san_format {
+                config::SanFormat::Bare => pingfederate::SanFormat::Bare,
+                config::SanFormat::Typed => pingfederate::SanFormat::Typed,
+            },
+        },
+        generate_deadline: config.limits.generate_deadline,
+        body_limit: config.limits.body_bytes,
+        detached,
+    }
+}
+
+fn listen_limits(config: &Config) -> listen::Limits {
+    let limits = &config.limits;
+    listen::Limits {
+        connections: limits.connections,
+        idle: limits.idle_timeout,
+        body: limits.body_timeout,
+        drain: limits.drain,
+    }
+}
+
+/// Reconciles in the background; a generation host that died asks for a whole inventory.
+async fn reconcile(keyring: Arc<Keyring>, provider: Arc<Pkcs11Provider>, stop: watch::Receiver<bool>) {
+    let mut due = provider.subscribe();
+    let asked = async {
+        while due.changed().await.is_ok() {
+            keyring.reconcile_soon(true);
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        () = keyring.keep_reconciled(stop) => {}
+        () = asked => {}
+    }
+}
+
+async fn wait_until_ready(holders: &Holders, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+    let ready = async {
+        while !holders.keyring.ailments().await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        () = ready => Ok(()),
+        _ = stop.wait_for(|stop| *stop) => Ok(()),
+        () = tokio::time::sleep(READY_WITHIN) => bail!("not ready: {}", holders.keyring.ailments().await.join("; ")),
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "the one line that whoever started the daemon waits for")]
+fn say_ready(address: SocketAddr) {
+    println!("strongroom is ready at http://{address}");
+}
+
+/// Turns true at the first SIGTERM or SIGINT.
+fn stop_on_signals() -> anyhow::Result<watch::Receiver<bool>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (sender, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        sender.send_replace(true);
+        // The sender lives as long as the process, so that waiting for it cannot fail.
+        std::future::pending::<()>().await;
+    });
+    Ok(stop)
+}
+
+/// Keeps secrets out of core dumps and debuggers, and new files from other users.
+fn harden() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask};
+    umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    for outcome in [
+        setrlimit(Resource::Core, none),
+        set_dumpable_behavior(DumpableBehavior::NotDumpable),
+        rustix::thread::set_no_new_privs(true),
+    ] {
+        if let Err(failure) = outcome {
+            tracing::warn!(error = %failure, "the process could not be hardened");
+        }
+    }
+}
