@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::provider::Providers;
 use crate::store::{Owner, Store};
 
+pub use crate::provider::Capabilities;
 pub use lookup::KeyRing;
 pub use request::{CertificateSpec, IdempotencyKey, Made, NewKeyPair};
 

@@ -48,14 +48,13 @@ pub(super) async fn serve(
         _ = shutdown.wait_for(|stop| *stop) => None,
         () = idle(in_flight.clone(), limits.idle) => None,
     };
-    let ended = match ended {
-        Some(ended) => Some(ended),
-        None => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                ended = connection => Some(ended),
-                () = idle(in_flight, limits.idle) => None,
-            }
+    let ended = if ended.is_some() {
+        ended
+    } else {
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            ended = connection => Some(ended),
+            () = idle(in_flight, limits.idle) => None,
         }
     };
     if let Some(Err(failure)) = ended {
