@@ -1,1 +1,26 @@
-//! HTTP.
+//! HTTP: routes, what is common to all of them, and one folder for each dialect.
+//!
+//! Owns the assembly of routers, credentials and bodies on their way in, request ids,
+//! metrics and headers on their way out, health, and the OpenAPI document. Does not own
+//! sockets (`listen`) or any rule of the domain: dialects translate between the wire and
+//! `keyring`, and never meet each other, the store, providers, issuance or configuration.
+//!
+//! Invariants: every refusal under a dialect's paths has that dialect's body; every route
+//! but health, the document and its page asks for credentials; a mutation runs detached,
+//! so that a client that hangs up cancels nothing.
+
+mod detached;
+mod dialect;
+mod extract;
+mod health;
+mod layer;
+mod native;
+mod openapi;
+pub mod pingfederate;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use detached::Detached;
+pub use openapi::document;
+pub use state::{Services, router};

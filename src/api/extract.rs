@@ -1,0 +1,117 @@
+//! What handlers ask of a request, refused in the words of their dialect.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use serde::de::DeserializeOwned;
+
+use super::Services;
+use super::dialect::DialectError;
+use crate::auth::Principal;
+use crate::error::{Error, Kind};
+
+const IDEMPOTENCY_HEADER: &str = "idempotency-key";
+
+/// Who asks, told by a bearer token or a Basic password.
+pub(super) struct Caller<E>(pub Principal, pub PhantomData<E>);
+
+impl<E: DialectError> FromRequestParts<Arc<Services>> for Caller<E> {
+    type Rejection = E;
+
+    async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, E> {
+        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let (principal, scheme) = header
+            .and_then(|header| services.authenticator.authenticate(header))
+            .ok_or_else(|| Error::new(Kind::Unauthenticated, "there are no credentials, or none that are known"))?;
+        E::check_forgery(scheme, &parts.headers)?;
+        Ok(Self(principal, PhantomData))
+    }
+}
+
+/// The one variable segment of a path, percent-decoded.
+pub(super) struct Segment<E>(pub String, pub PhantomData<E>);
+
+impl<E: DialectError> FromRequestParts<Arc<Services>> for Segment<E> {
+    type Rejection = E;
+
+    async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, E> {
+        let Path(text) = Path::<String>::from_request_parts(parts, services)
+            .await
+            .map_err(|rejection| Error::new(Kind::Malformed, "the path is not UTF-8").because(rejection))?;
+        Ok(Self(text, PhantomData))
+    }
+}
+
+/// The `Idempotency-Key` of a request, where it has one.
+pub(super) struct Idempotency<E>(pub Option<String>, pub PhantomData<E>);
+
+impl<E: DialectError> FromRequestParts<Arc<Services>> for Idempotency<E> {
+    type Rejection = E;
+
+    async fn from_request_parts(parts: &mut Parts, _services: &Arc<Services>) -> Result<Self, E> {
+        let Some(value) = parts.headers.get(IDEMPOTENCY_HEADER) else { return Ok(Self(None, PhantomData)) };
+        let visible = value.as_bytes().iter().all(u8::is_ascii_graphic);
+        let key = value.to_str().ok().filter(|_| visible && (1..=255).contains(&value.len()));
+        let key = key.ok_or_else(|| {
+            Error::new(Kind::Malformed, "the header Idempotency-Key must be 1 to 255 visible ASCII characters")
+        })?;
+        Ok(Self(Some(key.to_owned()), PhantomData))
+    }
+}
+
+/// A JSON object, read, and the bytes that it was read from.
+pub(super) struct JsonBody<T, E> {
+    pub value: T,
+    pub bytes: Bytes,
+    dialect: PhantomData<E>,
+}
+
+impl<T: DeserializeOwned, E: DialectError> FromRequest<Arc<Services>> for JsonBody<T, E> {
+    type Rejection = E;
+
+    async fn from_request(request: Request, services: &Arc<Services>) -> Result<Self, E> {
+        if !is_json(request.headers()) {
+            let message = "the body must be JSON, with the Content-Type application/json";
+            return Err(Error::new(Kind::UnsupportedMediaType, message).into());
+        }
+        let bytes = Bytes::from_request(request, services).await.map_err(|rejection| {
+            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                let limit = services.body_limit;
+                Error::new(Kind::TooLarge, format!("the body is larger than {limit} bytes"))
+            } else {
+                Error::new(Kind::Malformed, "the body did not arrive whole").because(rejection)
+            }
+        })?;
+        Ok(Self { value: read(&bytes)?, bytes, dialect: PhantomData })
+    }
+}
+
+/// Whether the body claims to be JSON, or claims nothing.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return true };
+    let Ok(text) = value.to_str() else { return false };
+    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    matches!(essence.as_str(), "application/json" | "text/json")
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// Reads one JSON object; wire structs refuse unknown and repeated members themselves.
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    // serde would take an array for a struct, its members by position.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Error::new(Kind::Malformed, "the body must be a JSON object"));
+    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|failure| {
+        let path = failure.path().to_string();
+        let place = if path == "." { String::new() } else { format!(" at {path}") };
+        Error::new(Kind::Malformed, format!("the body cannot be read{place}: {}", failure.inner()))
+    })?;
+    json.end().map_err(|failure| Error::new(Kind::Malformed, format!("the body cannot be read: {failure}")))?;
+    Ok(value)
+}

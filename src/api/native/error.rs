@@ -1,0 +1,126 @@
+//! Refusals: the problem document (RFC 9457) of each kind of error.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::openapi::RefOr;
+use utoipa::{IntoResponses, ToSchema};
+
+use crate::api::dialect::{self, DialectError};
+use crate::api::layer::request_id;
+use crate::api::openapi;
+use crate::error::{Error, Kind};
+
+const CONTENT_TYPE: &str = "application/problem+json";
+
+/// What went wrong (RFC 9457 section 3).
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ProblemDetails {
+    /// `urn:strongroom:error:` and the kind of error.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:strongroom:error:not-found")]
+    kind: String,
+    #[schema(example = "Not Found")]
+    title: &'static str,
+    /// The status of the answer.
+    #[schema(example = 404)]
+    status: u16,
+    /// A sentence about this occurrence.
+    #[schema(example = "there is no key ring signing:orders")]
+    detail: String,
+    /// Equal to the header `X-Request-Id`, and in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    /// Everything that is wrong with the values of the request; absent when nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    violations: Vec<ViolationView>,
+}
+
+/// One value that cannot be.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Violation)]
+struct ViolationView {
+    /// JSON path of the value; absent when it is not about one field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    /// A stable word for programs.
+    #[schema(example = "invalid_value")]
+    code: &'static str,
+    /// What would be accepted.
+    message: String,
+}
+
+/// A domain error on its way to becoming a problem document.
+#[derive(Debug)]
+pub(in crate::api) struct Problem(Error);
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl DialectError for Problem {}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, word) = status_and_word(self.0.kind());
+        let violations = self.0.violations().iter().map(|violation| ViolationView {
+            path: violation.path.clone(),
+            code: violation.rule.code(),
+            message: violation.message.clone(),
+        });
+        let body = ProblemDetails {
+            kind: format!("urn:strongroom:error:{word}"),
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: self.0.public().to_owned(),
+            request_id: request_id(),
+            violations: violations.collect(),
+        };
+        dialect::refuse(&self.0, status, CONTENT_TYPE, &body)
+    }
+}
+
+const fn status_and_word(kind: Kind) -> (StatusCode, &'static str) {
+    match kind {
+        Kind::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+        Kind::Malformed => (StatusCode::BAD_REQUEST, "malformed"),
+        Kind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
+        Kind::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type"),
+        Kind::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed"),
+        Kind::NotFound => (StatusCode::NOT_FOUND, "not-found"),
+        Kind::Conflict => (StatusCode::CONFLICT, "conflict"),
+        Kind::InUse => (StatusCode::CONFLICT, "in-use"),
+        Kind::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
+        Kind::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+        Kind::NotExportable => (StatusCode::FORBIDDEN, "not-exportable"),
+        Kind::Unsupported => (StatusCode::UNPROCESSABLE_ENTITY, "unsupported"),
+        Kind::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        Kind::ProviderUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "provider-unavailable"),
+        Kind::Deadline => (StatusCode::SERVICE_UNAVAILABLE, "deadline"),
+        Kind::Throttled => (StatusCode::TOO_MANY_REQUESTS, "throttled"),
+        Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+    }
+}
+
+/// The refusals that every operation of this dialect may answer.
+pub(in crate::api) struct Refusals;
+
+impl IntoResponses for Refusals {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        openapi::refusals(&[401, 403, 500, 503], CONTENT_TYPE, &ProblemDetails::name())
+    }
+}
+
+/// Those of an operation on what a path names besides [`Refusals`].
+pub(super) struct PathRefusals;
+
+impl IntoResponses for PathRefusals {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        openapi::refusals(&[400, 404], CONTENT_TYPE, &ProblemDetails::name())
+    }
+}

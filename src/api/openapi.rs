@@ -1,0 +1,108 @@
+//! The OpenAPI 3.1 document, and a page that shows it without the internet.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Type};
+use utoipa::{Modify, OpenApi};
+use utoipa_swagger_ui::SwaggerUi;
+
+use super::{Services, health, native, pingfederate};
+
+pub(super) fn routes() -> Router<Arc<Services>> {
+    Router::new().merge(SwaggerUi::new("/docs").url("/openapi.json", document()))
+}
+
+/// The OpenAPI document of everything that is served.
+///
+/// The PingFederate dialect is listed under its long prefix alone; the short prefix and
+/// trailing slashes are plain routes beside it.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    let mut document = Common::openapi();
+    document.merge(pingfederate::Document::openapi());
+    document.merge(native::Document::openapi());
+    document
+}
+
+/// The refusals of an operation, each with the dialect's body and the headers of its status.
+pub(super) fn refusals(statuses: &[u16], content_type: &str, schema: &str) -> BTreeMap<String, RefOr<Response>> {
+    let body = || ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
+    statuses
+        .iter()
+        .map(|status| {
+            let response = ResponseBuilder::new().description(meaning(*status)).content(content_type, body());
+            let response = match status {
+                401 => response.header("WWW-Authenticate", header(Type::String, "The schemes that are understood.")),
+                429 | 503 => response.header("Retry-After", header(Type::Integer, "Seconds.")),
+                _ => response,
+            };
+            (status.to_string(), response.build().into())
+        })
+        .collect()
+}
+
+fn header(kind: Type, description: &str) -> utoipa::openapi::Header {
+    HeaderBuilder::new().schema(Some(ObjectBuilder::new().schema_type(kind))).description(Some(description)).build()
+}
+
+const fn meaning(status: u16) -> &'static str {
+    match status {
+        400 => "Not readable: malformed JSON, a wrong type, an unknown member or enumerated value.",
+        401 => "No credentials, or none that are known.",
+        403 => "The credentials do not allow this, or Basic credentials came without X-XSRF-Header.",
+        404 => "There is nothing of this id.",
+        409 => "The same request is still running.",
+        413 => "The body is too large.",
+        415 => "The body is not JSON.",
+        422 => "Well formed, but with values that cannot be; all of them are listed.",
+        500 => "A fault of the daemon; nothing was changed.",
+        503 => "The crypto provider or the store is unavailable or busy; nothing was changed.",
+        _ => "Refused.",
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Strongroom",
+        version = "1",
+        description = "Key pairs that are born in a hardware security module and stay there, with their certificates.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    servers((url = "/")),
+    security(("bearer" = []), ("basic" = [])),
+    tags(
+        (name = "PingFederate", description = "Key pairs as PingFederate's administrative API has them."),
+        (name = "Native", description = "Key rings as the domain sees them."),
+        (name = "Health", description = "For probes and for Prometheus.")
+    ),
+    paths(health::alive, health::ready, health::metrics),
+    modifiers(&Credentials)
+)]
+struct Common;
+
+/// The two ways to present a secret.
+struct Credentials;
+
+impl Modify for Credentials {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let scheme = |scheme, description: &str| {
+            let mut http = Http::new(scheme);
+            http.description = Some(description.to_owned());
+            SecurityScheme::Http(http)
+        };
+        components.add_security_scheme("bearer", scheme(HttpAuthScheme::Bearer, "The secret of a credential."));
+        components.add_security_scheme(
+            "basic",
+            scheme(
+                HttpAuthScheme::Basic,
+                "The name of a credential and its secret; under PingFederate's paths also the header X-XSRF-Header, with any value.",
+            ),
+        );
+    }
+}

@@ -1,0 +1,114 @@
+//! Generating a signing key pair.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::error::{ApiError, BodyRefusals, Refusals};
+use super::id;
+use super::rules::Rules;
+use super::view::KeyPairView;
+use crate::api::Services;
+use crate::api::extract::{Caller, Idempotency, JsonBody};
+use crate::api::layer::request_id;
+use crate::error::Error;
+use crate::key::ProviderKind;
+use crate::keyring::IdempotencyKey;
+
+/// The same for both prefixes: they are one route.
+const ROUTE: &str = "POST /keyPairs/signing/generate";
+
+/// A key pair to be made, and the subject of its self-signed certificate.
+///
+/// Members that are absent, null, or empty text are not given.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct NewKeyPairSettings {
+    /// Unique among signing key pairs; made up when absent. `generate`, `import`, `link` and `settings` are taken.
+    #[schema(nullable = false, pattern = "^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$", example = "orders-2026")]
+    pub id: Option<String>,
+    #[schema(nullable = false, required = true, min_length = 1, max_length = 64, example = "Example")]
+    pub common_name: Option<String>,
+    /// DNS names, IP addresses, e-mail addresses and URIs, bare or typed: `DNS: 'example.com'`.
+    #[schema(nullable = false, max_items = 100, example = json!(["example.com", "192.0.2.1"]))]
+    pub subject_alternative_names: Option<Vec<String>>,
+    #[schema(nullable = false, required = true, min_length = 1, max_length = 64, example = "Example Corp")]
+    pub organization: Option<String>,
+    #[schema(nullable = false, max_length = 64, example = "Engineering")]
+    pub organization_unit: Option<String>,
+    #[schema(nullable = false, max_length = 128, example = "Austin")]
+    pub city: Option<String>,
+    #[schema(nullable = false, max_length = 128, example = "Texas")]
+    pub state: Option<String>,
+    /// Two letters, as in ISO 3166-1.
+    #[schema(nullable = false, required = true, pattern = "^[A-Za-z]{2}$", example = "US")]
+    pub country: Option<String>,
+    /// Validity of the certificate in days, from now.
+    #[schema(nullable = false, required = true, minimum = 1, maximum = 36500, example = 365)]
+    pub valid_days: Option<i64>,
+    /// The name of a key algorithm, as the operation `getKeyAlgorithms` lists them.
+    #[schema(nullable = false, required = true, example = "RSA")]
+    pub key_algorithm: Option<String>,
+    /// In bits; the algorithm's default when absent.
+    #[schema(nullable = false, example = 2048)]
+    pub key_size: Option<i64>,
+    /// JCA name; the algorithm's default when absent, which for EC follows the curve.
+    #[schema(nullable = false, example = "SHA256withRSA")]
+    pub signature_algorithm: Option<String>,
+    #[schema(nullable = false)]
+    pub crypto_provider: Option<CryptoProvider>,
+}
+
+/// Who is to hold the private key; a choice only in hybrid mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum CryptoProvider {
+    Local,
+    Hsm,
+}
+
+impl From<CryptoProvider> for ProviderKind {
+    fn from(wire: CryptoProvider) -> Self {
+        match wire {
+            CryptoProvider::Local => Self::Local,
+            CryptoProvider::Hsm => Self::Hsm,
+        }
+    }
+}
+
+/// Generates a signing key pair with a self-signed certificate.
+///
+/// An answer of 5xx means that nothing was made. With an `Idempotency-Key`, a request that is sent again
+/// within 24 hours gets the same answer and makes no second key.
+#[utoipa::path(
+    post, path = "/pf-admin-api/v1/keyPairs/signing/generate", operation_id = "generateSigningKeyPair",
+    tag = "PingFederate",
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters.")),
+    request_body = NewKeyPairSettings,
+    responses((status = 201, description = "The key pair that was made.", body = KeyPairView), BodyRefusals, Refusals)
+)]
+pub(super) async fn generate(
+    State(services): State<Arc<Services>>,
+    Caller(who, _): Caller<ApiError>,
+    Idempotency(idempotency, _): Idempotency<ApiError>,
+    body: JsonBody<NewKeyPairSettings, ApiError>,
+) -> Result<(StatusCode, Json<KeyPairView>), ApiError> {
+    let mut wire = body.value;
+    if wire.id.is_none() {
+        wire.id = Some(id::generate().map_err(Error::from)?);
+    }
+    let providers = services.keyring.capabilities(&who)?;
+    let rules = Rules { settings: services.pingfederate, providers: &providers, deadline: services.generate_deadline };
+    let mut new = rules.check(&wire).map_err(Error::invalid)?;
+    new.request_id = request_id();
+    new.idempotency = idempotency.map(|key| IdempotencyKey { key, route: ROUTE.to_owned(), body: body.bytes.to_vec() });
+
+    let keyring = Arc::clone(&services.keyring);
+    let made = services.detached.run(async move { keyring.generate(&who, new).await }).await?;
+    let view = KeyPairView::of(&made.pair, services.pingfederate, services.clock.now())?;
+    Ok((StatusCode::CREATED, Json(view)))
+}

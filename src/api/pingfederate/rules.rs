@@ -1,0 +1,183 @@
+//! What a request to generate may say; all that it may not is found at once.
+
+use std::time::Duration;
+
+use super::generate::{CryptoProvider, NewKeyPairSettings};
+use super::{Settings, choice, id};
+use crate::error::{Rule, Violation};
+use crate::key::{KeyUse, ProviderKind, RingId, RingKind};
+use crate::keyring::{Capabilities, CertificateSpec, NewKeyPair};
+use crate::x509::{AlternativeName, NameFault, Profile, Subject, SubjectField};
+
+const MAX_VALID_DAYS: u32 = 36_500;
+const MAX_ALTERNATIVE_NAMES: usize = 100;
+
+/// What requests are judged by.
+pub(super) struct Rules<'a> {
+    pub settings: Settings,
+    /// The providers that there are; `None` where one was never ready, and so cannot be asked.
+    pub providers: &'a [(ProviderKind, Option<Capabilities>)],
+    pub deadline: Duration,
+}
+
+impl Rules<'_> {
+    /// What the request asks for.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub(super) fn check(&self, wire: &NewKeyPairSettings) -> Result<NewKeyPair, Vec<Violation>> {
+        let mut findings = Vec::new();
+        let ring = ring(wire.id.as_deref(), &mut findings);
+        let subject = subject(wire, &mut findings);
+        let alternative_names =
+            alternative_names(wire.subject_alternative_names.as_deref().unwrap_or_default(), &mut findings);
+        let valid_days = valid_days(wire.valid_days, &mut findings);
+        let provider = self.provider(wire.crypto_provider, &mut findings);
+        let choice = choice::choose(wire, self.capabilities(provider), &mut findings);
+        let (Some(ring), Some(valid_days), Some(provider), Some(choice), true) =
+            (ring, valid_days, provider, choice, findings.is_empty())
+        else {
+            return Err(findings);
+        };
+        Ok(NewKeyPair {
+            ring,
+            provider,
+            key_use: KeyUse::Sign,
+            algorithm: choice.algorithm,
+            signature_algorithm: choice.signature_algorithm,
+            permitted: choice.permitted,
+            certificate: CertificateSpec { subject, alternative_names, valid_days, profile: Profile::Signing },
+            idempotency: None,
+            deadline: self.deadline,
+            request_id: None,
+        })
+    }
+
+    fn provider(&self, asked: Option<CryptoProvider>, findings: &mut Vec<Violation>) -> Option<ProviderKind> {
+        let default = self.settings.default_provider;
+        let provider = asked.map_or(default, ProviderKind::from);
+        if !self.settings.hybrid && provider != default {
+            let message = format!("cryptoProvider must be {} or absent: hybrid mode is off.", default.name());
+            findings.push(Violation::at("cryptoProvider", Rule::InvalidValue, message));
+            return None;
+        }
+        if self.providers.iter().all(|(kind, _)| *kind != provider) {
+            let there = self.providers.iter().map(|(kind, _)| kind.name());
+            let message = format!("There is no {} provider here, only: {}.", provider.name(), one_of(there));
+            findings.push(Violation::at("cryptoProvider", Rule::NotSupportedByProvider, message));
+            return None;
+        }
+        Some(provider)
+    }
+
+    fn capabilities(&self, provider: Option<ProviderKind>) -> Option<&Capabilities> {
+        self.providers.iter().find(|(kind, _)| Some(*kind) == provider)?.1.as_ref()
+    }
+}
+
+/// The accepted values in a row.
+pub(super) fn one_of<T: ToString>(values: impl IntoIterator<Item = T>) -> String {
+    values.into_iter().map(|value| value.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// A value that is given: text that is not blank.
+pub(super) fn given(text: Option<&String>) -> Option<&str> {
+    text.map(String::as_str).filter(|text| !text.trim().is_empty())
+}
+
+pub(super) fn required(path: &str, findings: &mut Vec<Violation>) {
+    findings.push(Violation::at(path, Rule::Required, format!("{path} is required.")));
+}
+
+fn ring(id: Option<&str>, findings: &mut Vec<Violation>) -> Option<RingId> {
+    let id = id.unwrap_or_default();
+    let fault = id::fault(id);
+    if let Some(message) = fault {
+        findings.push(Violation::at("id", Rule::InvalidValue, message));
+        return None;
+    }
+    RingId::new(RingKind::Signing, id).ok()
+}
+
+fn subject(wire: &NewKeyPairSettings, findings: &mut Vec<Violation>) -> Subject {
+    let owned = |text: Option<&String>| given(text).map(str::to_owned);
+    let subject = Subject {
+        common_name: owned(wire.common_name.as_ref()).unwrap_or_default(),
+        organization: owned(wire.organization.as_ref()),
+        organization_unit: owned(wire.organization_unit.as_ref()),
+        city: owned(wire.city.as_ref()),
+        state: owned(wire.state.as_ref()),
+        country: owned(wire.country.as_ref()),
+    };
+    let missing = [
+        (SubjectField::CommonName, subject.common_name.is_empty()),
+        (SubjectField::Organization, subject.organization.is_none()),
+        (SubjectField::Country, subject.country.is_none()),
+    ];
+    for (field, _) in missing.into_iter().filter(|(_, missing)| *missing) {
+        required(path_of(field), findings);
+    }
+    // What is empty has been said above, in the words for what is required.
+    let faults = subject.faults().into_iter().filter(|(_, fault)| *fault != NameFault::Empty);
+    findings.extend(faults.map(|(field, fault)| violation_of(field, fault)));
+    subject
+}
+
+const fn path_of(field: SubjectField) -> &'static str {
+    match field {
+        SubjectField::CommonName => "commonName",
+        SubjectField::Organization => "organization",
+        SubjectField::OrganizationUnit => "organizationUnit",
+        SubjectField::City => "city",
+        SubjectField::State => "state",
+        SubjectField::Country => "country",
+    }
+}
+
+fn violation_of(field: SubjectField, fault: NameFault) -> Violation {
+    let path = path_of(field);
+    let (rule, message) = match (field, fault) {
+        (SubjectField::Country, _) => {
+            (Rule::InvalidValue, "country must be two letters, as in ISO 3166-1: US, for example.".to_owned())
+        }
+        (_, NameFault::TooLong(bound)) => (Rule::TooLong, format!("{path} must be at most {bound} characters.")),
+        (_, NameFault::Empty) => (Rule::Required, format!("{path} must not be empty.")),
+        (_, NameFault::Invalid) => (Rule::InvalidValue, format!("{path} must be without control characters.")),
+    };
+    Violation::at(path, rule, message)
+}
+
+fn alternative_names(names: &[String], findings: &mut Vec<Violation>) -> Vec<AlternativeName> {
+    const PATH: &str = "subjectAlternativeNames";
+    if names.len() > MAX_ALTERNATIVE_NAMES {
+        let message = format!("{PATH} must be at most {MAX_ALTERNATIVE_NAMES} names.");
+        findings.push(Violation::at(PATH, Rule::TooLong, message));
+        return Vec::new();
+    }
+    let mut parsed = Vec::with_capacity(names.len());
+    for (index, text) in names.iter().enumerate() {
+        match text.parse() {
+            Ok(name) => parsed.push(name),
+            Err(_) => findings.push(Violation::at(
+                format!("{PATH}[{index}]"),
+                Rule::InvalidValue,
+                "A subject alternative name must be a DNS name, an IP address, an e-mail address or a URI.",
+            )),
+        }
+    }
+    parsed
+}
+
+fn valid_days(days: Option<i64>, findings: &mut Vec<Violation>) -> Option<u32> {
+    const PATH: &str = "validDays";
+    let Some(days) = days else {
+        required(PATH, findings);
+        return None;
+    };
+    let days = u32::try_from(days).ok().filter(|days| (1..=MAX_VALID_DAYS).contains(days));
+    if days.is_none() {
+        let message = format!("{PATH} must be from 1 to {MAX_VALID_DAYS}.");
+        findings.push(Violation::at(PATH, Rule::InvalidValue, message));
+    }
+    days
+}

@@ -1,0 +1,36 @@
+//! What the entrance hands in, and the one router it gets back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+
+use super::{Detached, dialect, health, layer, native, openapi, pingfederate};
+use crate::auth::Authenticator;
+use crate::clock::Clock;
+use crate::keyring::Keyring;
+
+/// Everything that handlers work with.
+pub struct Services {
+    pub keyring: Arc<Keyring>,
+    pub authenticator: Arc<Authenticator>,
+    pub clock: Arc<dyn Clock>,
+    /// Renders the metrics of the process as Prometheus text.
+    pub metrics: Box<dyn Fn() -> String + Send + Sync>,
+    pub pingfederate: pingfederate::Settings,
+    /// Time that a generation has until its commit begins.
+    pub generate_deadline: Duration,
+    /// The largest request body, in bytes.
+    pub body_limit: usize,
+    /// Mutations at work; wait for them after the last connection has closed.
+    pub detached: Detached,
+}
+
+/// Every route of the daemon.
+pub fn router(services: Services) -> Router {
+    let body_limit = DefaultBodyLimit::max(services.body_limit);
+    let root = Router::new().merge(health::routes()).merge(native::routes()).merge(openapi::routes());
+    let routes = dialect::dress::<native::Problem>(root).merge(pingfederate::routes());
+    layer::around(routes.layer(body_limit)).with_state(Arc::new(services))
+}
