@@ -72,11 +72,12 @@ impl Principal {
         &self.name
     }
 
-    /// Passes when the principal has `scope`.
+    /// Passes when the principal has `scope`; who may manage may read.
     ///
     /// # Errors
     /// [`Denied`] when it has not.
     pub fn require(&self, scope: Scope) -> Result<(), Denied> {
-        if self.scopes.contains(&scope) { Ok(()) } else { Err(Denied(scope)) }
+        let implied = scope == Scope::Read && self.scopes.contains(&Scope::Manage);
+        if implied || self.scopes.contains(&scope) { Ok(()) } else { Err(Denied(scope)) }
     }
 }

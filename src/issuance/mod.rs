@@ -76,25 +76,25 @@ pub fn prepare(
 /// Has the certificate signed, once.
 ///
 /// # Errors
-/// What the provider answers; `Internal` when its signature has the wrong form.
+/// What the provider answers; `ProviderUnavailable` when its signature has the wrong form.
 pub async fn issue(prepared: Prepared, provider: &dyn KeyProvider, key: &KeyRef) -> Result<Issued, Error> {
     let Prepared { meant, tbs } = prepared;
     let message = SignInput::Message(tbs.bytes().to_vec());
     let signature = provider.sign(key, meant.signature_algorithm, message).await?;
-    let certificate = tbs.assemble(&signature).map_err(internal)?;
+    let certificate = tbs.assemble(&signature).map_err(misbehaved)?;
     Ok(Issued { meant, certificate })
 }
 
 /// Gives out a certificate that says what was meant, names `spki`, and verifies with it.
 ///
 /// # Errors
-/// `Internal` when it does not.
+/// `ProviderUnavailable` when it does not: the provider signed wrongly.
 pub fn check(issued: Issued, spki: &SpkiDer) -> Result<CertificateDer, Error> {
     let meant = SelfSigned { spki: spki.clone(), ..issued.meant };
-    crate::x509::check(&issued.certificate, &meant).map_err(internal)?;
+    crate::x509::check(&issued.certificate, &meant).map_err(misbehaved)?;
     Ok(issued.certificate)
 }
 
-fn internal(failure: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(Kind::Internal, "internal error").because(failure)
+fn misbehaved(failure: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(Kind::ProviderUnavailable, "the crypto provider is unavailable").because(failure)
 }
