@@ -176,7 +176,7 @@ proptest! {
     #[test]
     fn decimals_are_those_of_the_naive_method(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
         let positive = [vec![0], bytes.clone()].concat();
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         prop_assert_eq!(decimal(&positive), naive_decimal(&hex));
     }
 
