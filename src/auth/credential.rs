@@ -36,7 +36,8 @@ impl SecretHash {
     /// # Errors
     /// When `text` is not `sha256:` and 64 hex digits.
     pub fn parse(text: &str) -> Result<Self, CredentialError> {
-        let hex = text.strip_prefix("sha256:").filter(|hex| hex.len() == 64 && hex.is_ascii());
+        let is_hex = |hex: &&str| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let hex = text.strip_prefix("sha256:").filter(is_hex);
         let mut hash = [0; 32];
         let digits = hex.ok_or(CredentialError::Hash)?;
         for (index, byte) in hash.iter_mut().enumerate() {

@@ -1,1 +1,375 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use aws_lc_rs::digest::{self, Digest};
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaKeyPair};
+
+use super::{CertificateSpec, Prepared, check, issue, prepare};
+use crate::clock::Timestamp;
+use crate::error::Kind;
+use crate::key::{
+    CertificateDer, Hash, KeyAlgorithm, KeyId, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer,
+};
+use crate::provider::{
+    Capabilities, Destroyed, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey, ProviderError, SignInput,
+};
+use crate::x509::{CertificateSummary, Profile, Subject, to_pem, verify};
+
+/// 2026-08-13T20:21:00.654321Z.
+const NOW: Timestamp = Timestamp::from_micros(1_786_652_460_654_321);
+
+/// A key in this process behind the trait of a provider, which counts its signatures.
+struct SoftwareKey {
+    algorithm: KeyAlgorithm,
+    private: Private,
+    spki: SpkiDer,
+    signatures: AtomicUsize,
+}
+
+enum Private {
+    Rsa(RsaKeyPair),
+    Ec(EcdsaKeyPair, &'static digest::Algorithm),
+    Ed25519(Ed25519KeyPair),
+}
+
+impl SoftwareKey {
+    fn generate(algorithm: KeyAlgorithm) -> Self {
+        let ec = |signing: &'static EcdsaSigningAlgorithm, digest| {
+            Private::Ec(EcdsaKeyPair::generate(signing).unwrap(), digest)
+        };
+        let private = match algorithm {
+            KeyAlgorithm::Rsa2048 => Private::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()),
+            KeyAlgorithm::Rsa3072 => Private::Rsa(RsaKeyPair::generate(KeySize::Rsa3072).unwrap()),
+            KeyAlgorithm::Rsa4096 => Private::Rsa(RsaKeyPair::generate(KeySize::Rsa4096).unwrap()),
+            KeyAlgorithm::P256 => ec(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, &digest::SHA256),
+            KeyAlgorithm::P384 => ec(&signature::ECDSA_P384_SHA384_FIXED_SIGNING, &digest::SHA384),
+            KeyAlgorithm::P521 => ec(&signature::ECDSA_P521_SHA512_FIXED_SIGNING, &digest::SHA512),
+            KeyAlgorithm::Ed25519 => Private::Ed25519(Ed25519KeyPair::generate().unwrap()),
+        };
+        let spki = match &private {
+            Private::Rsa(pair) => pair.public_key().as_der().unwrap(),
+            Private::Ec(pair, _) => pair.public_key().as_der().unwrap(),
+            Private::Ed25519(pair) => pair.public_key().as_der().unwrap(),
+        };
+        let spki = SpkiDer::parse(spki.as_ref().to_vec()).unwrap();
+        Self { algorithm, private, spki, signatures: AtomicUsize::new(0) }
+    }
+
+    fn reference(&self) -> KeyRef {
+        let (id, locator) = (KeyId::new(NOW).unwrap(), Locator::new().unwrap());
+        KeyRef { id, locator, algorithm: self.algorithm, spki: self.spki.clone() }
+    }
+
+    fn raw_signature(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Vec<u8> {
+        match (&self.private, algorithm) {
+            (Private::Rsa(pair), _) => {
+                let encoding: &signature::RsaSignatureEncoding = match algorithm {
+                    SignatureAlgorithm::RsaPkcs1(Hash::Sha256) => &signature::RSA_PKCS1_SHA256,
+                    SignatureAlgorithm::RsaPkcs1(Hash::Sha384) => &signature::RSA_PKCS1_SHA384,
+                    SignatureAlgorithm::RsaPkcs1(Hash::Sha512) => &signature::RSA_PKCS1_SHA512,
+                    SignatureAlgorithm::RsaPss(Hash::Sha256) => &signature::RSA_PSS_SHA256,
+                    SignatureAlgorithm::RsaPss(Hash::Sha384) => &signature::RSA_PSS_SHA384,
+                    SignatureAlgorithm::RsaPss(Hash::Sha512) => &signature::RSA_PSS_SHA512,
+                    SignatureAlgorithm::Ecdsa(_) | SignatureAlgorithm::Ed25519 => panic!("an RSA key"),
+                };
+                let mut bytes = vec![0; pair.public_modulus_len()];
+                pair.sign(encoding, &SystemRandom::new(), message, &mut bytes).unwrap();
+                bytes
+            }
+            (Private::Ec(pair, own), SignatureAlgorithm::Ecdsa(hash)) => {
+                // A curve has but one hash in aws-lc-rs. ECDSA takes a digest as an integer of its leftmost
+                // bits, at most as many as the order has: so another hash's digest, cut or padded to the
+                // length of that one's, is signed all the same (FIPS 186-5 section 6.4.1).
+                let mut digest = hash.digest(message);
+                digest.truncate(own.output_len());
+                let padded = [vec![0; own.output_len() - digest.len()], digest].concat();
+                pair.sign_digest(&Digest::import_less_safe(&padded, own).unwrap()).unwrap().as_ref().to_vec()
+            }
+            (Private::Ed25519(pair), SignatureAlgorithm::Ed25519) => pair.sign(message).as_ref().to_vec(),
+            (_, other) => panic!("{other} with {}", self.algorithm),
+        }
+    }
+}
+
+#[async_trait]
+impl KeyProvider for SoftwareKey {
+    fn kind(&self) -> ProviderKind {
+        ProviderKind::Local
+    }
+
+    fn capabilities(&self) -> Option<Capabilities> {
+        None
+    }
+
+    fn health(&self) -> Health {
+        Health { ready: true, detail: String::new() }
+    }
+
+    async fn generate(&self, _key: NewKey) -> Result<GeneratedKey, ProviderError> {
+        Err(ProviderError::Unsupported("one key only".to_owned()))
+    }
+
+    async fn sign(
+        &self,
+        key: &KeyRef,
+        algorithm: SignatureAlgorithm,
+        input: SignInput,
+    ) -> Result<Signature, ProviderError> {
+        self.signatures.fetch_add(1, Ordering::Relaxed);
+        if key.algorithm != self.algorithm {
+            return Err(ProviderError::KeyMissing);
+        }
+        let SignInput::Message(message) = input else { panic!("certificates are signed as messages") };
+        Ok(Signature::from_raw(algorithm, self.raw_signature(algorithm, &message)))
+    }
+
+    async fn destroy(&self, _locator: &Locator, _label: &str) -> Result<Destroyed, ProviderError> {
+        Ok(Destroyed::default())
+    }
+
+    async fn inventory(&self) -> Result<Vec<Held>, ProviderError> {
+        Ok(Vec::new())
+    }
+
+    async fn remove_broken(&self) -> Result<Destroyed, ProviderError> {
+        Ok(Destroyed::default())
+    }
+}
+
+fn spec(profile: Profile) -> CertificateSpec {
+    let subject = Subject {
+        common_name: "Example, Inc. + \"Söhne\"".to_owned(),
+        organization: Some("Strong & Room".to_owned()),
+        organization_unit: Some("Keys".to_owned()),
+        city: Some("Austin".to_owned()),
+        state: Some("Texas".to_owned()),
+        country: Some("US".to_owned()),
+    };
+    let names =
+        ["example.com", "*.example.com", "192.0.2.7", "2001:db8::7", "ops@example.com", "https://example.com/a"];
+    let alternative_names = names.iter().map(|name| name.parse().unwrap()).collect();
+    CertificateSpec { subject, alternative_names, valid_days: 365, profile }
+}
+
+fn prepared(key: &SoftwareKey, spec: &CertificateSpec, algorithm: SignatureAlgorithm) -> Prepared {
+    prepare(spec, algorithm, key.spki.clone(), NOW).unwrap()
+}
+
+async fn certificate(key: &SoftwareKey, spec: &CertificateSpec, algorithm: SignatureAlgorithm) -> CertificateDer {
+    let issued = issue(prepared(key, spec, algorithm), key, &key.reference()).await.unwrap();
+    check(issued, &key.spki).unwrap()
+}
+
+/// What openssl says about a certificate on its standard input.
+fn openssl(arguments: &[&str], certificate: &CertificateDer) -> String {
+    let mut child = Command::new("openssl")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("openssl is missing: apt-get install openssl");
+    child.stdin.take().unwrap().write_all(to_pem(certificate).as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "openssl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Verifies the certificate with openssl as its own trust anchor, at a time within its validity.
+fn openssl_verifies(certificate: &CertificateDer, purpose: &str) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), to_pem(certificate)).unwrap();
+    let anchor = file.path().to_str().unwrap();
+    let time = (NOW.as_micros() / 1_000_000 + 3600).to_string();
+    let strict = ["-x509_strict", "-check_ss_sig", "-purpose", purpose, "-attime", &time];
+    let arguments = [&["verify", "-CAfile", anchor, "-no-CApath"], strict.as_slice()].concat();
+    assert_eq!(openssl(&arguments, certificate).trim(), "stdin: OK");
+}
+
+#[tokio::test]
+async fn every_key_and_signature_algorithm_makes_a_certificate_that_openssl_verifies() {
+    for algorithm in KeyAlgorithm::ALL {
+        let key = SoftwareKey::generate(algorithm);
+        for signature_algorithm in algorithm.signature_algorithms() {
+            let certificate = certificate(&key, &spec(Profile::Signing), signature_algorithm).await;
+            openssl_verifies(&certificate, "any");
+            let summary = CertificateSummary::of(&certificate).unwrap();
+            assert_eq!(summary.signature_algorithm, signature_algorithm.jca_name(), "{algorithm}");
+        }
+        assert_eq!(key.signatures.into_inner(), algorithm.signature_algorithms().len(), "one signature each");
+    }
+}
+
+#[tokio::test]
+async fn profiles_carry_the_extensions_of_their_purpose() {
+    let rsa = SoftwareKey::generate(KeyAlgorithm::Rsa2048);
+    let ec = SoftwareKey::generate(KeyAlgorithm::P256);
+    let (server, client) = ("TLS Web Server Authentication", "TLS Web Client Authentication");
+    let rows = [
+        (&rsa, Profile::Signing, "Digital Signature", None, "any"),
+        (&rsa, Profile::TlsServer, "Digital Signature, Key Encipherment", Some(server), "sslserver"),
+        (&rsa, Profile::TlsClient, "Digital Signature", Some(client), "sslclient"),
+        (&ec, Profile::Signing, "Digital Signature", None, "any"),
+        (&ec, Profile::TlsServer, "Digital Signature", Some(server), "sslserver"),
+        (&ec, Profile::TlsClient, "Digital Signature", Some(client), "sslclient"),
+    ];
+    for (key, profile, usage, purpose, openssl_purpose) in rows {
+        let certificate = certificate(key, &spec(profile), key.algorithm.default_signature_algorithm()).await;
+        openssl_verifies(&certificate, openssl_purpose);
+        let text = openssl(&["x509", "-noout", "-text"], &certificate);
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let after = |title: &str| lines.iter().position(|line| *line == title).map(|index| lines[index + 1]);
+        assert_eq!(after("X509v3 Basic Constraints: critical"), Some("CA:FALSE"));
+        assert_eq!(after("X509v3 Key Usage: critical"), Some(usage));
+        assert_eq!(after("X509v3 Extended Key Usage:"), purpose);
+        let identifier = after("X509v3 Subject Key Identifier:").unwrap();
+        assert_eq!(identifier, key_identifier(&key.spki));
+        assert_eq!(after("X509v3 Authority Key Identifier:"), Some(identifier));
+        let names = "DNS:example.com, DNS:*.example.com, IP Address:192.0.2.7, IP Address:2001:DB8:0:0:0:0:0:7, \
+                     email:ops@example.com, URI:https://example.com/a";
+        assert_eq!(after("X509v3 Subject Alternative Name:"), Some(names));
+        let titles =
+            lines.iter().filter(|line| line.starts_with("X509v3 ") && line.contains(": ") | line.ends_with(':'));
+        assert_eq!(titles.count(), 6 + usize::from(purpose.is_some()), "with the title of the extensions:\n{text}");
+    }
+}
+
+/// The SHA-1 of the key's bits, as openssl prints it.
+fn key_identifier(spki: &SpkiDer) -> String {
+    let spki = spki::SubjectPublicKeyInfoRef::try_from(spki.as_bytes()).unwrap();
+    let hash = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, spki.subject_public_key.raw_bytes());
+    hash.as_ref().iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
+}
+
+#[tokio::test]
+async fn certificate_without_alternative_names_has_no_such_extension() {
+    let key = SoftwareKey::generate(KeyAlgorithm::P256);
+    let spec = CertificateSpec { alternative_names: Vec::new(), ..spec(Profile::Signing) };
+    let certificate = certificate(&key, &spec, SignatureAlgorithm::Ecdsa(Hash::Sha256)).await;
+    openssl_verifies(&certificate, "any");
+    assert!(!openssl(&["x509", "-noout", "-text"], &certificate).contains("Alternative"));
+}
+
+#[tokio::test]
+async fn subject_is_encoded_from_country_to_common_name() {
+    let key = SoftwareKey::generate(KeyAlgorithm::P256);
+    let certificate = certificate(&key, &spec(Profile::Signing), SignatureAlgorithm::Ecdsa(Hash::Sha256)).await;
+    let encoded =
+        openssl(&["x509", "-noout", "-subject", "-nameopt", "sname,utf8,sep_multiline,show_type"], &certificate);
+    let lines: Vec<&str> = encoded.lines().map(str::trim).collect();
+    let expected = [
+        "subject=",
+        "C=PRINTABLESTRING:US",
+        "ST=UTF8STRING:Texas",
+        "L=UTF8STRING:Austin",
+        "O=UTF8STRING:Strong & Room",
+        "OU=UTF8STRING:Keys",
+        "CN=UTF8STRING:Example, Inc. + \"Söhne\"",
+    ];
+    assert_eq!(lines, expected);
+    let summary = CertificateSummary::of(&certificate).unwrap();
+    let subject = r#"CN=Example\, Inc. \+ \"Söhne\", OU=Keys, O=Strong & Room, L=Austin, ST=Texas, C=US"#;
+    assert_eq!((summary.subject.as_str(), summary.issuer.as_str()), (subject, subject));
+    assert_eq!(summary.alternative_names, spec(Profile::Signing).alternative_names);
+    assert_eq!(summary.version, 3);
+}
+
+#[tokio::test]
+async fn validity_is_whole_days_from_the_present_second() {
+    let key = SoftwareKey::generate(KeyAlgorithm::P256);
+    let algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
+    let short = certificate(&key, &spec(Profile::Signing), algorithm).await;
+    let summary = CertificateSummary::of(&short).unwrap();
+    assert_eq!(summary.not_before.to_string(), "2026-08-13T20:21:00.000Z");
+    assert_eq!(summary.not_after.to_string(), "2027-08-13T20:21:00.000Z");
+
+    let long = CertificateSpec { valid_days: 36_500, ..spec(Profile::Signing) };
+    let long = certificate(&key, &long, algorithm).await;
+    openssl_verifies(&long, "any");
+    let fields = openssl(&["asn1parse"], &long);
+    assert!(fields.contains("UTCTIME           :260813202100Z"), "{fields}");
+    assert!(fields.contains("GENERALIZEDTIME   :21260720202100Z"), "{fields}");
+}
+
+#[test]
+fn certificate_beyond_the_year_9999_is_refused() {
+    let key = SoftwareKey::generate(KeyAlgorithm::P256);
+    let prepare = |valid_days| {
+        let spec = CertificateSpec { valid_days, ..spec(Profile::Signing) };
+        prepare(&spec, SignatureAlgorithm::Ecdsa(Hash::Sha256), key.spki.clone(), NOW)
+    };
+    // 9999-12-31 is 2,912,218 days after 2026-08-13.
+    assert!(prepare(2_912_218).is_ok());
+    assert_eq!(prepare(2_912_219).unwrap_err().kind(), Kind::Invalid);
+    assert_eq!(prepare(u32::MAX).unwrap_err().kind(), Kind::Invalid);
+}
+
+#[test]
+fn subject_with_a_fault_is_refused() {
+    let key = SoftwareKey::generate(KeyAlgorithm::P256);
+    let spec = CertificateSpec { subject: Subject::default(), ..spec(Profile::Signing) };
+    let refused = prepare(&spec, SignatureAlgorithm::Ecdsa(Hash::Sha256), key.spki.clone(), NOW).unwrap_err();
+    assert_eq!(refused.kind(), Kind::Invalid);
+    assert!(refused.to_string().contains("CommonName Empty"), "{refused}");
+}
+
+#[tokio::test]
+async fn certificate_signed_by_another_key_is_not_given_out() {
+    let (key, other) = (SoftwareKey::generate(KeyAlgorithm::P256), SoftwareKey::generate(KeyAlgorithm::P256));
+    let algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
+    let lied = issue(prepared(&key, &spec(Profile::Signing), algorithm), &other, &key.reference()).await.unwrap();
+    let refused = check(lied, &key.spki).unwrap_err();
+    assert_eq!((refused.kind(), refused.public()), (Kind::Internal, "internal error"));
+    assert!(refused.to_string().contains("does not verify"), "{refused}");
+
+    // Consistent in itself, but not about the key that the caller knows.
+    let swapped = issue(prepared(&other, &spec(Profile::Signing), algorithm), &other, &key.reference()).await.unwrap();
+    let refused = check(swapped, &key.spki).unwrap_err();
+    assert!(refused.to_string().contains("public key"), "{refused}");
+}
+
+#[tokio::test]
+async fn failure_of_the_provider_is_passed_on() {
+    let (key, other) = (SoftwareKey::generate(KeyAlgorithm::P256), SoftwareKey::generate(KeyAlgorithm::Ed25519));
+    let prepared = prepared(&key, &spec(Profile::Signing), SignatureAlgorithm::Ecdsa(Hash::Sha256));
+    let failed = issue(prepared, &other, &key.reference()).await.unwrap_err();
+    assert_eq!(failed.kind(), Kind::ProviderUnavailable);
+    assert_eq!(other.signatures.into_inner(), 1);
+}
+
+#[test]
+fn signatures_verify_by_their_own_key_algorithm_and_message_only() {
+    let keys =
+        [KeyAlgorithm::Rsa2048, KeyAlgorithm::P256, KeyAlgorithm::P384, KeyAlgorithm::P521, KeyAlgorithm::Ed25519]
+            .map(SoftwareKey::generate);
+    for key in &keys {
+        for made_with in key.algorithm.signature_algorithms() {
+            let raw = key.raw_signature(made_with, b"message");
+            for claimed in SignatureAlgorithm::ALL {
+                for by in &keys {
+                    let signature = Signature::from_raw(claimed, raw.clone());
+                    let right = claimed == made_with && std::ptr::eq(by, key);
+                    let seen = verify(&by.spki, b"message", &signature).is_ok();
+                    assert_eq!(seen, right, "{made_with} by {} as {claimed} by {}", key.algorithm, by.algorithm);
+                }
+            }
+            assert!(verify(&key.spki, b"massage", &Signature::from_raw(made_with, raw.clone())).is_err());
+            assert!(verify(&key.spki, b"message", &Signature::from_raw(made_with, Vec::new())).is_err());
+            assert!(verify(&key.spki, b"message", &Signature::from_raw(made_with, raw[1..].to_vec())).is_err());
+        }
+    }
+}
+
+#[test]
+fn serial_numbers_differ() {
+    let key = SoftwareKey::generate(KeyAlgorithm::P256);
+    let serial = || prepared(&key, &spec(Profile::Signing), SignatureAlgorithm::Ecdsa(Hash::Sha256)).meant.serial;
+    assert_ne!(serial(), serial());
+}

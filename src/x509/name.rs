@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc3280::EMAIL_ADDRESS;
 use const_oid::db::rfc4519::{COMMON_NAME, COUNTRY_NAME, L, O, OU, ST};
-use der::asn1::{Any, BmpString, Ia5StringRef, PrintableStringRef, TeletexStringRef, Utf8StringRef};
+use der::asn1::{Any, BmpString, PrintableStringRef, Utf8StringRef};
 use der::{Decode, Encode, Tag, Tagged};
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
@@ -154,12 +154,13 @@ fn keyword(oid: ObjectIdentifier) -> Option<&'static str> {
     }
 }
 
+/// What is text of the types that occur; those of one byte per character only in ASCII,
+/// since beyond it their writers did not agree.
 fn text(value: &Any) -> Option<String> {
+    let utf8 = || String::from_utf8(value.value().to_vec()).ok();
     match value.tag() {
-        Tag::Utf8String => value.decode_as::<Utf8StringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
-        Tag::PrintableString => value.decode_as::<PrintableStringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
-        Tag::Ia5String => value.decode_as::<Ia5StringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
-        Tag::TeletexString => value.decode_as::<TeletexStringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
+        Tag::Utf8String => utf8(),
+        Tag::PrintableString | Tag::Ia5String | Tag::TeletexString => utf8().filter(|text| text.is_ascii()),
         Tag::BmpString => value.decode_as::<BmpString>().ok().map(|text| text.chars().collect()),
         _ => None,
     }

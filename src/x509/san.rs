@@ -115,16 +115,19 @@ fn email(text: &str) -> Option<AlternativeName> {
 /// An absolute URI in ASCII whose authority, if it has one, names a host (RFC 3986
 /// section 3, RFC 5280 section 4.2.1.6).
 ///
-/// `localhost:8080` would be one by its letters and never by its writer's intent.
+/// `localhost:8080`, `fe80::1` and `DNS:example.com` would be one by their letters and never
+/// by their writer's intent.
 fn uri(text: &str) -> Option<AlternativeName> {
     let (scheme, rest) = text.split_once(':')?;
     let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+        && !["DNS", "IP", "EMAIL", "URI"].iter().any(|word| word.eq_ignore_ascii_case(scheme));
     let names_something = match rest.strip_prefix("//") {
         Some(after) => after.split(['/', '?', '#']).next().is_some_and(is_authority),
         None => !rest.is_empty() && !is_port(rest.split('/').next().unwrap_or_default()),
     };
-    (is_scheme && names_something && is_uri_text(rest)).then(|| AlternativeName::Uri(text.to_owned()))
+    let is_uri = is_scheme && names_something && is_uri_text(rest) && ip(text).is_none();
+    is_uri.then(|| AlternativeName::Uri(text.to_owned()))
 }
 
 /// Labels of letters, digits and inner hyphens (RFC 1123 section 2.1); the last is no
