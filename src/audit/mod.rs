@@ -33,6 +33,20 @@ pub enum Action {
 }
 
 impl Action {
+    /// Every action.
+    pub const ALL: [Self; 10] = [
+        Self::Requested,
+        Self::Created,
+        Self::Abandoned,
+        Self::DeleteCommitted,
+        Self::Destroyed,
+        Self::Missing,
+        Self::Found,
+        Self::Orphaned,
+        Self::Broken,
+        Self::Removed,
+    ];
+
     /// The stable name that is stored.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -48,6 +62,12 @@ impl Action {
             Self::Broken => "token.broken-object",
             Self::Removed => "token.object-removed",
         }
+    }
+
+    /// The action of a stored name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name() == name)
     }
 }
 

@@ -7,6 +7,17 @@
 //! moves only along [`State::may_become`] and only by compare-and-set on the row's
 //! version; the epoch grows with each transition; a tombstone is never removed.
 
+mod idempotency;
+mod key_pairs;
+mod meta;
+mod migrations;
+mod records;
+mod sql;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+mod trail;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,6 +28,8 @@ use crate::key::{
     CertificateDer, KeyAlgorithm, KeyId, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, RingId, RingKind,
     SignatureAlgorithm, SpkiDer, State, StoreId,
 };
+
+pub use sql::SqlStore;
 
 /// The daemon that owns a reservation: an instance, and one life of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,7 +172,7 @@ pub trait Store: Send + Sync {
     async fn page(&self, after: Option<KeyId>, since: Timestamp, limit: u32) -> Result<Vec<KeyPair>, StoreError>;
 
     /// Notes that the token was seen with or without the key: `None` it is there, else since when it is not and
-    /// whether that is established.
+    /// whether that is established. [`StoreError::Conflict`] when the key is no longer one that must be there.
     async fn mark_missing(
         &self,
         id: KeyId,
@@ -169,4 +182,7 @@ pub trait Store: Send + Sync {
 
     /// Writes audit events that belong to no change of a row.
     async fn record(&self, audit: &[Event]) -> Result<(), StoreError>;
+
+    /// Up to `limit` audit events with their numbers, which grow, from the first one above `after`.
+    async fn audit(&self, after: i64, limit: u32) -> Result<Vec<(i64, Event)>, StoreError>;
 }

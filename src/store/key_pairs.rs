@@ -1,0 +1,213 @@
+//! The rows of key pairs: how they are made, moved and found.
+
+use super::sqlite::Connection;
+use super::{Commit, NewReservation, Owner, StoreError, Transition, idempotency, meta, records};
+use crate::clock::Timestamp;
+use crate::key::{KeyId, KeyPair, RingId, RingKind, State};
+
+/// What a ring's name stands for.
+pub(super) struct Occupancy {
+    /// A key holds the name.
+    pub(super) taken: bool,
+    /// The generation of the latest key, tombstones included; 0 when there was none.
+    pub(super) latest: i64,
+}
+
+/// Who sits in a ring.
+pub(super) async fn occupancy(conn: &mut Connection, ring: &RingId) -> Result<Occupancy, StoreError> {
+    let states: Vec<(String, i64)> =
+        sqlx::query_as("SELECT state, MAX(generation) FROM key_pairs WHERE ring = $1 GROUP BY state")
+            .bind(ring.to_string())
+            .fetch_all(conn)
+            .await?;
+    Ok(Occupancy {
+        taken: states.iter().filter_map(|(state, _)| State::from_name(state)).any(State::holds_name),
+        latest: states.iter().map(|(_, generation)| *generation).max().unwrap_or(0),
+    })
+}
+
+/// Inserts a row in state `Reserved`.
+pub(super) async fn insert(
+    conn: &mut Connection,
+    new: &NewReservation,
+    generation: i64,
+) -> Result<KeyPair, StoreError> {
+    Ok(sqlx::query_as(
+        "INSERT INTO key_pairs (
+             id, ring, ring_kind, generation, state, provider, locator, origin, key_use, algorithm,
+             signature_algorithm, permitted, created_at, version, owner_instance, owner_life, lease_until
+         ) VALUES ($1, $2, $3, $4, 'Reserved', $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $14, $15)
+         RETURNING *",
+    )
+    .bind(new.id.to_string())
+    .bind(new.ring.as_ref().map(ToString::to_string))
+    .bind(new.ring.as_ref().map(|ring| ring.kind().word()))
+    .bind(generation)
+    .bind(new.provider.name())
+    .bind(new.locator.as_bytes())
+    .bind(new.origin.name())
+    .bind(new.key_use.name())
+    .bind(new.algorithm.name())
+    .bind(new.signature_algorithm.jca_name())
+    .bind(records::names(&new.permitted))
+    .bind(new.now.as_micros())
+    .bind(&new.owner.instance)
+    .bind(&new.owner.life)
+    .bind(new.now.plus(new.lease).as_micros())
+    .fetch_one(conn)
+    .await?)
+}
+
+/// Makes a reservation real.
+pub(super) async fn commit(conn: &mut Connection, commit: &Commit) -> Result<KeyPair, StoreError> {
+    let Commit { id, version, state: to, now, .. } = *commit;
+    let reserved = seen(conn, id, version).await?;
+    if reserved.state != State::Reserved {
+        return Err(StoreError::Conflict);
+    }
+    let placed = reserved.ring.is_some() == (to != State::Stocked);
+    if to == State::Abandoning || !State::Reserved.may_become(to, false) || !placed {
+        return Err(StoreError::Forbidden { from: State::Reserved, to });
+    }
+    meta::advance_epoch(conn).await?;
+    sqlx::query_as(
+        "UPDATE key_pairs
+         SET state = $3, kid = $4, spki = $5, certificates = $6, activated_at = $7, version = version + 1
+         WHERE id = $1 AND version = $2
+         RETURNING *",
+    )
+    .bind(id.to_string())
+    .bind(version)
+    .bind(to.name())
+    .bind(commit.kid.as_str())
+    .bind(commit.spki.as_bytes())
+    .bind(records::concatenated(&commit.certificates))
+    .bind((to == State::Active).then_some(now.as_micros()))
+    .fetch_optional(conn)
+    .await?
+    .ok_or(StoreError::Conflict)
+}
+
+/// Moves a key pair along its states.
+pub(super) async fn transition(conn: &mut Connection, transition: Transition) -> Result<KeyPair, StoreError> {
+    let Transition { id, version, to, now, .. } = transition;
+    let pair = seen(conn, id, version).await?;
+    if !may_move(&pair, transition) {
+        return Err(StoreError::Forbidden { from: pair.state, to });
+    }
+    let (activated_at, deactivated_at) = match to {
+        State::Active => (Some(now), None),
+        State::Deactivated => (pair.activated_at, Some(now)),
+        _ => (pair.activated_at, pair.deactivated_at),
+    };
+    if to == State::Abandoning {
+        idempotency::forget(conn, id).await?;
+    }
+    meta::advance_epoch(conn).await?;
+    sqlx::query_as(
+        "UPDATE key_pairs
+         SET state = $3, activated_at = $4, deactivated_at = $5, destroyed_at = $6, version = version + 1
+         WHERE id = $1 AND version = $2
+         RETURNING *",
+    )
+    .bind(id.to_string())
+    .bind(version)
+    .bind(to.name())
+    .bind(activated_at.map(Timestamp::as_micros))
+    .bind(deactivated_at.map(Timestamp::as_micros))
+    .bind((to == State::Destroyed).then_some(now.as_micros()))
+    .fetch_optional(conn)
+    .await?
+    .ok_or(StoreError::Conflict)
+}
+
+/// Notes whether the token has the key of a pair that ought to be there.
+pub(super) async fn mark_missing(
+    conn: &mut Connection,
+    id: KeyId,
+    since: Option<(Timestamp, bool)>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE key_pairs SET missing_since = $2, missing = $3, version = version + 1
+         WHERE id = $1 AND state IN ('Stocked', 'PreActive', 'Active', 'Deactivated')",
+    )
+    .bind(id.to_string())
+    .bind(since.map(|(moment, _)| moment.as_micros()))
+    .bind(since.is_some_and(|(_, established)| established))
+    .execute(conn)
+    .await
+    .map_err(StoreError::from)
+    .and_then(|done| if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict) })
+}
+
+/// One key pair.
+pub(super) async fn find(conn: &mut Connection, id: KeyId) -> Result<Option<KeyPair>, StoreError> {
+    Ok(sqlx::query_as("SELECT * FROM key_pairs WHERE id = $1").bind(id.to_string()).fetch_optional(conn).await?)
+}
+
+/// The visible key pairs of a ring, in the order of their importance.
+pub(super) async fn of_ring(conn: &mut Connection, ring: &RingId) -> Result<Vec<KeyPair>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT * FROM key_pairs WHERE ring = $1 AND state IN ('Active', 'PreActive', 'Deactivated')
+         ORDER BY CASE state WHEN 'Active' THEN 1 WHEN 'PreActive' THEN 2 ELSE 3 END, generation",
+    )
+    .bind(ring.to_string())
+    .fetch_all(conn)
+    .await?)
+}
+
+/// The Active key pairs of every ring of a kind.
+pub(super) async fn active_of_kind(conn: &mut Connection, kind: RingKind) -> Result<Vec<KeyPair>, StoreError> {
+    let sql = "SELECT * FROM key_pairs WHERE ring_kind = $1 AND state = 'Active' ORDER BY created_at, id";
+    Ok(sqlx::query_as(sql).bind(kind.word()).fetch_all(conn).await?)
+}
+
+/// What reconcile has to finish.
+pub(super) async fn unfinished(
+    conn: &mut Connection,
+    owner: &Owner,
+    now: Timestamp,
+) -> Result<Vec<KeyPair>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT * FROM key_pairs
+         WHERE state IN ('Reserved', 'Abandoning', 'Destroying')
+           AND (state <> 'Reserved' OR lease_until <= $1 OR (owner_instance = $2 AND owner_life <> $3))
+         ORDER BY id",
+    )
+    .bind(now.as_micros())
+    .bind(&owner.instance)
+    .bind(&owner.life)
+    .fetch_all(conn)
+    .await?)
+}
+
+/// A page of all rows but old tombstones, by id.
+pub(super) async fn page(
+    conn: &mut Connection,
+    after: Option<KeyId>,
+    since: Timestamp,
+    limit: u32,
+) -> Result<Vec<KeyPair>, StoreError> {
+    Ok(sqlx::query_as(
+        "SELECT * FROM key_pairs WHERE id > $1 AND (state <> 'Destroyed' OR destroyed_at >= $2) ORDER BY id LIMIT $3",
+    )
+    .bind(after.map(|id| id.to_string()).unwrap_or_default())
+    .bind(since.as_micros())
+    .bind(i64::from(limit))
+    .fetch_all(conn)
+    .await?)
+}
+
+/// The key pair, if it is still what the caller saw.
+async fn seen(conn: &mut Connection, id: KeyId, version: i64) -> Result<KeyPair, StoreError> {
+    find(conn, id).await?.filter(|pair| pair.version == version).ok_or(StoreError::Conflict)
+}
+
+/// Whether a pair may make this move without a commit: it leaves `Reserved` to be
+/// abandoned only, is visible in a ring only, and comes back in the ring of web keys only.
+fn may_move(pair: &KeyPair, Transition { to, reactivate, .. }: Transition) -> bool {
+    let web_key = pair.ring.as_ref().is_some_and(|ring| ring.kind() == RingKind::WebKeys);
+    pair.state.may_become(to, reactivate && web_key)
+        && (pair.state != State::Reserved || to == State::Abandoning)
+        && (pair.ring.is_some() || !to.is_visible())
+}

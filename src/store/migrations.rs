@@ -1,0 +1,26 @@
+//! The schema, step by step.
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+
+use super::StoreError;
+use super::sqlite::Connection;
+
+/// The version of the schema that this program writes.
+const LATEST: i64 = 1;
+
+/// Brings the schema up to date, inside the caller's transaction.
+pub(super) async fn run(conn: &mut Connection) -> Result<(), StoreError> {
+    Migrator::with_migrations(known()).run(conn).await.map_err(|failure| match failure {
+        MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => cause.into(),
+        MigrateError::VersionMissing(version) => StoreError::Inconsistent(format!(
+            "a schema of version {version}, made by a newer strongroom; this one knows versions up to {LATEST}"
+        )),
+        other => StoreError::Inconsistent(other.to_string()),
+    })
+}
+
+fn known() -> Vec<Migration> {
+    let foundation = include_str!("migrations/sqlite/0001_foundation.sql").into_sql_str();
+    vec![Migration::new(LATEST, "foundation".into(), MigrationType::Simple, foundation, false)]
+}

@@ -1,0 +1,121 @@
+//! Rows and what they mean: the only place that knows how a value is stored.
+
+use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
+
+use crate::audit::{Action, Event};
+use crate::clock::Timestamp;
+use crate::key::{
+    CertificateDer, KeyAlgorithm, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, SignatureAlgorithm, SpkiDer,
+    State,
+};
+
+impl<'r, R: Row> FromRow<'r, R> for KeyPair
+where
+    &'static str: ColumnIndex<R>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    bool: Decode<'r, R::Database> + Type<R::Database>,
+    &'r str: Decode<'r, R::Database> + Type<R::Database>,
+    &'r [u8]: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: required(row, "id", |text: &str| text.parse().ok())?,
+            ring: optional(row, "ring", |text: &str| text.parse().ok())?,
+            generation: row.try_get("generation")?,
+            state: required(row, "state", State::from_name)?,
+            missing_since: optional(row, "missing_since", moment)?,
+            missing: row.try_get("missing")?,
+            provider: required(row, "provider", ProviderKind::from_name)?,
+            locator: required(row, "locator", |bytes| Locator::from_bytes(bytes).ok())?,
+            origin: required(row, "origin", Origin::from_name)?,
+            key_use: required(row, "key_use", KeyUse::from_name)?,
+            algorithm: required(row, "algorithm", KeyAlgorithm::from_name)?,
+            signature_algorithm: required(row, "signature_algorithm", SignatureAlgorithm::from_jca_name)?,
+            permitted: required(row, "permitted", |names: &str| {
+                names.split_whitespace().map(SignatureAlgorithm::from_jca_name).collect()
+            })?,
+            kid: optional(row, "kid", |text: &str| Kid::parse(text).ok())?,
+            spki: optional(row, "spki", |bytes: &[u8]| SpkiDer::parse(bytes.to_vec()).ok())?,
+            certificates: required(row, "certificates", |bytes| split(bytes).ok())?,
+            created_at: required(row, "created_at", moment)?,
+            activated_at: optional(row, "activated_at", moment)?,
+            deactivated_at: optional(row, "deactivated_at", moment)?,
+            destroyed_at: optional(row, "destroyed_at", moment)?,
+            version: row.try_get("version")?,
+        })
+    }
+}
+
+/// An audit event and its number in the trail.
+pub(super) struct Entry(pub(super) i64, pub(super) Event);
+
+impl<'r, R: Row> FromRow<'r, R> for Entry
+where
+    &'static str: ColumnIndex<R>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    &'r str: Decode<'r, R::Database> + Type<R::Database>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        let event = Event {
+            at: required(row, "at", moment)?,
+            principal: row.try_get("principal")?,
+            action: required(row, "action", Action::from_name)?,
+            key: optional(row, "key_id", |text: &str| text.parse().ok())?,
+            ring: optional(row, "ring", |text: &str| text.parse().ok())?,
+            detail: row.try_get("detail")?,
+            request_id: row.try_get("request_id")?,
+        };
+        Ok(Self(row.try_get("number")?, event))
+    }
+}
+
+/// The stored form of a list of signature algorithms.
+pub(super) fn names(algorithms: &[SignatureAlgorithm]) -> String {
+    algorithms.iter().map(|algorithm| algorithm.jca_name()).collect::<Vec<_>>().join(" ")
+}
+
+/// The stored form of a certificate chain.
+pub(super) fn concatenated(certificates: &[CertificateDer]) -> Vec<u8> {
+    certificates.iter().flat_map(|certificate| certificate.as_bytes()).copied().collect()
+}
+
+fn split(bytes: &[u8]) -> Result<Vec<CertificateDer>, Box<dyn std::error::Error>> {
+    use der::Reader as _;
+    let mut reader = der::SliceReader::new(bytes)?;
+    let mut certificates = Vec::new();
+    while !reader.is_finished() {
+        certificates.push(CertificateDer::parse(reader.tlv_bytes()?.to_vec())?);
+    }
+    Ok(certificates)
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "the shape of the other readers")]
+const fn moment(micros: i64) -> Option<Timestamp> {
+    Some(Timestamp::from_micros(micros))
+}
+
+fn required<'r, R: Row, T, U>(row: &'r R, column: &'static str, read: impl FnOnce(T) -> Option<U>) -> sqlx::Result<U>
+where
+    &'static str: ColumnIndex<R>,
+    T: Decode<'r, R::Database> + Type<R::Database>,
+{
+    read(row.try_get(column)?).ok_or_else(|| unreadable(column))
+}
+
+fn optional<'r, R: Row, T, U>(
+    row: &'r R,
+    column: &'static str,
+    read: impl FnOnce(T) -> Option<U>,
+) -> sqlx::Result<Option<U>>
+where
+    &'static str: ColumnIndex<R>,
+    T: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let value: Option<T> = row.try_get(column)?;
+    value.map(|value| read(value).ok_or_else(|| unreadable(column))).transpose()
+}
+
+fn unreadable(column: &str) -> sqlx::Error {
+    sqlx::Error::ColumnDecode { index: column.to_owned(), source: "not a value that this program writes".into() }
+}

@@ -1,0 +1,202 @@
+//! The store over SQL: connections, and one transaction for each method.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use aws_lc_rs::hmac;
+use sqlx::pool::PoolConnection;
+use sqlx::{Pool, Transaction};
+
+use super::records::Entry;
+use super::sqlite::{self, Db};
+use super::{
+    Commit, NewReservation, Owner, Reserve, Store, StoreError, Transition, idempotency, key_pairs, meta, migrations,
+    trail,
+};
+use crate::audit::Event;
+use crate::clock::Timestamp;
+use crate::key::{KeyId, KeyPair, RingId, RingKind, StoreId};
+
+/// The store in a SQL database.
+pub struct SqlStore {
+    id: StoreId,
+    fingerprint_key: hmac::Key,
+    writer: Pool<Db>,
+    readers: Pool<Db>,
+}
+
+impl SqlStore {
+    /// Opens the store in the file at `path`, making it if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the file cannot be opened or written,
+    /// [`StoreError::Inconsistent`] when a newer program has written it.
+    pub async fn open(path: &Path) -> Result<Arc<Self>, StoreError> {
+        let writer = sqlite::open_writer(path).await?;
+        let mut tx = writer.begin_with(sqlite::BEGIN).await?;
+        migrations::run(&mut tx).await?;
+        let (id, fingerprint_key) = meta::identity(&mut tx).await?;
+        tx.commit().await.map_err(sqlite::commit_failure)?;
+        let readers = sqlite::open_readers(path).await?;
+        Ok(Arc::new(Self { id, fingerprint_key, writer, readers }))
+    }
+
+    /// Closes every connection, once their work is done.
+    pub async fn close(&self) {
+        // The writer last: the last connection to leave tidies up, which a reader may not.
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// Begins the transaction of a method that writes.
+    pub(super) async fn change(&self, method: &'static str) -> Result<Change, StoreError> {
+        let timer = Timer::start(method);
+        Ok(Change { tx: self.writer.begin_with(sqlite::BEGIN).await?, _timer: timer })
+    }
+
+    /// Begins a method that reads: one statement, and so one transaction.
+    async fn view(&self, method: &'static str) -> Result<View, StoreError> {
+        let timer = Timer::start(method);
+        Ok(View { conn: self.readers.acquire().await?, _timer: timer })
+    }
+}
+
+#[async_trait]
+impl Store for SqlStore {
+    fn id(&self) -> StoreId {
+        self.id
+    }
+
+    fn fingerprint(&self, body: &[u8]) -> [u8; 32] {
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(hmac::sign(&self.fingerprint_key, body).as_ref());
+        fingerprint
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let mut change = self.change("ping").await?;
+        meta::ping(&mut change.tx).await?;
+        change.commit(&[]).await?;
+        self.epoch().await.map(drop)
+    }
+
+    async fn epoch(&self) -> Result<i64, StoreError> {
+        meta::epoch(&mut self.view("epoch").await?.conn).await
+    }
+
+    async fn reserve(&self, new: NewReservation, audit: &[Event]) -> Result<Reserve, StoreError> {
+        let mut change = self.change("reserve").await?;
+        if let Some(claim) = &new.idempotency
+            && let Some(precedent) = idempotency::precedent(&mut change.tx, claim, new.now).await?
+        {
+            return Ok(precedent);
+        }
+        let generation = match &new.ring {
+            Some(ring) => match key_pairs::occupancy(&mut change.tx, ring).await? {
+                occupancy if occupancy.taken => return Ok(Reserve::RingExists),
+                occupancy => occupancy.latest + 1,
+            },
+            None => 0,
+        };
+        let pair = key_pairs::insert(&mut change.tx, &new, generation).await?;
+        if let Some(claim) = &new.idempotency {
+            idempotency::remember(&mut change.tx, claim, new.id).await?;
+        }
+        change.commit(audit).await?;
+        Ok(Reserve::New(Box::new(pair)))
+    }
+
+    async fn commit(&self, commit: Commit, audit: &[Event]) -> Result<KeyPair, StoreError> {
+        let mut change = self.change("commit").await?;
+        let pair = key_pairs::commit(&mut change.tx, &commit).await?;
+        change.commit(audit).await?;
+        Ok(pair)
+    }
+
+    async fn transition(&self, transition: Transition, audit: &[Event]) -> Result<KeyPair, StoreError> {
+        let mut change = self.change("transition").await?;
+        let pair = key_pairs::transition(&mut change.tx, transition).await?;
+        change.commit(audit).await?;
+        Ok(pair)
+    }
+
+    async fn pair(&self, id: KeyId) -> Result<Option<KeyPair>, StoreError> {
+        key_pairs::find(&mut self.view("pair").await?.conn, id).await
+    }
+
+    async fn ring(&self, ring: &RingId) -> Result<Vec<KeyPair>, StoreError> {
+        key_pairs::of_ring(&mut self.view("ring").await?.conn, ring).await
+    }
+
+    async fn active_of_kind(&self, kind: RingKind) -> Result<Vec<KeyPair>, StoreError> {
+        key_pairs::active_of_kind(&mut self.view("active_of_kind").await?.conn, kind).await
+    }
+
+    async fn unfinished(&self, owner: &Owner, now: Timestamp) -> Result<Vec<KeyPair>, StoreError> {
+        key_pairs::unfinished(&mut self.view("unfinished").await?.conn, owner, now).await
+    }
+
+    async fn page(&self, after: Option<KeyId>, since: Timestamp, limit: u32) -> Result<Vec<KeyPair>, StoreError> {
+        key_pairs::page(&mut self.view("page").await?.conn, after, since, limit).await
+    }
+
+    async fn mark_missing(
+        &self,
+        id: KeyId,
+        since: Option<(Timestamp, bool)>,
+        audit: &[Event],
+    ) -> Result<(), StoreError> {
+        let mut change = self.change("mark_missing").await?;
+        key_pairs::mark_missing(&mut change.tx, id, since).await?;
+        change.commit(audit).await
+    }
+
+    async fn record(&self, audit: &[Event]) -> Result<(), StoreError> {
+        self.change("record").await?.commit(audit).await
+    }
+
+    async fn audit(&self, after: i64, limit: u32) -> Result<Vec<(i64, Event)>, StoreError> {
+        let entries = trail::page(&mut self.view("audit").await?.conn, after, limit).await?;
+        Ok(entries.into_iter().map(|Entry(number, event)| (number, event)).collect())
+    }
+}
+
+/// A transaction that writes; one that is dropped was never there.
+pub(super) struct Change {
+    pub(super) tx: Transaction<'static, Db>,
+    _timer: Timer,
+}
+
+impl Change {
+    /// Commits the change together with its audit events.
+    pub(super) async fn commit(mut self, audit: &[Event]) -> Result<(), StoreError> {
+        trail::append(&mut self.tx, audit).await?;
+        self.tx.commit().await.map_err(sqlite::commit_failure)
+    }
+}
+
+struct View {
+    conn: PoolConnection<Db>,
+    _timer: Timer,
+}
+
+/// Measures a method from its call, its wait for a connection included, to its end.
+struct Timer {
+    method: &'static str,
+    started: Instant,
+}
+
+impl Timer {
+    fn start(method: &'static str) -> Self {
+        Self { method, started: Instant::now() }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        metrics::histogram!("strongroom_store_transaction_duration_seconds", "method" => self.method)
+            .record(self.started.elapsed());
+    }
+}

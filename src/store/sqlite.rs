@@ -1,0 +1,93 @@
+//! What only SQLite has: how its file is opened and what its failures mean.
+//!
+//! Everything else in this room is SQL that PostgreSQL understands too.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::error::ErrorKind;
+use sqlx::pool::PoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{Connection as _, Pool, Sqlite, SqliteConnection};
+
+use super::StoreError;
+
+/// The database that this build speaks to.
+pub(super) type Db = Sqlite;
+
+/// One connection to it.
+pub(super) type Connection = SqliteConnection;
+
+/// Begins a transaction that will write: it takes the write lock at once, because one
+/// that read first could no longer get it once another had written.
+pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
+
+const READERS: u32 = 4;
+/// How long to wait for another process that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait for a connection, and so for the writers before.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// `SQLITE_BUSY` and `SQLITE_LOCKED`: another holds the lock, nothing happened.
+const LOCKED_CODES: [i32; 2] = [5, 6];
+
+/// Opens the one connection that writes, making the file (mode 0600) if there is none.
+pub(super) async fn open_writer(path: &Path) -> Result<Pool<Db>, StoreError> {
+    // SQLite gives its -wal and -shm files the mode of this one.
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(sqlx::Error::Io)?;
+    let options = options(path).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+    let pool = pool_options(1).before_acquire(|conn, _| {
+        // SQLite ends a transaction by itself on some I/O errors; the driver then counts
+        // it as open for ever, and only a new connection can begin another.
+        Box::pin(async move { Ok(!conn.is_in_transaction()) })
+    });
+    Ok(pool.connect_with(options).await?)
+}
+
+/// Opens the connections that only read, from a file that a writer has opened.
+pub(super) async fn open_readers(path: &Path) -> Result<Pool<Db>, StoreError> {
+    Ok(pool_options(READERS).connect_with(options(path).read_only(true)).await?)
+}
+
+/// What a `COMMIT` that failed has done.
+pub(super) fn commit_failure(failure: sqlx::Error) -> StoreError {
+    let locked = failure
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+        .and_then(|code| code.parse::<i32>().ok())
+        .is_some_and(|code| LOCKED_CODES.contains(&(code & 0xff)));
+    if locked { failure.into() } else { StoreError::Unknown(failure.to_string()) }
+}
+
+/// What a failure before `COMMIT` means: nothing was changed.
+impl From<sqlx::Error> for StoreError {
+    fn from(failure: sqlx::Error) -> Self {
+        match &failure {
+            sqlx::Error::Database(cause) => match cause.kind() {
+                ErrorKind::UniqueViolation => Self::Conflict,
+                ErrorKind::ForeignKeyViolation | ErrorKind::NotNullViolation | ErrorKind::CheckViolation => {
+                    Self::Inconsistent(failure.to_string())
+                }
+                _ => Self::Unavailable(failure.to_string()),
+            },
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) | sqlx::Error::RowNotFound => {
+                Self::Inconsistent(failure.to_string())
+            }
+            _ => Self::Unavailable(failure.to_string()),
+        }
+    }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).foreign_keys(true).busy_timeout(BUSY_TIMEOUT)
+}
+
+fn pool_options(connections: u32) -> PoolOptions<Db> {
+    PoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+}

@@ -1,0 +1,114 @@
+//! What is kept for inventories, auditors and caches.
+
+use super::AnyStore;
+use crate::store::tests::*;
+
+pub(in super::super) async fn page_walks_all_but_old_tombstones(store: AnyStore) {
+    let store = &*store;
+    let mut expected = Vec::new();
+    for n in 0..7 {
+        expected.push(reserved(store, new(Some(&ring(&format!("signing:{n}"))), at(n))).await);
+    }
+    for (n, destroyed) in [(7, at(100)), (8, at(200))] {
+        let pair = reserved(store, new(Some(&ring(&format!("signing:{n}"))), at(n))).await;
+        let pair = moved(store, &pair, State::Abandoning, at(50)).await;
+        let pair = moved(store, &pair, State::Destroyed, destroyed).await;
+        if destroyed >= at(200) {
+            expected.push(pair);
+        }
+    }
+
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.page(after, at(200), 3).await.unwrap();
+        assert!(page.len() <= 3);
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        found.extend(page);
+    }
+    expected.sort_by_key(|pair| pair.id);
+    assert_eq!(found, expected);
+}
+
+pub(in super::super) async fn missing_mark_comes_and_goes(store: AnyStore) {
+    let store = &*store;
+    let pair = active(store, &ring("signing:a"), at(0)).await;
+    let marks = async || {
+        let pair = store.pair(pair.id).await.unwrap().unwrap();
+        (pair.missing_since, pair.missing, pair.version)
+    };
+    store.mark_missing(pair.id, Some((at(5), false)), &[]).await.unwrap();
+    assert_eq!(marks().await, (Some(at(5)), false, 3));
+    store.mark_missing(pair.id, Some((at(5), true)), &[event(Action::Missing, Some(pair.id))]).await.unwrap();
+    assert_eq!(marks().await, (Some(at(5)), true, 4));
+    store.mark_missing(pair.id, None, &[event(Action::Found, Some(pair.id))]).await.unwrap();
+    assert_eq!(marks().await, (None, false, 5));
+    assert_eq!(trail(store).await, [Action::Missing, Action::Found].map(|action| event(action, Some(pair.id))));
+}
+
+pub(in super::super) async fn missing_mark_is_refused_for_keys_that_need_not_be_there(store: AnyStore) {
+    let store = &*store;
+    let refused = async |id| {
+        let seen = [event(Action::Missing, Some(id))];
+        is_conflict(&store.mark_missing(id, Some((at(1), true)), &seen).await)
+    };
+    let unborn = reserved(store, new(Some(&ring("signing:a")), at(0))).await;
+    assert!(refused(unborn.id).await);
+    let pair = active(store, &ring("signing:b"), at(0)).await;
+    let pair = moved(store, &pair, State::Destroying, at(1)).await;
+    assert!(refused(pair.id).await);
+    assert!(refused(KeyId::new(at(0)).unwrap()).await);
+    assert_eq!(trail(store).await, []);
+}
+
+pub(in super::super) async fn audit_events_stand_or_fall_with_their_change(store: AnyStore) {
+    let store = &*store;
+    let wish = new(Some(&ring("signing:a")), at(0));
+    let id = Some(wish.id);
+    store.reserve(wish.clone(), &[event(Action::Requested, id)]).await.unwrap();
+    store.reserve(new(wish.ring.as_ref(), at(1)), &[event(Action::Requested, None)]).await.unwrap();
+    let pair = store.pair(wish.id).await.unwrap().unwrap();
+
+    let created = [event(Action::Created, id)];
+    let outdated = Commit { version: 7, ..commit_of(&pair, State::Active, at(1)) };
+    assert!(is_conflict(&store.commit(outdated, &created).await));
+    assert!(is_forbidden(&store.commit(commit_of(&pair, State::Stocked, at(1)), &created).await));
+    let pair = store.commit(commit_of(&pair, State::Active, at(1)), &created).await.unwrap();
+
+    let deleted = [event(Action::DeleteCommitted, id)];
+    assert!(is_forbidden(&store.transition(move_of(&pair, State::Destroyed, at(2)), &deleted).await));
+    store.transition(move_of(&pair, State::Destroying, at(2)), &deleted).await.unwrap();
+    assert!(is_conflict(&store.transition(move_of(&pair, State::Destroying, at(2)), &deleted).await));
+
+    let expected = [Action::Requested, Action::Created, Action::DeleteCommitted].map(|action| event(action, id));
+    assert_eq!(trail(store).await, expected);
+}
+
+pub(in super::super) async fn audit_keeps_every_action_and_is_paged_by_number(store: AnyStore) {
+    let store = &*store;
+    let bare = Event { key: None, ring: None, request_id: None, ..event(Action::Orphaned, None) };
+    let events: Vec<Event> = Action::ALL.map(|action| event(action, None)).into_iter().chain([bare]).collect();
+    store.record(&events).await.unwrap();
+    store.record(&[]).await.unwrap();
+
+    let first = store.audit(0, 4).await.unwrap();
+    let rest = store.audit(first[3].0, 1000).await.unwrap();
+    let all: Vec<_> = first.into_iter().chain(rest).collect();
+    assert!(all.is_sorted_by(|(earlier, _), (later, _)| earlier < later));
+    assert_eq!(all.into_iter().map(|(_, event)| event).collect::<Vec<_>>(), events);
+}
+
+pub(in super::super) async fn epoch_counts_transitions_only(store: AnyStore) {
+    let store = &*store;
+    let start = store.epoch().await.unwrap();
+    let pair = reserved(store, new(Some(&ring("signing:a")), at(0))).await;
+    store.record(&[event(Action::Orphaned, None)]).await.unwrap();
+    store.ping().await.unwrap();
+    assert!(is_forbidden(&store.transition(move_of(&pair, State::Active, at(1)), &[]).await));
+    assert_eq!(store.epoch().await.unwrap(), start);
+    let pair = store.commit(commit_of(&pair, State::Active, at(1)), &[]).await.unwrap();
+    assert_eq!(store.epoch().await.unwrap(), start + 1);
+    moved(store, &pair, State::Deactivated, at(1)).await;
+    assert_eq!(store.epoch().await.unwrap(), start + 2);
+}

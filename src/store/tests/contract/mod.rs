@@ -1,0 +1,64 @@
+//! What every store does: each case takes an empty store. A database joins by naming
+//! its cases with [`every_case!`].
+
+mod lifecycle;
+mod memory;
+mod requests;
+mod rings;
+
+use std::sync::Arc;
+
+pub(super) use lifecycle::*;
+pub(super) use memory::*;
+pub(super) use requests::*;
+pub(super) use rings::*;
+
+use super::Store;
+
+type AnyStore = Arc<dyn Store>;
+
+/// Makes a test of each case of the contract, on stores that `$open` opens.
+macro_rules! every_case {
+    ($open:path) => {
+        $crate::store::tests::contract::every_case! { $open:
+            reservation_and_commit_keep_every_field
+            only_one_of_two_commits_wins
+            only_one_of_commit_and_abandonment_wins
+            only_one_of_two_transitions_wins
+            states_move_only_along_their_machine
+            deactivated_web_key_may_become_active_again_and_no_other
+            dates_follow_the_states
+            ring_is_refused_a_second_key_until_its_name_is_free
+            generation_counts_tombstones
+            locator_names_one_living_key
+            hundred_reservations_at_once_are_all_kept
+            one_ring_wanted_by_many_goes_to_one
+            ring_lists_only_what_its_users_see
+            active_of_kind_is_ordered_by_creation
+            fingerprint_is_the_same_for_the_same_body_only
+            same_request_is_answered_from_memory
+            same_request_while_running_is_in_progress
+            claims_are_apart_by_principal_route_and_key
+            refused_ring_takes_no_claim
+            abandonment_frees_name_and_claim
+            expired_claim_is_forgotten
+            unfinished_knows_leases_and_former_lives
+            page_walks_all_but_old_tombstones
+            missing_mark_comes_and_goes
+            missing_mark_is_refused_for_keys_that_need_not_be_there
+            audit_events_stand_or_fall_with_their_change
+            audit_keeps_every_action_and_is_paged_by_number
+            epoch_counts_transitions_only
+        }
+    };
+    ($open:path: $($case:ident)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let (store, _place) = $open().await;
+                $crate::store::tests::contract::$case(store).await;
+            }
+        )*
+    };
+}
+pub(super) use every_case;

@@ -1,0 +1,131 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod contract;
+mod invariants;
+mod sqlite;
+
+use std::time::Duration;
+
+use x509_cert::der::{DecodePem, Encode};
+
+use super::{Commit, IdempotencyClaim, NewReservation, Owner, Reserve, Store, StoreError, Transition};
+use crate::audit::{Action, Event};
+use crate::clock::Timestamp;
+use crate::key::{
+    CertificateDer, Hash, KeyAlgorithm, KeyId, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, RingId,
+    SignatureAlgorithm, SpkiDer, State,
+};
+
+const LEASE: Duration = Duration::from_secs(60);
+
+/// The moment `seconds` after the start of the tests' time.
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros((1_800_000_000 + seconds) * 1_000_000)
+}
+
+fn owner(life: &str) -> Owner {
+    Owner { instance: "here".to_owned(), life: life.to_owned() }
+}
+
+fn ring(text: &str) -> RingId {
+    text.parse().unwrap()
+}
+
+fn new(ring: Option<&RingId>, now: Timestamp) -> NewReservation {
+    NewReservation {
+        id: KeyId::new(now).unwrap(),
+        ring: ring.cloned(),
+        provider: ProviderKind::Hsm,
+        locator: Locator::new().unwrap(),
+        origin: Origin::Generated,
+        key_use: KeyUse::Sign,
+        algorithm: KeyAlgorithm::P256,
+        signature_algorithm: SignatureAlgorithm::Ecdsa(Hash::Sha256),
+        permitted: vec![SignatureAlgorithm::Ecdsa(Hash::Sha256), SignatureAlgorithm::Ecdsa(Hash::Sha512)],
+        owner: owner("first"),
+        now,
+        lease: LEASE,
+        idempotency: None,
+    }
+}
+
+fn claim(store: &dyn Store, body: &[u8], expires: Timestamp) -> IdempotencyClaim {
+    IdempotencyClaim {
+        principal: "admin".to_owned(),
+        route: "POST /generate".to_owned(),
+        key: "once".to_owned(),
+        fingerprint: store.fingerprint(body),
+        expires,
+    }
+}
+
+fn event(action: Action, key: Option<KeyId>) -> Event {
+    Event {
+        at: at(0),
+        principal: "admin".to_owned(),
+        action,
+        key,
+        ring: Some(ring("signing:audited")),
+        detail: "a test".to_owned(),
+        request_id: Some("r-1".to_owned()),
+    }
+}
+
+fn chain() -> Vec<CertificateDer> {
+    [include_str!("leaf.pem"), include_str!("issuer.pem")]
+        .map(|pem| CertificateDer::parse(x509_cert::Certificate::from_pem(pem).unwrap().to_der().unwrap()).unwrap())
+        .to_vec()
+}
+
+fn spki() -> SpkiDer {
+    let certificate = x509_cert::Certificate::from_pem(include_str!("leaf.pem")).unwrap();
+    SpkiDer::parse(certificate.tbs_certificate().subject_public_key_info().to_der().unwrap()).unwrap()
+}
+
+fn commit_of(pair: &KeyPair, state: State, now: Timestamp) -> Commit {
+    Commit {
+        id: pair.id,
+        version: pair.version,
+        state,
+        kid: Kid::parse("a-kid").unwrap(),
+        spki: spki(),
+        certificates: chain(),
+        now,
+    }
+}
+
+fn move_of(pair: &KeyPair, to: State, now: Timestamp) -> Transition {
+    Transition { id: pair.id, version: pair.version, to, reactivate: false, now }
+}
+
+/// Reserves, and expects to be given the row.
+async fn reserved(store: &dyn Store, new: NewReservation) -> KeyPair {
+    match store.reserve(new, &[]).await.unwrap() {
+        Reserve::New(pair) => *pair,
+        other => panic!("expected a new row, found {other:?}"),
+    }
+}
+
+/// The Active key pair of a new ring.
+async fn active(store: &dyn Store, ring: &RingId, now: Timestamp) -> KeyPair {
+    let pair = reserved(store, new(Some(ring), now)).await;
+    store.commit(commit_of(&pair, State::Active, now), &[]).await.unwrap()
+}
+
+/// Moves a key pair and gives it back as it is then.
+async fn moved(store: &dyn Store, pair: &KeyPair, to: State, now: Timestamp) -> KeyPair {
+    store.transition(move_of(pair, to, now), &[]).await.unwrap()
+}
+
+/// Every audit event so far.
+async fn trail(store: &dyn Store) -> Vec<Event> {
+    store.audit(0, 1000).await.unwrap().into_iter().map(|(_, event)| event).collect()
+}
+
+fn is_conflict<T>(outcome: &Result<T, StoreError>) -> bool {
+    matches!(outcome, Err(StoreError::Conflict))
+}
+
+fn is_forbidden<T>(outcome: &Result<T, StoreError>) -> bool {
+    matches!(outcome, Err(StoreError::Forbidden { .. }))
+}

@@ -1,0 +1,220 @@
+//! SQLite: the contract, and what only a database underneath can show.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use sqlx::{Connection as _, SqliteConnection};
+use tempfile::TempDir;
+
+use super::*;
+use crate::store::{SqlStore, key_pairs, sqlite};
+
+const FILE: &str = "store.db";
+
+pub(super) async fn open() -> (Arc<SqlStore>, TempDir) {
+    let place = tempfile::tempdir().unwrap();
+    (SqlStore::open(&place.path().join(FILE)).await.unwrap(), place)
+}
+
+async fn beside(place: &TempDir) -> SqliteConnection {
+    let options =
+        sqlx::sqlite::SqliteConnectOptions::new().filename(place.path().join(FILE)).busy_timeout(Duration::ZERO);
+    SqliteConnection::connect_with(&options).await.unwrap()
+}
+
+mod keeps_the_contract {
+    crate::store::tests::contract::every_case!(super::open);
+}
+
+/// Reserves a successor in a ring that has a key, as rotation will.
+async fn successor(store: &SqlStore, name: &RingId, generation: i64) -> Result<KeyPair, StoreError> {
+    let mut change = store.change("test").await.unwrap();
+    let pair = key_pairs::insert(&mut change.tx, &new(Some(name), at(generation)), generation).await?;
+    change.commit(&[]).await.unwrap();
+    Ok(pair)
+}
+
+#[tokio::test]
+async fn ring_never_has_two_active_keys() {
+    let (store, _place) = open().await;
+    let name = ring("web-keys");
+    let first = active(&*store, &name, at(0)).await;
+    let second = successor(&store, &name, 2).await.unwrap();
+    assert!(is_conflict(&store.commit(commit_of(&second, State::Active, at(2)), &[]).await));
+    let second = store.commit(commit_of(&second, State::PreActive, at(2)), &[]).await.unwrap();
+    assert!(is_conflict(&store.transition(move_of(&second, State::Active, at(3)), &[]).await));
+    let first = moved(&*store, &first, State::Deactivated, at(4)).await;
+
+    let back = Transition { reactivate: true, ..move_of(&first, State::Active, at(5)) };
+    let outcomes = join_all([back, move_of(&second, State::Active, at(5))].map(|to| store.transition(to, &[]))).await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+    assert_eq!(outcomes.iter().filter(|outcome| is_conflict(outcome)).count(), 1);
+}
+
+#[tokio::test]
+async fn ring_never_has_two_keys_of_one_generation() {
+    let (store, _place) = open().await;
+    let name = ring("web-keys");
+    active(&*store, &name, at(0)).await;
+    assert!(is_conflict(&successor(&store, &name, 1).await));
+}
+
+#[tokio::test]
+async fn ring_lists_active_first_then_by_generation() {
+    let (store, _place) = open().await;
+    let name = ring("web-keys");
+    let states = [State::Deactivated, State::Deactivated, State::Active, State::PreActive, State::PreActive];
+    for (generation, state) in (1..).zip(states) {
+        let pair = successor(&store, &name, generation).await.unwrap();
+        let first = if state == State::PreActive { State::PreActive } else { State::Active };
+        let pair = store.commit(commit_of(&pair, first, at(9)), &[]).await.unwrap();
+        if state == State::Deactivated {
+            moved(&*store, &pair, state, at(9)).await;
+        }
+    }
+    let generations: Vec<i64> = store.ring(&name).await.unwrap().iter().map(|pair| pair.generation).collect();
+    assert_eq!(generations, [3, 4, 5, 1, 2]);
+}
+
+#[tokio::test]
+async fn change_that_is_dropped_leaves_nothing() {
+    let (store, place) = open().await;
+    let wish = new(Some(&ring("signing:a")), at(0));
+    let mut change = store.change("test").await.unwrap();
+    key_pairs::insert(&mut change.tx, &wish, 1).await.unwrap();
+    drop(change);
+    assert_eq!(store.pair(wish.id).await.unwrap(), None);
+    reserved(&*store, wish.clone()).await;
+
+    // A copy of the files while a change is open is what a crash leaves behind.
+    let lost = new(Some(&ring("signing:b")), at(0));
+    let mut change = store.change("test").await.unwrap();
+    key_pairs::insert(&mut change.tx, &lost, 1).await.unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    for file in [FILE, "store.db-wal"] {
+        std::fs::copy(place.path().join(file), copy.path().join(file)).unwrap();
+    }
+    let recovered = SqlStore::open(&copy.path().join(FILE)).await.unwrap();
+    assert!(recovered.pair(wish.id).await.unwrap().is_some());
+    assert_eq!(recovered.pair(lost.id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn store_that_is_opened_again_is_the_same() {
+    let (store, place) = open().await;
+    let pair = active(&*store, &ring("signing:a"), at(0)).await;
+    store.record(&[event(Action::Orphaned, None)]).await.unwrap();
+    let before = (store.id(), store.fingerprint(b"body"), store.epoch().await.unwrap());
+    store.close().await;
+    assert!(matches!(store.ping().await, Err(StoreError::Unavailable(_))));
+
+    let store = SqlStore::open(&place.path().join(FILE)).await.unwrap();
+    assert_eq!((store.id(), store.fingerprint(b"body"), store.epoch().await.unwrap()), before);
+    assert_eq!(store.pair(pair.id).await.unwrap(), Some(pair));
+    assert_eq!(trail(&*store).await, [event(Action::Orphaned, None)]);
+    let (other, _place) = open().await;
+    assert_ne!(store.id(), other.id());
+    assert_ne!(store.fingerprint(b"body"), other.fingerprint(b"body"));
+}
+
+#[tokio::test]
+async fn files_are_for_their_owner_only() {
+    let (store, place) = open().await;
+    store.ping().await.unwrap();
+    let mut files = 0;
+    for file in std::fs::read_dir(place.path()).unwrap() {
+        assert_eq!(file.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        files += 1;
+    }
+    assert_eq!(files, 3, "the database, its log and its index");
+}
+
+#[tokio::test]
+async fn committed_changes_are_written_through() {
+    let (store, place) = open().await;
+    let mut change = store.change("test").await.unwrap();
+    let setting = |name| sqlx::query_scalar::<_, i64>(name);
+    assert_eq!(setting("PRAGMA synchronous").fetch_one(&mut *change.tx).await.unwrap(), 2, "FULL");
+    assert_eq!(setting("PRAGMA foreign_keys").fetch_one(&mut *change.tx).await.unwrap(), 1);
+    let journal: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut beside(&place).await).await.unwrap();
+    assert_eq!(journal, "wal");
+}
+
+#[tokio::test]
+async fn trail_and_tombstones_cannot_be_rewritten() {
+    let (store, place) = open().await;
+    active(&*store, &ring("signing:a"), at(0)).await;
+    store.record(&[event(Action::Orphaned, None)]).await.unwrap();
+    let mut conn = beside(&place).await;
+    for sql in [
+        "UPDATE audit_events SET detail = 'nothing happened'",
+        "DELETE FROM audit_events",
+        "DELETE FROM key_pairs",
+        "UPDATE key_pairs SET state = 'Retired'",
+        "UPDATE key_pairs SET ring = NULL",
+    ] {
+        assert!(sqlx::query(sql).execute(&mut conn).await.is_err(), "{sql}");
+    }
+    assert_eq!(trail(&*store).await, [event(Action::Orphaned, None)]);
+}
+
+#[tokio::test]
+async fn newer_schema_is_refused() {
+    let (store, place) = open().await;
+    store.close().await;
+    sqlx::query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (99, 'x', 1, X'00', 0)")
+        .execute(&mut beside(&place).await)
+        .await
+        .unwrap();
+    match SqlStore::open(&place.path().join(FILE)).await {
+        Err(StoreError::Inconsistent(why)) => assert!(why.contains("version 99") && why.contains("newer"), "{why}"),
+        other => panic!("opened: {}", other.is_ok()),
+    }
+}
+
+#[tokio::test]
+async fn file_that_is_no_store_is_refused_and_kept() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join(FILE);
+    let text = "no database\n".repeat(1000);
+    std::fs::write(&file, &text).unwrap();
+    assert!(SqlStore::open(&file).await.is_err());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    assert!(matches!(SqlStore::open(Path::new("/nowhere/at/all")).await, Err(StoreError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn value_that_no_program_wrote_is_reported() {
+    let (store, place) = open().await;
+    let pair = active(&*store, &ring("signing:a"), at(0)).await;
+    for sql in ["UPDATE key_pairs SET algorithm = 'rot13'", "UPDATE key_pairs SET certificates = X'3003'"] {
+        sqlx::query(sql).execute(&mut beside(&place).await).await.unwrap();
+        assert!(matches!(store.pair(pair.id).await, Err(StoreError::Inconsistent(_))), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn writer_recovers_from_a_transaction_that_the_database_ended() {
+    let (store, _place) = open().await;
+    let mut change = store.change("test").await.unwrap();
+    // What SQLite does by itself when the disk is full or failing.
+    sqlx::query("ROLLBACK").execute(&mut *change.tx).await.unwrap();
+    drop(change);
+    for _ in 0..3 {
+        store.ping().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn commit_that_fails_is_unknown_unless_the_lock_was_another_s() {
+    let (_store, place) = open().await;
+    let mut holder = beside(&place).await;
+    let _held = holder.begin_with(sqlite::BEGIN).await.unwrap();
+    let locked = beside(&place).await.begin_with(sqlite::BEGIN).await.unwrap_err();
+    assert!(matches!(sqlite::commit_failure(locked), StoreError::Unavailable(_)));
+    let failing = sqlx::Error::Io(std::io::Error::other("disk"));
+    assert!(matches!(sqlite::commit_failure(failing), StoreError::Unknown(_)));
+    assert!(matches!(sqlite::commit_failure(sqlx::Error::WorkerCrashed), StoreError::Unknown(_)));
+}
