@@ -93,7 +93,13 @@ impl KeyPairView {
         Ok(Self::from_summary(id, pair, summary, settings, now))
     }
 
-    fn from_summary(id: &str, pair: &KeyPair, summary: CertificateSummary, settings: Settings, now: Timestamp) -> Self {
+    pub(super) fn from_summary(
+        id: &str,
+        pair: &KeyPair,
+        summary: CertificateSummary,
+        settings: Settings,
+        now: Timestamp,
+    ) -> Self {
         let write = match settings.san_format {
             SanFormat::Bare => AlternativeName::bare,
             SanFormat::Typed => AlternativeName::typed,
