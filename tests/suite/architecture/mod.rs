@@ -84,7 +84,8 @@ fn no_room_has_a_name_that_says_nothing() {
 #[test]
 fn every_folder_opens_with_its_charter() {
     let mut poor = Vec::new();
-    for file in sources("src").into_iter().filter(|file| file.ends_with("mod.rs")) {
+    let rooms = sources("src").into_iter().filter(|file| file.ends_with("mod.rs") && !file.ends_with("tests/mod.rs"));
+    for file in rooms {
         let text = fs::read_to_string(&file).unwrap();
         let charter = text.lines().take_while(|line| line.starts_with("//!")).count();
         if !(5..=15).contains(&charter) {
