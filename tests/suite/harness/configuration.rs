@@ -1,12 +1,9 @@
 //! Configuration files for `serve`, `check` and `reconcile`.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, Mutex, PoisonError};
 
 use super::faults::Faults;
 use super::programs::softhsm_module;
@@ -18,10 +15,9 @@ pub const ADMIN: &str = "admin-secret-of-a-test-0123456789abcdef";
 /// The secret of the credential `auditor`, which may only read.
 pub const AUDITOR: &str = "auditor-secret-of-a-test-0123456789abcd";
 
-/// A daemon's configuration: a token, a store and a port of its own under one directory.
+/// A daemon's configuration: a token and a store under one directory.
 pub struct Configuration {
     dir: PathBuf,
-    port: u16,
     module: PathBuf,
     selector: String,
     environment: Vec<(String, String)>,
@@ -33,7 +29,6 @@ impl Configuration {
     pub fn new(dir: &Path, token: &Token) -> Self {
         let configuration = Self {
             dir: dir.to_owned(),
-            port: free_port(),
             module: softhsm_module().to_owned(),
             selector: format!("label = \"{}\"", token.label),
             environment: vec![("SOFTHSM2_CONF".to_owned(), token.conf.display().to_string())],
@@ -81,10 +76,6 @@ impl Configuration {
         self.dir.join("serve.db")
     }
 
-    pub fn base(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-
     fn text(&self) -> String {
         let dir = self.dir.display();
         let mut environment = String::new();
@@ -93,13 +84,12 @@ impl Configuration {
         }
         let environment = environment.trim_end_matches(", ");
         format!(
-            "version = 1\nstate-dir = \"{dir}/state\"\n\n[listener]\naddress = \"127.0.0.1:{port}\"\n\n\
+            "version = 1\nstate-dir = \"{dir}/state\"\n\n[listener]\naddress = \"127.0.0.1:0\"\n\n\
              [token]\nmodule = \"{module}\"\n{selector}\npin-file = \"{dir}/pin-file\"\nprofile = \"softhsm\"\n\
              environment = {{ {environment} }}\n\n[store]\npath = \"{dir}/serve.db\"\n\n\
              [[credentials]]\nname = \"admin\"\nhash = \"{admin}\"\n\
              scopes = [\"read\", \"manage\", \"sign\", \"verify\", \"decrypt\", \"operate\"]\n\n\
              [[credentials]]\nname = \"auditor\"\nhash = \"{auditor}\"\nscopes = [\"read\"]\n\n{sections}",
-            port = self.port,
             module = self.module.display(),
             selector = self.selector,
             admin = hash(ADMIN),
@@ -115,16 +105,4 @@ fn hash(secret: &str) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-/// A loopback port that nobody uses, given out once in this process.
-fn free_port() -> u16 {
-    static GIVEN: LazyLock<Mutex<BTreeSet<u16>>> = LazyLock::new(Mutex::default);
-    loop {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("its number").port();
-        if GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
-            return port;
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,10 +29,10 @@ pub struct Launch {
 }
 
 enum Mode {
-    /// Says where it listens; the secret lies in the data directory.
-    Dev { admin_token: std::path::PathBuf },
-    /// Listens where its configuration says.
-    Serve { base: String },
+    /// The admin's secret lies in the data directory, unless the environment has it.
+    Dev { admin_token: PathBuf },
+    /// The admin's secret is the one of every [`Configuration`].
+    Serve,
     /// Ends by itself.
     Command,
 }
@@ -47,8 +47,7 @@ impl Launch {
 
     /// `strongroom serve`.
     pub fn serve(configuration: &Configuration) -> Self {
-        let mode = Mode::Serve { base: configuration.base() };
-        Self::new(["serve".as_ref(), "--config".as_ref(), configuration.write().as_os_str()], mode)
+        Self::new(["serve".as_ref(), "--config".as_ref(), configuration.write().as_os_str()], Mode::Serve)
     }
 
     /// `strongroom ARGS...`, which ends by itself.
@@ -59,7 +58,7 @@ impl Launch {
     fn new<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, mode: Mode) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
         command.args(args).env_remove("SOFTHSM2_CONF");
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("STRONGROOM_")) {
+        for name in ["STRONGROOM_ADMIN_TOKEN", "STRONGROOM_TEST_AT", "STRONGROOM_TEST_CLOCK"] {
             command.env_remove(name);
         }
         Self { command, mode }
@@ -86,7 +85,7 @@ impl Launch {
         run(&mut self.command, b"")
     }
 
-    /// Starts a daemon and waits until it answers; it may still lack its token.
+    /// Starts a daemon and waits until it says where it listens; `serve` may still lack its token.
     pub fn start(mut self) -> Daemon {
         self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().expect("the daemon's binary");
@@ -94,20 +93,13 @@ impl Launch {
         let stderr = Lines::of(child.stderr.take().expect("a pipe"));
         let http = reqwest::Client::builder().build().expect("an HTTP client");
         let mut daemon = Daemon { child, stdout, stderr, http, base: String::new(), secret: ADMIN.to_owned() };
-        match self.mode {
-            Mode::Dev { admin_token } => {
-                daemon.base = daemon.announced();
-                let given = self.command.get_envs().find(|(name, _)| *name == "STRONGROOM_ADMIN_TOKEN");
-                daemon.secret = match given.and_then(|(_, value)| value) {
-                    Some(secret) => secret.to_string_lossy().into_owned(),
-                    None => fs::read_to_string(admin_token).expect("the admin token").trim_end().to_owned(),
-                };
-            }
-            Mode::Serve { base } => {
-                daemon.base = base;
-                daemon.await_status("/livez", 200);
-            }
-            Mode::Command => panic!("a command that ends by itself is not started"),
+        daemon.base = daemon.announced();
+        if let Mode::Dev { admin_token } = self.mode {
+            let given = self.command.get_envs().find(|(name, _)| *name == "STRONGROOM_ADMIN_TOKEN");
+            daemon.secret = match given.and_then(|(_, value)| value) {
+                Some(secret) => secret.to_string_lossy().into_owned(),
+                None => fs::read_to_string(admin_token).expect("the admin token").trim_end().to_owned(),
+            };
         }
         daemon
     }

@@ -36,7 +36,7 @@ pub struct Answer {
 }
 
 impl Call {
-    pub(super) fn new(client: &reqwest::Client, method: Method, url: String, secret: &str) -> Self {
+    pub fn new(client: &reqwest::Client, method: Method, url: String, secret: &str) -> Self {
         let request = client.request(method, url).timeout(Duration::from_secs(120));
         Self { request, credentials: Credentials::Bearer(secret.to_owned()) }
     }

@@ -29,7 +29,7 @@ pub use configuration::{AUDITOR, Configuration};
 pub use daemon::{Daemon, Launch};
 pub use faults::Faults;
 pub use golden::golden;
-pub use http::{Answer, Call};
+pub use http::{Answer, Call, block_on};
 pub use openssl::Certificate;
 pub use programs::{python, run};
 pub use requests::{GENERATE, SIGNING, key_pair};
