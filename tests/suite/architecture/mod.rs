@@ -1,0 +1,207 @@
+//! The house stands: floors, rooms that never meet, size and names of files.
+//!
+//! Reads every `crate::` path in `src`, nested groups and `super::` that leave a room
+//! included. The floors are those of the table in `src/lib.rs`: what the crate's
+//! documentation says and what holds cannot differ. Does not judge what code does.
+
+mod paths;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use paths::paths_of;
+
+/// Rooms that never import each other, whichever floor they stand on.
+const STRANGERS: [(&str, &str); 2] = [("provider", "store"), ("keyring", "signing")];
+
+/// One product-shaped API each; strangers to one another and to [`HIDDEN_FROM_DIALECTS`].
+const DIALECTS: [&str; 4] = ["pingfederate", "auth0", "zitadel", "native"];
+const HIDDEN_FROM_DIALECTS: [&str; 4] = ["store", "provider", "issuance", "config"];
+
+const FORBIDDEN_NAMES: [&str; 8] = ["utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"];
+const LONGEST_FILE: usize = 400;
+
+/// A use of one room by another.
+#[derive(Debug)]
+struct Edge {
+    file: String,
+    from: Vec<String>,
+    to: Vec<String>,
+}
+
+/// A room's place: floors grow upwards, `place` grows to the right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    floor: u32,
+    place: usize,
+}
+
+#[test]
+fn a_room_imports_only_rooms_below_or_to_its_right() {
+    let floors = floors(&read("src/lib.rs"));
+    let wrong: Vec<String> = edges().iter().filter_map(|edge| climbs(&floors, edge)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn strangers_never_meet() {
+    let wrong: Vec<String> = edges().iter().filter_map(meets).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_floors_table_names_the_rooms_that_there_are() {
+    let mut named: Vec<String> = floors(&read("src/lib.rs")).into_keys().collect();
+    let mut there: Vec<String> = sources("src").iter().filter_map(|file| module_of(file).first().cloned()).collect();
+    named.sort();
+    there.sort();
+    there.dedup();
+    assert_eq!(named, there);
+}
+
+#[test]
+fn no_file_is_longer_than_it_may_be() {
+    let all = ["src", "tests", "benches"].into_iter().flat_map(sources);
+    let long: Vec<String> = all
+        .map(|file| (fs::read_to_string(&file).unwrap().lines().count(), file))
+        .filter(|(lines, _)| *lines > LONGEST_FILE)
+        .map(|(lines, file)| format!("{}: {lines} lines", file.display()))
+        .collect();
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+#[test]
+fn no_room_has_a_name_that_says_nothing() {
+    let all = ["src", "tests", "benches"].into_iter().flat_map(sources);
+    let vague = |file: &PathBuf| {
+        let parts = file.with_extension("");
+        parts.iter().any(|part| FORBIDDEN_NAMES.iter().any(|name| part == *name))
+    };
+    assert_eq!(all.filter(vague).collect::<Vec<_>>(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn every_folder_opens_with_its_charter() {
+    let mut poor = Vec::new();
+    let rooms = sources("src").into_iter().filter(|file| file.ends_with("mod.rs") && !file.ends_with("tests/mod.rs"));
+    for file in rooms {
+        let text = fs::read_to_string(&file).unwrap();
+        let charter = text.lines().take_while(|line| line.starts_with("//!")).count();
+        if !(5..=15).contains(&charter) {
+            poor.push(format!("{}: {charter} lines", file.display()));
+        }
+    }
+    assert!(poor.is_empty(), "a mod.rs opens with a charter of 5 to 15 lines:\n{}", poor.join("\n"));
+}
+
+#[test]
+fn the_judge_sees_an_edge_that_climbs_and_strangers_that_meet() {
+    let floors = floors("//! | 2 holders | `provider` `store` |\n//! | 0 nouns | `key` |\n");
+    let edge = |from: &str, to: &str| {
+        let split = |path: &str| path.split("::").map(str::to_owned).collect();
+        Edge { file: "x.rs".to_owned(), from: split(from), to: split(to) }
+    };
+    assert!(climbs(&floors, &edge("key", "store::Store")).is_some());
+    assert!(climbs(&floors, &edge("store", "provider::Held")).is_some(), "to the left");
+    assert!(climbs(&floors, &edge("key", "nowhere::Thing")).is_some());
+    assert!(climbs(&floors, &edge("store", "key::KeyId")).is_none());
+    assert!(climbs(&floors, &edge("store::sql", "store::Row")).is_none());
+    assert!(meets(&edge("provider::pkcs11", "store::Store")).is_some());
+    assert!(meets(&edge("store", "provider")).is_some());
+    assert!(meets(&edge("api::native::keys", "api::pingfederate::view")).is_some());
+    assert!(meets(&edge("api::pingfederate", "store::Store")).is_some());
+    assert!(meets(&edge("api::pingfederate::view", "key::KeyId")).is_none());
+    assert!(meets(&edge("api", "api::pingfederate")).is_none());
+}
+
+/// Why an edge is not allowed by the floors.
+fn climbs(floors: &BTreeMap<String, Place>, edge: &Edge) -> Option<String> {
+    let (from, to) = (edge.from.first()?, edge.to.first()?);
+    if from == to {
+        return None;
+    }
+    let says = |why: &str| Some(format!("{}: {from} imports {}, {why}", edge.file, edge.to.join("::")));
+    let (Some(lower), Some(upper)) = (floors.get(to), floors.get(from)) else {
+        return says("and one of the two stands on no floor");
+    };
+    let allowed = lower.floor < upper.floor || (lower.floor == upper.floor && lower.place > upper.place);
+    if allowed { None } else { says("which is above it or to its left") }
+}
+
+/// Why an edge brings strangers together.
+fn meets(edge: &Edge) -> Option<String> {
+    let (from, to) = (edge.from.first()?, edge.to.first()?);
+    let strangers = STRANGERS.iter().any(|(a, b)| (from == a && to == b) || (from == b && to == a));
+    let dialect = |path: &[String]| {
+        let [room, dialect, ..] = path else { return None };
+        (room == "api" && DIALECTS.contains(&dialect.as_str())).then(|| dialect.clone())
+    };
+    let here = dialect(&edge.from);
+    let hidden = here.is_some() && HIDDEN_FROM_DIALECTS.contains(&to.as_str());
+    let siblings = here.is_some() && dialect(&edge.to).is_some_and(|there| Some(there) != here);
+    (strangers || hidden || siblings)
+        .then(|| format!("{}: {} must not know {}", edge.file, edge.from.join("::"), edge.to.join("::")))
+}
+
+/// Rooms and their places, from lines such as `//! | 2 holders | `provider` `store` |`.
+fn floors(documentation: &str) -> BTreeMap<String, Place> {
+    let mut floors = BTreeMap::new();
+    for line in documentation.lines().filter_map(|line| line.strip_prefix("//! | ")) {
+        let Some((floor, rooms)) = line.split_once(" | ") else { continue };
+        let Some(floor) = floor.split(' ').next().and_then(|number| number.parse().ok()) else { continue };
+        for (place, room) in rooms.split('`').skip(1).step_by(2).enumerate() {
+            floors.insert(room.to_owned(), Place { floor, place });
+        }
+    }
+    assert!(!floors.is_empty(), "the table of floors");
+    floors
+}
+
+/// Every use of a room in `src`; `main.rs` and `lib.rs` stand outside of the rooms.
+fn edges() -> Vec<Edge> {
+    let mut edges = Vec::new();
+    for file in sources("src") {
+        let from = module_of(&file);
+        if from.is_empty() {
+            continue;
+        }
+        for to in paths_of(&fs::read_to_string(&file).unwrap(), &from) {
+            edges.push(Edge { file: file.display().to_string(), from: from.clone(), to });
+        }
+    }
+    assert!(edges.len() > 50, "only {} paths were found", edges.len());
+    edges
+}
+
+/// `src/a/b/mod.rs` and `src/a/b.rs` are both `[a, b]`; `src/lib.rs` is `[]`.
+fn module_of(file: &Path) -> Vec<String> {
+    let inner = file.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap().with_extension("");
+    let mut parts: Vec<String> = inner.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    if matches!(parts.last().map(String::as_str), Some("mod" | "lib" | "main")) {
+        parts.pop();
+    }
+    parts
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// The Rust files under a folder of the package.
+fn sources(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,108 @@
+//! Configuration files for `serve`, `check` and `reconcile`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::faults::Faults;
+use super::programs::softhsm_module;
+use super::token::Token;
+
+/// The secret of the credential `admin`, which may do everything.
+pub const ADMIN: &str = "admin-secret-of-a-test-0123456789abcdef";
+
+/// The secret of the credential `auditor`, which may only read.
+pub const AUDITOR: &str = "auditor-secret-of-a-test-0123456789abcd";
+
+/// A daemon's configuration: a token and a store under one directory.
+pub struct Configuration {
+    dir: PathBuf,
+    module: PathBuf,
+    selector: String,
+    environment: Vec<(String, String)>,
+    sections: String,
+}
+
+impl Configuration {
+    /// For a token whose PIN is the right one.
+    pub fn new(dir: &Path, token: &Token) -> Self {
+        let configuration = Self {
+            dir: dir.to_owned(),
+            module: softhsm_module().to_owned(),
+            selector: format!("label = \"{}\"", token.label),
+            environment: vec![("SOFTHSM2_CONF".to_owned(), token.conf.display().to_string())],
+            sections: String::new(),
+        };
+        configuration.set_pin(&token.pin);
+        configuration
+    }
+
+    /// The same with the fault module before SoftHSM.
+    pub fn with_faults(mut self, faults: &Faults) -> Self {
+        self.module = Faults::module();
+        self.environment.extend(faults.environment());
+        self
+    }
+
+    /// The same token, told from others in another way.
+    pub fn selected_by(mut self, selector: &str) -> Self {
+        selector.clone_into(&mut self.selector);
+        self
+    }
+
+    /// The same with more TOML at its end: `[hosts]`, `[limits]`, `[pingfederate]`.
+    pub fn with(mut self, sections: &str) -> Self {
+        self.sections.push_str(sections);
+        self.sections.push('\n');
+        self
+    }
+
+    /// Writes the PIN file that hosts read.
+    pub fn set_pin(&self, pin: &str) {
+        let file = self.dir.join("pin-file");
+        fs::write(&file, format!("{pin}\n")).expect("the PIN file");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a private PIN file");
+    }
+
+    /// Writes the file and says where it is.
+    pub fn write(&self) -> PathBuf {
+        let file = self.dir.join("strongroom.toml");
+        fs::write(&file, self.text()).expect("the configuration file");
+        file
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.dir.join("serve.db")
+    }
+
+    fn text(&self) -> String {
+        let dir = self.dir.display();
+        let mut environment = String::new();
+        for (name, value) in &self.environment {
+            let _ = write!(environment, "{name} = \"{value}\", ");
+        }
+        let environment = environment.trim_end_matches(", ");
+        format!(
+            "version = 1\nstate-dir = \"{dir}/state\"\n\n[listener]\naddress = \"127.0.0.1:0\"\n\n\
+             [token]\nmodule = \"{module}\"\n{selector}\npin-file = \"{dir}/pin-file\"\nprofile = \"softhsm\"\n\
+             environment = {{ {environment} }}\n\n[store]\npath = \"{dir}/serve.db\"\n\n\
+             [[credentials]]\nname = \"admin\"\nhash = \"{admin}\"\n\
+             scopes = [\"read\", \"manage\", \"sign\", \"verify\", \"decrypt\", \"operate\"]\n\n\
+             [[credentials]]\nname = \"auditor\"\nhash = \"{auditor}\"\nscopes = [\"read\"]\n\n{sections}",
+            module = self.module.display(),
+            selector = self.selector,
+            admin = hash(ADMIN),
+            auditor = hash(AUDITOR),
+            sections = self.sections,
+        )
+    }
+}
+
+fn hash(secret: &str) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, secret.as_bytes());
+    digest.as_ref().iter().fold("sha256:".to_owned(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,39 @@
+//! The fixture room: the real binary, a fresh token, and witnesses of another family.
+//!
+//! Owns the start and the end of daemons (`daemon`), the tokens that they work on
+//! (`token`), the requests to them (`http`), the faults in their way (`faults`), and
+//! what looks at the outcome without asking the daemon: `pkcs11-tool` and a probe at the
+//! token, a read-only connection at the store (`rows`), openssl at certificates, golden
+//! files at answers. Does not own expectations: those stand in the suites.
+//!
+//! Invariants: every test has its own directory, token and port; environment reaches
+//! children only; every process dies with its test; a missing program fails the test
+//! with the command that installs it; a failed test prints what its daemon logged.
+
+mod agreement;
+mod configuration;
+mod daemon;
+mod faults;
+mod golden;
+mod http;
+mod openssl;
+mod programs;
+mod requests;
+mod rows;
+mod scratch;
+mod token;
+mod wait;
+
+pub use agreement::{Agreement, agreement, agreement_within};
+pub use configuration::{AUDITOR, Configuration};
+pub use daemon::{Daemon, Launch};
+pub use faults::Faults;
+pub use golden::golden;
+pub use http::{Answer, Call, block_on};
+pub use openssl::Certificate;
+pub use programs::{python, run};
+pub use requests::{GENERATE, SIGNING, key_pair};
+pub use rows::{Row, rows};
+pub use scratch::Scratch;
+pub use token::{Object, Token};
+pub use wait::eventually;

@@ -1,0 +1,29 @@
+//! System tests: the real binary on a fresh SoftHSM token, one suite a module.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::return_self_not_must_use,
+    clippy::new_without_default,
+    reason = "tests"
+)]
+
+mod harness;
+
+mod architecture;
+mod bad_input;
+mod concurrency;
+mod configuration;
+mod containers;
+mod dev;
+mod faults;
+mod idempotency;
+mod openapi;
+mod pin;
+mod pingfederate;
+mod recovery;
