@@ -20,10 +20,10 @@ pub mod api;
 pub mod audit;
 pub mod auth;
 pub mod checkpoint;
-pub mod cli;
+//cli
 pub mod clock;
 pub mod config;
-pub mod daemon;
+//daemon
 pub mod error;
 pub mod issuance;
 pub mod jose;

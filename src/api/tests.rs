@@ -79,6 +79,9 @@ impl Store for NoStore {
     async fn record(&self, _: &[Event]) -> Result<(), StoreError> {
         unavailable()
     }
+    async fn audit(&self, _: i64, _: u32) -> Result<Vec<(i64, Event)>, StoreError> {
+        unavailable()
+    }
 }
 
 fn credential(name: &str, secret: &str, scopes: &[Scope]) -> Credential {

@@ -191,7 +191,8 @@ async fn deleted_key_pair_is_gone_at_once_and_destroyed_by_reconcile() {
 async fn reservation_of_a_former_life_is_undone_and_a_living_one_is_not() {
     let bench = Bench::new().await;
     *bench.double.generate_fault.lock().unwrap() = Some(Fault::Hang);
-    let mut task = Box::pin(bench.keyring.generate(&admin(), wanted("a")));
+    let admin = admin();
+    let mut task = Box::pin(bench.keyring.generate(&admin, wanted("a")));
     let made = async {
         while bench.double.locators().is_empty() {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -203,7 +204,7 @@ async fn reservation_of_a_former_life_is_undone_and_a_living_one_is_not() {
     let findings = bench.restarted().reconcile(REPAIR).await.unwrap().findings;
     assert!(matches!(findings.as_slice(), [Finding::Unfinished { mended: true, .. }]), "{findings:?}");
     assert!(bench.double.locators().is_empty());
-    bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
+    bench.keyring.generate(&admin, wanted("a")).await.unwrap();
 }
 
 #[tokio::test]
