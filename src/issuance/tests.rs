@@ -326,7 +326,7 @@ async fn certificate_signed_by_another_key_is_not_given_out() {
     let algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
     let lied = issue(prepared(&key, &spec(Profile::Signing), algorithm), &other, &key.reference()).await.unwrap();
     let refused = check(lied, &key.spki).unwrap_err();
-    assert_eq!((refused.kind(), refused.public()), (Kind::ProviderUnavailable, "internal error"));
+    assert_eq!((refused.kind(), refused.public()), (Kind::ProviderUnavailable, "the crypto provider is unavailable"));
     assert!(refused.to_string().contains("does not verify"), "{refused}");
 
     // Consistent in itself, but not about the key that the caller knows.
