@@ -77,7 +77,7 @@ pub(super) fn names(algorithms: &[SignatureAlgorithm]) -> String {
 
 /// The stored form of a certificate chain.
 pub(super) fn concatenated(certificates: &[CertificateDer]) -> Vec<u8> {
-    certificates.iter().flat_map(|certificate| certificate.as_bytes()).copied().collect()
+    certificates.iter().flat_map(CertificateDer::as_bytes).copied().collect()
 }
 
 fn split(bytes: &[u8]) -> Result<Vec<CertificateDer>, Box<dyn std::error::Error>> {

@@ -94,10 +94,14 @@ impl Store for SqlStore {
             return Ok(precedent);
         }
         let generation = match &new.ring {
-            Some(ring) => match key_pairs::occupancy(&mut change.tx, ring).await? {
-                occupancy if occupancy.taken => return Ok(Reserve::RingExists),
-                occupancy => occupancy.latest + 1,
-            },
+            Some(ring) => {
+                let occupancy = key_pairs::occupancy(&mut change.tx, ring).await?;
+                if occupancy.taken {
+                    return Ok(Reserve::RingExists);
+                }
+                occupancy.latest + 1
+            }
+            // Stock has no place in a ring yet.
             None => 0,
         };
         let pair = key_pairs::insert(&mut change.tx, &new, generation).await?;

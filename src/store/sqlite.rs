@@ -3,11 +3,12 @@
 //! Everything else in this room is SQL that PostgreSQL understands too.
 
 use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::error::ErrorKind;
+use sqlx::error::{DatabaseError, ErrorKind as Violation};
 use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Connection as _, Pool, Sqlite, SqliteConnection};
@@ -35,8 +36,12 @@ const LOCKED_CODES: [i32; 2] = [5, 6];
 
 /// Opens the one connection that writes, making the file (mode 0600) if there is none.
 pub(super) async fn open_writer(path: &Path) -> Result<Pool<Db>, StoreError> {
-    // SQLite gives its -wal and -shm files the mode of this one.
-    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(sqlx::Error::Io)?;
+    // SQLite gives its -wal and -shm files the mode of this one. A file that is there stays
+    // unopened: closing it here would drop the locks that this process has on it.
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(failure) if failure.kind() != ErrorKind::AlreadyExists => return Err(sqlx::Error::Io(failure).into()),
+        _ => {}
+    }
     let options = options(path).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
     let pool = pool_options(1).before_acquire(|conn, _| {
         // SQLite ends a transaction by itself on some I/O errors; the driver then counts
@@ -55,7 +60,7 @@ pub(super) async fn open_readers(path: &Path) -> Result<Pool<Db>, StoreError> {
 pub(super) fn commit_failure(failure: sqlx::Error) -> StoreError {
     let locked = failure
         .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code)
+        .and_then(DatabaseError::code)
         .and_then(|code| code.parse::<i32>().ok())
         .is_some_and(|code| LOCKED_CODES.contains(&(code & 0xff)));
     if locked { failure.into() } else { StoreError::Unknown(failure.to_string()) }
@@ -66,8 +71,8 @@ impl From<sqlx::Error> for StoreError {
     fn from(failure: sqlx::Error) -> Self {
         match &failure {
             sqlx::Error::Database(cause) => match cause.kind() {
-                ErrorKind::UniqueViolation => Self::Conflict,
-                ErrorKind::ForeignKeyViolation | ErrorKind::NotNullViolation | ErrorKind::CheckViolation => {
+                Violation::UniqueViolation => Self::Conflict,
+                Violation::ForeignKeyViolation | Violation::NotNullViolation | Violation::CheckViolation => {
                     Self::Inconsistent(failure.to_string())
                 }
                 _ => Self::Unavailable(failure.to_string()),

@@ -1,5 +1,6 @@
 //! SQLite: the contract, and what only a database underneath can show.
 
+use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::*;
+use crate::key::StoreId;
 use crate::store::{SqlStore, key_pairs, sqlite};
 
 const FILE: &str = "store.db";
@@ -117,6 +119,17 @@ async fn store_that_is_opened_again_is_the_same() {
     let (other, _place) = open().await;
     assert_ne!(store.id(), other.id());
     assert_ne!(store.fingerprint(b"body"), other.fingerprint(b"body"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_may_open_a_store_while_it_is_born() {
+    for _ in 0..10 {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join(FILE);
+        let stores = join_all((0..4).map(|_| SqlStore::open(&file))).await;
+        let ids: HashSet<StoreId> = stores.into_iter().map(|store| store.unwrap().id()).collect();
+        assert_eq!(ids.len(), 1);
+    }
 }
 
 #[tokio::test]
