@@ -57,7 +57,7 @@ async fn observe(request: Request, next: Next) -> Response {
         let labels = [("route", route.clone()), ("method", method.to_owned()), ("status", status.to_string())];
         counter!(REQUESTS, &labels).increment(1);
         histogram!(DURATION, &labels).record(elapsed);
-        if let Ok(value) = HeaderValue::from_str(&request_id().unwrap_or_default()) {
+        if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID_HEADER, value);
         }
         response

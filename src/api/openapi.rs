@@ -8,12 +8,14 @@ use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Type};
 use utoipa::{Modify, OpenApi};
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{Services, health, native, pingfederate};
 
 pub(super) fn routes() -> Router<Arc<Services>> {
-    Router::new().merge(SwaggerUi::new("/docs").url("/openapi.json", document()))
+    // The page would else ask an outside service for its opinion of the document.
+    let config = Config::default().validator_url("none");
+    Router::new().merge(SwaggerUi::new("/docs").config(config).url("/openapi.json", document()))
 }
 
 /// The OpenAPI document of everything that is served.
@@ -51,7 +53,7 @@ fn header(kind: Type, description: &str) -> utoipa::openapi::Header {
 
 const fn meaning(status: u16) -> &'static str {
     match status {
-        400 => "Not readable: malformed JSON, a wrong type, an unknown member or enumerated value.",
+        400 => "Not readable: a malformed path, header or JSON, a wrong type, an unknown member or enumerated value.",
         401 => "No credentials, or none that are known.",
         403 => "The credentials do not allow this, or Basic credentials came without X-XSRF-Header.",
         404 => "There is nothing of this id.",
@@ -101,7 +103,8 @@ impl Modify for Credentials {
             "basic",
             scheme(
                 HttpAuthScheme::Basic,
-                "The name of a credential and its secret; under PingFederate's paths also the header X-XSRF-Header, with any value.",
+                "The name of a credential and its secret; under PingFederate's paths also the header X-XSRF-Header, \
+                 with any value.",
             ),
         );
     }

@@ -23,6 +23,7 @@ pub(super) struct ProblemDetails {
     #[serde(rename = "type")]
     #[schema(example = "urn:strongroom:error:not-found")]
     kind: String,
+    /// The status in words.
     #[schema(example = "Not Found")]
     title: &'static str,
     /// The status of the answer.

@@ -18,6 +18,7 @@ use crate::keyring::KeyRing;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct KeyRingView {
+    /// What the ring serves, and its name there.
     #[schema(example = "signing:orders-2026")]
     id: String,
     /// The Active one first.
@@ -50,7 +51,8 @@ struct KeyView {
     /// The signature algorithm used where none is asked for, by its JCA name.
     #[schema(example = "SHA256withRSA")]
     signature_algorithm: &'static str,
-    /// Every algorithm that the key may sign with.
+    /// Every algorithm that the key may sign with, by its JCA name.
+    #[schema(example = json!(["SHA256withRSA", "SHA256withRSAandMGF1"]))]
     permitted: Vec<&'static str>,
     /// Who holds the private half: `HSM` or `LOCAL`.
     #[schema(example = "HSM")]

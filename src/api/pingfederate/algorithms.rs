@@ -51,6 +51,7 @@ pub(super) struct KeyAlgorithms {
 #[serde(rename_all = "camelCase")]
 #[schema(as = KeyAlgorithm)]
 pub(super) struct KeyAlgorithmView {
+    /// What `keyAlgorithm` may be.
     #[schema(example = "RSA")]
     name: &'static str,
     /// In bits.
@@ -62,6 +63,7 @@ pub(super) struct KeyAlgorithmView {
     /// JCA names.
     #[schema(example = json!(["SHA256withRSA", "SHA384withRSA", "SHA512withRSA"]))]
     signature_algorithms: Vec<&'static str>,
+    /// That of a key of the default size.
     #[schema(example = "SHA256withRSA")]
     default_signature_algorithm: &'static str,
 }

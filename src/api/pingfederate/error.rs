@@ -140,12 +140,12 @@ impl IntoResponses for Refusals {
     }
 }
 
-/// Those of an operation on one key pair besides [`Refusals`].
-pub(super) struct Absent;
+/// Those of an operation on what a path names besides [`Refusals`].
+pub(super) struct PathRefusals;
 
-impl IntoResponses for Absent {
+impl IntoResponses for PathRefusals {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        refusals(&[404])
+        refusals(&[400, 404])
     }
 }
 

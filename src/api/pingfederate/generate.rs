@@ -24,41 +24,47 @@ const ROUTE: &str = "POST /keyPairs/signing/generate";
 
 /// A key pair to be made, and the subject of its self-signed certificate.
 ///
-/// Members that are absent, null, or empty text are not given.
+/// A member that is null counts as absent; so does empty text, but for `id`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct NewKeyPairSettings {
     /// Unique among signing key pairs; made up when absent. `generate`, `import`, `link` and `settings` are taken.
     #[schema(nullable = false, pattern = "^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$", example = "orders-2026")]
     pub id: Option<String>,
+    /// CN of the subject and, as the certificate is self-signed, of the issuer.
     #[schema(nullable = false, required = true, min_length = 1, max_length = 64, example = "Example")]
     pub common_name: Option<String>,
     /// DNS names, IP addresses, e-mail addresses and URIs, bare or typed: `DNS: 'example.com'`.
     #[schema(nullable = false, max_items = 100, example = json!(["example.com", "192.0.2.1"]))]
     pub subject_alternative_names: Option<Vec<String>>,
+    /// O of the subject.
     #[schema(nullable = false, required = true, min_length = 1, max_length = 64, example = "Example Corp")]
     pub organization: Option<String>,
+    /// OU of the subject.
     #[schema(nullable = false, max_length = 64, example = "Engineering")]
     pub organization_unit: Option<String>,
+    /// L of the subject.
     #[schema(nullable = false, max_length = 128, example = "Austin")]
     pub city: Option<String>,
+    /// ST of the subject.
     #[schema(nullable = false, max_length = 128, example = "Texas")]
     pub state: Option<String>,
-    /// Two letters, as in ISO 3166-1.
+    /// C of the subject: two letters, as in ISO 3166-1.
     #[schema(nullable = false, required = true, pattern = "^[A-Za-z]{2}$", example = "US")]
     pub country: Option<String>,
     /// Validity of the certificate in days, from now.
-    #[schema(nullable = false, required = true, minimum = 1, maximum = 36500, example = 365)]
+    #[schema(nullable = false, required = true, value_type = i32, minimum = 1, maximum = 36500, example = 365)]
     pub valid_days: Option<i64>,
     /// The name of a key algorithm, as the operation `getKeyAlgorithms` lists them.
     #[schema(nullable = false, required = true, example = "RSA")]
     pub key_algorithm: Option<String>,
     /// In bits; the algorithm's default when absent.
-    #[schema(nullable = false, example = 2048)]
+    #[schema(nullable = false, value_type = Option<i32>, example = 2048)]
     pub key_size: Option<i64>,
     /// JCA name; the algorithm's default when absent, which for EC follows the curve.
     #[schema(nullable = false, example = "SHA256withRSA")]
     pub signature_algorithm: Option<String>,
+    /// The configured default when absent.
     #[schema(nullable = false)]
     pub crypto_provider: Option<CryptoProvider>,
 }
@@ -87,7 +93,8 @@ impl From<CryptoProvider> for ProviderKind {
 #[utoipa::path(
     post, path = "/pf-admin-api/v1/keyPairs/signing/generate", operation_id = "generateSigningKeyPair",
     tag = "PingFederate",
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters.")),
+    params(("Idempotency-Key" = Option<String>, Header, nullable = false, pattern = "^[!-~]{1,255}$",
+        description = "A name for this request, unique among those of the caller.")),
     request_body = NewKeyPairSettings,
     responses((status = 201, description = "The key pair that was made.", body = KeyPairView), BodyRefusals, Refusals)
 )]

@@ -9,7 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use der::pem::{LineEnding, encode_string};
 
-use super::error::{Absent, ApiError, Refusals};
+use super::error::{ApiError, PathRefusals, Refusals};
 use super::view::{KeyPairView, KeyPairViews};
 use crate::api::Services;
 use crate::api::extract::{Caller, Segment};
@@ -36,7 +36,7 @@ pub(super) async fn list(
 #[utoipa::path(
     get, path = "/pf-admin-api/v1/keyPairs/signing/{id}", operation_id = "getSigningKeyPair", tag = "PingFederate",
     params(("id" = String, Path, description = "Id of the key pair.")),
-    responses((status = 200, description = "The key pair.", body = KeyPairView), Absent, Refusals)
+    responses((status = 200, description = "The key pair.", body = KeyPairView), PathRefusals, Refusals)
 )]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
@@ -57,7 +57,7 @@ pub(super) async fn show(
     responses(
         (status = 204, description = "Deleted."),
         (status = 422, description = "In use: something refers to it.", body = super::error::ApiResult),
-        Absent,
+        PathRefusals,
         Refusals
     )
 )]
@@ -81,7 +81,7 @@ pub(super) async fn delete(
     responses(
         (status = 200, description = "One X.509 certificate in PEM (RFC 7468).", body = String,
             content_type = "application/x-x509-ca-cert"),
-        Absent,
+        PathRefusals,
         Refusals
     )
 )]

@@ -21,6 +21,7 @@ pub(super) struct KeyPairViews {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct KeyPairView {
+    /// Unique among signing key pairs.
     #[schema(example = "419x9yg43rlawqwq9v6az997k")]
     id: String,
     /// Serial number of the certificate: a decimal integer of up to 49 digits.
@@ -74,6 +75,7 @@ pub(super) struct KeyPairView {
 /// Where the present moment lies in the certificate's validity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schema(as = KeyPairStatus)]
 pub(super) enum Status {
     Valid,
     Expired,
