@@ -1,1 +1,4 @@
-//! placeholder
+//! stub
+pub mod host;
+mod protocol;
+pub use protocol::TokenFacts;
