@@ -45,7 +45,7 @@ pub(super) struct Opening {
     pub(super) refused_pin: PathBuf,
     /// Tries even a remembered PIN, if the token shows no low count.
     pub(super) try_refused: bool,
-    /// Locked (`flock`) around C_Initialize and C_Login.
+    /// Locked (`flock`) around `C_Initialize` and `C_Login`.
     pub(super) lock: PathBuf,
     pub(super) sessions: usize,
     /// Whether keys are made and destroyed here: read-write sessions.

@@ -34,8 +34,8 @@ pub(super) fn yield_to_others() {
 pub(super) fn ignore_stop_signals() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let _context = runtime.enter();
-    signal(SignalKind::interrupt())?;
-    signal(SignalKind::terminate())?;
+    drop(signal(SignalKind::interrupt())?);
+    drop(signal(SignalKind::terminate())?);
     Ok(())
 }
 

@@ -20,14 +20,9 @@ pub(super) struct Made {
 ///
 /// # Errors
 /// `Unsupported`, `Refused` when the proof fails, or what the token answered.
-pub(super) fn generate(
-    session: &Session,
-    mechanisms: &MechanismList,
-    request: &Generation,
-) -> Result<Made, Failure> {
+pub(super) fn generate(session: &Session, mechanisms: &MechanismList, request: &Generation) -> Result<Made, Failure> {
     let way = mechanism::key_pair(request.algorithm);
-    let (public, private) =
-        session.generate_key_pair(&way, &template::public(request), &template::private(request))?;
+    let (public, private) = session.generate_key_pair(&way, &template::public(request), &template::private(request))?;
     let proof = template::prove(session, private, request)?;
     let spki = template::spki(session, public, request)?;
     match request.key_use {

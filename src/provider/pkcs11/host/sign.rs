@@ -29,9 +29,7 @@ pub(super) fn sign(
     }
     let hashing = mechanism::hashing(algorithm);
     match &request.input {
-        Input::Message(message) if mechanism::signs(mechanisms, &hashing) => {
-            Ok(session.sign(&hashing, key, message)?)
-        }
+        Input::Message(message) if mechanism::signs(mechanisms, &hashing) => Ok(session.sign(&hashing, key, message)?),
         _ => Err(unsupported(format!("the token has no mechanism for {algorithm} of this input"))),
     }
 }
@@ -104,7 +102,7 @@ fn digest_of(input: &Input, hash: Hash) -> Vec<u8> {
     }
 }
 
-/// DigestInfo in DER (RFC 8017 section 9.2, note 1).
+/// The `DigestInfo` of a digest in DER (RFC 8017 section 9.2, note 1).
 pub(super) fn digest_info(hash: Hash, digest: &[u8]) -> Vec<u8> {
     let (total, arc, length) = match hash {
         Hash::Sha256 => (0x31, 0x01, 0x20),

@@ -54,12 +54,11 @@ impl Worker {
     /// When replies cannot be sent any more.
     pub(super) fn serve(mut self, queue: &Queue, mut outbox: Outbox) -> Result<(), FrameError> {
         loop {
-            let (number, call) = match queue.poll() {
-                Some(next) => next,
-                None => {
-                    outbox.send()?;
-                    queue.wait()
-                }
+            let (number, call) = if let Some(next) = queue.poll() {
+                next
+            } else {
+                outbox.send()?;
+                queue.wait()
             };
             outbox.add(number, &Reply::Started)?;
             outbox.send()?;
@@ -137,10 +136,7 @@ impl Worker {
     }
 
     /// Tries, and once more in a new session if the failure does not explain itself.
-    fn repeat<T>(
-        &mut self,
-        act: impl Fn(&Token, &Session, &mut Keys) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+    fn repeat<T>(&mut self, act: impl Fn(&Token, &Session, &mut Keys) -> Result<T, Failure>) -> Result<T, Failure> {
         match self.attempt(&act) {
             Err(failure) if failure.class == FailureClass::Unavailable => {
                 self.attempt(&act).map_err(|failure| self.judge(failure))
@@ -149,10 +145,7 @@ impl Worker {
         }
     }
 
-    fn attempt<T>(
-        &mut self,
-        act: impl Fn(&Token, &Session, &mut Keys) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+    fn attempt<T>(&mut self, act: impl Fn(&Token, &Session, &mut Keys) -> Result<T, Failure>) -> Result<T, Failure> {
         let session = match self.session.take() {
             Some(session) => session,
             None => self.token.session()?,
