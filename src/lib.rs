@@ -20,10 +20,10 @@ pub mod api;
 pub mod audit;
 pub mod auth;
 pub mod checkpoint;
-//cli
+pub mod cli;
 pub mod clock;
 pub mod config;
-//daemon
+pub mod daemon;
 pub mod error;
 pub mod issuance;
 pub mod jose;

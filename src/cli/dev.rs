@@ -15,7 +15,9 @@ use anyhow::{Context as _, bail, ensure};
 use super::block_on;
 use crate::auth::{Credential, Scope, SecretHash, new_secret};
 use crate::clock::random;
-use crate::config::{Config, Hosts, Limits, Listener, PinSource, PingFederate, Plaintext, Profile, Token, TokenSelector};
+use crate::config::{
+    Config, Hosts, Limits, Listener, PinSource, PingFederate, Plaintext, Profile, Token, TokenSelector,
+};
 use crate::daemon::{self, Announce};
 use crate::provider::pkcs11;
 use crate::secret::Secret;
@@ -171,11 +173,12 @@ impl Layout {
 
     async fn initialise_token(&self, config: &Config, label: String) -> anyhow::Result<()> {
         self.write_if_other("token-label", &label)?;
-        let executable = std::env::current_exe()?;
+        let Token { module, environment, .. } = &config.token;
         let (so_pin, pin) = (self.path("so-pin"), self.path("pin"));
-        pkcs11::initialise_token(&executable, &config.token, &label, &so_pin, &pin)
+        pkcs11::initialise_token(&daemon::executable()?, module, environment, &label, &so_pin, &pin)
             .await
-            .context("the SoftHSM token could not be prepared")
+            .context("the SoftHSM token could not be prepared")?;
+        Ok(())
     }
 }
 
@@ -184,11 +187,9 @@ fn module() -> anyhow::Result<PathBuf> {
         ensure!(path.is_absolute() && path.exists(), "STRONGROOM_SOFTHSM_MODULE names no module: {}", path.display());
         return Ok(path);
     }
-    MODULES
-        .iter()
-        .map(PathBuf::from)
-        .find(|path| path.exists())
-        .context("SoftHSM is not installed; run softhsm/setup, or install softhsm2 (Debian, Ubuntu), softhsm (Fedora, Homebrew)")
+    MODULES.iter().map(PathBuf::from).find(|path| path.exists()).context(
+        "SoftHSM is not installed; run softhsm/setup, or install softhsm2 (Debian, Ubuntu), softhsm (Fedora, Homebrew)",
+    )
 }
 
 fn private_directory(path: &Path) -> anyhow::Result<()> {

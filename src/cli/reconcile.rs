@@ -45,8 +45,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         block_on(async {
             let offline = Offline::open(&config).await?;
             // With the daemon stopped no generation can be under way, so half-made objects are leftovers.
-            let mode =
-                if arguments.repair { Mode::Repair { broken: offline.is_alone() } } else { Mode::Report };
+            let mode = if arguments.repair { Mode::Repair { broken: offline.is_alone() } } else { Mode::Report };
             let report = offline.keyring().reconcile(mode).await;
             offline.close().await;
             Ok(report?)

@@ -15,10 +15,7 @@ pub(super) enum Command {
 pub(super) fn run(command: &Command) -> anyhow::Result<()> {
     let Command::Retry(source) = command;
     let config = source.load()?;
-    if pkcs11::forget_refused_pin(&config.state_dir)? {
-        println!("the refused PIN is forgotten; a daemon that starts now, or that is running, tries the PIN once more");
-    } else {
-        println!("no PIN was refused");
-    }
+    pkcs11::forget_refused_pin(&config.state_dir)?;
+    println!("the PIN will be tried again: by a running daemon within half a minute, by another when it starts");
     Ok(())
 }

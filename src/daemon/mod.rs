@@ -84,12 +84,7 @@ pub async fn run(config: Config, announce: Announce) -> anyhow::Result<()> {
     started
 }
 
-fn services(
-    config: &Config,
-    holders: &Holders,
-    metrics: PrometheusHandle,
-    detached: api::Detached,
-) -> api::Services {
+fn services(config: &Config, holders: &Holders, metrics: PrometheusHandle, detached: api::Detached) -> api::Services {
     api::Services {
         keyring: Arc::clone(&holders.keyring),
         authenticator: Arc::new(Authenticator::new(config.credentials.clone())),

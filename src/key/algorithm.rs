@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A digest of the SHA-2 family (FIPS 180-4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Hash {
     Sha256,
     Sha384,
@@ -46,7 +48,7 @@ pub enum KeyFamily {
 }
 
 /// An algorithm that a key pair can have, size included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum KeyAlgorithm {
     Rsa2048,
     Rsa3072,
@@ -145,7 +147,7 @@ impl fmt::Display for KeyAlgorithm {
 ///
 /// PSS uses MGF1 with the same hash and a salt as long as the digest (RFC 8017
 /// section 9.1, RFC 7518 section 3.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SignatureAlgorithm {
     RsaPkcs1(Hash),
     RsaPss(Hash),

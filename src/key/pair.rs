@@ -1,5 +1,7 @@
 //! The key pair: one asymmetric key with its public half, its certificates and a state.
 
+use serde::{Deserialize, Serialize};
+
 use super::{CertificateDer, KeyAlgorithm, KeyId, Kid, Locator, RingId, SignatureAlgorithm, SpkiDer, State};
 use crate::clock::Timestamp;
 
@@ -30,7 +32,7 @@ impl ProviderKind {
 }
 
 /// What the private half may do; fixed at creation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum KeyUse {
     /// Signs.
     Sign,

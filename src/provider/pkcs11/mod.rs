@@ -1,1 +1,225 @@
-//! placeholder
+//! Keys in a PKCS#11 token, reached through child processes.
+//!
+//! Owns both ends of the link to token hosts and the contract between them: `host` runs
+//! inside the child and alone meets the vendor's module; `link` starts, watches and
+//! replaces children; `protocol` is all that they say to each other. Does not own what a
+//! key is for, nor any row about it.
+//!
+//! Invariants: the daemon's own process never loads a module and never reads a PIN; the
+//! rest of the daemon cannot tell a process from a thread; after
+//! [`ProviderError::Unavailable`] nothing was made.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+use std::{fs, io};
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::{
+    Capabilities, Destroyed, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey, ProviderError, SignInput,
+};
+use crate::config::{Hosts, Token};
+use crate::key::{Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};
+use link::Link;
+use protocol::{Call, Generation, HeldObject, Input, Opening, Outcome, Signing};
+
+pub mod host;
+mod link;
+mod probe;
+mod protocol;
+#[cfg(test)]
+mod tests;
+
+pub use probe::{Initialised, ProbeReport, initialise_token, probe};
+pub use protocol::TokenFacts;
+
+/// The file in the state directory that remembers a refused PIN.
+const REFUSED_PIN: &str = "refused-pin";
+
+/// What a provider over a token needs to know.
+#[derive(Clone, Debug)]
+pub struct Pkcs11Options {
+    /// The program whose command `token-host` is a host: this one.
+    pub executable: PathBuf,
+    pub token: Token,
+    pub hosts: Hosts,
+    /// Where a refused PIN is remembered.
+    pub state_dir: PathBuf,
+}
+
+impl Pkcs11Options {
+    /// The opening of a host with one session that keeps nothing.
+    fn opening(&self) -> Opening {
+        Opening {
+            module: self.token.module.clone(),
+            selector: self.token.selector.clone(),
+            pin: self.token.pin.clone(),
+            profile: self.token.profile,
+            refused_pin: self.state_dir.join(REFUSED_PIN),
+            try_refused: false,
+            // The one file that all daemons of a machine that use the module can open,
+            // whatever else they share; no token is known before the module is loaded.
+            lock: self.token.module.clone(),
+            sessions: 1,
+            keeps: false,
+            low_priority: false,
+        }
+    }
+}
+
+/// Forgets that a PIN was refused, so that the next host tries it again.
+///
+/// # Errors
+/// When the memory is there and cannot be removed.
+pub fn forget_refused_pin(state_dir: &Path) -> io::Result<()> {
+    match fs::remove_file(state_dir.join(REFUSED_PIN)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// The provider over one token.
+pub struct Pkcs11Provider {
+    link: Link,
+}
+
+impl Pkcs11Provider {
+    /// Starts the token hosts and returns at once; needs a tokio runtime.
+    #[must_use]
+    pub fn start(options: Pkcs11Options) -> Arc<Self> {
+        Arc::new(Self { link: Link::start(options) })
+    }
+
+    /// Counts the occasions to reconcile: the token became ready, or its keeping host was
+    /// replaced and may have left something.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.link.subscribe()
+    }
+
+    /// The process ids of the hosts that take calls, those that sign first.
+    #[must_use]
+    pub fn host_pids(&self) -> Vec<u32> {
+        let (signing, keeping) = self.link.pids();
+        [signing, keeping].concat()
+    }
+
+    /// The process ids of the hosts that make and destroy keys.
+    #[must_use]
+    pub fn keeping_host_pids(&self) -> Vec<u32> {
+        self.link.pids().1
+    }
+
+    /// What the token says of itself; `None` until it was open once.
+    #[must_use]
+    pub fn token_facts(&self) -> Option<Arc<TokenFacts>> {
+        self.link.facts()
+    }
+
+    /// Ends the hosts; calls are refused from then on.
+    pub async fn stop(&self) {
+        self.link.stop().await;
+    }
+}
+
+#[async_trait]
+impl KeyProvider for Pkcs11Provider {
+    fn kind(&self) -> ProviderKind {
+        ProviderKind::Hsm
+    }
+
+    fn capabilities(&self) -> Option<Capabilities> {
+        self.link.facts().map(|facts| Capabilities { algorithms: facts.algorithms.clone() })
+    }
+
+    fn health(&self) -> Health {
+        match (self.link.state(), self.link.facts()) {
+            (Ok(hosts), Some(facts)) => Health {
+                ready: true,
+                detail: format!("token {:?} serial {:?}: {hosts} signing hosts", facts.label, facts.serial),
+            },
+            (Ok(_), None) => Health { ready: false, detail: "its token hosts are starting".to_owned() },
+            (Err(detail), _) => Health { ready: false, detail },
+        }
+    }
+
+    async fn generate(&self, key: NewKey) -> Result<GeneratedKey, ProviderError> {
+        let request = Generation {
+            id: key.locator.as_bytes().to_vec(),
+            label: key.label,
+            algorithm: key.algorithm,
+            key_use: key.key_use,
+        };
+        match timed("generate", self.link.generate(Call::Generate(request))).await? {
+            Outcome::Generated { spki, proof } => SpkiDer::parse(spki)
+                .map(|spki| GeneratedKey { spki, proof })
+                .map_err(|error| ProviderError::Unknown(error.to_string())),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn sign(
+        &self,
+        key: &KeyRef,
+        algorithm: SignatureAlgorithm,
+        input: SignInput,
+    ) -> Result<Signature, ProviderError> {
+        let request = Signing {
+            id: key.locator.as_bytes().to_vec(),
+            key: key.algorithm,
+            spki: key.spki.as_bytes().to_vec(),
+            algorithm,
+            input: match input {
+                SignInput::Message(message) => Input::Message(message),
+                SignInput::Digest(digest) => Input::Digest(digest),
+            },
+        };
+        match timed("sign", self.link.sign(request)).await? {
+            Outcome::Signed(raw) => Ok(Signature::from_raw(algorithm, raw)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn destroy(&self, locator: &Locator, label: &str) -> Result<Destroyed, ProviderError> {
+        let call = Call::Destroy { id: locator.as_bytes().to_vec(), label: label.to_owned() };
+        removed(timed("destroy", self.link.keep(call)).await?)
+    }
+
+    async fn inventory(&self) -> Result<Vec<Held>, ProviderError> {
+        match timed("inventory", self.link.keep(Call::Inventory)).await? {
+            Outcome::Held(objects) => Ok(objects.into_iter().map(held).collect()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn remove_broken(&self) -> Result<Destroyed, ProviderError> {
+        removed(timed("remove_broken", self.link.keep(Call::RemoveBroken)).await?)
+    }
+}
+
+async fn timed<T>(call: &'static str, work: impl Future<Output = T>) -> T {
+    let since = Instant::now();
+    let outcome = work.await;
+    metrics::histogram!("strongroom_pkcs11_call_duration_seconds", "call" => call)
+        .record(since.elapsed().as_secs_f64());
+    outcome
+}
+
+fn removed(outcome: Outcome) -> Result<Destroyed, ProviderError> {
+    match outcome {
+        Outcome::Removed(objects) => Ok(Destroyed { objects }),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn held(object: HeldObject) -> Held {
+    let HeldObject { id, label, has_private, has_public, broken } = object;
+    Held { locator: Locator::from_bytes(&id).ok(), label, has_private, has_public, broken }
+}
+
+/// A host of this very program answers what it was asked; if not, nobody knows what it did.
+fn unexpected(outcome: &Outcome) -> ProviderError {
+    ProviderError::Unknown(format!("the token host answered with {outcome:?}"))
+}

@@ -1,0 +1,84 @@
+//! `strongroom check`: a configuration, its token and its store, before anybody relies
+//! on them.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::block_on;
+use crate::config::{Config, PinSource, TokenSelector};
+use crate::daemon;
+use crate::key::{KeyAlgorithm, SignatureAlgorithm};
+use crate::provider::pkcs11::{self, TokenFacts};
+use crate::store::{SqlStore, Store as _};
+
+/// Prints what it sees and every finding; exits 1 when there is one.
+#[allow(clippy::print_stdout, reason = "the report is the command's output")]
+pub(super) fn run(path: &Path) -> ExitCode {
+    let findings = match Config::load(path) {
+        Ok(config) => {
+            println!("configuration  {} is well formed", path.display());
+            block_on(look(&config)).unwrap_or_else(|failure| vec![format!("{failure:#}")])
+        }
+        Err(findings) => findings.0,
+    };
+    for finding in &findings {
+        println!("finding        {finding}");
+    }
+    match findings.len() {
+        0 => println!("no findings"),
+        count => println!("findings: {count}"),
+    }
+    if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+#[allow(clippy::print_stdout, reason = "the report is the command's output")]
+async fn look(config: &Config) -> anyhow::Result<Vec<String>> {
+    let mut findings = suspicions(config);
+    let report = pkcs11::probe(&daemon::pkcs11_options(config)?).await;
+    if let Some(facts) = &report.facts {
+        describe(facts);
+        println!("log-in         {}", if report.logged_in { "succeeded" } else { "failed" });
+    }
+    findings.extend(report.findings);
+    match SqlStore::open(&config.store).await {
+        Ok(store) => {
+            println!("store          {} opened, store id {}", config.store.display(), store.id());
+            findings.extend(store.ping().await.err().map(|failure| failure.to_string()));
+            store.close().await;
+        }
+        Err(failure) => findings.push(format!("{}: {failure}", config.store.display())),
+    }
+    Ok(findings)
+}
+
+/// What is allowed but unwise.
+fn suspicions(config: &Config) -> Vec<String> {
+    let mut findings = Vec::new();
+    if let TokenSelector::SlotId(slot) = config.token.selector {
+        findings.push(format!("token.slot-id: slots are renumbered; name slot {slot}'s token by label or serial"));
+    }
+    if let PinSource::File(file) = &config.token.pin
+        && file.metadata().is_ok_and(|facts| facts.mode() & 0o077 != 0)
+    {
+        findings.push(format!("{} can be read by other users; say chmod 600", file.display()));
+    }
+    findings
+}
+
+#[allow(clippy::print_stdout, reason = "the report is the command's output")]
+fn describe(facts: &TokenFacts) {
+    println!("token          label {:?}, serial {:?}, slot {}", facts.label, facts.serial, facts.slot);
+    println!("               {} {}, firmware {}", facts.manufacturer, facts.model, facts.firmware);
+    let sessions = facts.max_sessions.map_or_else(|| "no limit named".to_owned(), |most| format!("{most} at most"));
+    println!("sessions       {sessions}");
+    println!("mechanisms     {}", facts.mechanisms.join(" "));
+    for algorithm in KeyAlgorithm::ALL {
+        let signatures = facts.algorithms.iter().find(|(known, _)| *known == algorithm).map(|(_, how)| how);
+        let how = signatures.map_or_else(
+            || "cannot be generated".to_owned(),
+            |how| how.iter().map(|signature| SignatureAlgorithm::jca_name(*signature)).collect::<Vec<_>>().join(" "),
+        );
+        println!("{:<14} {how}", algorithm.name());
+    }
+}

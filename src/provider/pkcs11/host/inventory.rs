@@ -1,0 +1,162 @@
+//! What the token holds, and removing from it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use cryptoki::error::{Error, RvError};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::Session;
+
+use super::super::protocol::{Failure, FailureClass, HeldObject};
+
+/// How long a half-made object must stay as it is before it is taken for abandoned: many
+/// times what a token takes between an object's creation and its last attribute.
+const SETTLING: Duration = Duration::from_secs(2);
+
+/// Every pair whose label begins with `sr:`, and half-made private objects.
+///
+/// # Errors
+/// What the token answered.
+pub(super) fn inventory(session: &Session) -> Result<Vec<HeldObject>, Failure> {
+    let mut whole: BTreeMap<(Vec<u8>, String), HeldObject> = BTreeMap::new();
+    let mut broken = Vec::new();
+    for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY] {
+        for handle in session.find_objects(&[Attribute::Class(class), Attribute::Token(true)])? {
+            let Some(seen) = look(session, handle)? else { continue };
+            let private = class == ObjectClass::PRIVATE_KEY;
+            if private && seen.is_half_made() {
+                broken.push(seen.held(private));
+            } else if seen.label.starts_with("sr:") {
+                let held = whole.entry((seen.id.clone(), seen.label.clone())).or_insert_with(|| seen.held(private));
+                held.has_private |= private;
+                held.has_public |= !private;
+            }
+        }
+    }
+    Ok(whole.into_values().chain(broken).collect())
+}
+
+/// Destroys every object with this `CKA_ID` and this label; how many there were.
+///
+/// # Errors
+/// What the token answered, or `Unavailable` when objects remain.
+pub(super) fn destroy(session: &Session, id: &[u8], label: &str) -> Result<u32, Failure> {
+    let find = || {
+        // The private half first: without it the rest is harmless.
+        let classes = [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY, ObjectClass::CERTIFICATE];
+        let mut found = Vec::new();
+        for class in classes {
+            let id = Attribute::Id(id.to_vec());
+            let label = Attribute::Label(label.as_bytes().to_vec());
+            found.extend(session.find_objects(&[Attribute::Class(class), id, label])?);
+        }
+        Ok::<_, Failure>(found)
+    };
+    let found = find()?;
+    let removed = remove(session, &found)?;
+    if find()?.is_empty() {
+        Ok(removed)
+    } else {
+        Err(Failure::new(FailureClass::Unavailable, "objects remain after their destruction"))
+    }
+}
+
+/// Destroys private objects that have neither `CKA_ID` nor public components, and still
+/// have neither after a while; how many there were.
+///
+/// # Errors
+/// What the token answered.
+pub(super) fn remove_broken(session: &Session) -> Result<u32, Failure> {
+    let first = abandoned(session)?;
+    if first.is_empty() {
+        return Ok(0);
+    }
+    std::thread::sleep(SETTLING);
+    let still: Vec<ObjectHandle> = abandoned(session)?.into_iter().filter(|handle| first.contains(handle)).collect();
+    remove(session, &still)
+}
+
+/// Half-made objects that nothing can be found by any more.
+fn abandoned(session: &Session) -> Result<Vec<ObjectHandle>, Failure> {
+    let mut found = Vec::new();
+    for handle in session.find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Token(true)])? {
+        if look(session, handle)?.is_some_and(|seen| seen.is_half_made() && seen.id.is_empty() && !seen.has_components)
+        {
+            found.push(handle);
+        }
+    }
+    Ok(found)
+}
+
+fn remove(session: &Session, handles: &[ObjectHandle]) -> Result<u32, Failure> {
+    let mut removed = 0;
+    for handle in handles {
+        match session.destroy_object(*handle) {
+            Ok(()) => removed += 1,
+            Err(Error::Pkcs11(RvError::ObjectHandleInvalid, _)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(removed)
+}
+
+/// What is read of one key object.
+struct Seen {
+    id: Vec<u8>,
+    label: String,
+    has_components: bool,
+}
+
+impl Seen {
+    /// Whether the object is ours or nobody's, and not all there. A foreign key without a
+    /// `CKA_ID` is its owner's business.
+    fn is_half_made(&self) -> bool {
+        let ours = self.label.is_empty() || self.label.starts_with("sr:");
+        ours && (self.id.is_empty() || !self.has_components)
+    }
+
+    fn held(&self, private: bool) -> HeldObject {
+        HeldObject {
+            id: self.id.clone(),
+            label: self.label.clone(),
+            has_private: private,
+            has_public: !private,
+            broken: private && self.is_half_made(),
+        }
+    }
+}
+
+/// Reads one object; `None` when it has gone since it was found.
+fn look(session: &Session, handle: ObjectHandle) -> Result<Option<Seen>, Failure> {
+    let read = match session.get_attributes(handle, &[AttributeType::Id, AttributeType::Label, AttributeType::KeyType])
+    {
+        Err(Error::Pkcs11(RvError::ObjectHandleInvalid, _)) => return Ok(None),
+        other => other?,
+    };
+    let mut seen = Seen { id: Vec::new(), label: String::new(), has_components: true };
+    for attribute in read {
+        match attribute {
+            Attribute::Id(id) => seen.id = id,
+            Attribute::Label(label) => seen.label = String::from_utf8_lossy(&label).into_owned(),
+            Attribute::KeyType(kind) => seen.has_components = has_components(session, handle, kind)?,
+            _ => {}
+        }
+    }
+    Ok(Some(seen))
+}
+
+fn has_components(session: &Session, handle: ObjectHandle, kind: KeyType) -> Result<bool, Failure> {
+    let wanted = match kind {
+        KeyType::RSA => AttributeType::Modulus,
+        KeyType::EC | KeyType::EC_EDWARDS => AttributeType::EcParams,
+        _ => return Ok(true),
+    };
+    let read = match session.get_attributes(handle, &[wanted]) {
+        Err(Error::Pkcs11(RvError::ObjectHandleInvalid, _)) => return Ok(true),
+        other => other?,
+    };
+    Ok(read.iter().any(|attribute| match attribute {
+        Attribute::Modulus(bytes) | Attribute::EcParams(bytes) => !bytes.is_empty(),
+        _ => false,
+    }))
+}

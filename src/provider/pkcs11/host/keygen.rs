@@ -1,0 +1,89 @@
+//! Making a key pair and proving it, or leaving nothing behind.
+
+use cryptoki::object::ObjectHandle;
+use cryptoki::session::Session;
+
+use super::super::protocol::{Failure, FailureClass, Generation, Input, Signing};
+use super::module::MechanismList;
+use super::{mechanism, sign, template};
+use crate::checkpoint;
+use crate::key::{KeyFamily, KeyUse};
+
+/// A pair that was made and proven.
+pub(super) struct Made {
+    pub(super) spki: Vec<u8>,
+    pub(super) proof: String,
+}
+
+/// Makes a key pair and proves it. After an error something may have been left in the
+/// token: the caller destroys what carries the locator and label.
+///
+/// # Errors
+/// `Unsupported`, `Refused` when the proof fails, or what the token answered.
+pub(super) fn generate(session: &Session, mechanisms: &MechanismList, request: &Generation) -> Result<Made, Failure> {
+    let way = mechanism::key_pair(request.algorithm);
+    let (public, private) = session.generate_key_pair(&way, &template::public(request), &template::private(request))?;
+    let proof = template::prove(session, private, request)?;
+    let spki = template::spki(session, public, request)?;
+    match request.key_use {
+        KeyUse::Sign => prove_by_signature(session, private, mechanisms, request, &spki)?,
+        KeyUse::Decrypt => prove_by_modulus(session, public, private)?,
+    }
+    checkpoint::reach_blocking("host.generate.after")?;
+    Ok(Made { spki, proof })
+}
+
+/// Refuses what this token will not make.
+///
+/// # Errors
+/// `Unsupported`.
+pub(super) fn check(mechanisms: &MechanismList, request: &Generation) -> Result<(), Failure> {
+    let algorithm = request.algorithm;
+    if request.key_use == KeyUse::Decrypt && algorithm.family() != KeyFamily::Rsa {
+        return Err(Failure::new(FailureClass::Unsupported, format!("a key {algorithm} does not decrypt")));
+    }
+    if mechanism::algorithms(mechanisms).iter().any(|(known, _)| *known == algorithm) {
+        Ok(())
+    } else {
+        Err(Failure::new(FailureClass::Unsupported, format!("the token makes no {algorithm} keys")))
+    }
+}
+
+/// One signature that the public half verifies: the halves belong together, and the key
+/// works. Some tokens make keys that they cannot use (tpm2-pkcs11 1.9 with P-521,
+/// 2026-11-20); beside the generation a signature costs nothing.
+fn prove_by_signature(
+    session: &Session,
+    private: ObjectHandle,
+    mechanisms: &MechanismList,
+    request: &Generation,
+    spki: &[u8],
+) -> Result<(), Failure> {
+    let able = mechanism::algorithms(mechanisms).into_iter().find(|(key, _)| *key == request.algorithm);
+    let Some(algorithm) = able.and_then(|(_, signatures)| signatures.first().copied()) else {
+        return Err(Failure::new(FailureClass::Unsupported, "the token has no mechanism to sign with"));
+    };
+    let trial = Signing {
+        id: request.id.clone(),
+        key: request.algorithm,
+        spki: spki.to_vec(),
+        algorithm,
+        // Not a text that anybody else would want signed.
+        input: Input::Message(format!("strongroom proof of possession {}", request.label).into_bytes()),
+    };
+    let signature = sign::sign(session, private, mechanisms, &trial)?;
+    if sign::verifies(&trial, &signature) {
+        Ok(())
+    } else {
+        Err(Failure::new(FailureClass::Refused, "the new key's signature does not verify"))
+    }
+}
+
+/// A key that may not sign is proven by the modulus that both halves show.
+fn prove_by_modulus(session: &Session, public: ObjectHandle, private: ObjectHandle) -> Result<(), Failure> {
+    if template::rsa_components(session, public)?.0 == template::rsa_components(session, private)?.0 {
+        Ok(())
+    } else {
+        Err(Failure::new(FailureClass::Refused, "the new key's halves have different moduli"))
+    }
+}

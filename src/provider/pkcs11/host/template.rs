@@ -1,0 +1,140 @@
+//! Attributes of a key pair: what is asked for, and what is read back as proof.
+
+use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
+use cryptoki::session::Session;
+
+use super::super::protocol::{Failure, FailureClass, Generation};
+use super::public_key::{RSA_EXPONENT, ec_params, ec_spki, rsa_spki};
+use crate::key::{KeyFamily, KeyUse};
+
+/// The template of the public half.
+pub(super) fn public(request: &Generation) -> Vec<Attribute> {
+    let decrypts = request.key_use == KeyUse::Decrypt;
+    let mut template = vec![
+        Attribute::Token(true),
+        Attribute::Private(false),
+        Attribute::Verify(!decrypts),
+        Attribute::Encrypt(decrypts),
+        Attribute::Wrap(false),
+        Attribute::Id(request.id.clone()),
+        Attribute::Label(request.label.clone().into_bytes()),
+    ];
+    match ec_params(request.algorithm) {
+        Some(params) => template.push(Attribute::EcParams(params)),
+        None => template.extend([
+            Attribute::ModulusBits(u64::from(request.algorithm.bits()).into()),
+            Attribute::PublicExponent(RSA_EXPONENT.to_vec()),
+        ]),
+    }
+    template
+}
+
+/// The template of the private half. Usages that are not wanted are denied by name:
+/// leaving them out would leave them to the token (SoftHSM grants them).
+pub(super) fn private(request: &Generation) -> Vec<Attribute> {
+    let decrypts = request.key_use == KeyUse::Decrypt;
+    vec![
+        Attribute::Token(true),
+        Attribute::Private(true),
+        Attribute::Sensitive(true),
+        Attribute::Extractable(false),
+        Attribute::Sign(!decrypts),
+        Attribute::Decrypt(decrypts),
+        Attribute::Unwrap(false),
+        Attribute::SignRecover(false),
+        Attribute::Derive(false),
+        Attribute::Id(request.id.clone()),
+        Attribute::Label(request.label.clone().into_bytes()),
+    ]
+}
+
+/// Reads a new private key back; the proof in words.
+///
+/// # Errors
+/// `Refused` when it is not as it was asked for.
+pub(super) fn prove(session: &Session, key: ObjectHandle, request: &Generation) -> Result<String, Failure> {
+    let read = session.get_attributes(
+        key,
+        &[
+            AttributeType::Token,
+            AttributeType::Private,
+            AttributeType::Local,
+            AttributeType::Sensitive,
+            AttributeType::AlwaysSensitive,
+            AttributeType::Extractable,
+            AttributeType::NeverExtractable,
+            AttributeType::Sign,
+            AttributeType::Decrypt,
+            AttributeType::Unwrap,
+            AttributeType::SignRecover,
+            AttributeType::Derive,
+            AttributeType::Id,
+            AttributeType::Label,
+        ],
+    )?;
+    let has = |attribute: Attribute| read.contains(&attribute);
+    let decrypts = request.key_use == KeyUse::Decrypt;
+    let granted = if decrypts { Attribute::Decrypt(true) } else { Attribute::Sign(true) };
+    let demanded = [
+        ("in the token", has(Attribute::Token(true))),
+        ("private", has(Attribute::Private(true))),
+        ("local", has(Attribute::Local(true))),
+        ("sensitive", has(Attribute::Sensitive(true))),
+        ("always sensitive", has(Attribute::AlwaysSensitive(true))),
+        ("not extractable", has(Attribute::Extractable(false))),
+        ("never extractable", has(Attribute::NeverExtractable(true))),
+        ("of the use asked for", has(granted)),
+        // A usage that the token does not know of is not granted.
+        ("of no other use", !has(if decrypts { Attribute::Sign(true) } else { Attribute::Decrypt(true) })),
+        ("unable to unwrap", !has(Attribute::Unwrap(true))),
+        ("unable to sign with recovery", !has(Attribute::SignRecover(true))),
+        ("unable to derive", !has(Attribute::Derive(true))),
+        ("of the CKA_ID asked for", has(Attribute::Id(request.id.clone()))),
+        ("of the label asked for", has(Attribute::Label(request.label.clone().into_bytes()))),
+    ];
+    let wanting: Vec<&str> = demanded.iter().filter(|(_, holds)| !holds).map(|(word, _)| *word).collect();
+    if wanting.is_empty() {
+        Ok(format!("local, always-sensitive, never-extractable, {}", request.key_use.name()))
+    } else {
+        Err(refused(format!("the new key is not {}", wanting.join(", not "))))
+    }
+}
+
+/// The SubjectPublicKeyInfo of a new public key.
+///
+/// # Errors
+/// `Refused` when its attributes are not those of the algorithm asked for.
+pub(super) fn spki(session: &Session, key: ObjectHandle, request: &Generation) -> Result<Vec<u8>, Failure> {
+    let algorithm = request.algorithm;
+    let spki = if algorithm.family() == KeyFamily::Rsa {
+        let (modulus, exponent) = rsa_components(session, key)?;
+        rsa_spki(algorithm, &modulus, &exponent)
+    } else {
+        let point = session.get_attributes(key, &[AttributeType::EcPoint])?.into_iter().find_map(|read| match read {
+            Attribute::EcPoint(point) => Some(point),
+            _ => None,
+        });
+        ec_spki(algorithm, &point.unwrap_or_default())
+    };
+    spki.ok_or_else(|| refused(format!("the new public key is no {algorithm} key")))
+}
+
+/// `CKA_MODULUS` and `CKA_PUBLIC_EXPONENT`, empty where absent.
+///
+/// # Errors
+/// What the token answered.
+pub(super) fn rsa_components(session: &Session, key: ObjectHandle) -> Result<(Vec<u8>, Vec<u8>), Failure> {
+    let mut parts = (Vec::new(), Vec::new());
+    for read in session.get_attributes(key, &[AttributeType::Modulus, AttributeType::PublicExponent])? {
+        match read {
+            Attribute::Modulus(modulus) => parts.0 = modulus,
+            Attribute::PublicExponent(exponent) => parts.1 = exponent,
+            _ => {}
+        }
+    }
+    Ok(parts)
+}
+
+fn refused(detail: String) -> Failure {
+    Failure::new(FailureClass::Refused, detail)
+}

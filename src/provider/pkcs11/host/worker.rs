@@ -1,0 +1,176 @@
+//! One thread with one session: takes calls up and answers them.
+//!
+//! After any error the session is dropped, because the operation that failed may still be
+//! active in it and the crate cannot cancel one. What another session does not cure makes
+//! the host `Broken`, and the daemon replaces it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cryptoki::object::ObjectHandle;
+use cryptoki::session::Session;
+
+use super::super::protocol::{Call, Failure, FailureClass, FrameError, Generation, Outcome, Reply, Signing};
+use super::queue::{Outbox, Queue};
+use super::token::Token;
+use super::{inventory, keygen, sign};
+use crate::checkpoint;
+use crate::config::Profile;
+use crate::key::KeyAlgorithm;
+
+/// Unexplained failures in a row after which even a token that answers is given up.
+const PATIENCE: u32 = 5;
+
+/// A worker of an open token.
+pub(super) struct Worker {
+    token: Arc<Token>,
+    session: Option<Session>,
+    keys: Keys,
+    unexplained: u32,
+}
+
+/// Handles by `CKA_ID`, each proven by a signature.
+type Keys = HashMap<Vec<u8>, Known>;
+
+struct Known {
+    key: KeyAlgorithm,
+    spki: Vec<u8>,
+    handle: ObjectHandle,
+}
+
+impl Worker {
+    /// A worker with a session of its own.
+    ///
+    /// # Errors
+    /// When the token gives no session.
+    pub(super) fn new(token: &Arc<Token>) -> Result<Self, Failure> {
+        let session = Some(token.session()?);
+        Ok(Self { token: Arc::clone(token), session, keys: Keys::new(), unexplained: 0 })
+    }
+
+    /// Answers calls until the daemon is gone.
+    ///
+    /// # Errors
+    /// When replies cannot be sent any more.
+    pub(super) fn serve(mut self, queue: &Queue, mut outbox: Outbox) -> Result<(), FrameError> {
+        loop {
+            let (number, call) = if let Some(next) = queue.poll() {
+                next
+            } else {
+                outbox.send()?;
+                queue.wait()
+            };
+            outbox.add(number, &Reply::Started)?;
+            outbox.send()?;
+            let reply = self.answer(call).map_or_else(Reply::Failed, Reply::Done);
+            outbox.add(number, &reply)?;
+        }
+    }
+
+    fn answer(&mut self, call: Call) -> Result<Outcome, Failure> {
+        match call {
+            Call::Sign(request) => self.sign(&request),
+            Call::Generate(request) => self.generate(&request),
+            Call::Destroy { id, label } => {
+                checkpoint::reach_blocking("host.destroy")?;
+                self.keep(|session| inventory::destroy(session, &id, &label)).map(Outcome::Removed)
+            }
+            Call::Inventory => self.keep(inventory::inventory).map(Outcome::Held),
+            Call::RemoveBroken => match self.token.profile {
+                Profile::Softhsm => self.keep(inventory::remove_broken).map(Outcome::Removed),
+                Profile::Generic => Ok(Outcome::Removed(0)),
+            },
+            Call::Open(_) | Call::InitToken(_) => {
+                Err(Failure::new(FailureClass::Unsupported, "the token is open already"))
+            }
+        }
+    }
+
+    fn sign(&mut self, request: &Signing) -> Result<Outcome, Failure> {
+        sign::check(request)?;
+        checkpoint::reach_blocking("host.sign")?;
+        let signature = self.repeat(|token, session, keys| {
+            let known = keys.get(&request.id).filter(|known| known.key == request.key && known.spki == request.spki);
+            if let Some(known) = known {
+                return sign::sign(session, known.handle, &token.mechanisms, request);
+            }
+            // The first signature of a handle proves that it is the key that was meant.
+            let handle = token.private_key(session, request)?;
+            let signature = sign::sign(session, handle, &token.mechanisms, request)?;
+            if !sign::verifies(request, &signature) {
+                let detail = "the signature does not verify: another key has this CKA_ID, or the token errs";
+                return Err(Failure::new(FailureClass::Refused, detail));
+            }
+            keys.insert(request.id.clone(), Known { key: request.key, spki: request.spki.clone(), handle });
+            Ok(signature)
+        })?;
+        Ok(Outcome::Signed(signature))
+    }
+
+    /// Makes a key pair once. A failure leaves nothing in the token, or is `Broken`.
+    fn generate(&mut self, request: &Generation) -> Result<Outcome, Failure> {
+        keygen::check(&self.token.mechanisms, request)?;
+        checkpoint::reach_blocking("host.generate.before")?;
+        match self.attempt(|token, session, _| keygen::generate(session, &token.mechanisms, request)) {
+            Ok(made) => Ok(Outcome::Generated { spki: made.spki, proof: made.proof }),
+            Err(failure) => match self.keep(|session| inventory::destroy(session, &request.id, &request.label)) {
+                Ok(_) => Err(failure),
+                Err(left) => {
+                    let detail = format!("{}; what it left was not removed: {}", failure.detail, left.detail);
+                    Err(Failure::new(FailureClass::Broken, detail))
+                }
+            },
+        }
+    }
+
+    /// Does what may be done twice, in a token that is known to be alive afterwards.
+    fn keep<T>(&mut self, act: impl Fn(&Session) -> Result<T, Failure>) -> Result<T, Failure> {
+        self.repeat(|token, session, _| {
+            let outcome = act(session)?;
+            if token.is_alive(session) {
+                Ok(outcome)
+            } else {
+                Err(Failure::new(FailureClass::Broken, "the token has gone"))
+            }
+        })
+    }
+
+    /// Tries, and once more in a new session if the failure does not explain itself.
+    fn repeat<T>(&mut self, act: impl Fn(&Token, &Session, &mut Keys) -> Result<T, Failure>) -> Result<T, Failure> {
+        match self.attempt(&act) {
+            Err(failure) if failure.class == FailureClass::Unavailable => {
+                self.attempt(&act).map_err(|failure| self.judge(failure))
+            }
+            other => other,
+        }
+    }
+
+    fn attempt<T>(&mut self, act: impl Fn(&Token, &Session, &mut Keys) -> Result<T, Failure>) -> Result<T, Failure> {
+        let session = match self.session.take() {
+            Some(session) => session,
+            None => self.token.session()?,
+        };
+        let outcome = act(&self.token, &session, &mut self.keys);
+        match &outcome {
+            Ok(_) => {
+                self.unexplained = 0;
+                self.session = Some(session);
+            }
+            Err(failure) if failure.class == FailureClass::Unavailable => self.keys.clear(),
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    /// A failure that a new session did not cure: of this call, or of the whole host?
+    fn judge(&mut self, failure: Failure) -> Failure {
+        self.unexplained += 1;
+        let alive = self.token.session().is_ok_and(|session| self.token.is_alive(&session));
+        match failure.class {
+            FailureClass::Unavailable if !alive || self.unexplained >= PATIENCE => {
+                Failure { class: FailureClass::Broken, ..failure }
+            }
+            _ => failure,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! A lane: hosts that do the same work, and the calls that wait for one of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::time::timeout;
+
+use super::super::super::ProviderError;
+use super::process::HostProcess;
+
+/// Hosts of one kind.
+pub(super) struct Lane {
+    name: &'static str,
+    hosts: watch::Sender<Hosts>,
+    places: Semaphore,
+    size: usize,
+}
+
+/// The hosts that take calls now, and why there are none.
+#[derive(Clone, Default)]
+pub(super) struct Hosts {
+    pub(super) running: Vec<Arc<HostProcess>>,
+    /// Set once a start has failed and while no host runs.
+    pub(super) down: Option<String>,
+}
+
+/// A call's place in a lane's queue.
+pub(super) struct Place<'a> {
+    lane: &'a Lane,
+    permit: Option<SemaphorePermit<'a>>,
+}
+
+impl Lane {
+    /// A lane for at most `size` calls.
+    pub(super) fn new(name: &'static str, size: usize) -> Self {
+        Self { name, hosts: watch::Sender::default(), places: Semaphore::new(size), size }
+    }
+
+    /// Takes a place in the queue.
+    ///
+    /// # Errors
+    /// [`ProviderError::Busy`] when there is none.
+    pub(super) fn enter(&self) -> Result<Place<'_>, ProviderError> {
+        let permit = self.places.try_acquire().map_err(|_| ProviderError::Busy)?;
+        self.measure();
+        Ok(Place { lane: self, permit: Some(permit) })
+    }
+
+    /// The least busy host, waited for if one is being started.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unavailable`] when hosts cannot be started, or not soon.
+    pub(super) async fn host(&self, patience: Duration) -> Result<Arc<HostProcess>, ProviderError> {
+        let mut hosts = self.hosts.subscribe();
+        let settled = hosts.wait_for(|hosts| pick(hosts).is_some() || hosts.down.is_some());
+        match timeout(patience, settled).await {
+            Ok(Ok(hosts)) => pick(&hosts)
+                .ok_or_else(|| ProviderError::Unavailable(hosts.down.clone().unwrap_or_else(|| "stopped".to_owned()))),
+            Ok(Err(_)) | Err(_) => Err(ProviderError::Unavailable("no token host is ready".to_owned())),
+        }
+    }
+
+    /// What runs now.
+    pub(super) fn hosts(&self) -> Hosts {
+        self.hosts.borrow().clone()
+    }
+
+    pub(super) fn add(&self, host: Arc<HostProcess>) {
+        self.hosts.send_modify(|hosts| {
+            hosts.running.push(host);
+            hosts.down = None;
+        });
+    }
+
+    pub(super) fn remove(&self, host: &Arc<HostProcess>) {
+        self.hosts.send_modify(|hosts| hosts.running.retain(|known| !Arc::ptr_eq(known, host)));
+    }
+
+    /// Takes all hosts out.
+    pub(super) fn clear(&self) -> Vec<Arc<HostProcess>> {
+        let mut taken = Vec::new();
+        self.hosts.send_modify(|hosts| taken = std::mem::take(&mut hosts.running));
+        taken
+    }
+
+    /// Says why no host runs, if none does.
+    pub(super) fn report(&self, reason: String) {
+        self.hosts.send_modify(|hosts| {
+            if hosts.running.is_empty() {
+                hosts.down = Some(reason);
+            }
+        });
+    }
+
+    fn measure(&self) {
+        let depth = self.size.saturating_sub(self.places.available_permits());
+        metrics::gauge!("strongroom_pkcs11_queue_depth", "queue" => self.name)
+            .set(u32::try_from(depth).unwrap_or(u32::MAX));
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.permit = None;
+        self.lane.measure();
+    }
+}
+
+fn pick(hosts: &Hosts) -> Option<Arc<HostProcess>> {
+    let well = hosts.running.iter().filter(|host| host.trouble().is_none());
+    well.min_by_key(|host| host.load()).map(Arc::clone)
+}

@@ -1,0 +1,314 @@
+//! The daemon's end: which host does which call, what is tried again and what never.
+//!
+//! Owns the child processes, their supervision, the queues before them and the rules for
+//! calls whose host was lost. Does not own what a call does inside the token.
+//!
+//! Invariants: a generation is sent once and never again; a call that was in a worker's
+//! hands when its host was lost runs alone when it is tried again; at most one host opens
+//! the token at a time; a queue that is full says `Busy` at once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::task::JoinHandle;
+
+use super::super::ProviderError;
+use super::Pkcs11Options;
+use super::protocol::{Call, Failure, FailureClass, Opening, Outcome, Reply, Signing, TokenFacts};
+use crate::key::SignatureAlgorithm;
+use lane::Lane;
+use process::{HostProcess, Lost, Trouble};
+use supervise::PinTrust;
+
+mod lane;
+mod process;
+pub(super) mod supervise;
+
+/// How often a call is sent that no worker has taken up yet.
+const ATTEMPTS: u32 = 5;
+/// How long a key and algorithm that took down two hosts are refused.
+const CONDEMNED: Duration = Duration::from_secs(600);
+/// For hosts to end by themselves when they are told to.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What a host is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Sign,
+    /// Makes, destroys and lists keys.
+    Keep,
+}
+
+/// All hosts of one token.
+pub(super) struct Link {
+    inner: Arc<Inner>,
+    supervisors: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What supervisors and calls share.
+struct Inner {
+    options: Pkcs11Options,
+    signing: Lane,
+    keeping: Lane,
+    pin: AsyncMutex<PinTrust>,
+    /// Makes keeping calls follow each other, so that nothing waits inside the host.
+    keeping_turn: AsyncMutex<()>,
+    facts: Mutex<Option<Arc<TokenFacts>>>,
+    condemned: Mutex<HashMap<(Vec<u8>, SignatureAlgorithm), Instant>>,
+    reconcile: watch::Sender<u64>,
+}
+
+impl Link {
+    /// Starts the hosts; needs a runtime.
+    pub(super) fn start(options: Pkcs11Options) -> Self {
+        let hosts = options.hosts.clone();
+        let inner = Arc::new(Inner {
+            options,
+            signing: Lane::new("sign", hosts.sign_queue),
+            keeping: Lane::new("generate", hosts.generate_queue),
+            pin: AsyncMutex::default(),
+            keeping_turn: AsyncMutex::default(),
+            facts: Mutex::default(),
+            condemned: Mutex::default(),
+            reconcile: watch::Sender::new(0),
+        });
+        let roles = if hosts.shared_host {
+            vec![Role::Sign]
+        } else {
+            let signing = std::iter::repeat_n(Role::Sign, hosts.signing_hosts.max(1));
+            signing.chain([Role::Keep]).collect()
+        };
+        let supervisors =
+            roles.into_iter().map(|role| tokio::spawn(supervise::keep(Arc::clone(&inner), role))).collect();
+        Self { inner, supervisors: Mutex::new(supervisors) }
+    }
+
+    /// What the token said of itself when it was last opened.
+    pub(super) fn facts(&self) -> Option<Arc<TokenFacts>> {
+        self.inner.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether a host signs, and why not.
+    pub(super) fn state(&self) -> Result<usize, String> {
+        let hosts = self.inner.signing.hosts();
+        if hosts.running.is_empty() {
+            Err(hosts.down.unwrap_or_else(|| "its token hosts are starting".to_owned()))
+        } else {
+            Ok(hosts.running.len())
+        }
+    }
+
+    /// The process ids of the hosts that take calls: signing, keeping.
+    pub(super) fn pids(&self) -> (Vec<u32>, Vec<u32>) {
+        let pids = |role| self.inner.lane(role).hosts().running.iter().map(|host| host.pid()).collect();
+        (pids(Role::Sign), pids(Role::Keep))
+    }
+
+    /// Counts the occasions to reconcile.
+    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.inner.reconcile.subscribe()
+    }
+
+    /// Signs, on a second host if the first is lost.
+    pub(super) async fn sign(&self, request: Signing) -> Result<Outcome, ProviderError> {
+        let link = &self.inner;
+        let suspect = (request.id.clone(), request.algorithm);
+        if link.condemned().get(&suspect).is_some_and(|since| since.elapsed() < CONDEMNED) {
+            let detail = "this key and algorithm took down two token hosts; refused for ten minutes";
+            return Err(ProviderError::Unsupported(detail.to_owned()));
+        }
+        let _place = link.signing.enter()?;
+        let limit = link.options.hosts.sign_timeout;
+        link.repeatable(Role::Sign, &Call::Sign(request), limit, || {
+            tracing::error!(algorithm = %suspect.1, id = ?suspect.0, "a key took down two token hosts and is refused");
+            link.condemned().insert(suspect.clone(), Instant::now());
+        })
+        .await
+    }
+
+    /// Makes a key; sent once.
+    pub(super) async fn generate(&self, call: Call) -> Result<Outcome, ProviderError> {
+        let link = &self.inner;
+        let _place = link.keeping.enter()?;
+        let _turn = link.keeping_turn.lock().await;
+        let host = link.lane(Role::Keep).host(link.patience()).await?;
+        let _together = host.turn.read().await;
+        let reply = host.call(&call, link.options.hosts.generate_timeout).await;
+        match settle(&host, reply) {
+            Settled::Outcome(outcome) => Ok(outcome),
+            Settled::Refused(error) => Err(error),
+            Settled::Lost { started: false } => {
+                Err(ProviderError::Unavailable("the token host was lost before it began".to_owned()))
+            }
+            Settled::Lost { started: true } => {
+                Err(ProviderError::Unknown("the token host was lost while it made the key".to_owned()))
+            }
+            Settled::Broken(detail) => Err(ProviderError::Unknown(detail)),
+        }
+    }
+
+    /// Lists or destroys; done twice it does no harm.
+    pub(super) async fn keep(&self, call: Call) -> Result<Outcome, ProviderError> {
+        let link = &self.inner;
+        let _place = link.keeping.enter()?;
+        let _turn = link.keeping_turn.lock().await;
+        link.repeatable(Role::Keep, &call, link.options.hosts.generate_timeout, || {}).await
+    }
+
+    /// Ends all hosts: told to first, then killed.
+    pub(super) async fn stop(&self) {
+        self.abandon();
+        let hosts: Vec<_> = self.inner.signing.clear().into_iter().chain(self.inner.keeping.clear()).collect();
+        for host in &hosts {
+            host.close();
+        }
+        let all = futures_util::future::join_all(hosts.iter().map(|host| host.ended()));
+        if tokio::time::timeout(FAREWELL, all).await.is_err() {
+            for host in &hosts {
+                host.kill();
+            }
+        }
+        let stopped = || "stopped".to_owned();
+        self.inner.signing.report(stopped());
+        self.inner.keeping.report(stopped());
+    }
+
+    fn abandon(&self) {
+        let mut supervisors = self.supervisors.lock().unwrap_or_else(PoisonError::into_inner);
+        supervisors.drain(..).for_each(|supervisor| supervisor.abort());
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.abandon();
+    }
+}
+
+/// What a call came to on one host.
+enum Settled {
+    Outcome(Outcome),
+    Refused(ProviderError),
+    Lost {
+        started: bool,
+    },
+    /// The host said that it cannot go on.
+    Broken(String),
+}
+
+impl Inner {
+    /// Sends a call until it is answered, a worker has been lost over it twice, or no
+    /// host takes it up.
+    async fn repeatable(
+        &self,
+        role: Role,
+        call: &Call,
+        limit: Duration,
+        condemn: impl Fn(),
+    ) -> Result<Outcome, ProviderError> {
+        let mut suspected = false;
+        let mut detail = "token hosts were lost before they took the call up".to_owned();
+        for _ in 0..ATTEMPTS {
+            let host = self.lane(role).host(self.patience()).await?;
+            let settled = if suspected {
+                let _alone = host.turn.write().await;
+                settle(&host, host.call(call, limit).await)
+            } else {
+                let _together = host.turn.read().await;
+                settle(&host, host.call(call, limit).await)
+            };
+            match settled {
+                Settled::Outcome(outcome) => return Ok(outcome),
+                Settled::Refused(error) => return Err(error),
+                Settled::Lost { started: false } => {}
+                Settled::Lost { started: true } if suspected => {
+                    condemn();
+                    return Err(ProviderError::Unavailable("the call took down two token hosts".to_owned()));
+                }
+                Settled::Broken(reason) if suspected => return Err(ProviderError::Unavailable(reason)),
+                Settled::Broken(reason) => {
+                    suspected = true;
+                    detail = reason;
+                }
+                Settled::Lost { started: true } => suspected = true,
+            }
+        }
+        Err(ProviderError::Unavailable(detail))
+    }
+
+    /// How long a call waits for a host that is being replaced.
+    const fn patience(&self) -> Duration {
+        self.options.hosts.sign_timeout
+    }
+
+    const fn lane(&self, role: Role) -> &Lane {
+        match role {
+            Role::Keep if !self.options.hosts.shared_host => &self.keeping,
+            Role::Keep | Role::Sign => &self.signing,
+        }
+    }
+
+    fn opening(&self, role: Role, try_refused: bool) -> Opening {
+        let hosts = &self.options.hosts;
+        let keeps = hosts.shared_host || role == Role::Keep;
+        // A host that does everything signs while it generates.
+        let sessions = if role == Role::Keep { 1 } else { hosts.workers.max(1 + usize::from(hosts.shared_host)) };
+        Opening { keeps, sessions, try_refused, low_priority: role == Role::Keep, ..self.options.opening() }
+    }
+
+    fn learn(&self, facts: TokenFacts) {
+        *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(facts));
+    }
+
+    fn became_ready(&self, role: Role) {
+        if role == Role::Keep || self.options.hosts.shared_host {
+            self.reconcile.send_modify(|occasions| *occasions += 1);
+        }
+    }
+
+    fn stop_hosts(&self) {
+        for host in self.signing.clear().into_iter().chain(self.keeping.clear()) {
+            host.kill();
+        }
+    }
+
+    fn condemned(&self) -> MutexGuard<'_, HashMap<(Vec<u8>, SignatureAlgorithm), Instant>> {
+        self.condemned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a host's reply means; a host that errs is given up.
+fn settle(host: &HostProcess, reply: Result<Reply, Lost>) -> Settled {
+    match reply {
+        Ok(Reply::Done(outcome)) => Settled::Outcome(outcome),
+        Ok(Reply::Failed(failure)) if failure.class == FailureClass::Broken => {
+            host.give_up(Trouble::Broken);
+            Settled::Broken(failure.detail)
+        }
+        Ok(Reply::Failed(failure)) => Settled::Refused(error_of(failure)),
+        Ok(Reply::Ready(_) | Reply::Started) => {
+            host.give_up(Trouble::Broken);
+            Settled::Broken("the token host answered what was not asked".to_owned())
+        }
+        Err(Lost { started }) => Settled::Lost { started },
+    }
+}
+
+fn error_of(failure: Failure) -> ProviderError {
+    match failure.class {
+        FailureClass::Unsupported => ProviderError::Unsupported(failure.detail),
+        FailureClass::KeyMissing => ProviderError::KeyMissing,
+        FailureClass::Refused => ProviderError::Refused(failure.detail),
+        FailureClass::Broken => ProviderError::Unknown(failure.detail),
+        FailureClass::TokenAbsent
+        | FailureClass::TokenAmbiguous
+        | FailureClass::PinRefused
+        | FailureClass::PinRemembered
+        | FailureClass::PinLocked
+        | FailureClass::PinUnreadable
+        | FailureClass::ModuleUnloadable
+        | FailureClass::Unavailable => ProviderError::Unavailable(failure.detail),
+    }
+}

@@ -1,0 +1,113 @@
+//! One host for one question: what is this token like, and make me a new one.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use super::super::ProviderError;
+use super::Pkcs11Options;
+use super::link::supervise;
+use super::protocol::{Call, FailureClass, Initialisation, Outcome, Reply, TokenFacts};
+use crate::config::PinSource;
+
+/// For a token to be initialised.
+const INITIALISE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What `strongroom check` tells of a token.
+#[derive(Clone, Debug)]
+pub struct ProbeReport {
+    /// Absent when the token was not found.
+    pub facts: Option<TokenFacts>,
+    pub logged_in: bool,
+    /// What an operator should know or mend, in sentences.
+    pub findings: Vec<String>,
+}
+
+/// A token that is initialised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Initialised {
+    /// It has just been, and has this serial number.
+    Now(String),
+    /// It was before, and was not touched.
+    Before(String),
+}
+
+/// Opens the token once, as a host would, and says how that went.
+pub async fn probe(options: &Pkcs11Options) -> ProbeReport {
+    let (facts, failure) = match supervise::open(options, options.opening()).await {
+        Ok((_host, facts)) => (Some(facts), None),
+        Err(failure) => (failure.facts.map(|facts| *facts), Some((failure.class, failure.detail))),
+    };
+    ProbeReport { logged_in: failure.is_none(), findings: findings(options, facts.as_ref(), failure), facts }
+}
+
+/// Initialises a token with this label, and its user's PIN, in a host of its own; both
+/// PINs are read there.
+///
+/// # Errors
+/// When module, PINs or token do not allow it.
+pub async fn initialise_token(
+    executable: &Path,
+    module: &Path,
+    environment: &BTreeMap<String, String>,
+    label: &str,
+    so_pin_file: &Path,
+    pin_file: &Path,
+) -> Result<Initialised, ProviderError> {
+    let file = |path: &Path| PinSource::File(path.to_owned());
+    let call = Call::InitToken(Initialisation {
+        module: module.to_owned(),
+        label: label.to_owned(),
+        so_pin: file(so_pin_file),
+        pin: file(pin_file),
+        lock: module.to_owned(),
+    });
+    match supervise::ask_new_host(executable, environment, &call, INITIALISE_TIMEOUT).await {
+        Ok((_, Reply::Done(Outcome::Initialised { serial, now }))) => {
+            Ok(if now { Initialised::Now(serial) } else { Initialised::Before(serial) })
+        }
+        Ok((_, other)) => Err(ProviderError::Unknown(format!("the token host answered with {other:?}"))),
+        Err(failure) => Err(ProviderError::Unavailable(failure.detail)),
+    }
+}
+
+fn findings(
+    options: &Pkcs11Options,
+    facts: Option<&TokenFacts>,
+    failure: Option<(FailureClass, String)>,
+) -> Vec<String> {
+    let mut findings: Vec<String> =
+        failure.into_iter().map(|(class, detail)| format!("{}: {detail}", advice(class))).collect();
+    let Some(facts) = facts else { return findings };
+    if facts.pin_count_low {
+        findings.push("the token has seen a wrong PIN since the last right one".to_owned());
+    }
+    let hosts = &options.hosts;
+    let sessions = if hosts.shared_host {
+        hosts.workers.max(2) + 1
+    } else {
+        // One idle session in each host; the keeping host has one worker.
+        hosts.signing_hosts.max(1) * (hosts.workers.max(1) + 1) + 2
+    };
+    if let Some(most) = facts.max_sessions.filter(|most| u64::try_from(sessions).is_ok_and(|wanted| wanted > *most)) {
+        findings.push(format!("the token allows {most} sessions, the configuration wants {sessions}"));
+    }
+    findings
+}
+
+const fn advice(class: FailureClass) -> &'static str {
+    match class {
+        FailureClass::TokenAbsent => "no such token; look at the selector and the module's own configuration",
+        FailureClass::TokenAmbiguous => "select the token by its serial number",
+        FailureClass::PinRefused => "the token refuses the PIN; correct its source",
+        FailureClass::PinRemembered => "correct the PIN's source, or say `strongroom token retry`",
+        FailureClass::PinLocked => "the security officer must set the PIN anew",
+        FailureClass::PinUnreadable => "the PIN cannot be read",
+        FailureClass::ModuleUnloadable => "the module cannot be loaded",
+        FailureClass::Unsupported
+        | FailureClass::KeyMissing
+        | FailureClass::Refused
+        | FailureClass::Unavailable
+        | FailureClass::Broken => "the token did not open",
+    }
+}

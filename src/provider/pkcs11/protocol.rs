@@ -1,0 +1,250 @@
+//! What daemon and token host say to each other: numbered calls and replies in frames.
+//!
+//! A frame is four bytes of length (big-endian) and a postcard body: the call's number
+//! and the call or reply. The first call is [`Call::Open`] or [`Call::InitToken`]. A call
+//! is answered by `Started` when a worker takes it up, then by `Done` or `Failed`.
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::config::{PinSource, Profile, TokenSelector};
+use crate::key::{KeyAlgorithm, KeyUse, SignatureAlgorithm};
+
+/// The longest body of a frame: an inventory of some 500,000 objects.
+pub(super) const FRAME_LIMIT: usize = 64 << 20;
+
+/// What the daemon asks of a host.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Call {
+    /// Loads the module, finds the token, logs in.
+    Open(Opening),
+    /// Initialises a token that is not yet, in place of `Open`.
+    InitToken(Initialisation),
+    Generate(Generation),
+    Sign(Signing),
+    /// Destroys what carries both this `CKA_ID` and this label.
+    Destroy {
+        id: Vec<u8>,
+        label: String,
+    },
+    Inventory,
+    RemoveBroken,
+}
+
+/// Everything a host needs to know before it serves.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Opening {
+    pub(super) module: PathBuf,
+    pub(super) selector: TokenSelector,
+    pub(super) pin: PinSource,
+    pub(super) profile: Profile,
+    /// Where a refused PIN is remembered.
+    pub(super) refused_pin: PathBuf,
+    /// Tries even a remembered PIN, if the token shows no low count.
+    pub(super) try_refused: bool,
+    /// Locked (`flock`) around `C_Initialize` and `C_Login`.
+    pub(super) lock: PathBuf,
+    pub(super) sessions: usize,
+    /// Whether keys are made and destroyed here: read-write sessions.
+    pub(super) keeps: bool,
+    /// Whether signatures have the right of way over this host.
+    pub(super) low_priority: bool,
+}
+
+/// A token to be initialised.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Initialisation {
+    pub(super) module: PathBuf,
+    pub(super) label: String,
+    pub(super) so_pin: PinSource,
+    pub(super) pin: PinSource,
+    pub(super) lock: PathBuf,
+}
+
+/// A key pair to be made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Generation {
+    pub(super) id: Vec<u8>,
+    pub(super) label: String,
+    pub(super) algorithm: KeyAlgorithm,
+    pub(super) key_use: KeyUse,
+}
+
+/// A signature to be made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Signing {
+    pub(super) id: Vec<u8>,
+    pub(super) key: KeyAlgorithm,
+    pub(super) spki: Vec<u8>,
+    pub(super) algorithm: SignatureAlgorithm,
+    pub(super) input: Input,
+}
+
+/// What is signed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Input {
+    Message(Vec<u8>),
+    Digest(Vec<u8>),
+}
+
+/// What a host says of a call.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Reply {
+    /// The token is open and logged in; answers `Open`.
+    Ready(Box<TokenFacts>),
+    /// A worker has taken the call up: the hang clock starts.
+    Started,
+    Done(Outcome),
+    Failed(Failure),
+}
+
+/// What came of a call.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Outcome {
+    /// The token with the label asked for, and whether it was initialised just now.
+    Initialised {
+        serial: String,
+        now: bool,
+    },
+    Generated {
+        spki: Vec<u8>,
+        proof: String,
+    },
+    Signed(Vec<u8>),
+    Removed(u32),
+    Held(Vec<HeldObject>),
+}
+
+/// One pair of objects, or what there is of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct HeldObject {
+    pub(super) id: Vec<u8>,
+    pub(super) label: String,
+    pub(super) has_private: bool,
+    pub(super) has_public: bool,
+    pub(super) broken: bool,
+}
+
+/// Why a call was not done.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Failure {
+    pub(super) class: FailureClass,
+    pub(super) detail: String,
+    /// What is known of the token where only the log-in failed.
+    pub(super) facts: Option<Box<TokenFacts>>,
+}
+
+impl Failure {
+    /// A failure without token facts.
+    pub(super) fn new(class: FailureClass, detail: impl Into<String>) -> Self {
+        Self { class, detail: detail.into(), facts: None }
+    }
+}
+
+/// What a failure means to the daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum FailureClass {
+    /// No token matches the selector.
+    TokenAbsent,
+    /// Several tokens match.
+    TokenAmbiguous,
+    /// The token refused the PIN; it has been remembered.
+    PinRefused,
+    /// The PIN was refused before and has not been tried again.
+    PinRemembered,
+    /// One more wrong PIN would lock the token, or has; not tried.
+    PinLocked,
+    PinUnreadable,
+    ModuleUnloadable,
+    /// Neither this token nor any session can do it.
+    Unsupported,
+    KeyMissing,
+    /// What the token holds or made is not what was asked for; nothing of it is left.
+    Refused,
+    /// Not done; it may work later.
+    Unavailable,
+    /// The host cannot go on; nobody can say whether the call was done.
+    Broken,
+}
+
+/// What a token says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenFacts {
+    pub slot: u64,
+    pub label: String,
+    pub serial: String,
+    pub manufacturer: String,
+    pub model: String,
+    pub firmware: String,
+    /// `CKM_` names, as far as they are known.
+    pub mechanisms: Vec<String>,
+    /// The most sessions that the token allows; `None` when it names no limit.
+    pub max_sessions: Option<u64>,
+    /// What can be generated, and how such a key can sign.
+    pub algorithms: Vec<(KeyAlgorithm, Vec<SignatureAlgorithm>)>,
+    pub pin_count_low: bool,
+    pub pin_final_try: bool,
+    pub pin_locked: bool,
+}
+
+/// A frame could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FrameError {
+    #[error("a frame of {0} bytes is over the limit")]
+    TooLong(usize),
+    #[error("a frame is malformed")]
+    Malformed(#[source] postcard::Error),
+    #[error("the connection failed")]
+    Io(#[from] io::Error),
+}
+
+/// Appends one frame to `buffer`, or nothing.
+///
+/// # Errors
+/// When the body is over [`FRAME_LIMIT`].
+pub(super) fn append<T: Serialize>(buffer: &mut Vec<u8>, number: u32, body: &T) -> Result<(), FrameError> {
+    let encoded = postcard::to_stdvec(&(number, body)).map_err(FrameError::Malformed)?;
+    let length = u32::try_from(encoded.len()).unwrap_or(u32::MAX);
+    if encoded.len() > FRAME_LIMIT {
+        return Err(FrameError::TooLong(encoded.len()));
+    }
+    buffer.extend_from_slice(&length.to_be_bytes());
+    buffer.extend_from_slice(&encoded);
+    Ok(())
+}
+
+/// The length of the body that follows a frame's first four bytes.
+///
+/// # Errors
+/// When it is over [`FRAME_LIMIT`].
+pub(super) fn body_length(head: [u8; 4]) -> Result<usize, FrameError> {
+    let length = usize::try_from(u32::from_be_bytes(head)).unwrap_or(usize::MAX);
+    if length > FRAME_LIMIT { Err(FrameError::TooLong(length)) } else { Ok(length) }
+}
+
+/// The number and the call or reply in a frame's body.
+///
+/// # Errors
+/// When the bytes are not one.
+pub(super) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<(u32, T), FrameError> {
+    postcard::from_bytes(body).map_err(FrameError::Malformed)
+}
+
+/// Reads one frame; `None` at the end of the stream.
+///
+/// # Errors
+/// When the stream fails or what it carries is not a frame.
+pub(super) fn read<T: DeserializeOwned>(stream: &mut impl Read) -> Result<Option<(u32, T)>, FrameError> {
+    let mut head = [0; 4];
+    match stream.read_exact(&mut head) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    let mut body = vec![0; body_length(head)?];
+    stream.read_exact(&mut body)?;
+    decode(&body).map(Some)
+}
