@@ -14,7 +14,6 @@ use anyhow::{Context as _, bail, ensure};
 
 use super::block_on;
 use crate::auth::{Credential, Scope, SecretHash, new_secret};
-use crate::clock::random;
 use crate::config::{
     Config, Hosts, Limits, Listener, PinSource, PingFederate, Plaintext, Profile, Token, TokenSelector,
 };
@@ -103,8 +102,7 @@ impl Layout {
         layout.write_if_other("softhsm2.conf", &conf)?;
         for pin in ["pin", "so-pin"] {
             if !layout.path(pin).exists() {
-                let digits: String = random::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect();
-                write_private(&layout.path(pin), digits.as_bytes())?;
+                write_private(&layout.path(pin), new_secret()?.expose())?;
             }
         }
         Ok(layout)

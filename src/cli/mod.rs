@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::provider::pkcs11;
-use crate::telemetry;
+use crate::telemetry::{self, Verbosity};
 
 /// A key daemon for hardware security modules.
 #[derive(Parser)]
@@ -60,7 +60,12 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let command = Arguments::parse().command;
-    telemetry::start_logging();
+    telemetry::start_logging(match &command {
+        Command::Dev(_) | Command::Serve { .. } | Command::TokenHost => Verbosity::Daemon,
+        Command::Check { .. } | Command::Reconcile(_) | Command::Token(_) | Command::Credential(_) => {
+            Verbosity::Command
+        }
+    });
     let outcome = match command {
         Command::Dev(arguments) => dev::run(arguments),
         Command::Serve { config } => serve::run(&config),

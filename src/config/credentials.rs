@@ -34,12 +34,11 @@ impl Section {
         let place = format!("credentials `{}`", self.name);
         let mut scopes = Vec::new();
         for word in &self.scopes {
-            match Scope::from_word(word) {
-                Some(scope) => scopes.push(scope),
-                None => {
-                    let known = Scope::ALL.map(Scope::word).join(", ");
-                    findings.push(format!("{place}: scope `{word}` is unknown; known are {known}"));
-                }
+            if let Some(scope) = Scope::from_word(word) {
+                scopes.push(scope);
+            } else {
+                let known = Scope::ALL.map(Scope::word).join(", ");
+                findings.push(format!("{place}: scope `{word}` is unknown; known are {known}"));
             }
         }
         match SecretHash::parse(&self.hash) {

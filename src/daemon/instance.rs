@@ -49,6 +49,6 @@ impl InstanceLock {
 /// # Errors
 /// When the system gives no random bytes.
 pub(super) fn new_life(instance: &str) -> anyhow::Result<Owner> {
-    let life = random::<16>()?.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Owner { instance: instance.to_owned(), life })
+    let life = uuid::Builder::from_random_bytes(random()?).into_uuid();
+    Ok(Owner { instance: instance.to_owned(), life: life.to_string() })
 }

@@ -52,6 +52,7 @@ const READY_WITHIN: Duration = Duration::from_secs(90);
 pub async fn run(config: Config, announce: Announce) -> anyhow::Result<()> {
     harden();
     let metrics = telemetry::start_metrics()?;
+    tokio::spawn(telemetry::keep_metrics(metrics.clone()));
     let stop = stop_on_signals()?;
     let Some(_lock) = InstanceLock::take(&config.state_dir)? else {
         bail!("another strongroom is running on {}; stop it first", config.state_dir.display());
@@ -121,7 +122,7 @@ async fn reconcile(keyring: Arc<Keyring>, provider: Arc<Pkcs11Provider>, stop: w
         while due.changed().await.is_ok() {
             keyring.reconcile_soon(true);
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         () = keyring.keep_reconciled(stop) => {}
