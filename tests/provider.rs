@@ -297,7 +297,7 @@ async fn killing_signing_hosts_under_load_loses_no_signature() {
     }
     load.another(200).await;
     let errors = load.end().await;
-    assert!(errors.is_empty(), "{errors:?}");
+    assert!(errors.is_empty(), "{} errors, {:?}", errors.len(), errors.first());
     provider.stop().await;
 }
 
@@ -324,7 +324,7 @@ async fn killing_the_generation_host_leaves_an_unknown_outcome_and_signing_alone
     assert!(held.iter().any(|held| held.label == kept.label));
     assert!(held.iter().all(|held| held.label != doomed.label));
     let errors = load.end().await;
-    assert!(errors.is_empty(), "{errors:?}");
+    assert!(errors.is_empty(), "{} errors, {:?}", errors.len(), errors.first());
     provider.stop().await;
 }
 
@@ -443,7 +443,7 @@ async fn one_host_may_do_everything() {
     until("the host is replaced", || provider.host_pids().first().is_some_and(|new| *new != pid)).await;
     load.another(50).await;
     let errors = load.end().await;
-    assert!(errors.is_empty(), "{errors:?}");
+    assert!(errors.is_empty(), "{} errors, {:?}", errors.len(), errors.first());
     provider.stop().await;
 }
 
@@ -571,7 +571,7 @@ mod hooked {
         assert!(matches!(outcome, Err(ProviderError::Unknown(_))), "{outcome:?}");
         generated(&provider, KeyAlgorithm::P256).await;
         let errors = load.end().await;
-        assert!(errors.is_empty(), "{errors:?}");
+        assert!(errors.is_empty(), "{} errors, {:?}", errors.len(), errors.first());
         provider.stop().await;
     }
 }

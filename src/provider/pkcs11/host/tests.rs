@@ -104,7 +104,7 @@ fn rsa_keys_are_read_with_and_without_a_leading_zero() {
 #[test]
 fn curves_are_named_by_their_object_identifiers() {
     let dotted =
-        |algorithm| ec_params(algorithm).map(|der| der::asn1::ObjectIdentifier::from_der(&der).unwrap().to_string());
+        |algorithm| ec_params(algorithm).map(|der| <const_oid::ObjectIdentifier>::from_der(&der).unwrap().to_string());
     assert_eq!(dotted(KeyAlgorithm::P256).as_deref(), Some("1.2.840.10045.3.1.7"));
     assert_eq!(dotted(KeyAlgorithm::P384).as_deref(), Some("1.3.132.0.34"));
     assert_eq!(dotted(KeyAlgorithm::P521).as_deref(), Some("1.3.132.0.35"));
