@@ -22,7 +22,7 @@ use super::{
 };
 use crate::config::{Hosts, Token};
 use crate::key::{Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};
-use link::Link;
+use link::{Link, Role};
 use protocol::{Call, Generation, HeldObject, Input, Opening, Outcome, Signing};
 
 pub mod host;
@@ -102,14 +102,17 @@ impl Pkcs11Provider {
     /// The process ids of the hosts that take calls, those that sign first.
     #[must_use]
     pub fn host_pids(&self) -> Vec<u32> {
-        let (signing, keeping) = self.link.pids();
-        [signing, keeping].concat()
+        let mut pids = self.link.pids(Role::Sign);
+        pids.extend(self.keeping_host_pids());
+        // One host may have both roles.
+        pids.dedup();
+        pids
     }
 
     /// The process ids of the hosts that make and destroy keys.
     #[must_use]
     pub fn keeping_host_pids(&self) -> Vec<u32> {
-        self.link.pids().1
+        self.link.pids(Role::Keep)
     }
 
     /// What the token says of itself; `None` until it was open once.

@@ -100,10 +100,9 @@ impl Link {
         }
     }
 
-    /// The process ids of the hosts that take calls: signing, keeping.
-    pub(super) fn pids(&self) -> (Vec<u32>, Vec<u32>) {
-        let pids = |role| self.inner.lane(role).hosts().running.iter().map(|host| host.pid()).collect();
-        (pids(Role::Sign), pids(Role::Keep))
+    /// The process ids of the hosts that take calls of `role`.
+    pub(super) fn pids(&self, role: Role) -> Vec<u32> {
+        self.inner.lane(role).hosts().running.iter().map(|host| host.pid()).collect()
     }
 
     /// Counts the occasions to reconcile.

@@ -121,6 +121,8 @@ impl HostProcess {
             in_flight.insert(number, InFlight { answer, limit, started: None, repeatable });
         }
         if self.frames.send(frame).is_err() {
+            // The writer saw the stream break before the reader came to its end.
+            self.give_up(Trouble::Died);
             self.shared.in_flight().remove(&number);
             return Err(not_sent);
         }
