@@ -52,9 +52,9 @@ fn family(name: Option<&str>, findings: &mut Vec<Violation>) -> Option<KeyFamily
     family
 }
 
-fn sized(family: KeyFamily, size: Option<i64>, findings: &mut Vec<Violation>) -> Option<KeyAlgorithm> {
+fn sized(family: KeyFamily, size: Option<i32>, findings: &mut Vec<Violation>) -> Option<KeyAlgorithm> {
     let Some(size) = size else { return Some(default_of(family)) };
-    let algorithm = members(family).find(|algorithm| i64::from(algorithm.bits()) == size);
+    let algorithm = members(family).find(|algorithm| u32::try_from(size) == Ok(algorithm.bits()));
     if algorithm.is_none() {
         let sizes = one_of(members(family).map(KeyAlgorithm::bits));
         let message = format!("{SIZE} of {} must be one of {sizes}.", family_name(family));

@@ -53,14 +53,14 @@ pub(super) struct NewKeyPairSettings {
     #[schema(nullable = false, required = true, pattern = "^[A-Za-z]{2}$", example = "US")]
     pub country: Option<String>,
     /// Validity of the certificate in days, from now.
-    #[schema(nullable = false, required = true, value_type = i32, minimum = 1, maximum = 36500, example = 365)]
-    pub valid_days: Option<i64>,
+    #[schema(nullable = false, required = true, minimum = 1, maximum = 36500, example = 365)]
+    pub valid_days: Option<i32>,
     /// The name of a key algorithm, as the operation `getKeyAlgorithms` lists them.
     #[schema(nullable = false, required = true, example = "RSA")]
     pub key_algorithm: Option<String>,
     /// In bits; the algorithm's default when absent.
-    #[schema(nullable = false, value_type = Option<i32>, example = 2048)]
-    pub key_size: Option<i64>,
+    #[schema(nullable = false, example = 2048)]
+    pub key_size: Option<i32>,
     /// JCA name; the algorithm's default when absent, which for EC follows the curve.
     #[schema(nullable = false, example = "SHA256withRSA")]
     pub signature_algorithm: Option<String>,

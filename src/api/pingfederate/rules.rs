@@ -168,7 +168,7 @@ fn alternative_names(names: &[String], findings: &mut Vec<Violation>) -> Vec<Alt
     parsed
 }
 
-fn valid_days(days: Option<i64>, findings: &mut Vec<Violation>) -> Option<u32> {
+fn valid_days(days: Option<i32>, findings: &mut Vec<Violation>) -> Option<u32> {
     const PATH: &str = "validDays";
     let Some(days) = days else {
         required(PATH, findings);

@@ -31,8 +31,7 @@ pub(super) struct KeyPairView {
     #[serde(rename = "subjectDN")]
     #[schema(example = "CN=Example, OU=Engineering, O=Example Corp, L=Austin, ST=Texas, C=US")]
     subject_dn: String,
-    /// In no promised order; absent when there are none.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// In no promised order.
     #[schema(example = json!(["example.com", "192.0.2.1"]))]
     subject_alternative_names: Vec<String>,
     /// Equal to the subject of a self-signed certificate.
