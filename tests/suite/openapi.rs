@@ -16,7 +16,10 @@ fn the_document_is_valid_openapi_3_1() {
     fs::write(&file, document.to_string()).unwrap();
     let output = run(python().args(["-m", "openapi_spec_validator", "--schema", "3.1"]).arg(&file), b"");
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(!said.contains("No module named"), "{said}\n`make test` installs it; by hand: pip install openapi-spec-validator");
+    assert!(
+        !said.contains("No module named"),
+        "{said}\n`make test` installs it; by hand: pip install openapi-spec-validator"
+    );
     assert!(output.status.success(), "{said}");
 }
 

@@ -16,9 +16,7 @@ fn a_refused_pin_is_tried_once_in_all_over_restarts_too() {
     for life in 1..=3 {
         let mut daemon = Launch::serve(&configuration).start();
         let answer = daemon.await_status("/readyz", 503);
-        eventually("a log line about the PIN", Duration::from_secs(30), || {
-            daemon.log().contains("PIN").then_some(())
-        });
+        eventually("a log line about the PIN", Duration::from_secs(30), || daemon.log().contains("PIN").then_some(()));
         // Time enough for a restart loop to show itself.
         std::thread::sleep(Duration::from_secs(2));
         assert_eq!(faults.calls("C_Login"), 1, "in life {life}");
@@ -101,10 +99,8 @@ fn two_tokens_that_match_are_listed_and_none_is_taken() {
     daemon.generate(&key_pair("EC", None)).expect(503);
     daemon.kill();
 
-    let selectors = [
-        format!("serial = \"{}\"", serials[1]),
-        format!("uri = \"pkcs11:token=strongroom;serial={}\"", serials[0]),
-    ];
+    let selectors =
+        [format!("serial = \"{}\"", serials[1]), format!("uri = \"pkcs11:token=strongroom;serial={}\"", serials[0])];
     for selector in selectors {
         let (code, said) = check(&Configuration::new(&dir, &token).selected_by(&selector));
         assert_eq!(code, Some(0), "{selector}: {said}");
