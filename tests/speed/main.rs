@@ -70,7 +70,7 @@ fn raw_rates(algorithm: &str, size: u32) -> (f64, f64) {
     let token = Token::fresh(&dir);
     let mut child = Command::new(std::env::current_exe().expect("this program"));
     child.env("SOFTHSM2_CONF", &token.conf).env("TOKEN_PIN", &token.pin);
-    child.arg("raw").arg(harness::softhsm_module()).args([&token.label, algorithm, &size.to_string()]);
+    child.arg("raw").arg(token.module).args([&token.label, algorithm, &size.to_string()]);
     let output = harness::run(&mut child, b"");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let rates: Vec<f64> = text.split_whitespace().flat_map(str::parse).collect();

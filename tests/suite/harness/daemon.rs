@@ -76,7 +76,9 @@ impl Launch {
 
     /// Stops at a point: see `src/checkpoint.rs`.
     pub fn at(self, rules: &str) -> Self {
-        assert!(cfg!(feature = "test-hooks"), "build with `--features test-hooks`, as `make test` does");
+        if !cfg!(feature = "test-hooks") {
+            panic!("build with `--features test-hooks`, as `make test` does");
+        }
         self.env("STRONGROOM_TEST_AT", rules)
     }
 
