@@ -148,6 +148,7 @@ fn literal(text: &str) -> Option<usize> {
 }
 
 #[test]
+#[allow(clippy::needless_raw_string_hashes, reason = "the literal within needs them")]
 fn paths_are_found_in_groups_in_expressions_and_above_a_room() {
     let source = r##"
         //! Not `crate::comment::Path`.
