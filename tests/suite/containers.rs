@@ -18,8 +18,7 @@ const SECRET: &str = "admin-secret-of-a-container-0123456789";
 const PORT: u16 = 9980;
 
 /// What the build of the image reads; the rest of the checkout stays outside.
-const CONTEXT: [&str; 7] =
-    ["Cargo.toml", "Cargo.lock", "src", "benches", "softhsm", "tests/faults/Cargo.toml", "tests/faults/src"];
+const CONTEXT: [&str; 5] = ["Cargo.toml", "Cargo.lock", "src", "tests", "softhsm"];
 
 #[test]
 fn the_image_generates_and_survives_a_restart_with_its_volume() {

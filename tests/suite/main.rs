@@ -10,6 +10,7 @@
     clippy::must_use_candidate,
     clippy::return_self_not_must_use,
     clippy::new_without_default,
+    clippy::needless_pass_by_value,
     reason = "tests"
 )]
 

@@ -144,7 +144,7 @@ fn the_certificate_carries_the_extensions_of_a_signing_key() {
     shows("X509v3 Subject Alternative Name:", names);
     assert!(!text.contains("Extended Key Usage"), "a signing key has none: {text}");
     let found: BTreeSet<&str> =
-        view["subjectAlternativeNames"].as_array().unwrap().iter().flat_map(Value::as_str).collect();
+        view["subjectAlternativeNames"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     let wanted = ["example.org", "192.168.0.1", "typed.example.org", "ops@example.org", "urn:example:one"];
     assert_eq!(found, BTreeSet::from(wanted), "bare values, whatever form they came in");
 }

@@ -51,9 +51,8 @@ fn tree(tokens: &[Token], mut at: usize, base: &[String], found: &mut Vec<Vec<St
             Some(Token::Word("super")) => {
                 path.pop();
             }
-            Some(Token::Word("self")) => {}
+            Some(Token::Word("self") | Token::Sign('*')) => {}
             Some(Token::Word(word)) => path.push((*word).to_owned()),
-            Some(Token::Sign('*')) => {}
             Some(Token::Sign('{')) => return group(tokens, at + 1, &path, found),
             _ => {
                 found.push(path);
@@ -149,6 +148,7 @@ fn literal(text: &str) -> Option<usize> {
 }
 
 #[test]
+#[allow(clippy::needless_raw_string_hashes, reason = "the literal within needs them")]
 fn paths_are_found_in_groups_in_expressions_and_above_a_room() {
     let source = r##"
         //! Not `crate::comment::Path`.

@@ -6,7 +6,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::faults::Faults;
-use super::programs::softhsm_module;
 use super::token::Token;
 
 /// The secret of the credential `admin`, which may do everything.
@@ -29,7 +28,7 @@ impl Configuration {
     pub fn new(dir: &Path, token: &Token) -> Self {
         let configuration = Self {
             dir: dir.to_owned(),
-            module: softhsm_module().to_owned(),
+            module: token.module.to_owned(),
             selector: format!("label = \"{}\"", token.label),
             environment: vec![("SOFTHSM2_CONF".to_owned(), token.conf.display().to_string())],
             sections: String::new(),

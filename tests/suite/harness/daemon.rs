@@ -76,7 +76,7 @@ impl Launch {
 
     /// Stops at a point: see `src/checkpoint.rs`.
     pub fn at(self, rules: &str) -> Self {
-        assert!(cfg!(feature = "test-hooks"), "build with `--features test-hooks`, as `make test` does");
+        assert!(has_hooks(), "build with `--features test-hooks`, as `make test` does");
         self.env("STRONGROOM_TEST_AT", rules)
     }
 
@@ -219,6 +219,10 @@ impl Drop for Daemon {
             eprintln!("--- the daemon's log ---\n{}---", self.log());
         }
     }
+}
+
+const fn has_hooks() -> bool {
+    cfg!(feature = "test-hooks")
 }
 
 fn signal(pid: u32, signal: Signal) {

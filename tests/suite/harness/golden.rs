@@ -72,7 +72,7 @@ fn looks_like(shape: &str, text: &str) -> bool {
     let upper_hex = |c: char| c.is_ascii_digit() || ('A'..='F').contains(&c);
     match shape {
         "<serial>" => !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()),
-        "<date>" => of(24, |c| c.is_ascii_digit() || "-T:.Z".contains(c)) && text.ends_with(".000Z"),
+        "<date>" => of(24, |c| c.is_ascii_digit() || "-T:.Z".contains(c)) && text.contains(".000Z"),
         "<sha1>" => of(40, upper_hex),
         "<sha256>" => of(64, upper_hex),
         "<id>" => of(25, |c| c.is_ascii_digit() || c.is_ascii_lowercase()),

@@ -24,7 +24,7 @@ mod scratch;
 mod token;
 mod wait;
 
-pub use agreement::{Agreement, agreement, agreement_within};
+pub use agreement::{agreement, agreement_within};
 pub use configuration::{AUDITOR, Configuration};
 pub use daemon::{Daemon, Launch};
 pub use faults::Faults;
@@ -33,7 +33,7 @@ pub use http::{Answer, Call, block_on};
 pub use openssl::Certificate;
 pub use programs::{python, run};
 pub use requests::{GENERATE, SIGNING, key_pair};
-pub use rows::{Row, rows};
+pub use rows::rows;
 pub use scratch::Scratch;
-pub use token::{Object, Token};
+pub use token::Token;
 pub use wait::eventually;

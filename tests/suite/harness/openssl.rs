@@ -29,7 +29,7 @@ impl Certificate {
         self.print(&["-text"])
     }
 
-    /// What a KeyPairView says of it, as openssl prints it: `serialNumber`, `subjectDN`,
+    /// What a view says of it, as openssl prints it: `serialNumber`, `subjectDN`,
     /// `issuerDN`, `validFrom`, `expires`, `sha1Fingerprint`, `sha256Fingerprint`.
     pub fn facts(&self) -> BTreeMap<&'static str, String> {
         let names = ["-serial", "-subject", "-issuer", "-dates", "-dateopt", "iso_8601"];

@@ -11,6 +11,7 @@ const SO_PIN: &str = "so-pin-of-a-test";
 /// One token, its configuration and its PIN.
 #[derive(Clone)]
 pub struct Token {
+    pub module: &'static Path,
     pub conf: PathBuf,
     pub label: String,
     pub pin: String,
@@ -45,7 +46,7 @@ impl Token {
         let text =
             format!("directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n", store.display());
         fs::write(&conf, text).expect("a configuration for SoftHSM");
-        Self { conf, label: "strongroom".to_owned(), pin: "pin-of-a-test".to_owned() }
+        Self { module: softhsm_module(), conf, label: "strongroom".to_owned(), pin: "pin-of-a-test".to_owned() }
     }
 
     /// Makes an absent token.
@@ -58,13 +59,14 @@ impl Token {
     /// The token that `strongroom dev` made under its data directory.
     pub fn of_dev(data: &Path) -> Self {
         let pin = fs::read_to_string(data.join("pin")).expect("the PIN of dev's token");
-        Self { conf: data.join("softhsm2.conf"), label: "strongroom".to_owned(), pin: pin.trim_end().to_owned() }
+        let (label, pin) = ("strongroom".to_owned(), pin.trim_end().to_owned());
+        Self { module: softhsm_module(), conf: data.join("softhsm2.conf"), label, pin }
     }
 
     /// Everything that the token shows to a logged-in user, sorted.
     pub fn objects(&self) -> Vec<Object> {
         let mut command = Command::new("pkcs11-tool");
-        command.env("SOFTHSM2_CONF", &self.conf).env("TOKEN_PIN", &self.pin).arg("--module").arg(softhsm_module());
+        command.env("SOFTHSM2_CONF", &self.conf).env("TOKEN_PIN", &self.pin).arg("--module").arg(self.module);
         command.args(["--token-label", &self.label, "--login", "--pin", "env:TOKEN_PIN", "--list-objects"]);
         let mut objects = parse(&stdout_of(&mut command));
         objects.sort();
@@ -82,13 +84,13 @@ impl Token {
     pub fn secrecy(&self, id: &str) -> String {
         let mut command = Command::new(built_beside_daemon("token-probe"));
         command.env("SOFTHSM2_CONF", &self.conf).env("TOKEN_PROBE_PIN", &self.pin);
-        stdout_of(command.arg(softhsm_module()).arg(&self.label).arg(id))
+        stdout_of(command.arg(self.module).arg(&self.label).arg(id))
     }
 
     /// Puts a key of somebody else into the token.
     pub fn add_foreign_key(&self, label: &str, id: &str) {
         let mut command = Command::new("pkcs11-tool");
-        command.env("SOFTHSM2_CONF", &self.conf).env("TOKEN_PIN", &self.pin).arg("--module").arg(softhsm_module());
+        command.env("SOFTHSM2_CONF", &self.conf).env("TOKEN_PIN", &self.pin).arg("--module").arg(self.module);
         command.args(["--token-label", &self.label, "--login", "--pin", "env:TOKEN_PIN", "--keypairgen"]);
         let output = run(command.args(["--key-type", "EC:prime256v1", "--label", label, "--id", id]), b"");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,0 +1,48 @@
+# Everything a newcomer, a developer or a CI needs. `make help` lists it.
+#
+# Build output goes where cargo puts it: set CARGO_TARGET_DIR to have it elsewhere.
+
+CARGO ?= cargo
+ORACLES = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/strongroom/oracles
+TESTS = $(CARGO) test --features test-hooks
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test test-containers bench check fmt setup clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-16s %s\n", $$1, $$2 }'
+
+demo: setup ## the main job from beginning to end on a fresh token, each step printed
+	@softhsm/demo
+
+run: setup ## keep a daemon running in the foreground (ARGS="--listen 127.0.0.1:9980 --data DIR")
+	@$(CARGO) run --bin strongroom -- dev $(ARGS)
+
+test: setup ## every test that needs no container engine
+	@echo "make test: preparing the OpenAPI validator in $(ORACLES)"
+	@tests/oracles/setup "$(ORACLES)"
+	@echo "make test: building the fault-injecting module, the daemon and the tests (minutes the first time)"
+	$(CARGO) build -p strongroom-faults
+	STRONGROOM_TEST_PYTHON="$(ORACLES)/bin/python" $(TESTS)
+	@tests/closing-line
+
+test-containers: ## build the image and test it; needs a container engine
+	STRONGROOM_TEST_CONTAINERS=1 $(TESTS) --test suite containers:: -- --nocapture
+
+bench: setup ## rates of the bare token and of the daemon on it, as ratios; takes a release build and a minute
+	$(CARGO) bench --bench speed
+
+check: ## formatting and lints, as CI wants them
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --all-targets --features test-hooks -- -D warnings
+
+fmt: ## format everything
+	$(CARGO) fmt --all
+
+setup: ## find or install SoftHSM, pkcs11-tool, openssl, curl, Python and a C compiler
+	@softhsm/setup
+
+clean: ## remove build output and the tests' Python environment
+	$(CARGO) clean
+	rm -rf "$(ORACLES)"
