@@ -1,7 +1,7 @@
 //! Crashes: of the daemon at each step of a generation, of token hosts under load.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::Method;
@@ -137,14 +137,19 @@ fn reconcile_never_touches_what_is_not_ours() {
 fn killing_any_host_during_fifty_requests_loses_no_acknowledged_key() {
     let dir = Scratch::new();
     let daemon = Launch::dev(&dir).start();
-    let done = AtomicBool::new(false);
+    let answered = AtomicUsize::new(0);
     let acknowledged: Vec<String> = std::thread::scope(|scope| {
-        let killer = scope.spawn(|| kill_hosts_in_turn(&daemon, &done));
-        let clients: Vec<_> = (0..5)
-            .map(|_| scope.spawn(|| (0..10).filter_map(|_| acknowledged_key(&daemon)).collect::<Vec<_>>()))
-            .collect();
+        let client = || {
+            let ask = |_| {
+                let id = acknowledged_key(&daemon);
+                answered.fetch_add(1, Ordering::Relaxed);
+                id
+            };
+            (0..10).filter_map(ask).collect::<Vec<_>>()
+        };
+        let killer = scope.spawn(|| kill_hosts_in_turn(&daemon, &answered));
+        let clients: Vec<_> = (0..5).map(|_| scope.spawn(client)).collect();
         let made = clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
-        done.store(true, Ordering::Relaxed);
         assert!(killer.join().unwrap() >= 3, "hosts were killed during the requests");
         made
     });
@@ -156,16 +161,17 @@ fn killing_any_host_during_fifty_requests_loses_no_acknowledged_key() {
     daemon.generate(&key_pair("RSA", None)).expect(201);
 }
 
-/// Kills one host after the other, a little apart; gives how many.
-fn kill_hosts_in_turn(daemon: &Daemon, done: &AtomicBool) -> usize {
+/// Kills a host after each eighth answer of fifty, one after the other; gives how many.
+fn kill_hosts_in_turn(daemon: &Daemon, answered: &AtomicUsize) -> usize {
     let mut killed = 0;
-    while !done.load(Ordering::Relaxed) {
+    while answered.load(Ordering::Relaxed) < 50 {
         let hosts = daemon.hosts();
-        if let Some(host) = hosts.get(killed % hosts.len().max(1)) {
+        let due = answered.load(Ordering::Relaxed) >= 8 * killed;
+        if let (true, Some(host)) = (due, hosts.get(killed % hosts.len().max(1))) {
             Daemon::kill_host(*host);
             killed += 1;
         }
-        std::thread::sleep(Duration::from_millis(400));
+        std::thread::sleep(Duration::from_millis(5));
     }
     killed
 }
