@@ -9,10 +9,10 @@
 //! rest of the daemon cannot tell a process from a thread; after
 //! [`ProviderError::Unavailable`] nothing was made.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
-use std::{fs, io};
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -74,10 +74,7 @@ impl Pkcs11Options {
 /// # Errors
 /// When the memory is there and cannot be removed.
 pub fn forget_refused_pin(state_dir: &Path) -> io::Result<()> {
-    match fs::remove_file(state_dir.join(REFUSED_PIN)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
+    host::forget_refused_pin(&state_dir.join(REFUSED_PIN))
 }
 
 /// The provider over one token.

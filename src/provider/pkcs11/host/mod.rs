@@ -37,6 +37,8 @@ mod tests;
 mod token;
 mod worker;
 
+pub(super) use refused::forget as forget_refused_pin;
+
 /// The token host could not start.
 #[derive(Debug, thiserror::Error)]
 #[error("the token host needs a stream from its daemon as standard input")]

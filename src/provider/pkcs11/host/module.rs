@@ -32,7 +32,7 @@ pub(super) fn load(path: &Path) -> Result<Pkcs11, Failure> {
 
 /// The one token that matches, never just the first.
 ///
-/// A slot that does not answer cannot match, except by its number.
+/// A slot that does not answer cannot match; its error is told where nothing else does.
 ///
 /// # Errors
 /// `TokenAbsent`, or `TokenAmbiguous` naming every match.
@@ -96,7 +96,6 @@ pub(super) fn facts(slot: Slot, info: &TokenInfo, mechanisms: &MechanismList) ->
         model: info.model().to_owned(),
         firmware: info.firmware_version().to_string(),
         mechanisms: mechanisms.iter().map(|(kind, _)| kind.to_string()).collect(),
-        // Zero is CK_EFFECTIVELY_INFINITE, which the crate has turned to None already.
         max_sessions: info.max_session_count().into(),
         algorithms: mechanism::algorithms(mechanisms),
         pin_count_low: info.user_pin_count_low(),

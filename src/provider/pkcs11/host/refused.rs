@@ -32,7 +32,7 @@ pub(super) fn remembers(memory: &Path, serial: &str, pin: &Pin) -> io::Result<bo
 ///
 /// # Errors
 /// When the memory is there and cannot be removed.
-pub(super) fn forget(memory: &Path) -> io::Result<()> {
+pub(in super::super) fn forget(memory: &Path) -> io::Result<()> {
     match fs::remove_file(memory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,

@@ -1,6 +1,8 @@
 //! Signing with one session: what goes into the token, and whether what comes out is a
 //! signature of the key that was meant.
 
+use std::borrow::Cow;
+
 use aws_lc_rs::digest::{self, Digest};
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use cryptoki::object::ObjectHandle;
@@ -11,8 +13,8 @@ use super::mechanism;
 use super::module::MechanismList;
 use crate::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
 
-/// Signs by the raw mechanism, or by the hashing one where the token lacks the raw one
-/// and has the message.
+/// Signs a request that was [`check`]ed by the raw mechanism, or by the hashing one where
+/// the token lacks the raw one and the message is there.
 ///
 /// # Errors
 /// `Unsupported` when neither will do; otherwise what the token answered.
@@ -25,7 +27,7 @@ pub(super) fn sign(
     let algorithm = request.algorithm;
     let raw = mechanism::raw(algorithm);
     if mechanism::signs(mechanisms, &raw) {
-        return Ok(session.sign(&raw, key, &prepared(request)?)?);
+        return Ok(session.sign(&raw, key, &prepared(request))?);
     }
     let hashing = mechanism::hashing(algorithm);
     match &request.input {
@@ -73,32 +75,34 @@ pub(super) fn verifies(request: &Signing, signature: &[u8]) -> bool {
     if matches!(request.algorithm, SignatureAlgorithm::Ecdsa(_)) {
         // ECDSA signs an integer (FIPS 186-5 section 6.4.1): the curve's own hash names
         // the algorithm here, and a longer or shorter digest is fitted to its length.
-        hashed = field_integer(&hashed, kind.output_len());
+        hashed = Cow::Owned(field_integer(&hashed, kind.output_len()));
     }
     Digest::import_less_safe(&hashed, kind)
         .and_then(|digest| UnparsedPublicKey::new(algorithm, &request.spki).verify_digest(&digest, signature))
         .is_ok()
 }
 
-fn prepared(request: &Signing) -> Result<Vec<u8>, Failure> {
-    match (request.algorithm, &request.input) {
-        (SignatureAlgorithm::Ed25519, Input::Message(message)) => Ok(message.clone()),
-        (SignatureAlgorithm::Ed25519, Input::Digest(_)) => Err(unsupported("Ed25519 of a digest")),
-        (SignatureAlgorithm::RsaPkcs1(hash), input) => Ok(digest_info(hash, &digest_of(input, hash))),
-        (SignatureAlgorithm::RsaPss(hash), input) => Ok(digest_of(input, hash)),
-        (SignatureAlgorithm::Ecdsa(hash), input) => {
-            let mut digest = digest_of(input, hash);
+/// What the raw mechanism takes.
+fn prepared(request: &Signing) -> Cow<'_, [u8]> {
+    let input = &request.input;
+    match request.algorithm {
+        SignatureAlgorithm::Ed25519 => match input {
+            Input::Message(message) | Input::Digest(message) => Cow::Borrowed(message),
+        },
+        SignatureAlgorithm::RsaPkcs1(hash) => Cow::Owned(digest_info(hash, &digest_of(input, hash))),
+        SignatureAlgorithm::RsaPss(hash) => digest_of(input, hash),
+        SignatureAlgorithm::Ecdsa(hash) => {
+            let digest = digest_of(input, hash);
             // Tokens should cut a digest to the order's length themselves; not all do.
-            digest.truncate(order_length(request.key));
-            Ok(digest)
+            Cow::Owned(digest.iter().copied().take(order_length(request.key)).collect())
         }
     }
 }
 
-fn digest_of(input: &Input, hash: Hash) -> Vec<u8> {
+fn digest_of(input: &Input, hash: Hash) -> Cow<'_, [u8]> {
     match input {
-        Input::Message(message) => hash.digest(message),
-        Input::Digest(digest) => digest.clone(),
+        Input::Message(message) => Cow::Owned(hash.digest(message)),
+        Input::Digest(digest) => Cow::Borrowed(digest),
     }
 }
 

@@ -36,12 +36,14 @@ impl Token {
         let module = module::load(&opening.module)?;
         let (slot, info) = module::select(&module, &opening.selector)?;
         let mechanisms = module::mechanisms(&module, slot)?;
-        let facts = module::facts(slot, &info, &mechanisms);
-        let idle = open_session(&module, slot, opening.keeps).and_then(|session| {
+        let logged_in = open_session(&module, slot, opening.keeps).and_then(|session| {
             log_in(&session, &info, &pin, opening)?;
             Ok(session)
         });
-        let idle = idle.map_err(|failure| Failure { facts: Some(Box::new(facts.clone())), ..failure })?;
+        // Read again, because a log-in changes what the token says of its PIN.
+        let info = module.get_token_info(slot).unwrap_or(info);
+        let facts = module::facts(slot, &info, &mechanisms);
+        let idle = logged_in.map_err(|failure| Failure { facts: Some(Box::new(facts.clone())), ..failure })?;
         let (keeps, profile) = (opening.keeps, opening.profile);
         Ok((Self { module, slot, keeps, profile, mechanisms, _idle: Mutex::new(idle) }, facts))
     }

@@ -109,5 +109,6 @@ impl Drop for Place<'_> {
 
 fn pick(hosts: &Hosts) -> Option<Arc<HostProcess>> {
     let well = hosts.running.iter().filter(|host| host.trouble().is_none());
-    well.min_by_key(|host| host.load()).map(Arc::clone)
+    // A host whose turn is taken runs a suspect, and may not live long.
+    well.min_by_key(|host| (host.turn.try_read().is_err(), host.load())).map(Arc::clone)
 }

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use super::super::ProviderError;
 use super::Pkcs11Options;
 use super::protocol::{Call, Failure, FailureClass, Opening, Outcome, Reply, Signing, TokenFacts};
-use crate::key::SignatureAlgorithm;
+use crate::key::{Locator, SignatureAlgorithm};
 use lane::Lane;
 use process::{HostProcess, Lost, Trouble};
 use supervise::PinTrust;
@@ -121,8 +121,11 @@ impl Link {
         let _place = link.signing.enter()?;
         let limit = link.options.hosts.sign_timeout;
         link.repeatable(Role::Sign, &Call::Sign(request), limit, || {
-            tracing::error!(algorithm = %suspect.1, id = ?suspect.0, "a key took down two token hosts and is refused");
-            link.condemned().insert(suspect.clone(), Instant::now());
+            let (locator, algorithm) = (Locator::from_bytes(&suspect.0).ok(), suspect.1);
+            tracing::error!(?locator, %algorithm, "a key took down two token hosts and is refused");
+            let mut condemned = link.condemned();
+            condemned.retain(|_, since| since.elapsed() < CONDEMNED);
+            condemned.insert(suspect.clone(), Instant::now());
         })
         .await
     }
@@ -158,7 +161,10 @@ impl Link {
 
     /// Ends all hosts: told to first, then killed.
     pub(super) async fn stop(&self) {
-        self.abandon();
+        for supervisor in self.abandon() {
+            // It was aborted; until it is gone it may still add a host.
+            let _ = supervisor.await;
+        }
         let hosts: Vec<_> = self.inner.signing.clear().into_iter().chain(self.inner.keeping.clear()).collect();
         for host in &hosts {
             host.close();
@@ -174,9 +180,12 @@ impl Link {
         self.inner.keeping.report(stopped());
     }
 
-    fn abandon(&self) {
-        let mut supervisors = self.supervisors.lock().unwrap_or_else(PoisonError::into_inner);
-        supervisors.drain(..).for_each(|supervisor| supervisor.abort());
+    fn abandon(&self) -> Vec<JoinHandle<()>> {
+        let supervisors = std::mem::take(&mut *self.supervisors.lock().unwrap_or_else(PoisonError::into_inner));
+        for supervisor in &supervisors {
+            supervisor.abort();
+        }
+        supervisors
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{RwLock, mpsc, oneshot, watch};
 
-use super::super::protocol::{self, Call, FrameError, Reply};
+use super::super::protocol::{self, Call, Failure, FailureClass, FrameError, Reply};
 
 /// How often calls in flight are looked at for one that hangs.
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
@@ -110,7 +110,9 @@ impl HostProcess {
         let not_sent = Lost { started: false };
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut frame = Vec::new();
-        protocol::append(&mut frame, number, call).map_err(|_| not_sent)?;
+        if let Err(error) = protocol::append(&mut frame, number, call) {
+            return Ok(Reply::Failed(Failure::new(FailureClass::Unsupported, error.to_string())));
+        }
         let (answer, reply) = oneshot::channel();
         {
             let mut in_flight = self.shared.in_flight();

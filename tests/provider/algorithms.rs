@@ -1,0 +1,116 @@
+//! What can be made and signed, and what is refused.
+
+use std::process::Command;
+
+use strongroom::key::{Hash, KeyAlgorithm, KeyUse, Locator, SignatureAlgorithm};
+use strongroom::provider::{KeyProvider, KeyRef, NewKey, ProviderError, SignInput};
+
+use super::bench::{Bench, ES256, MODULE, generated, message, new_key, started, verify};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_algorithm_generates_signs_and_is_destroyed() {
+    let bench = Bench::with_token().await;
+    let provider = started(bench.options()).await;
+    for algorithm in KeyAlgorithm::ALL {
+        let signatures = provider.capabilities().unwrap().signatures_of(algorithm).unwrap().to_vec();
+        assert_eq!(signatures, algorithm.signature_algorithms());
+        let (key, new) = generated(&provider, algorithm).await;
+        for way in signatures {
+            for message in [b"short".to_vec(), vec![7; 100_000]] {
+                let signature = provider.sign(&key, way, SignInput::Message(message.clone())).await.unwrap();
+                verify(&key, &signature, &message);
+                if let Some(hash) = way.hash() {
+                    let digest = SignInput::Digest(hash.digest(&message));
+                    verify(&key, &provider.sign(&key, way, digest).await.unwrap(), &message);
+                }
+            }
+        }
+        let held = provider.inventory().await.unwrap();
+        assert_eq!(held.len(), 1);
+        assert_eq!(held[0].locator.as_ref(), Some(&new.locator));
+        assert!(held[0].has_private && held[0].has_public && !held[0].broken);
+        assert_eq!(provider.destroy(&new.locator, "sr:another:label").await.unwrap().objects, 0);
+        assert_eq!(provider.destroy(&new.locator, &new.label).await.unwrap().objects, 2);
+        assert_eq!(provider.destroy(&new.locator, &new.label).await.unwrap().objects, 0);
+        let gone = provider.sign(&key, algorithm.default_signature_algorithm(), message("x")).await;
+        assert!(matches!(gone, Err(ProviderError::KeyMissing)), "{gone:?}");
+    }
+    assert_eq!(provider.inventory().await.unwrap(), []);
+    assert_eq!(provider.remove_broken().await.unwrap().objects, 0);
+    provider.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn senseless_requests_are_refused_before_the_token_sees_them() {
+    let bench = Bench::with_token().await;
+    let provider = started(bench.options()).await;
+    let pids = provider.host_pids();
+    let (ec, _) = generated(&provider, KeyAlgorithm::P256).await;
+    let (other, _) = generated(&provider, KeyAlgorithm::P256).await;
+    let pss = SignatureAlgorithm::RsaPss(Hash::Sha256);
+    assert!(matches!(provider.sign(&ec, pss, message("x")).await, Err(ProviderError::Unsupported(_))));
+    let short = provider.sign(&ec, ES256, SignInput::Digest(vec![1; 20])).await;
+    assert!(matches!(short, Err(ProviderError::Unsupported(_))));
+    // The row claims RSA, the token's key is EC: SoftHSM would crash on this.
+    let liar = KeyRef { algorithm: KeyAlgorithm::Rsa2048, ..ec.clone() };
+    assert!(matches!(provider.sign(&liar, pss, message("x")).await, Err(ProviderError::Refused(_))));
+    let swapped = KeyRef { spki: other.spki.clone(), ..ec.clone() };
+    assert!(matches!(provider.sign(&swapped, ES256, message("x")).await, Err(ProviderError::Refused(_))));
+    let (_, decrypting) = new_key(KeyAlgorithm::P256);
+    let decrypting = NewKey { key_use: KeyUse::Decrypt, ..decrypting };
+    assert!(matches!(provider.generate(decrypting).await, Err(ProviderError::Unsupported(_))));
+    provider.sign(&ec, ES256, message("x")).await.unwrap();
+    assert_eq!(provider.host_pids(), pids, "no host was lost");
+    provider.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn decryption_keys_do_not_sign() {
+    let bench = Bench::with_token().await;
+    let provider = started(bench.options()).await;
+    let (id, key) = new_key(KeyAlgorithm::Rsa2048);
+    let key = NewKey { key_use: KeyUse::Decrypt, ..key };
+    let made = provider.generate(key.clone()).await.unwrap();
+    assert_eq!(made.proof, "local, always-sensitive, never-extractable, decrypt");
+    let key = KeyRef { id, locator: key.locator, algorithm: key.algorithm, spki: made.spki };
+    let signed = provider.sign(&key, SignatureAlgorithm::RsaPkcs1(Hash::Sha256), message("x")).await;
+    assert!(signed.is_err(), "{signed:?}");
+    provider.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_itself_refuses_to_give_a_generated_key_away() {
+    let bench = Bench::with_token().await;
+    let provider = started(bench.options()).await;
+    let (_, key) = generated(&provider, KeyAlgorithm::P256).await;
+    let listed = Command::new("pkcs11-tool")
+        .args(["--module", MODULE, "--token-label", "bench", "--login", "--pin", "987654"])
+        .args(["--list-objects", "--type", "privkey"])
+        .envs(bench.environment())
+        .output()
+        .expect("pkcs11-tool is missing: apt-get install opensc");
+    let text = String::from_utf8(listed.stdout).unwrap();
+    assert!(text.contains(&key.label), "{text}");
+    assert!(text.contains("Usage:      sign\n"), "{text}");
+    assert!(text.contains("sensitive, always sensitive, never extractable, local"), "{text}");
+    provider.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_keys_are_neither_listed_nor_removed() {
+    let bench = Bench::with_token().await;
+    let made = Command::new("pkcs11-tool")
+        .args(["--module", MODULE, "--token-label", "bench", "--login", "--pin", "987654"])
+        .args(["--keypairgen", "--key-type", "EC:prime256v1", "--id", "0102", "--label", "another's"])
+        .envs(bench.environment())
+        .output()
+        .expect("pkcs11-tool is missing: apt-get install opensc");
+    assert!(made.status.success(), "{made:?}");
+    let provider = started(bench.options()).await;
+    assert_eq!(provider.inventory().await.unwrap(), []);
+    assert_eq!(provider.remove_broken().await.unwrap().objects, 0);
+    let locator = Locator::from_bytes(&[1, 2]).unwrap();
+    assert_eq!(provider.destroy(&locator, "sr:mine").await.unwrap().objects, 0);
+    assert_eq!(provider.destroy(&locator, "another's").await.unwrap().objects, 2);
+    provider.stop().await;
+}

@@ -1,0 +1,153 @@
+//! Hosts and tokens that go, and what callers see of it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use strongroom::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
+use strongroom::provider::pkcs11::Pkcs11Provider;
+use strongroom::provider::{KeyProvider, ProviderError};
+use tokio::time::sleep;
+
+use super::bench::{Bench, ES256, generated, kill, message, new_key, started, until, verify};
+use super::load::Load;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killing_signing_hosts_under_load_loses_no_signature() {
+    let bench = Bench::with_token().await;
+    let mut options = bench.options();
+    options.hosts.signing_hosts = 2;
+    let provider = started(options).await;
+    let (key, _) = generated(&provider, KeyAlgorithm::P256).await;
+    let load = Load::start(&provider, &key, 16);
+    for _ in 0..3 {
+        load.another(200).await;
+        let pid = provider.host_pids()[0];
+        kill(pid);
+        until("the host is replaced", || {
+            let pids = provider.host_pids();
+            pids.len() == 3 && !pids.contains(&pid)
+        })
+        .await;
+    }
+    load.another(200).await;
+    let errors = load.end().await;
+    assert!(errors.is_empty(), "{} errors, {:?}", errors.len(), errors.first());
+    provider.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killing_the_generation_host_leaves_an_unknown_outcome_and_signing_alone() {
+    let bench = Bench::with_token().await;
+    let provider = started(bench.options()).await;
+    let (key, kept) = generated(&provider, KeyAlgorithm::P256).await;
+    let load = Load::start(&provider, &key, 4);
+    let mut occasions = provider.subscribe();
+    occasions.mark_unchanged();
+    let (_, doomed) = new_key(KeyAlgorithm::Rsa4096);
+    let generation = {
+        let (provider, doomed) = (Arc::clone(&provider), doomed.clone());
+        tokio::spawn(async move { provider.generate(doomed).await })
+    };
+    sleep(Duration::from_millis(150)).await;
+    kill(provider.keeping_host_pids()[0]);
+    let outcome = generation.await.unwrap();
+    assert!(matches!(outcome, Err(ProviderError::Unknown(_))), "{outcome:?}");
+    occasions.changed().await.unwrap();
+    provider.destroy(&doomed.locator, &doomed.label).await.unwrap();
+    let held = provider.inventory().await.unwrap();
+    assert!(held.iter().any(|held| held.label == kept.label));
+    assert!(held.iter().all(|held| held.label != doomed.label));
+    let errors = load.end().await;
+    assert!(errors.is_empty(), "{} errors, {:?}", errors.len(), errors.first());
+    provider.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_appears_is_found() {
+    let bench = Bench::new();
+    let provider = Pkcs11Provider::start(bench.options());
+    until("it says that the token is absent", || provider.health().detail.contains("no initialised token")).await;
+    let (_, key) = new_key(KeyAlgorithm::P256);
+    assert!(matches!(provider.generate(key).await, Err(ProviderError::Unavailable(_))));
+    bench.initialise("bench").await.unwrap();
+    until("it is ready", || provider.health().ready && !provider.keeping_host_pids().is_empty()).await;
+    generated(&provider, KeyAlgorithm::P256).await;
+    provider.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_goes_and_comes_back_recovers_without_a_key_reported_missing() {
+    let bench = Bench::with_token().await;
+    let provider = started(bench.options()).await;
+    let (key, new) = generated(&provider, KeyAlgorithm::P256).await;
+    provider.sign(&key, ES256, message("x")).await.unwrap();
+    fs::rename(bench.path("tokens"), bench.path("away")).unwrap();
+    fs::create_dir(bench.path("tokens")).unwrap();
+    let signed = provider.sign(&key, ES256, message("x")).await;
+    assert!(matches!(signed, Err(ProviderError::Unavailable(_))), "{signed:?}");
+    let listed = provider.inventory().await;
+    assert!(matches!(listed, Err(ProviderError::Unavailable(_))), "{listed:?}");
+    let destroyed = provider.destroy(&new.locator, &new.label).await;
+    assert!(matches!(destroyed, Err(ProviderError::Unavailable(_))), "{destroyed:?}");
+    fs::remove_dir(bench.path("tokens")).unwrap();
+    fs::rename(bench.path("away"), bench.path("tokens")).unwrap();
+    until("it is ready", || provider.health().ready && !provider.keeping_host_pids().is_empty()).await;
+    let signature = provider.sign(&key, ES256, message("x")).await.unwrap();
+    verify(&key, &signature, b"x");
+    assert_eq!(provider.inventory().await.unwrap().len(), 1);
+    provider.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_host_may_do_everything() {
+    let bench = Bench::with_token().await;
+    let mut options = bench.options();
+    options.hosts.shared_host = true;
+    let provider = started(options).await;
+    let (key, _) = generated(&provider, KeyAlgorithm::P256).await;
+    let load = Load::start(&provider, &key, 4);
+    generated(&provider, KeyAlgorithm::Rsa2048).await;
+    let pid = provider.host_pids()[0];
+    kill(pid);
+    until("the host is replaced", || provider.host_pids().first().is_some_and(|new| *new != pid)).await;
+    load.another(50).await;
+    let errors = load.end().await;
+    assert!(errors.is_empty(), "{} errors, {:?}", errors.len(), errors.first());
+    provider.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_end_when_they_are_stopped_and_outlive_sigterm() {
+    let bench = Bench::with_token().await;
+    let provider = started(bench.options()).await;
+    let pids = provider.host_pids();
+    for pid in &pids {
+        for signal in ["-TERM", "-INT"] {
+            assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
+        }
+    }
+    let (key, _) = generated(&provider, KeyAlgorithm::Ed25519).await;
+    provider.sign(&key, SignatureAlgorithm::Ed25519, message("x")).await.unwrap();
+    assert_eq!(provider.host_pids(), pids);
+    provider.stop().await;
+    drop(provider);
+    let gone = |pid: &u32| !Path::new(&format!("/proc/{pid}")).exists();
+    until("the processes are gone", || pids.iter().all(gone)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_is_busy_at_once() {
+    let bench = Bench::with_token().await;
+    let mut options = bench.options();
+    options.hosts.sign_queue = 2;
+    let provider = started(options).await;
+    let (key, _) = generated(&provider, KeyAlgorithm::Rsa4096).await;
+    let calls = (0..40).map(|_| provider.sign(&key, SignatureAlgorithm::RsaPkcs1(Hash::Sha256), message("x")));
+    let outcomes = futures_util::future::join_all(calls).await;
+    let busy = outcomes.iter().filter(|outcome| matches!(outcome, Err(ProviderError::Busy))).count();
+    assert_eq!((busy, outcomes.iter().filter(|outcome| outcome.is_ok()).count()), (38, 2));
+    provider.stop().await;
+}
