@@ -10,7 +10,7 @@
 //! | 4 services | `keyring` |
 //! | 3 issuance and the one error | `issuance` `error` |
 //! | 2 holders | `provider` `store` |
-//! | 1 rules and formats without I/O | `audit` `auth` `x509` `jose` `config` |
+//! | 1 rules and formats without I/O | `config` `audit` `auth` `x509` `jose` |
 //! | 0 nouns | `key` `secret` `clock` `checkpoint` |
 //!
 //! Never met, though the floors would allow it: `provider` and `store`; dialects and

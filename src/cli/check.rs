@@ -35,6 +35,7 @@ pub(super) fn run(path: &Path) -> ExitCode {
 #[allow(clippy::print_stdout, reason = "the report is the command's output")]
 async fn look(config: &Config) -> anyhow::Result<Vec<String>> {
     let mut findings = suspicions(config);
+    daemon::make_state_dir(&config.state_dir)?;
     let report = pkcs11::probe(&daemon::pkcs11_options(config)?).await;
     if let Some(facts) = &report.facts {
         describe(facts);

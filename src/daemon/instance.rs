@@ -23,11 +23,7 @@ impl InstanceLock {
     /// # Errors
     /// When the directory or the lock file cannot be made.
     pub fn take(state_dir: &Path) -> anyhow::Result<Option<Self>> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(state_dir)
-            .with_context(|| format!("cannot make the state directory {}", state_dir.display()))?;
+        make_state_dir(state_dir)?;
         let path = state_dir.join("instance.lock");
         let file = OpenOptions::new()
             .create(true)
@@ -42,6 +38,18 @@ impl InstanceLock {
             Err(failure) => Err(failure).with_context(|| format!("cannot lock {}", path.display())),
         }
     }
+}
+
+/// Makes the directory of an instance's state, private to this user, where it is absent.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_state_dir(path: &Path) -> anyhow::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("cannot make the state directory {}", path.display()))
 }
 
 /// An owner of reservations in a new life of `instance`.

@@ -31,6 +31,7 @@ use holders::Holders;
 use instance::{InstanceLock, new_life};
 
 pub use holders::{Offline, executable, pkcs11_options};
+pub use instance::make_state_dir;
 
 /// When the line that the daemon is ready is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
