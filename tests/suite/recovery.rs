@@ -1,6 +1,7 @@
 //! Crashes: of the daemon at each step of a generation, of token hosts under load.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -159,6 +160,27 @@ fn killing_any_host_during_fifty_requests_loses_no_acknowledged_key() {
     let after = agreement_within(PATIENCE, &Token::of_dev(&dir), &dir.join("strongroom.db"));
     assert_eq!(after.keys().len(), listed.len());
     daemon.generate(&key_pair("RSA", None)).expect(201);
+    assert!(daemon.stop(Signal::TERM).success());
+    half_made_objects_are_reported_and_removed(&dir);
+}
+
+/// What a killed host left half made is found by `reconcile`, and gone after its repair.
+fn half_made_objects_are_reported_and_removed(data: &Path) {
+    let (token, database) = (Token::of_dev(data), data.join("strongroom.db"));
+    let left = agreement(&token, &database).half_made().len();
+    let reconcile = |repair: &[&str]| {
+        let command = Launch::command(["reconcile".as_ref(), "--data".as_ref(), data.as_os_str()]);
+        let output = repair.iter().fold(command, |command, word| command.arg(word)).run();
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (agrees, said) = reconcile(&[]);
+    assert_eq!(said.contains("half-made"), left > 0, "{left} half-made objects: {said}");
+    assert_eq!(agrees, left == 0, "{said}");
+    let (agrees, said) = reconcile(&["--repair"]);
+    assert!(agrees, "{said}");
+    let after = agreement(&token, &database);
+    assert_eq!(after.quarrel(), None);
+    assert!(after.half_made().is_empty(), "{after:?}");
 }
 
 /// Kills a host after each eighth answer of fifty, one after the other; gives how many.
