@@ -1,6 +1,7 @@
 //! Section `[token]`: which module, which token, where its PIN lies.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,24 @@ pub enum TokenSelector {
     Uri { token: Option<String>, serial: Option<String>, manufacturer: Option<String>, model: Option<String> },
     /// The slot's number: a last resort, because slots are renumbered.
     SlotId(u64),
+}
+
+/// The selector as an operator would say it.
+impl fmt::Display for TokenSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<String> = match self {
+            Self::Label(label) => vec![format!("label {label:?}")],
+            Self::Serial(serial) => vec![format!("serial {serial:?}")],
+            Self::SlotId(id) => vec![format!("slot {id}")],
+            Self::Uri { token, serial, manufacturer, model } => {
+                [("label", token), ("serial", serial), ("manufacturer", manufacturer), ("model", model)]
+                    .into_iter()
+                    .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name} {value:?}")))
+                    .collect()
+            }
+        };
+        f.write_str(&parts.join(", "))
+    }
 }
 
 /// Where the PIN is read from, by token hosts alone.

@@ -6,7 +6,7 @@ use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::error::{DatabaseError, ErrorKind as Violation};
 use sqlx::pool::PoolOptions;
@@ -28,6 +28,8 @@ pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
 const READERS: u32 = 4;
 /// How long to wait for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between tries to open a file that another process is making.
+const OPEN_PAUSE: Duration = Duration::from_millis(50);
 /// How long to wait for a connection, and so for the writers before.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -48,7 +50,16 @@ pub(super) async fn open_writer(path: &Path) -> Result<Pool<Db>, StoreError> {
         // it as open for ever, and only a new connection can begin another.
         Box::pin(async move { Ok(!conn.is_in_transaction()) })
     });
-    Ok(pool.connect_with(options).await?)
+    let since = Instant::now();
+    loop {
+        match pool.clone().connect_with(options.clone()).await {
+            // The busy timeout does not cover the change to WAL that a new file needs.
+            Err(failure) if is_locked(&failure) && since.elapsed() < BUSY_TIMEOUT => {
+                tokio::time::sleep(OPEN_PAUSE).await;
+            }
+            opened => return Ok(opened?),
+        }
+    }
 }
 
 /// Opens the connections that only read, from a file that a writer has opened.
@@ -58,12 +69,15 @@ pub(super) async fn open_readers(path: &Path) -> Result<Pool<Db>, StoreError> {
 
 /// What a `COMMIT` that failed has done.
 pub(super) fn commit_failure(failure: sqlx::Error) -> StoreError {
-    let locked = failure
+    if is_locked(&failure) { failure.into() } else { StoreError::Unknown(failure.to_string()) }
+}
+
+fn is_locked(failure: &sqlx::Error) -> bool {
+    failure
         .as_database_error()
         .and_then(DatabaseError::code)
         .and_then(|code| code.parse::<i32>().ok())
-        .is_some_and(|code| LOCKED_CODES.contains(&(code & 0xff)));
-    if locked { failure.into() } else { StoreError::Unknown(failure.to_string()) }
+        .is_some_and(|code| LOCKED_CODES.contains(&(code & 0xff)))
 }
 
 /// What a failure before `COMMIT` means: nothing was changed.

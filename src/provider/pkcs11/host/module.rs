@@ -54,10 +54,13 @@ pub(super) fn select(module: &Pkcs11, selector: &TokenSelector) -> Result<(Slot,
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one),
         (None, _) => {
-            silent.insert(0, "no initialised token matches".to_owned());
+            silent.insert(0, format!("no initialised token has {selector}"));
             Err(Failure::new(FailureClass::TokenAbsent, silent.join("; ")))
         }
-        _ => Err(Failure::new(FailureClass::TokenAmbiguous, format!("several tokens match: {}", listed.join("; ")))),
+        _ => Err(Failure::new(
+            FailureClass::TokenAmbiguous,
+            format!("several tokens have {selector}: {}", listed.join("; ")),
+        )),
     }
 }
 
