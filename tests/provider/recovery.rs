@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use strongroom::config::Profile;
 use strongroom::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
 use strongroom::provider::pkcs11::Pkcs11Provider;
 use strongroom::provider::{KeyProvider, ProviderError};
@@ -149,5 +150,72 @@ async fn a_full_queue_is_busy_at_once() {
     let outcomes = futures_util::future::join_all(calls).await;
     let busy = outcomes.iter().filter(|outcome| matches!(outcome, Err(ProviderError::Busy))).count();
     assert_eq!((busy, outcomes.iter().filter(|outcome| outcome.is_ok()).count()), (38, 2));
+    provider.stop().await;
+}
+
+/// Empties byte-string attributes in the files of SoftHSM's private objects, which is how
+/// a crash inside `C_GenerateKeyPair` leaves them: big-endian words of type, kind (2 for a
+/// number, 3 for bytes), then the number or length and bytes.
+fn empty_in_private_objects(bench: &Bench, attributes: &[u64]) -> usize {
+    let word = |n: u64| n.to_be_bytes().to_vec();
+    let private = [word(0), word(2), word(3)].concat();
+    let find = |text: &[u8], part: &[u8]| text.windows(part.len()).position(|window| window == part);
+    let mut changed = 0;
+    for token in fs::read_dir(bench.path("tokens")).unwrap() {
+        for object in fs::read_dir(token.unwrap().path()).unwrap() {
+            let path = object.unwrap().path();
+            let mut text = fs::read(&path).unwrap();
+            if find(&text, &private).is_none() {
+                continue;
+            }
+            for attribute in attributes {
+                let head = [word(*attribute), word(3)].concat();
+                let at = find(&text, &head).unwrap() + head.len();
+                let length = u64::from_be_bytes(text[at..at + 8].try_into().unwrap());
+                text.splice(at..at + 8 + usize::try_from(length).unwrap(), word(0));
+            }
+            fs::write(&path, text).unwrap();
+            changed += 1;
+        }
+    }
+    changed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_made_keys_are_listed_and_only_nameless_ones_removed() {
+    const ID: u64 = 0x102;
+    const EC_PARAMS: u64 = 0x180;
+    let bench = Bench::with_token().await;
+    let provider = started(bench.options()).await;
+    let (_, nameless) = generated(&provider, KeyAlgorithm::P256).await;
+    provider.stop().await;
+    assert_eq!(empty_in_private_objects(&bench, &[ID, EC_PARAMS]), 1);
+
+    let provider = started(bench.options()).await;
+    let (_, whole) = generated(&provider, KeyAlgorithm::P256).await;
+    let held = provider.inventory().await.unwrap();
+    let broken: Vec<_> = held.iter().filter(|held| held.broken).collect();
+    assert_eq!(broken.len(), 1, "{held:?}");
+    assert!(broken[0].locator.is_none() && broken[0].has_private && !broken[0].has_public);
+    assert!(held.iter().any(|held| held.label == nameless.label && held.has_public && !held.has_private));
+
+    let mut generic = bench.options();
+    generic.token.profile = Profile::Generic;
+    let cautious = started(generic).await;
+    assert_eq!(cautious.remove_broken().await.unwrap().objects, 0);
+    cautious.stop().await;
+    assert_eq!(provider.remove_broken().await.unwrap().objects, 1);
+    assert_eq!(provider.destroy(&nameless.locator, &nameless.label).await.unwrap().objects, 1);
+    let held = provider.inventory().await.unwrap();
+    assert_eq!(held.iter().map(|held| &held.label).collect::<Vec<_>>(), [&whole.label]);
+
+    // One that can still be found by its name is destroyed by its name.
+    provider.stop().await;
+    assert_eq!(empty_in_private_objects(&bench, &[EC_PARAMS]), 1);
+    let provider = started(bench.options()).await;
+    assert!(provider.inventory().await.unwrap().iter().any(|held| held.broken));
+    assert_eq!(provider.remove_broken().await.unwrap().objects, 0);
+    assert_eq!(provider.destroy(&whole.locator, &whole.label).await.unwrap().objects, 2);
+    assert_eq!(provider.inventory().await.unwrap(), []);
     provider.stop().await;
 }
