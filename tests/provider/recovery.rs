@@ -1,8 +1,12 @@
 //! Hosts and tokens that go, and what callers see of it.
 
 use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +16,7 @@ use strongroom::provider::pkcs11::Pkcs11Provider;
 use strongroom::provider::{KeyProvider, ProviderError};
 use tokio::time::sleep;
 
-use super::bench::{Bench, ES256, generated, kill, message, new_key, started, until, verify};
+use super::bench::{Bench, ES256, generated, kill, message, new_key, program, started, until, verify};
 use super::load::Load;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,5 +221,51 @@ async fn half_made_keys_are_listed_and_only_nameless_ones_removed() {
     assert_eq!(provider.remove_broken().await.unwrap().objects, 0);
     assert_eq!(provider.destroy(&whole.locator, &whole.label).await.unwrap().objects, 2);
     assert_eq!(provider.inventory().await.unwrap(), []);
+    provider.stop().await;
+}
+
+#[test]
+fn a_host_ends_at_once_when_its_daemon_has_gone() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let mut host = Command::new(program()).arg("token-host").stdin(OwnedFd::from(theirs)).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(host.try_wait().unwrap().is_none());
+    drop(ours);
+    assert_eq!(host.wait().unwrap().signal(), Some(9), "no destructor runs");
+}
+
+#[test]
+fn a_host_without_a_daemon_does_not_start() {
+    let host = Command::new(program()).arg("token-host").stdin(Stdio::null()).output().unwrap();
+    assert_eq!(host.status.code(), Some(1));
+    assert!(String::from_utf8(host.stderr).unwrap().contains("standard input"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_are_hardened_and_know_only_what_is_configured() {
+    let bench = Bench::with_token().await;
+    let provider = started(bench.options()).await;
+    for pid in provider.host_pids() {
+        let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap();
+        assert!(read("status").contains("NoNewPrivs:\t1"));
+        let core = read("limits").lines().find(|line| line.starts_with("Max core file size")).unwrap().to_owned();
+        assert_eq!(core.split_whitespace().rev().nth(1), Some("0"), "{core}");
+        let variables = read("environ");
+        let inherited: Vec<&str> = variables.split_terminator('\0').collect();
+        assert_eq!(inherited, [format!("SOFTHSM2_CONF={}", bench.path("softhsm2.conf").display())]);
+        assert_eq!(read("cmdline").split_terminator('\0').skip(1).collect::<Vec<_>>(), ["token-host"]);
+        assert_eq!(fs::read_link(format!("/proc/{pid}/fd/1")).unwrap(), Path::new("/dev/null"));
+        // Undumpable processes belong to root here, whoever runs them.
+        assert_eq!(fs::metadata(format!("/proc/{pid}/mem")).unwrap().uid(), 0);
+    }
+    let keeping = provider.keeping_host_pids()[0];
+    let threads = fs::read_dir(format!("/proc/{keeping}/task")).unwrap();
+    let nice = threads.filter_map(|thread| {
+        let stat = fs::read_to_string(thread.unwrap().path().join("stat")).unwrap();
+        let name = stat.split(['(', ')']).nth(1).unwrap().to_owned();
+        let nice = stat.rsplit(')').next().unwrap().split_whitespace().nth(16).unwrap().to_owned();
+        name.starts_with("session").then_some(nice)
+    });
+    assert_eq!(nice.collect::<Vec<_>>(), ["10"]);
     provider.stop().await;
 }
