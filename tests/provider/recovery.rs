@@ -1,17 +1,22 @@
 //! Hosts and tokens that go, and what callers see of it.
 
 use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use strongroom::config::Profile;
 use strongroom::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
 use strongroom::provider::pkcs11::Pkcs11Provider;
 use strongroom::provider::{KeyProvider, ProviderError};
 use tokio::time::sleep;
 
-use super::bench::{Bench, ES256, generated, kill, message, new_key, started, until, verify};
+use super::bench::{Bench, ES256, generated, kill, message, new_key, program, started, until, verify};
 use super::load::Load;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,5 +154,118 @@ async fn a_full_queue_is_busy_at_once() {
     let outcomes = futures_util::future::join_all(calls).await;
     let busy = outcomes.iter().filter(|outcome| matches!(outcome, Err(ProviderError::Busy))).count();
     assert_eq!((busy, outcomes.iter().filter(|outcome| outcome.is_ok()).count()), (38, 2));
+    provider.stop().await;
+}
+
+/// Empties byte-string attributes in the files of SoftHSM's private objects, which is how
+/// a crash inside `C_GenerateKeyPair` leaves them: big-endian words of type, kind (2 for a
+/// number, 3 for bytes), then the number or length and bytes.
+fn empty_in_private_objects(bench: &Bench, attributes: &[u64]) -> usize {
+    let word = |n: u64| n.to_be_bytes().to_vec();
+    let private = [word(0), word(2), word(3)].concat();
+    let find = |text: &[u8], part: &[u8]| text.windows(part.len()).position(|window| window == part);
+    let mut changed = 0;
+    for token in fs::read_dir(bench.path("tokens")).unwrap() {
+        for object in fs::read_dir(token.unwrap().path()).unwrap() {
+            let path = object.unwrap().path();
+            let mut text = fs::read(&path).unwrap();
+            if find(&text, &private).is_none() {
+                continue;
+            }
+            for attribute in attributes {
+                let head = [word(*attribute), word(3)].concat();
+                let at = find(&text, &head).unwrap() + head.len();
+                let length = u64::from_be_bytes(text[at..at + 8].try_into().unwrap());
+                text.splice(at..at + 8 + usize::try_from(length).unwrap(), word(0));
+            }
+            fs::write(&path, text).unwrap();
+            changed += 1;
+        }
+    }
+    changed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_made_keys_are_listed_and_only_nameless_ones_removed() {
+    const ID: u64 = 0x102;
+    const EC_PARAMS: u64 = 0x180;
+    let bench = Bench::with_token().await;
+    let provider = started(bench.options()).await;
+    let (_, nameless) = generated(&provider, KeyAlgorithm::P256).await;
+    provider.stop().await;
+    assert_eq!(empty_in_private_objects(&bench, &[ID, EC_PARAMS]), 1);
+
+    let provider = started(bench.options()).await;
+    let (_, whole) = generated(&provider, KeyAlgorithm::P256).await;
+    let held = provider.inventory().await.unwrap();
+    let broken: Vec<_> = held.iter().filter(|held| held.broken).collect();
+    assert_eq!(broken.len(), 1, "{held:?}");
+    assert!(broken[0].locator.is_none() && broken[0].has_private && !broken[0].has_public);
+    assert!(held.iter().any(|held| held.label == nameless.label && held.has_public && !held.has_private));
+
+    let mut generic = bench.options();
+    generic.token.profile = Profile::Generic;
+    let cautious = started(generic).await;
+    assert_eq!(cautious.remove_broken().await.unwrap().objects, 0);
+    cautious.stop().await;
+    assert_eq!(provider.remove_broken().await.unwrap().objects, 1);
+    assert_eq!(provider.destroy(&nameless.locator, &nameless.label).await.unwrap().objects, 1);
+    let held = provider.inventory().await.unwrap();
+    assert_eq!(held.iter().map(|held| &held.label).collect::<Vec<_>>(), [&whole.label]);
+
+    // One that can still be found by its name is destroyed by its name.
+    provider.stop().await;
+    assert_eq!(empty_in_private_objects(&bench, &[EC_PARAMS]), 1);
+    let provider = started(bench.options()).await;
+    assert!(provider.inventory().await.unwrap().iter().any(|held| held.broken));
+    assert_eq!(provider.remove_broken().await.unwrap().objects, 0);
+    assert_eq!(provider.destroy(&whole.locator, &whole.label).await.unwrap().objects, 2);
+    assert_eq!(provider.inventory().await.unwrap(), []);
+    provider.stop().await;
+}
+
+#[test]
+fn a_host_ends_at_once_when_its_daemon_has_gone() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let mut host = Command::new(program()).arg("token-host").stdin(OwnedFd::from(theirs)).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(host.try_wait().unwrap().is_none());
+    drop(ours);
+    assert_eq!(host.wait().unwrap().signal(), Some(9), "no destructor runs");
+}
+
+#[test]
+fn a_host_without_a_daemon_does_not_start() {
+    let host = Command::new(program()).arg("token-host").stdin(Stdio::null()).output().unwrap();
+    assert_eq!(host.status.code(), Some(1));
+    assert!(String::from_utf8(host.stderr).unwrap().contains("standard input"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_are_hardened_and_know_only_what_is_configured() {
+    let bench = Bench::with_token().await;
+    let provider = started(bench.options()).await;
+    for pid in provider.host_pids() {
+        let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap();
+        assert!(read("status").contains("NoNewPrivs:\t1"));
+        let core = read("limits").lines().find(|line| line.starts_with("Max core file size")).unwrap().to_owned();
+        assert_eq!(core.split_whitespace().rev().nth(1), Some("0"), "{core}");
+        let variables = read("environ");
+        let inherited: Vec<&str> = variables.split_terminator('\0').collect();
+        assert_eq!(inherited, [format!("SOFTHSM2_CONF={}", bench.path("softhsm2.conf").display())]);
+        assert_eq!(read("cmdline").split_terminator('\0').skip(1).collect::<Vec<_>>(), ["token-host"]);
+        assert_eq!(fs::read_link(format!("/proc/{pid}/fd/1")).unwrap(), Path::new("/dev/null"));
+        // Undumpable processes belong to root here, whoever runs them.
+        assert_eq!(fs::metadata(format!("/proc/{pid}/mem")).unwrap().uid(), 0);
+    }
+    let keeping = provider.keeping_host_pids()[0];
+    let threads = fs::read_dir(format!("/proc/{keeping}/task")).unwrap();
+    let nice = threads.filter_map(|thread| {
+        let stat = fs::read_to_string(thread.unwrap().path().join("stat")).unwrap();
+        let name = stat.split(['(', ')']).nth(1).unwrap().to_owned();
+        let nice = stat.rsplit(')').next().unwrap().split_whitespace().nth(16).unwrap().to_owned();
+        name.starts_with("session").then_some(nice)
+    });
+    assert_eq!(nice.collect::<Vec<_>>(), ["10"]);
     provider.stop().await;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use strongroom::config::TokenSelector;
 use strongroom::key::KeyAlgorithm;
-use strongroom::provider::pkcs11::{Initialised, Pkcs11Provider, forget_refused_pin, probe};
+use strongroom::provider::pkcs11::{Initialised, Pkcs11Options, Pkcs11Provider, forget_refused_pin, probe};
 use strongroom::provider::{KeyProvider, ProviderError};
 use tokio::time::sleep;
 
@@ -117,4 +117,18 @@ async fn what_cannot_be_opened_is_said_in_words() {
     let mut options = bench.options();
     options.token.selector = TokenSelector::SlotId(4711);
     assert!(probe(&options).await.findings[0].starts_with("no such token"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn daemons_that_start_together_all_log_in() {
+    let bench = Bench::with_token().await;
+    let options = (0..8).map(|index| {
+        let state_dir = bench.path(&format!("daemon-{index}"));
+        fs::create_dir(&state_dir).unwrap();
+        Pkcs11Options { state_dir, ..bench.options() }
+    });
+    let reports = futures_util::future::join_all(options.map(|options| async move { probe(&options).await })).await;
+    for report in reports {
+        assert!(report.logged_in, "{:?}", report.findings);
+    }
 }

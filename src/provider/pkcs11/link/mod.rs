@@ -25,6 +25,8 @@ use supervise::PinTrust;
 mod lane;
 mod process;
 pub(super) mod supervise;
+#[cfg(test)]
+mod tests;
 
 /// How often a call is sent that no worker has taken up yet.
 const ATTEMPTS: u32 = 5;

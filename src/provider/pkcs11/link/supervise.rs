@@ -188,7 +188,7 @@ async fn end(host: Option<Arc<HostProcess>>) {
 }
 
 /// No delay for the first start and the first restart; then doubling.
-fn delay_after(setbacks: u32) -> Duration {
+pub(super) fn delay_after(setbacks: u32) -> Duration {
     match setbacks {
         0 | 1 => Duration::ZERO,
         more => (FIRST_DELAY * 2u32.pow((more - 2).min(8))).min(LONGEST_DELAY),
