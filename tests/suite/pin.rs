@@ -135,7 +135,7 @@ fn check_finds_a_wrong_pin_and_a_missing_token() {
 
     let (code, said) = check(&Configuration::new(&dir, &token).selected_by("label = \"elsewhere\""));
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("elsewhere"), "{said}");
+    assert!(said.contains("no such token"), "{said}");
 }
 
 fn check(configuration: &Configuration) -> (Option<i32>, String) {
