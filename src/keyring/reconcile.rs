@@ -42,7 +42,7 @@ pub enum Finding {
     Orphan { label: String, locator: Option<Locator> },
     /// A key of the store that the token does not have.
     Missing { key: KeyId, ring: Option<RingId>, established: bool },
-    /// Half-made private objects without identity.
+    /// Half-made objects without identity.
     Broken { objects: usize, mended: bool },
 }
 
@@ -68,7 +68,7 @@ impl fmt::Display for Finding {
                 let sure = if *established { "" } else { " (to be confirmed)" };
                 write!(f, "missing: the token does not have key {key}{}{sure}", of(ring))?;
             }
-            Self::Broken { objects, .. } => write!(f, "broken: {objects} half-made private objects in the token")?,
+            Self::Broken { objects, .. } => write!(f, "broken: {objects} half-made objects in the token")?,
         }
         if self.is_mended() { f.write_str("; mended") } else { Ok(()) }
     }

@@ -74,7 +74,7 @@ pub struct Held {
     pub label: String,
     pub has_private: bool,
     pub has_public: bool,
-    /// A private object without `CKA_ID` or public components.
+    /// An object without `CKA_ID` or public components.
     pub broken: bool,
 }
 
@@ -131,7 +131,7 @@ pub trait KeyProvider: Send + Sync {
     /// Everything that it holds whose label begins with `sr:`, and half-made objects.
     async fn inventory(&self) -> Result<Vec<Held>, ProviderError>;
 
-    /// Destroys half-made private objects, where the profile says that it is safe.
+    /// Destroys half-made objects, where the profile says that it is safe.
     async fn remove_broken(&self) -> Result<Destroyed, ProviderError>;
 }
 

@@ -27,4 +27,5 @@ mod idempotency;
 mod openapi;
 mod pin;
 mod pingfederate;
+mod provider;
 mod recovery;

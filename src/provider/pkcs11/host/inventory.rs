@@ -13,18 +13,21 @@ use super::super::protocol::{Failure, FailureClass, HeldObject};
 /// times what a token takes between an object's creation and its last attribute.
 const SETTLING: Duration = Duration::from_secs(2);
 
-/// Every pair whose label begins with `sr:`, and half-made private objects.
+/// The classes of keys, the private one first: without it the rest is harmless.
+const HALVES: [ObjectClass; 2] = [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY];
+
+/// Every pair whose label begins with `sr:`, and half-made objects.
 ///
 /// # Errors
 /// What the token answered.
 pub(super) fn inventory(session: &Session) -> Result<Vec<HeldObject>, Failure> {
     let mut whole: BTreeMap<(Vec<u8>, String), HeldObject> = BTreeMap::new();
     let mut broken = Vec::new();
-    for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY] {
+    for class in HALVES {
         for handle in session.find_objects(&[Attribute::Class(class), Attribute::Token(true)])? {
             let Some(seen) = look(session, handle)? else { continue };
             let private = class == ObjectClass::PRIVATE_KEY;
-            if private && seen.is_half_made() {
+            if seen.is_half_made(private) {
                 broken.push(seen.held(private));
             } else if seen.label.starts_with("sr:") {
                 let held = whole.entry((seen.id.clone(), seen.label.clone())).or_insert_with(|| seen.held(private));
@@ -36,19 +39,20 @@ pub(super) fn inventory(session: &Session) -> Result<Vec<HeldObject>, Failure> {
     Ok(whole.into_values().chain(broken).collect())
 }
 
-/// Destroys every object with this `CKA_ID` and this label; how many there were.
+/// Destroys every object with this `CKA_ID` and this label, or with this `CKA_ID` and no
+/// label yet; how many there were.
 ///
 /// # Errors
 /// What the token answered, or `Unavailable` when objects remain.
 pub(super) fn destroy(session: &Session, id: &[u8], label: &str) -> Result<u32, Failure> {
     let find = || {
-        // The private half first: without it the rest is harmless.
-        let classes = [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY, ObjectClass::CERTIFICATE];
         let mut found = Vec::new();
-        for class in classes {
-            let id = Attribute::Id(id.to_vec());
-            let label = Attribute::Label(label.as_bytes().to_vec());
-            found.extend(session.find_objects(&[Attribute::Class(class), id, label])?);
+        for class in HALVES {
+            for handle in session.find_objects(&[Attribute::Class(class), Attribute::Id(id.to_vec())])? {
+                if look(session, handle)?.is_some_and(|seen| seen.label == label || seen.label.is_empty()) {
+                    found.push(handle);
+                }
+            }
         }
         Ok::<_, Failure>(found)
     };
@@ -61,8 +65,8 @@ pub(super) fn destroy(session: &Session, id: &[u8], label: &str) -> Result<u32, 
     }
 }
 
-/// Destroys private objects that have neither `CKA_ID` nor public components, and still
-/// have neither after a while; how many there were.
+/// Destroys key objects that have neither `CKA_ID` nor public components, and still have
+/// neither after a while; how many there were.
 ///
 /// # Errors
 /// What the token answered.
@@ -79,10 +83,11 @@ pub(super) fn remove_broken(session: &Session) -> Result<u32, Failure> {
 /// Half-made objects that nothing can be found by any more.
 fn abandoned(session: &Session) -> Result<Vec<ObjectHandle>, Failure> {
     let mut found = Vec::new();
-    for handle in session.find_objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Token(true)])? {
-        if look(session, handle)?.is_some_and(|seen| seen.is_half_made() && seen.id.is_empty() && !seen.has_components)
-        {
-            found.push(handle);
+    for class in HALVES {
+        for handle in session.find_objects(&[Attribute::Class(class), Attribute::Token(true)])? {
+            if look(session, handle)?.is_some_and(|seen| seen.is_nobodys()) {
+                found.push(handle);
+            }
         }
     }
     Ok(found)
@@ -109,10 +114,16 @@ struct Seen {
 
 impl Seen {
     /// Whether the object is ours or nobody's, and not all there. A foreign key without a
-    /// `CKA_ID` is its owner's business.
-    fn is_half_made(&self) -> bool {
+    /// `CKA_ID` is its owner's business; so is a public key that only lacks its `CKA_ID`.
+    fn is_half_made(&self, private: bool) -> bool {
         let ours = self.label.is_empty() || self.label.starts_with("sr:");
-        ours && (self.id.is_empty() || !self.has_components)
+        self.is_nobodys() || private && ours && (self.id.is_empty() || !self.has_components)
+    }
+
+    /// Whether nothing can be found or used by this object.
+    fn is_nobodys(&self) -> bool {
+        let ours = self.label.is_empty() || self.label.starts_with("sr:");
+        ours && self.id.is_empty() && !self.has_components
     }
 
     fn held(&self, private: bool) -> HeldObject {
@@ -121,7 +132,7 @@ impl Seen {
             label: self.label.clone(),
             has_private: private,
             has_public: !private,
-            broken: private && self.is_half_made(),
+            broken: self.is_half_made(private),
         }
     }
 }

@@ -61,9 +61,9 @@ async fn two_tokens_of_one_label_are_ambiguous_until_the_serial_decides() {
     let report = probe(&bench.options()).await;
     assert!(report.facts.is_none() && !report.logged_in);
     assert!(report.findings[0].contains("serial number"), "{:?}", report.findings);
-    assert_eq!(report.findings[0].matches("label \"bench\"").count(), 2);
+    assert_eq!(report.findings[0].matches("label \"bench\" serial").count(), 2);
 
-    let serial = report.findings[0].split("serial \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let serial = report.findings[0].split(" serial \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let mut options = bench.options();
     options.token.selector = TokenSelector::Uri {
         token: Some("bench".to_owned()),
