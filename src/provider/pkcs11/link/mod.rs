@@ -92,8 +92,11 @@ impl Link {
         self.inner.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether a host signs, and why not.
+    /// How many hosts sign; or why none does, or why no host can be had that makes keys.
     pub(super) fn state(&self) -> Result<usize, String> {
+        if let Some(down) = self.inner.keeping.hosts().down {
+            return Err(down);
+        }
         let hosts = self.inner.signing.hosts();
         if hosts.running.is_empty() {
             Err(hosts.down.unwrap_or_else(|| "its token hosts are starting".to_owned()))
