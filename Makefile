@@ -23,11 +23,11 @@ test: setup ## every test that needs no container engine
 	@tests/oracles/setup "$(ORACLES)"
 	@echo "make test: building the fault-injecting module, the daemon and the tests (minutes the first time)"
 	$(CARGO) build -p strongroom-faults
-	STRONGROOM_TEST_PYTHON="$(ORACLES)/bin/python" $(TESTS)
+	STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" $(TESTS)
 	@tests/closing-line
 
 test-containers: ## build the image and test it; needs a container engine
-	STRONGROOM_TEST_CONTAINERS=1 $(TESTS) --test suite containers:: -- --nocapture
+	STRONGROOM_CONTAINERS=1 $(TESTS) --test suite containers:: -- --nocapture
 
 bench: setup ## rates of the bare token and of the daemon on it, as ratios; takes a release build and a minute
 	$(CARGO) bench --bench speed

@@ -22,7 +22,7 @@ const CONTEXT: [&str; 5] = ["Cargo.toml", "Cargo.lock", "src", "tests", "softhsm
 
 #[test]
 fn the_image_generates_and_survives_a_restart_with_its_volume() {
-    if std::env::var_os("STRONGROOM_TEST_CONTAINERS").is_none() {
+    if std::env::var_os("STRONGROOM_CONTAINERS").is_none() {
         eprintln!("not run: `make test-containers` runs the containers where an engine is");
         return;
     }

@@ -171,7 +171,7 @@ fn half_made_objects_are_reported_and_removed(data: &Path) {
     let left = before.half_made();
     let reconcile = |repair: &[&str]| {
         let command = Launch::command(["reconcile".as_ref(), "--data".as_ref(), data.as_os_str()]);
-        let output = repair.iter().fold(command, |command, word| command.arg(word)).run();
+        let output = repair.iter().fold(command, Launch::arg).run();
         (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
     let (agrees, said) = reconcile(&[]);

@@ -41,7 +41,7 @@ pub fn softhsm_module() -> &'static Path {
 
 /// The Python that has the oracles' packages: `make test` prepares one.
 pub fn python() -> Command {
-    Command::new(std::env::var_os("STRONGROOM_TEST_PYTHON").as_deref().unwrap_or(OsStr::new("python3")))
+    Command::new(std::env::var_os("STRONGROOM_ORACLES_PYTHON").as_deref().unwrap_or(OsStr::new("python3")))
 }
 
 /// Something that `cargo build -p strongroom-faults` puts beside the daemon.
