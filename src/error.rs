@@ -186,6 +186,7 @@ impl From<StoreError> for Error {
             }
             StoreError::Conflict => (Kind::Conflict, "the key pair was changed meanwhile"),
             StoreError::Forbidden { .. } => (Kind::Conflict, "the key pair's state does not allow this"),
+            StoreError::InUse(_) => (Kind::InUse, "the key pair is in use"),
             StoreError::Inconsistent(_) => (Kind::Internal, "internal error"),
         };
         Self::new(kind, public).because(failure)

@@ -7,10 +7,10 @@
 //! |---|---|
 //! | 7 the entrance | `cli` `daemon` `telemetry` |
 //! | 6 HTTP | `listen` `api` |
-//! | 4 services | `keyring` |
+//! | 4 services | `keyring` `catalog` |
 //! | 3 issuance and the one error | `issuance` `error` |
 //! | 2 holders | `provider` `store` |
-//! | 1 rules and formats without I/O | `config` `audit` `auth` `x509` `jose` |
+//! | 1 rules and formats without I/O | `config` `audit` `auth` `keyfile` `x509` `jose` |
 //! | 0 nouns | `key` `secret` `clock` `checkpoint` |
 //!
 //! Never met, though the floors would allow it: `provider` and `store`; dialects and
@@ -19,6 +19,7 @@
 pub mod api;
 pub mod audit;
 pub mod auth;
+pub mod catalog;
 pub mod checkpoint;
 pub mod cli;
 pub mod clock;
@@ -28,6 +29,7 @@ pub mod error;
 pub mod issuance;
 pub mod jose;
 pub mod key;
+pub mod keyfile;
 pub mod keyring;
 pub mod listen;
 pub mod provider;

@@ -17,11 +17,13 @@ use crate::audit::Event;
 use crate::auth::{Authenticator, Credential, Scope, SecretHash};
 use crate::clock::{SystemClock, Timestamp};
 use crate::error::Error;
-use crate::key::{KeyId, KeyPair, ProviderKind, RingId, RingKind, StoreId};
+use crate::key::{CertificateDer, KeyId, KeyPair, ProviderKind, RingId, RingKind, SealedKey, StoreId};
 use crate::keyring::Keyring;
 use crate::provider::Providers;
 use crate::secret::Secret;
-use crate::store::{Commit, NewReservation, Owner, Reserve, Store, StoreError, Transition};
+use crate::store::{
+    Commit, Document, DocumentKind, MasterKey, NewReservation, Owner, Put, Reserve, Store, StoreError, Transition,
+};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const READER: &str = "fedcba9876543210fedcba9876543210";
@@ -76,6 +78,56 @@ impl Store for NoStore {
     async fn mark_missing(&self, _: KeyId, _: Option<(Timestamp, bool)>, _: &[Event]) -> Result<(), StoreError> {
         unavailable()
     }
+    async fn replace_certificates(
+        &self,
+        _id: KeyId,
+        _version: i64,
+        _certificates: Vec<CertificateDer>,
+        _audit: &[Event],
+    ) -> Result<KeyPair, StoreError> {
+        Err(StoreError::Conflict)
+    }
+
+    async fn reseal(
+        &self,
+        _id: KeyId,
+        _version: i64,
+        _sealed: SealedKey,
+        _audit: &[Event],
+    ) -> Result<KeyPair, StoreError> {
+        Err(StoreError::Conflict)
+    }
+
+    async fn master_keys(&self) -> Result<Vec<MasterKey>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn add_master_key(&self, _master: MasterKey, _audit: &[Event]) -> Result<(), StoreError> {
+        Err(StoreError::Conflict)
+    }
+
+    async fn document(&self, _kind: DocumentKind, _id: &str) -> Result<Option<Document>, StoreError> {
+        Ok(None)
+    }
+
+    async fn documents(&self, _kind: DocumentKind) -> Result<Vec<Document>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn put_document(
+        &self,
+        _document: Document,
+        _references: &[RingId],
+        _new: bool,
+        _audit: &[Event],
+    ) -> Result<Put, StoreError> {
+        Err(StoreError::Conflict)
+    }
+
+    async fn delete_document(&self, _kind: DocumentKind, _id: &str, _audit: &[Event]) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     async fn record(&self, _: &[Event]) -> Result<(), StoreError> {
         unavailable()
     }

@@ -18,8 +18,10 @@ use crate::key::{
     CertificateDer, Hash, KeyAlgorithm, KeyId, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer,
 };
 use crate::provider::{
-    Capabilities, Destroyed, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey, ProviderError, SignInput,
+    Capabilities, Destroyed, ForeignKey, FoundKey, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey,
+    ProviderError, SignInput,
 };
+use crate::secret::Secret;
 use crate::x509::{CertificateSummary, Profile, Subject, to_pem, verify};
 
 /// 2026-08-13T20:21:00.654321Z.
@@ -64,7 +66,7 @@ impl SoftwareKey {
 
     fn reference(&self) -> KeyRef {
         let (id, locator) = (KeyId::new(NOW).unwrap(), Locator::new().unwrap());
-        KeyRef { id, locator, algorithm: self.algorithm, spki: self.spki.clone() }
+        KeyRef { id, locator, algorithm: self.algorithm, spki: self.spki.clone(), sealed: None }
     }
 
     fn raw_signature(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Vec<u8> {
@@ -114,6 +116,18 @@ impl KeyProvider for SoftwareKey {
 
     async fn generate(&self, _key: NewKey) -> Result<GeneratedKey, ProviderError> {
         Err(ProviderError::Unsupported("one key only".to_owned()))
+    }
+
+    async fn import(&self, _key: NewKey, _pkcs8: Secret) -> Result<GeneratedKey, ProviderError> {
+        Err(ProviderError::Unsupported("import".to_owned()))
+    }
+
+    async fn find(&self, _wanted: &ForeignKey) -> Result<FoundKey, ProviderError> {
+        Err(ProviderError::Unsupported("finding keys by name".to_owned()))
+    }
+
+    async fn export(&self, _key: &KeyRef) -> Result<Secret, ProviderError> {
+        Err(ProviderError::Unsupported("export".to_owned()))
     }
 
     async fn sign(

@@ -60,6 +60,31 @@ impl fmt::Debug for SpkiDer {
     }
 }
 
+/// A private key of the provider `Local`, sealed: opaque to everybody else, and erased
+/// with its row's destruction.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SealedKey(Vec<u8>);
+
+impl SealedKey {
+    /// Takes what the provider sealed.
+    #[must_use]
+    pub const fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SealedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealedKey({} bytes)", self.0.len())
+    }
+}
+
 /// A signature as PKCS#11 gives it, with the algorithm that made it.
 ///
 /// ECDSA is the fixed-width `r || s` of PKCS#11 section 6.3.1; turning it to the DER

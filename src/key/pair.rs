@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CertificateDer, KeyAlgorithm, KeyId, Kid, Locator, RingId, SignatureAlgorithm, SpkiDer, State};
+use super::{CertificateDer, KeyAlgorithm, KeyId, Kid, Locator, RingId, SealedKey, SignatureAlgorithm, SpkiDer, State};
 use crate::clock::Timestamp;
 
 /// Who holds the private half (on the wire: `cryptoProvider`).
@@ -100,6 +100,8 @@ pub struct KeyPair {
     pub missing: bool,
     pub provider: ProviderKind,
     pub locator: Locator,
+    /// The private half of a `Local` key; absent for keys in a token, and once destroyed.
+    pub sealed: Option<SealedKey>,
     pub origin: Origin,
     pub key_use: KeyUse,
     pub algorithm: KeyAlgorithm,

@@ -148,11 +148,17 @@ impl Keyring {
             key_use: pair.key_use,
         };
         // Never dropped half-way: a key whose maker has gone would come after its undoing.
-        let GeneratedKey { spki, proof } = provider.generate(key).await?;
+        let GeneratedKey { spki, sealed, proof } = provider.generate(key).await?;
         reach("generate.generate").await?;
         let prepared = issuance::prepare(&new.certificate, new.signature_algorithm, spki.clone(), self.clock.now())?;
         reach("generate.prepare").await?;
-        let key = KeyRef { id: pair.id, locator: pair.locator.clone(), algorithm: pair.algorithm, spki: spki.clone() };
+        let key = KeyRef {
+            id: pair.id,
+            locator: pair.locator.clone(),
+            algorithm: pair.algorithm,
+            spki: spki.clone(),
+            sealed: sealed.clone(),
+        };
         let issued = issuance::issue(prepared, provider, &key).await?;
         reach("generate.issue").await?;
         let certificate = issuance::check(issued, &spki)?;
@@ -162,7 +168,7 @@ impl Keyring {
         }
         let kid =
             jose::thumbprint(&spki).map_err(|failure| Error::new(Kind::Internal, "internal error").because(failure))?;
-        Ok(Finished { kid, spki, certificates: vec![certificate], proof })
+        Ok(Finished { kid, spki, sealed, certificates: vec![certificate], proof })
     }
 }
 

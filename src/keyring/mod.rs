@@ -8,6 +8,7 @@
 //! and nothing else; an error that dialects answer with 5xx means that nothing changed.
 
 mod delete;
+mod exchange;
 mod generate;
 mod lookup;
 mod reconcile;
@@ -32,10 +33,10 @@ use crate::provider::Providers;
 use crate::store::{Owner, Store};
 
 pub use crate::issuance::CertificateSpec;
-pub use crate::provider::Capabilities;
+pub use crate::provider::{Capabilities, ForeignKey};
 pub use lookup::KeyRing;
 pub use reconcile::{Finding, Mode, Report};
-pub use request::{IdempotencyKey, Made, NewKeyPair};
+pub use request::{ExportedKeyPair, IdempotencyKey, ImportKeyPair, LinkKeyPair, Made, NewKeyPair};
 
 /// The service over key pairs.
 pub struct Keyring {

@@ -244,7 +244,7 @@ impl Keyring {
             Ok(removed) => {
                 let detail = format!("{} half-made objects", removed.objects);
                 self.store.record(&[self.unbound_event(Action::Removed, None, detail)]).await?;
-                Ok(true)
+                Ok(usize::try_from(removed.objects).is_ok_and(|removed| removed >= count))
             }
             Err(failure) => {
                 tracing::info!(error = %failure, "half-made objects stay");

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::issuance::CertificateSpec;
-use crate::key::{KeyAlgorithm, KeyPair, KeyUse, ProviderKind, RingId, SignatureAlgorithm};
+use crate::key::{CertificateDer, KeyAlgorithm, KeyPair, KeyUse, ProviderKind, RingId, SignatureAlgorithm, SpkiDer};
+use crate::provider::ForeignKey;
+use crate::secret::Secret;
 
 /// A key pair to be made, every value already checked by itself.
 #[derive(Clone, Debug)]
@@ -38,4 +40,43 @@ pub struct IdempotencyKey {
 pub struct Made {
     pub pair: KeyPair,
     pub replayed: bool,
+}
+
+/// A key pair to be brought in from outside.
+#[derive(Debug)]
+pub struct ImportKeyPair {
+    pub ring: RingId,
+    pub provider: ProviderKind,
+    pub algorithm: KeyAlgorithm,
+    pub signature_algorithm: SignatureAlgorithm,
+    pub permitted: Vec<SignatureAlgorithm>,
+    /// PKCS#8, unencrypted.
+    pub pkcs8: Secret,
+    /// The public half that the private half must have.
+    pub spki: SpkiDer,
+    /// The leaf, whose key is `spki`, then its issuers.
+    pub certificates: Vec<CertificateDer>,
+    pub idempotency: Option<IdempotencyKey>,
+    pub deadline: Duration,
+    pub request_id: Option<String>,
+}
+
+/// A key pair that is already in the token.
+#[derive(Clone, Debug)]
+pub struct LinkKeyPair {
+    pub ring: RingId,
+    pub wanted: ForeignKey,
+    /// The leaf, whose key must be the token's, then its issuers.
+    pub certificates: Vec<CertificateDer>,
+    pub idempotency: Option<IdempotencyKey>,
+    pub deadline: Duration,
+    pub request_id: Option<String>,
+}
+
+/// A key pair that leaves, private half included.
+#[derive(Debug)]
+pub struct ExportedKeyPair {
+    pub pair: KeyPair,
+    /// PKCS#8, unencrypted.
+    pub pkcs8: Secret,
 }

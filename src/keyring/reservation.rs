@@ -4,7 +4,7 @@ use super::Keyring;
 use crate::audit::{Action, Event};
 use crate::auth::Principal;
 use crate::error::Error;
-use crate::key::{CertificateDer, KeyId, KeyPair, Kid, SpkiDer, State};
+use crate::key::{CertificateDer, KeyId, KeyPair, Kid, SealedKey, SpkiDer, State};
 use crate::store::{Commit, StoreError};
 
 /// A row in state `Reserved` that this task owns. Consumed by [`Keyring::commit`] or
@@ -20,6 +20,7 @@ pub(super) struct Reservation {
 pub(super) struct Finished {
     pub(super) kid: Kid,
     pub(super) spki: SpkiDer,
+    pub(super) sealed: Option<SealedKey>,
     pub(super) certificates: Vec<CertificateDer>,
     /// For the audit trail.
     pub(super) proof: String,
@@ -47,6 +48,7 @@ impl Keyring {
             state: State::Active,
             kid: finished.kid,
             spki: finished.spki,
+            sealed: finished.sealed,
             certificates: finished.certificates,
             now: self.clock.now(),
         };

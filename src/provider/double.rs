@@ -11,9 +11,11 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 
 use super::{
-    Capabilities, Destroyed, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey, ProviderError, SignInput,
+    Capabilities, Destroyed, ForeignKey, FoundKey, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey,
+    ProviderError, SignInput,
 };
 use crate::key::{Hash, KeyAlgorithm, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};
+use crate::secret::Secret;
 
 /// The DER before the uncompressed point of a P-256 SubjectPublicKeyInfo (RFC 5480).
 const P256_SPKI_PREFIX: [u8; 26] = [
@@ -91,7 +93,19 @@ impl KeyProvider for Double {
         if fault == Some(Fault::Hang) {
             std::future::pending::<()>().await;
         }
-        Ok(GeneratedKey { spki: SpkiDer::parse(spki).unwrap(), proof: "in memory".to_owned() })
+        Ok(GeneratedKey { spki: SpkiDer::parse(spki).unwrap(), sealed: None, proof: "in memory".to_owned() })
+    }
+
+    async fn import(&self, _key: NewKey, _pkcs8: Secret) -> Result<GeneratedKey, ProviderError> {
+        Err(ProviderError::Unsupported("import".to_owned()))
+    }
+
+    async fn find(&self, _wanted: &ForeignKey) -> Result<FoundKey, ProviderError> {
+        Err(ProviderError::Unsupported("finding keys by name".to_owned()))
+    }
+
+    async fn export(&self, _key: &KeyRef) -> Result<Secret, ProviderError> {
+        Err(ProviderError::Unsupported("export".to_owned()))
     }
 
     async fn sign(

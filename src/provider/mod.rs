@@ -12,11 +12,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::key::{KeyAlgorithm, KeyId, KeyUse, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};
+use crate::key::{
+    KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, ProviderKind, SealedKey, Signature, SignatureAlgorithm, SpkiDer,
+};
+use crate::secret::Secret;
 
 #[cfg(test)]
 pub(crate) mod double;
 mod error;
+pub mod local;
 pub mod pkcs11;
 
 pub use error::ProviderError;
@@ -36,6 +40,8 @@ pub struct NewKey {
 #[derive(Clone, Debug)]
 pub struct GeneratedKey {
     pub spki: SpkiDer,
+    /// The private half, where the provider has no place of its own for it.
+    pub sealed: Option<SealedKey>,
     /// What was proven of the private half, in words for the audit trail:
     /// `local, always-sensitive, never-extractable, sign`.
     pub proof: String,
@@ -48,6 +54,40 @@ pub struct KeyRef {
     pub locator: Locator,
     pub algorithm: KeyAlgorithm,
     pub spki: SpkiDer,
+    pub sealed: Option<SealedKey>,
+}
+
+impl KeyRef {
+    /// The key of a committed pair; `None` for a reservation.
+    #[must_use]
+    pub fn of(pair: &KeyPair) -> Option<Self> {
+        Some(Self {
+            id: pair.id,
+            locator: pair.locator.clone(),
+            algorithm: pair.algorithm,
+            spki: pair.spki.clone()?,
+            sealed: pair.sealed.clone(),
+        })
+    }
+}
+
+/// How the owner of a key that is already there names it; each given part must match.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ForeignKey {
+    /// `CKA_ID`.
+    pub locator: Option<Locator>,
+    /// `CKA_LABEL` (`object` of a PKCS#11 URI).
+    pub label: Option<String>,
+}
+
+/// A key that was there already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundKey {
+    pub locator: Locator,
+    pub algorithm: KeyAlgorithm,
+    pub spki: SpkiDer,
+    /// What the token says of it, in words for the audit trail.
+    pub proof: String,
 }
 
 /// What is signed.
@@ -116,6 +156,19 @@ pub trait KeyProvider: Send + Sync {
     /// Makes a key and proves it. Never retried: after [`ProviderError::Unknown`] the
     /// caller reconciles by the locator.
     async fn generate(&self, key: NewKey) -> Result<GeneratedKey, ProviderError>;
+
+    /// Brings in a private key (PKCS#8, RFC 5958) and proves it as far as a key that was
+    /// not born there can be proven. Never retried, like [`KeyProvider::generate`].
+    async fn import(&self, key: NewKey, pkcs8: Secret) -> Result<GeneratedKey, ProviderError>;
+
+    /// Finds the one private key that matches, and proves that it signs for its public half.
+    ///
+    /// [`ProviderError::KeyMissing`] when there is none; [`ProviderError::Refused`] when there
+    /// are several, or it is no key that could be used here.
+    async fn find(&self, wanted: &ForeignKey) -> Result<FoundKey, ProviderError>;
+
+    /// Gives out a private key as PKCS#8; [`ProviderError::Unsupported`] where none leaves.
+    async fn export(&self, key: &KeyRef) -> Result<Secret, ProviderError>;
 
     /// Signs with a key whose public half matches.
     async fn sign(

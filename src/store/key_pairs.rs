@@ -3,7 +3,7 @@
 use super::sqlite::Connection;
 use super::{Commit, NewReservation, Owner, StoreError, Transition, idempotency, meta, records};
 use crate::clock::Timestamp;
-use crate::key::{KeyId, KeyPair, RingId, RingKind, State};
+use crate::key::{KeyId, KeyPair, RingId, RingKind, SealedKey, State};
 
 /// What a ring's name stands for.
 pub(super) struct Occupancy {
@@ -72,7 +72,7 @@ pub(super) async fn commit(conn: &mut Connection, commit: &Commit) -> Result<Key
     meta::advance_epoch(conn).await?;
     sqlx::query_as(
         "UPDATE key_pairs
-         SET state = $3, kid = $4, spki = $5, certificates = $6, activated_at = $7, version = version + 1
+         SET state = $3, kid = $4, spki = $5, certificates = $6, activated_at = $7, sealed = $8, version = version + 1
          WHERE id = $1 AND version = $2
          RETURNING *",
     )
@@ -83,6 +83,7 @@ pub(super) async fn commit(conn: &mut Connection, commit: &Commit) -> Result<Key
     .bind(commit.spki.as_bytes())
     .bind(records::concatenated(&commit.certificates))
     .bind((to == State::Active).then_some(now.as_micros()))
+    .bind(commit.sealed.as_ref().map(SealedKey::as_bytes))
     .fetch_optional(conn)
     .await?
     .ok_or(StoreError::Conflict)
@@ -106,7 +107,8 @@ pub(super) async fn transition(conn: &mut Connection, transition: Transition) ->
     meta::advance_epoch(conn).await?;
     sqlx::query_as(
         "UPDATE key_pairs
-         SET state = $3, activated_at = $4, deactivated_at = $5, destroyed_at = $6, version = version + 1
+         SET state = $3, activated_at = $4, deactivated_at = $5, destroyed_at = $6, version = version + 1,
+             sealed = CASE WHEN $3 = 'Destroyed' THEN NULL ELSE sealed END
          WHERE id = $1 AND version = $2
          RETURNING *",
     )

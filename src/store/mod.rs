@@ -26,7 +26,7 @@ use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::key::{
     CertificateDer, KeyAlgorithm, KeyId, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, RingId, RingKind,
-    SignatureAlgorithm, SpkiDer, State, StoreId,
+    SealedKey, SignatureAlgorithm, SpkiDer, State, StoreId,
 };
 
 pub use sql::SqlStore;
@@ -95,6 +95,8 @@ pub struct Commit {
     pub state: State,
     pub kid: Kid,
     pub spki: SpkiDer,
+    /// The private half of a `Local` key.
+    pub sealed: Option<SealedKey>,
     pub certificates: Vec<CertificateDer>,
     pub now: Timestamp,
 }
@@ -111,6 +113,60 @@ pub struct Transition {
     pub now: Timestamp,
 }
 
+/// What a document is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DocumentKind {
+    /// The one document that says which key pairs serve TLS; refers to `sslServer:` rings.
+    SslSettings,
+    /// When and how a ring's key is succeeded; its id is the ring's, with which it goes.
+    RotationSettings,
+    /// A trusted certificate authority.
+    TrustedCa,
+}
+
+impl DocumentKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::SslSettings, Self::RotationSettings, Self::TrustedCa];
+
+    /// The stable name that is stored.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SslSettings => "ssl-settings",
+            Self::RotationSettings => "rotation-settings",
+            Self::TrustedCa => "trusted-ca",
+        }
+    }
+}
+
+/// A document of the catalog: JSON that only the catalog reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    pub kind: DocumentKind,
+    pub id: String,
+    pub body: String,
+    pub updated_at: Timestamp,
+}
+
+/// What became of a wish to keep a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Put {
+    Done,
+    /// It refers to a ring that has no Active key; nothing was changed.
+    NoSuchRing(RingId),
+    /// It was to be new and there is one of this id; nothing was changed.
+    Exists,
+}
+
+/// A master key of the provider `Local`, sealed by a token or a key file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MasterKey {
+    /// Counts from 1; the highest seals new keys.
+    pub version: i64,
+    pub sealed: Vec<u8>,
+    pub created_at: Timestamp,
+}
+
 /// A store's failure.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -123,6 +179,9 @@ pub enum StoreError {
     /// The state machine forbids it.
     #[error("a key that is {from} cannot become {to}")]
     Forbidden { from: State, to: State },
+    /// Documents refer to the key's ring: their kinds and ids.
+    #[error("the key's ring is referred to")]
+    InUse(Vec<(DocumentKind, String)>),
     /// A row that this program cannot have written.
     #[error("the store holds what it should not: {0}")]
     Inconsistent(String),
@@ -152,7 +211,10 @@ pub trait Store: Send + Sync {
     /// Makes a reservation real. [`StoreError::Conflict`] when it was lost meanwhile.
     async fn commit(&self, commit: Commit, audit: &[Event]) -> Result<KeyPair, StoreError>;
 
-    /// Moves a key pair; leaving `Reserved` for `Abandoning` also forgets its idempotency key.
+    /// Moves a key pair; leaving `Reserved` for `Abandoning` also forgets its idempotency key;
+    /// leaving for `Destroying` also removes the ring's rotation settings when no visible key
+    /// is left, and is refused with [`StoreError::InUse`] while a document refers to the ring;
+    /// `Destroyed` erases the sealed private half.
     async fn transition(&self, transition: Transition, audit: &[Event]) -> Result<KeyPair, StoreError>;
 
     /// One key pair, tombstones included.
@@ -179,6 +241,42 @@ pub trait Store: Send + Sync {
         since: Option<(Timestamp, bool)>,
         audit: &[Event],
     ) -> Result<(), StoreError>;
+
+    /// Replaces the certificates of a visible key pair, by compare-and-set.
+    async fn replace_certificates(
+        &self,
+        id: KeyId,
+        version: i64,
+        certificates: Vec<CertificateDer>,
+        audit: &[Event],
+    ) -> Result<KeyPair, StoreError>;
+
+    /// Replaces the sealed private half of a key pair, by compare-and-set.
+    async fn reseal(&self, id: KeyId, version: i64, sealed: SealedKey, audit: &[Event]) -> Result<KeyPair, StoreError>;
+
+    /// Every master key, by version.
+    async fn master_keys(&self) -> Result<Vec<MasterKey>, StoreError>;
+
+    /// Adds a master key; [`StoreError::Conflict`] when its version is taken.
+    async fn add_master_key(&self, master: MasterKey, audit: &[Event]) -> Result<(), StoreError>;
+
+    /// One document.
+    async fn document(&self, kind: DocumentKind, id: &str) -> Result<Option<Document>, StoreError>;
+
+    /// Every document of a kind, by id.
+    async fn documents(&self, kind: DocumentKind) -> Result<Vec<Document>, StoreError>;
+
+    /// Keeps a document with the rings that it refers to; with `new`, only if there is none of its id.
+    async fn put_document(
+        &self,
+        document: Document,
+        references: &[RingId],
+        new: bool,
+        audit: &[Event],
+    ) -> Result<Put, StoreError>;
+
+    /// Removes a document; whether there was one.
+    async fn delete_document(&self, kind: DocumentKind, id: &str, audit: &[Event]) -> Result<bool, StoreError>;
 
     /// Writes audit events that belong to no change of a row.
     async fn record(&self, audit: &[Event]) -> Result<(), StoreError>;

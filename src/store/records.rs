@@ -5,8 +5,8 @@ use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 use crate::audit::{Action, Event};
 use crate::clock::Timestamp;
 use crate::key::{
-    CertificateDer, KeyAlgorithm, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, SignatureAlgorithm, SpkiDer,
-    State,
+    CertificateDer, KeyAlgorithm, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, SealedKey, SignatureAlgorithm,
+    SpkiDer, State,
 };
 
 impl<'r, R: Row> FromRow<'r, R> for KeyPair
@@ -27,6 +27,7 @@ where
             missing: row.try_get("missing")?,
             provider: required(row, "provider", ProviderKind::from_name)?,
             locator: required(row, "locator", |bytes| Locator::from_bytes(bytes).ok())?,
+            sealed: optional(row, "sealed", |bytes: &[u8]| Some(SealedKey::from_bytes(bytes.to_vec())))?,
             origin: required(row, "origin", Origin::from_name)?,
             key_use: required(row, "key_use", KeyUse::from_name)?,
             algorithm: required(row, "algorithm", KeyAlgorithm::from_name)?,

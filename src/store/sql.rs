@@ -12,12 +12,12 @@ use sqlx::{Pool, Transaction};
 use super::records::Entry;
 use super::sqlite::{self, Db};
 use super::{
-    Commit, NewReservation, Owner, Reserve, Store, StoreError, Transition, idempotency, key_pairs, meta, migrations,
-    trail,
+    Commit, Document, DocumentKind, MasterKey, NewReservation, Owner, Put, Reserve, Store, StoreError, Transition,
+    idempotency, key_pairs, meta, migrations, trail,
 };
 use crate::audit::Event;
 use crate::clock::Timestamp;
-use crate::key::{KeyId, KeyPair, RingId, RingKind, StoreId};
+use crate::key::{CertificateDer, KeyId, KeyPair, RingId, RingKind, SealedKey, StoreId};
 
 /// The store in a SQL database.
 pub struct SqlStore {
@@ -155,6 +155,56 @@ impl Store for SqlStore {
         let mut change = self.change("mark_missing").await?;
         key_pairs::mark_missing(&mut change.tx, id, since).await?;
         change.commit(audit).await
+    }
+
+    async fn replace_certificates(
+        &self,
+        _id: KeyId,
+        _version: i64,
+        _certificates: Vec<CertificateDer>,
+        _audit: &[Event],
+    ) -> Result<KeyPair, StoreError> {
+        Err(StoreError::Conflict)
+    }
+
+    async fn reseal(
+        &self,
+        _id: KeyId,
+        _version: i64,
+        _sealed: SealedKey,
+        _audit: &[Event],
+    ) -> Result<KeyPair, StoreError> {
+        Err(StoreError::Conflict)
+    }
+
+    async fn master_keys(&self) -> Result<Vec<MasterKey>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn add_master_key(&self, _master: MasterKey, _audit: &[Event]) -> Result<(), StoreError> {
+        Err(StoreError::Conflict)
+    }
+
+    async fn document(&self, _kind: DocumentKind, _id: &str) -> Result<Option<Document>, StoreError> {
+        Ok(None)
+    }
+
+    async fn documents(&self, _kind: DocumentKind) -> Result<Vec<Document>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn put_document(
+        &self,
+        _document: Document,
+        _references: &[RingId],
+        _new: bool,
+        _audit: &[Event],
+    ) -> Result<Put, StoreError> {
+        Err(StoreError::Conflict)
+    }
+
+    async fn delete_document(&self, _kind: DocumentKind, _id: &str, _audit: &[Event]) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     async fn record(&self, audit: &[Event]) -> Result<(), StoreError> {

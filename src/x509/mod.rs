@@ -8,11 +8,13 @@
 //! (ECDSA as DER, RFC 3279 section 2.2.3); whatever is parsed here may be hostile.
 
 mod algorithm;
+mod bundle;
 mod check;
 pub mod ecdsa;
 mod name;
 mod pem;
 mod profile;
+mod request;
 mod san;
 mod summary;
 mod tbs;
@@ -20,10 +22,12 @@ mod tbs;
 mod tests;
 mod verify;
 
+pub use bundle::{NoChain, certificates, chain_for, is_issued_by, public_key};
 pub use check::{Flaw, check};
 pub use name::{NameFault, Subject, SubjectField};
 pub use pem::to_pem;
 pub use profile::Profile;
+pub use request::RequestInfo;
 pub use san::{AlternativeName, NotAName};
 pub use summary::{CertificateSummary, Unreadable};
 pub use tbs::{SelfSigned, Tbs, Unencodable};

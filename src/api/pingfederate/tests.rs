@@ -299,6 +299,7 @@ fn view_at(now: i64, settings: Settings) -> Value {
         missing: false,
         provider: ProviderKind::Hsm,
         locator: Locator::new().unwrap(),
+        sealed: None,
         origin: Origin::Generated,
         key_use: KeyUse::Sign,
         algorithm: KeyAlgorithm::P384,

@@ -18,10 +18,12 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use super::{
-    Capabilities, Destroyed, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey, ProviderError, SignInput,
+    Capabilities, Destroyed, ForeignKey, FoundKey, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey,
+    ProviderError, SignInput,
 };
 use crate::config::{Hosts, Token};
 use crate::key::{Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};
+use crate::secret::Secret;
 use link::{Link, Role};
 use protocol::{Call, Generation, HeldObject, Input, Opening, Outcome, Signing};
 
@@ -154,10 +156,22 @@ impl KeyProvider for Pkcs11Provider {
         };
         match timed("generate", self.link.generate(Call::Generate(request))).await? {
             Outcome::Generated { spki, proof } => SpkiDer::parse(spki)
-                .map(|spki| GeneratedKey { spki, proof })
+                .map(|spki| GeneratedKey { spki, sealed: None, proof })
                 .map_err(|error| ProviderError::Unknown(error.to_string())),
             other => Err(unexpected(&other)),
         }
+    }
+
+    async fn import(&self, _key: NewKey, _pkcs8: Secret) -> Result<GeneratedKey, ProviderError> {
+        Err(ProviderError::Unsupported("import".to_owned()))
+    }
+
+    async fn find(&self, _wanted: &ForeignKey) -> Result<FoundKey, ProviderError> {
+        Err(ProviderError::Unsupported("finding keys by name".to_owned()))
+    }
+
+    async fn export(&self, _key: &KeyRef) -> Result<Secret, ProviderError> {
+        Err(ProviderError::Unsupported("export".to_owned()))
     }
 
     async fn sign(

@@ -89,6 +89,7 @@ fn commit_of(pair: &KeyPair, state: State, now: Timestamp) -> Commit {
         state,
         kid: Kid::parse("a-kid").unwrap(),
         spki: spki(),
+        sealed: None,
         certificates: chain(),
         now,
     }

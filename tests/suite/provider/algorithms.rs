@@ -72,7 +72,7 @@ async fn decryption_keys_do_not_sign() {
     let key = NewKey { key_use: KeyUse::Decrypt, ..key };
     let made = provider.generate(key.clone()).await.unwrap();
     assert_eq!(made.proof, "local, always-sensitive, never-extractable, decrypt");
-    let key = KeyRef { id, locator: key.locator, algorithm: key.algorithm, spki: made.spki };
+    let key = KeyRef { id, locator: key.locator, algorithm: key.algorithm, spki: made.spki, sealed: None };
     let signed = provider.sign(&key, SignatureAlgorithm::RsaPkcs1(Hash::Sha256), message("x")).await;
     assert!(signed.is_err(), "{signed:?}");
     provider.stop().await;

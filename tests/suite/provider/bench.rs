@@ -109,7 +109,7 @@ pub async fn generated(provider: &Pkcs11Provider, algorithm: KeyAlgorithm) -> (K
     let (id, key) = new_key(algorithm);
     let made = provider.generate(key.clone()).await.unwrap();
     assert_eq!(made.proof, "local, always-sensitive, never-extractable, sign");
-    (KeyRef { id, locator: key.locator.clone(), algorithm, spki: made.spki }, key)
+    (KeyRef { id, locator: key.locator.clone(), algorithm, spki: made.spki, sealed: None }, key)
 }
 
 pub fn kill(pid: u32) {

@@ -21,6 +21,8 @@ CREATE TABLE key_pairs (
     missing             INTEGER NOT NULL DEFAULT 0 CHECK (missing IN (0, 1)),
     provider            TEXT    NOT NULL,
     locator             BLOB    NOT NULL,
+    -- The sealed private half of a LOCAL key, until it is destroyed.
+    sealed              BLOB,
     origin              TEXT    NOT NULL,
     key_use             TEXT    NOT NULL,
     algorithm           TEXT    NOT NULL,
@@ -47,7 +49,8 @@ CREATE TABLE key_pairs (
     CHECK (state <> 'Stocked' OR ring IS NULL),
     CHECK (state NOT IN ('PreActive', 'Active', 'Deactivated') OR ring IS NOT NULL),
     CHECK (state IN ('Reserved', 'Abandoning', 'Destroyed') OR (kid IS NOT NULL AND spki IS NOT NULL)),
-    CHECK ((state = 'Destroyed') = (destroyed_at IS NOT NULL))
+    CHECK ((state = 'Destroyed') = (destroyed_at IS NOT NULL)),
+    CHECK (sealed IS NULL OR (provider = 'LOCAL' AND state <> 'Destroyed'))
 ) STRICT;
 
 CREATE UNIQUE INDEX key_pairs_one_active ON key_pairs (ring) WHERE state = 'Active';

@@ -18,6 +18,7 @@ pub(in super::super) async fn reservation_and_commit_keep_every_field(store: Any
         missing: false,
         provider: wish.provider,
         locator: wish.locator,
+        sealed: None,
         origin: wish.origin,
         key_use: wish.key_use,
         algorithm: wish.algorithm,
