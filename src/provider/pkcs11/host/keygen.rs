@@ -11,6 +11,7 @@ use crate::key::{KeyFamily, KeyUse};
 
 /// A pair that was made and proven.
 pub(super) struct Made {
+    pub(super) private: ObjectHandle,
     pub(super) spki: Vec<u8>,
     pub(super) proof: String,
 }
@@ -30,7 +31,7 @@ pub(super) fn generate(session: &Session, mechanisms: &MechanismList, request: &
         KeyUse::Decrypt => prove_by_modulus(session, public, private)?,
     }
     checkpoint::reach_blocking("host.generate.after")?;
-    Ok(Made { spki, proof })
+    Ok(Made { private, spki, proof })
 }
 
 /// Refuses what this token will not make.

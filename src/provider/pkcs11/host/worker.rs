@@ -73,6 +73,7 @@ impl Worker {
             Call::Generate(request) => self.generate(&request),
             Call::Destroy { id, label } => {
                 checkpoint::reach_blocking("host.destroy")?;
+                self.keys.remove(&id);
                 self.keep(|session| inventory::destroy(session, &id, &label)).map(Outcome::Removed)
             }
             Call::Inventory => self.keep(inventory::inventory).map(Outcome::Held),
@@ -112,7 +113,12 @@ impl Worker {
         keygen::check(&self.token.mechanisms, request)?;
         checkpoint::reach_blocking("host.generate.before")?;
         match self.attempt(|token, session, _| keygen::generate(session, &token.mechanisms, request)) {
-            Ok(made) => Ok(Outcome::Generated { spki: made.spki, proof: made.proof }),
+            Ok(made) => {
+                // The certificate's signature comes next, and need not search for the key.
+                let known = Known { key: request.algorithm, spki: made.spki.clone(), handle: made.private };
+                self.keys.insert(request.id.clone(), known);
+                Ok(Outcome::Generated { spki: made.spki, proof: made.proof })
+            }
             Err(failure) => match self.keep(|session| inventory::destroy(session, &request.id, &request.label)) {
                 Ok(_) => Err(failure),
                 Err(left) => {
