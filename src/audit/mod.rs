@@ -14,6 +14,14 @@ pub enum Action {
     Requested,
     /// A key pair was generated, certified and committed.
     Created,
+    /// A key pair was brought in from outside and committed.
+    Imported,
+    /// A key that was in the token before was committed as a key pair.
+    Linked,
+    /// A private key was given out.
+    Exported,
+    /// The certificates of a key pair were replaced.
+    CertificateReplaced,
     /// A reservation lost and is being undone.
     Abandoned,
     /// Deletion was committed.
@@ -34,9 +42,13 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Requested,
         Self::Created,
+        Self::Imported,
+        Self::Linked,
+        Self::Exported,
+        Self::CertificateReplaced,
         Self::Abandoned,
         Self::DeleteCommitted,
         Self::Destroyed,
@@ -53,6 +65,10 @@ impl Action {
         match self {
             Self::Requested => "key.requested",
             Self::Created => "key.created",
+            Self::Imported => "key.imported",
+            Self::Linked => "key.linked",
+            Self::Exported => "key.exported",
+            Self::CertificateReplaced => "key.certificate-replaced",
             Self::Abandoned => "key.abandoned",
             Self::DeleteCommitted => "key.delete-committed",
             Self::Destroyed => "key.destroyed",

@@ -4,7 +4,7 @@ use super::Keyring;
 use crate::audit::{Action, Event};
 use crate::auth::Principal;
 use crate::error::Error;
-use crate::key::{CertificateDer, KeyId, KeyPair, Kid, SealedKey, SpkiDer, State};
+use crate::key::{CertificateDer, KeyId, KeyPair, Kid, Origin, SealedKey, SpkiDer, State};
 use crate::store::{Commit, StoreError};
 
 /// A row in state `Reserved` that this task owns. Consumed by [`Keyring::commit`] or
@@ -41,7 +41,7 @@ impl Keyring {
     ) -> Result<KeyPair, (Reservation, Error)> {
         let pair = &reservation.pair;
         let detail = format!("{} {} kid {}; {}", pair.provider.name(), pair.algorithm, finished.kid, finished.proof);
-        let event = reservation.event(self, Action::Created, detail);
+        let event = reservation.event(self, made(pair.origin), detail);
         let commit = Commit {
             id: pair.id,
             version: pair.version,
@@ -91,5 +91,14 @@ impl Keyring {
             }
         }
         None
+    }
+}
+
+/// What the trail calls a commit.
+const fn made(origin: Origin) -> Action {
+    match origin {
+        Origin::Generated => Action::Created,
+        Origin::Imported => Action::Imported,
+        Origin::Linked => Action::Linked,
     }
 }

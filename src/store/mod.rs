@@ -5,10 +5,13 @@
 //!
 //! Invariants: one method is one transaction together with its audit events; a state
 //! moves only along [`State::may_become`] and only by compare-and-set on the row's
-//! version; the epoch grows with each transition; a tombstone is never removed.
+//! version; the epoch grows with each change of a row that caches must see; a tombstone is
+//! never removed, nor a master key; what is destroyed is overwritten.
 
+mod documents;
 mod idempotency;
 mod key_pairs;
+mod master_keys;
 mod meta;
 mod migrations;
 mod records;
@@ -202,7 +205,7 @@ pub trait Store: Send + Sync {
     /// Passes when the store can be read and written.
     async fn ping(&self) -> Result<(), StoreError>;
 
-    /// The store-wide count of transitions.
+    /// The store-wide count of commits, transitions, and replaced certificates and seals.
     async fn epoch(&self) -> Result<i64, StoreError>;
 
     /// Reserves a key pair, unless its ring or its idempotency key says otherwise.
@@ -213,7 +216,8 @@ pub trait Store: Send + Sync {
 
     /// Moves a key pair; leaving `Reserved` for `Abandoning` also forgets its idempotency key;
     /// leaving for `Destroying` also removes the ring's rotation settings when no visible key
-    /// is left, and is refused with [`StoreError::InUse`] while a document refers to the ring;
+    /// is left, and is refused with [`StoreError::InUse`] while a document refers to the ring
+    /// and no other key is Active there;
     /// `Destroyed` erases the sealed private half.
     async fn transition(&self, transition: Transition, audit: &[Event]) -> Result<KeyPair, StoreError>;
 

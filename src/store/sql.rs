@@ -13,11 +13,11 @@ use super::records::Entry;
 use super::sqlite::{self, Db};
 use super::{
     Commit, Document, DocumentKind, MasterKey, NewReservation, Owner, Put, Reserve, Store, StoreError, Transition,
-    idempotency, key_pairs, meta, migrations, trail,
+    documents, idempotency, key_pairs, master_keys, meta, migrations, trail,
 };
 use crate::audit::Event;
 use crate::clock::Timestamp;
-use crate::key::{CertificateDer, KeyId, KeyPair, RingId, RingKind, SealedKey, StoreId};
+use crate::key::{CertificateDer, KeyId, KeyPair, ProviderKind, RingId, RingKind, SealedKey, State, StoreId};
 
 /// The store in a SQL database.
 pub struct SqlStore {
@@ -123,6 +123,10 @@ impl Store for SqlStore {
         let mut change = self.change("transition").await?;
         let pair = key_pairs::transition(&mut change.tx, transition).await?;
         change.commit(audit).await?;
+        if pair.state == State::Destroyed && pair.provider == ProviderKind::Local {
+            // What was erased from the file still stands in its log.
+            sqlite::forget_log(&self.writer).await;
+        }
         Ok(pair)
     }
 
@@ -159,52 +163,64 @@ impl Store for SqlStore {
 
     async fn replace_certificates(
         &self,
-        _id: KeyId,
-        _version: i64,
-        _certificates: Vec<CertificateDer>,
-        _audit: &[Event],
+        id: KeyId,
+        version: i64,
+        certificates: Vec<CertificateDer>,
+        audit: &[Event],
     ) -> Result<KeyPair, StoreError> {
-        Err(StoreError::Conflict)
+        let mut change = self.change("replace_certificates").await?;
+        let pair = key_pairs::replace_certificates(&mut change.tx, id, version, &certificates).await?;
+        change.commit(audit).await?;
+        Ok(pair)
     }
 
-    async fn reseal(
-        &self,
-        _id: KeyId,
-        _version: i64,
-        _sealed: SealedKey,
-        _audit: &[Event],
-    ) -> Result<KeyPair, StoreError> {
-        Err(StoreError::Conflict)
+    async fn reseal(&self, id: KeyId, version: i64, sealed: SealedKey, audit: &[Event]) -> Result<KeyPair, StoreError> {
+        let mut change = self.change("reseal").await?;
+        let pair = key_pairs::reseal(&mut change.tx, id, version, &sealed).await?;
+        change.commit(audit).await?;
+        Ok(pair)
     }
 
     async fn master_keys(&self) -> Result<Vec<MasterKey>, StoreError> {
-        Ok(Vec::new())
+        master_keys::all(&mut self.view("master_keys").await?.conn).await
     }
 
-    async fn add_master_key(&self, _master: MasterKey, _audit: &[Event]) -> Result<(), StoreError> {
-        Err(StoreError::Conflict)
+    async fn add_master_key(&self, master: MasterKey, audit: &[Event]) -> Result<(), StoreError> {
+        let mut change = self.change("add_master_key").await?;
+        master_keys::add(&mut change.tx, &master).await?;
+        change.commit(audit).await
     }
 
-    async fn document(&self, _kind: DocumentKind, _id: &str) -> Result<Option<Document>, StoreError> {
-        Ok(None)
+    async fn document(&self, kind: DocumentKind, id: &str) -> Result<Option<Document>, StoreError> {
+        documents::find(&mut self.view("document").await?.conn, kind, id).await
     }
 
-    async fn documents(&self, _kind: DocumentKind) -> Result<Vec<Document>, StoreError> {
-        Ok(Vec::new())
+    async fn documents(&self, kind: DocumentKind) -> Result<Vec<Document>, StoreError> {
+        documents::of_kind(&mut self.view("documents").await?.conn, kind).await
     }
 
     async fn put_document(
         &self,
-        _document: Document,
-        _references: &[RingId],
-        _new: bool,
-        _audit: &[Event],
+        document: Document,
+        references: &[RingId],
+        new: bool,
+        audit: &[Event],
     ) -> Result<Put, StoreError> {
-        Err(StoreError::Conflict)
+        let mut change = self.change("put_document").await?;
+        let put = documents::put(&mut change.tx, &document, references, new).await?;
+        if put == Put::Done {
+            change.commit(audit).await?;
+        }
+        Ok(put)
     }
 
-    async fn delete_document(&self, _kind: DocumentKind, _id: &str, _audit: &[Event]) -> Result<bool, StoreError> {
-        Ok(false)
+    async fn delete_document(&self, kind: DocumentKind, id: &str, audit: &[Event]) -> Result<bool, StoreError> {
+        let mut change = self.change("delete_document").await?;
+        let found = documents::delete(&mut change.tx, kind, id).await?;
+        if found {
+            change.commit(audit).await?;
+        }
+        Ok(found)
     }
 
     async fn record(&self, audit: &[Event]) -> Result<(), StoreError> {
