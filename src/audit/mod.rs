@@ -30,11 +30,23 @@ pub enum Action {
     Broken,
     /// Reconcile removed an object from the token.
     Removed,
+    /// The certificates of a key pair were replaced.
+    CertificatesReplaced,
+    /// A sealed key does not open: it was altered, swapped or replayed.
+    SealBroken,
+    /// A sealed key was sealed anew under the latest master key.
+    Resealed,
+    /// A master key was made.
+    MasterAdded,
+    /// A document of settings was kept.
+    SettingsChanged,
+    /// A document of settings was removed.
+    SettingsRemoved,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 16] = [
         Self::Requested,
         Self::Created,
         Self::Abandoned,
@@ -45,6 +57,12 @@ impl Action {
         Self::Orphaned,
         Self::Broken,
         Self::Removed,
+        Self::CertificatesReplaced,
+        Self::SealBroken,
+        Self::Resealed,
+        Self::MasterAdded,
+        Self::SettingsChanged,
+        Self::SettingsRemoved,
     ];
 
     /// The stable name that is stored.
@@ -61,6 +79,12 @@ impl Action {
             Self::Orphaned => "token.orphan",
             Self::Broken => "token.broken-object",
             Self::Removed => "token.object-removed",
+            Self::CertificatesReplaced => "key.certificates-replaced",
+            Self::SealBroken => "key.seal-broken",
+            Self::Resealed => "key.resealed",
+            Self::MasterAdded => "master-key.added",
+            Self::SettingsChanged => "settings.changed",
+            Self::SettingsRemoved => "settings.removed",
         }
     }
 
