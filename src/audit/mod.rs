@@ -38,11 +38,21 @@ pub enum Action {
     Broken,
     /// Reconcile removed an object from the token.
     Removed,
+    /// A sealed key does not open: it was altered, swapped or replayed.
+    SealBroken,
+    /// A sealed key was sealed anew under the latest master key.
+    Resealed,
+    /// A master key was made.
+    MasterAdded,
+    /// A document of settings was kept.
+    SettingsChanged,
+    /// A document of settings was removed.
+    SettingsRemoved,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: &[Self] = &[
         Self::Requested,
         Self::Created,
         Self::Imported,
@@ -57,6 +67,11 @@ impl Action {
         Self::Orphaned,
         Self::Broken,
         Self::Removed,
+        Self::SealBroken,
+        Self::Resealed,
+        Self::MasterAdded,
+        Self::SettingsChanged,
+        Self::SettingsRemoved,
     ];
 
     /// The stable name that is stored.
@@ -77,13 +92,18 @@ impl Action {
             Self::Orphaned => "token.orphan",
             Self::Broken => "token.broken-object",
             Self::Removed => "token.object-removed",
+            Self::SealBroken => "key.seal-broken",
+            Self::Resealed => "key.resealed",
+            Self::MasterAdded => "master-key.added",
+            Self::SettingsChanged => "settings.changed",
+            Self::SettingsRemoved => "settings.removed",
         }
     }
 
     /// The action of a stored name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|action| action.name() == name)
+        Self::ALL.iter().copied().find(|action| action.name() == name)
     }
 }
 

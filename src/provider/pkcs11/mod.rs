@@ -120,6 +120,24 @@ impl Pkcs11Provider {
         self.link.facts()
     }
 
+    /// Seals a secret under a key of the token, bound to a context.
+    ///
+    /// # Errors
+    /// `Unsupported` where the token has no mechanism for it.
+    #[allow(clippy::unused_async, reason = "a stub")]
+    pub async fn seal(&self, _label: &str, _context: &[u8], _secret: Secret) -> Result<Vec<u8>, ProviderError> {
+        Err(ProviderError::Unsupported("sealing".to_owned()))
+    }
+
+    /// Opens what [`Pkcs11Provider::seal`] sealed in the same context.
+    ///
+    /// # Errors
+    /// `Refused` when it does not open.
+    #[allow(clippy::unused_async, reason = "a stub")]
+    pub async fn unseal(&self, _label: &str, _context: &[u8], _sealed: &[u8]) -> Result<Secret, ProviderError> {
+        Err(ProviderError::Unsupported("unsealing".to_owned()))
+    }
+
     /// Ends the hosts; calls are refused from then on.
     pub async fn stop(&self) {
         self.link.stop().await;
