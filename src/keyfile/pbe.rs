@@ -13,8 +13,8 @@ use aws_lc_rs::pbkdf2;
 use cbc::cipher::block_padding::Pkcs7;
 use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
 use const_oid::ObjectIdentifier;
+use der::Sequence;
 use der::asn1::{Any, Null, OctetString, OctetStringRef};
-use der::{Decode, Encode, Sequence};
 use spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef};
 use zeroize::Zeroizing;
 
