@@ -5,7 +5,7 @@
 //!
 //! Invariants: one method is one transaction together with its audit events; a state
 //! moves only along [`State::may_become`] and only by compare-and-set on the row's
-//! version; the epoch grows with each transition; a tombstone is never removed.
+//! version; the epoch grows with each transition and each mark of a missing key; a tombstone is never removed.
 
 mod idempotency;
 mod key_pairs;
@@ -25,8 +25,8 @@ use async_trait::async_trait;
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::key::{
-    CertificateDer, KeyAlgorithm, KeyId, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, RingId, RingKind,
-    SealedKey, SignatureAlgorithm, SpkiDer, State, StoreId,
+    CertificateDer, KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, RingId,
+    RingKind, SealedKey, SignatureAlgorithm, SpkiDer, State, StoreId,
 };
 
 pub use sql::SqlStore;
@@ -182,6 +182,9 @@ pub enum StoreError {
     /// Documents refer to the key's ring: their kinds and ids.
     #[error("the key's ring is referred to")]
     InUse(Vec<(DocumentKind, String)>),
+    /// A kid that several key pairs have.
+    #[error("the kid names several key pairs")]
+    Ambiguous(Vec<KeyId>),
     /// A row that this program cannot have written.
     #[error("the store holds what it should not: {0}")]
     Inconsistent(String),
@@ -202,8 +205,12 @@ pub trait Store: Send + Sync {
     /// Passes when the store can be read and written.
     async fn ping(&self) -> Result<(), StoreError>;
 
-    /// The store-wide count of transitions.
+    /// The store-wide count of transitions and of marks of missing keys.
     async fn epoch(&self) -> Result<i64, StoreError>;
+
+    /// Grows with each change to key pairs that was made through this handle, before the method that
+    /// made it returns: what was read at another revision may be outdated.
+    fn revision(&self) -> u64;
 
     /// Reserves a key pair, unless its ring or its idempotency key says otherwise.
     async fn reserve(&self, new: NewReservation, audit: &[Event]) -> Result<Reserve, StoreError>;
@@ -219,6 +226,9 @@ pub trait Store: Send + Sync {
 
     /// One key pair, tombstones included.
     async fn pair(&self, id: KeyId) -> Result<Option<KeyPair>, StoreError>;
+
+    /// The visible key pair of an id or a kid; [`StoreError::Ambiguous`] when the kid is that of several.
+    async fn named(&self, name: &KeyName) -> Result<Option<KeyPair>, StoreError>;
 
     /// The visible key pairs of a ring: Active first, then `PreActive`, then Deactivated, each by generation.
     async fn ring(&self, ring: &RingId) -> Result<Vec<KeyPair>, StoreError>;

@@ -1,9 +1,9 @@
-//! The textual form of certificates.
+//! The textual form of certificates and public keys.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::key::CertificateDer;
+use crate::key::{CertificateDer, SpkiDer};
 
 const LINE: usize = 64;
 
@@ -11,13 +11,23 @@ const LINE: usize = 64;
 /// section 5.1).
 #[must_use]
 pub fn to_pem(certificate: &CertificateDer) -> String {
-    let mut pem = String::from("-----BEGIN CERTIFICATE-----");
-    for (index, char) in STANDARD.encode(certificate.as_bytes()).chars().enumerate() {
+    textual("CERTIFICATE", certificate.as_bytes())
+}
+
+/// The public key as PEM of the same shape (RFC 7468 section 13).
+#[must_use]
+pub fn public_key_to_pem(spki: &SpkiDer) -> String {
+    textual("PUBLIC KEY", spki.as_bytes())
+}
+
+fn textual(label: &str, der: &[u8]) -> String {
+    let mut pem = format!("-----BEGIN {label}-----");
+    for (index, char) in STANDARD.encode(der).chars().enumerate() {
         if index.is_multiple_of(LINE) {
             pem.push('\n');
         }
         pem.push(char);
     }
-    pem.push_str("\n-----END CERTIFICATE-----\n");
+    pem.push_str(&format!("\n-----END {label}-----\n"));
     pem
 }
