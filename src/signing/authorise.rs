@@ -66,8 +66,8 @@ impl SigningKey {
     /// # Errors
     /// `Invalid` at `algorithm`.
     pub(super) fn permitted(&self, name: &str) -> Result<SignatureAlgorithm, Error> {
-        let named = SignatureAlgorithm::from_jca_name(name).or_else(|| jose::algorithm_of(self.algorithm(), name));
-        named.filter(|algorithm| self.permitted.contains(algorithm)).ok_or_else(|| {
+        let meant = SignatureAlgorithm::from_jca_name(name).or_else(|| jose::algorithm_of(self.algorithm(), name));
+        meant.filter(|algorithm| self.permitted.contains(algorithm)).ok_or_else(|| {
             let names: Vec<&str> = self.permitted.iter().flat_map(|algorithm| self.names(*algorithm)).collect();
             let message = format!("this key signs with one of {}.", names.join(", "));
             Error::invalid(vec![Violation::at("algorithm", Rule::InvalidValue, message)])

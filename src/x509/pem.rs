@@ -28,6 +28,5 @@ fn textual(label: &str, der: &[u8]) -> String {
         }
         pem.push(char);
     }
-    pem.push_str(&format!("\n-----END {label}-----\n"));
-    pem
+    pem + &format!("\n-----END {label}-----\n")
 }
