@@ -12,14 +12,16 @@ use crate::config::Config;
 use crate::keyring::Keyring;
 use crate::provider::pkcs11::{Pkcs11Options, Pkcs11Provider};
 use crate::provider::{KeyProvider as _, Providers};
+use crate::signing::Signing;
 use crate::store::{Owner, SqlStore};
 
 /// Time for what follows generation: issuance and two transactions.
 const LEASE_MARGIN: Duration = Duration::from_secs(120);
 
-/// Store, token and the service over both.
+/// Store, token and the services over both.
 pub(super) struct Holders {
     pub(super) keyring: Arc<Keyring>,
+    pub(super) signing: Arc<Signing>,
     pub(super) provider: Arc<Pkcs11Provider>,
     pub(super) clock: Arc<dyn Clock>,
     store: Arc<SqlStore>,
@@ -31,9 +33,10 @@ impl Holders {
         let provider = Pkcs11Provider::start(pkcs11_options(config)?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let providers = Providers::default().with(Arc::clone(&provider) as Arc<_>);
+        let signing = Signing::new(Arc::clone(&store) as Arc<_>, providers.clone(), Arc::clone(&clock));
         let lease = config.hosts.generate_timeout + config.limits.generate_deadline + LEASE_MARGIN;
         let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease);
-        Ok(Self { keyring: Arc::new(keyring), provider, clock, store })
+        Ok(Self { keyring: Arc::new(keyring), signing: Arc::new(signing), provider, clock, store })
     }
 
     pub(super) async fn close(self) {

@@ -67,6 +67,9 @@ pub async fn run(config: Config, announce: Announce) -> anyhow::Result<()> {
     let detached = api::Detached::default();
     let router = api::router(services(&config, &holders, metrics, detached.clone()));
     let reconciler = tokio::spawn(reconcile(Arc::clone(&holders.keyring), Arc::clone(&holders.provider), stop.clone()));
+    let signing = Arc::clone(&holders.signing);
+    let cache_stop = stop.clone();
+    let cache = tokio::spawn(async move { signing.keep_current(cache_stop).await });
     let server = tokio::spawn(listen::serve(listener, router, listen_limits(&config), stop.clone()));
     let started = match announce {
         Announce::WhenListening => Ok(()),
@@ -82,6 +85,7 @@ pub async fn run(config: Config, announce: Announce) -> anyhow::Result<()> {
         tracing::info!(cut = drained.cut, "drained");
         reconciler.await?;
     }
+    cache.abort();
     holders.close().await;
     started
 }
@@ -89,6 +93,7 @@ pub async fn run(config: Config, announce: Announce) -> anyhow::Result<()> {
 fn services(config: &Config, holders: &Holders, metrics: PrometheusHandle, detached: api::Detached) -> api::Services {
     api::Services {
         keyring: Arc::clone(&holders.keyring),
+        signing: Arc::clone(&holders.signing),
         authenticator: Arc::new(Authenticator::new(config.credentials.clone())),
         clock: Arc::clone(&holders.clock),
         metrics: Box::new(move || metrics.render()),

@@ -29,3 +29,4 @@ mod pin;
 mod pingfederate;
 mod provider;
 mod recovery;
+mod signing;

@@ -175,6 +175,16 @@ impl Daemon {
         children_of(self.pid())
     }
 
+    /// The process ids of those that sign, by the daemon's log.
+    pub fn signing_hosts(&self) -> Vec<u32> {
+        let log = self.log();
+        let signs = |pid: &u32| {
+            let ready = |line: &str| line.contains(&format!("\"pid\":{pid},")) && line.contains("\"role\":\"Sign\"");
+            log.lines().any(ready)
+        };
+        self.hosts().into_iter().filter(signs).collect()
+    }
+
     /// Ends a token host as the kernel would.
     pub fn kill_host(host: u32) {
         signal(host, Signal::KILL);
