@@ -168,6 +168,7 @@ impl From<ProviderError> for Error {
     fn from(failure: ProviderError) -> Self {
         let (kind, public) = match &failure {
             ProviderError::Busy => (Kind::Busy, "the crypto provider is busy"),
+            ProviderError::Late => (Kind::Deadline, "the deadline passed before the key pair was ready"),
             ProviderError::Unsupported(_) => (Kind::Unsupported, "the crypto provider cannot do this"),
             ProviderError::Unavailable(_)
             | ProviderError::Unknown(_)

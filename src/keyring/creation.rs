@@ -15,7 +15,7 @@ use crate::issuance;
 use crate::jose;
 use crate::key::{
     CertificateDer, KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, Origin, ProviderKind, RingId, SignatureAlgorithm,
-    SpkiDer,
+    SpkiDer, State,
 };
 use crate::provider::{FoundKey, GeneratedKey, KeyProvider, KeyRef, NewKey, ProviderError};
 use crate::secret::Secret;
@@ -54,19 +54,25 @@ impl Keyring {
     pub(super) async fn create(&self, who: &Principal, wish: Wish, source: Source) -> Result<Made, Error> {
         who.require(Scope::Manage)?;
         reach("generate.authorise").await?;
+        let claim = self.claim(who, &wish);
+        if let Some(claim) = &claim
+            && let Some(precedent) = self.store.precedent(claim, self.clock.now()).await?
+        {
+            return self.follow(precedent, &wish).await;
+        }
         let provider = self.capable(&wish)?;
         reach("generate.capability").await?;
         let locator = match &source {
             Source::Generate(_) | Source::Import { .. } => Locator::new()?,
             Source::Found { key, .. } => key.locator.clone(),
         };
-        let reservation = match self.reserve(who, &wish, locator).await? {
-            Reserved::Now(reservation) => reservation,
-            Reserved::Before(pair) => return Ok(Made { pair: *pair, replayed: true }),
+        let mut reservation = match self.reserve(who, &wish, locator, claim).await? {
+            Reserve::New(pair) => Reservation::new(*pair, who, &wish.request_id),
+            precedent => return self.follow(precedent, &wish).await,
         };
         let _underway = Underway::enter(&self.generating);
-        match self.obtain(&reservation, &wish, source, provider.as_ref()).await {
-            Ok(finished) => match self.commit(*reservation, finished).await {
+        match self.obtain(&mut reservation, &wish, source, provider.as_ref()).await {
+            Ok(finished) => match self.commit(reservation, finished).await {
                 Ok(pair) => {
                     // A crash from here on loses nothing; a failure can no longer be answered.
                     let _ = reach("generate.commit").await;
@@ -78,7 +84,7 @@ impl Keyring {
                 }
             },
             Err(failure) => {
-                self.abandon(*reservation, &failure).await;
+                self.abandon(reservation, &failure).await;
                 Err(failure)
             }
         }
@@ -111,7 +117,23 @@ impl Keyring {
         Ok(provider)
     }
 
-    async fn reserve(&self, who: &Principal, wish: &Wish, locator: Locator) -> Result<Reserved, Error> {
+    fn claim(&self, who: &Principal, wish: &Wish) -> Option<IdempotencyClaim> {
+        wish.idempotency.as_ref().map(|key| IdempotencyClaim {
+            principal: who.name().to_owned(),
+            route: key.route.clone(),
+            key: key.key.clone(),
+            fingerprint: self.store.fingerprint(&key.body),
+            expires: self.clock.now().plus(IDEMPOTENCY_WINDOW),
+        })
+    }
+
+    async fn reserve(
+        &self,
+        who: &Principal,
+        wish: &Wish,
+        locator: Locator,
+        idempotency: Option<IdempotencyClaim>,
+    ) -> Result<Reserve, Error> {
         let now = self.clock.now();
         let reservation = NewReservation {
             id: KeyId::new(now)?,
@@ -126,13 +148,7 @@ impl Keyring {
             owner: self.owner.clone(),
             now,
             lease: self.lease,
-            idempotency: wish.idempotency.as_ref().map(|key| IdempotencyClaim {
-                principal: who.name().to_owned(),
-                route: key.route.clone(),
-                key: key.key.clone(),
-                fingerprint: self.store.fingerprint(&key.body),
-                expires: now.plus(IDEMPOTENCY_WINDOW),
-            }),
+            idempotency,
         };
         let event = Event {
             at: now,
@@ -149,27 +165,36 @@ impl Keyring {
             ),
             request_id: wish.request_id.clone(),
         };
-        let invalid = |path: &str, rule, message: String| Error::invalid(vec![Violation::at(path, rule, message)]);
+        let id = reservation.id;
         match self.store.reserve(reservation, &[event]).await {
-            Ok(Reserve::New(pair)) => {
-                let request_id = wish.request_id.clone();
-                Ok(Reserved::Now(Box::new(Reservation { pair: *pair, who: who.clone(), request_id })))
+            // Of what a reservation says, only another's locator can be taken.
+            Err(StoreError::Conflict) if wish.origin == Origin::Linked => {
+                let message = "The private key is already in use.";
+                Err(Error::invalid(vec![Violation::at("privateKeyId", Rule::NotUnique, message)]))
             }
-            Ok(Reserve::Replay(id)) => self.made_before(id).await.map(|pair| Reserved::Before(Box::new(pair))),
-            Ok(Reserve::InProgress) => Err(Error::new(Kind::Conflict, "the same request is still running")),
-            Ok(Reserve::Mismatch) => Err(Error::invalid(vec![Violation {
+            Err(failure @ StoreError::Unknown(_)) => match self.settle(id).await {
+                Some(pair) if pair.state == State::Reserved => Ok(Reserve::New(Box::new(pair))),
+                _ => Err(failure.into()),
+            },
+            outcome => Ok(outcome?),
+        }
+    }
+
+    /// What a wish comes to that cannot be fulfilled anew.
+    async fn follow(&self, precedent: Reserve, wish: &Wish) -> Result<Made, Error> {
+        match precedent {
+            Reserve::New(pair) => Ok(Made { pair: *pair, replayed: false }),
+            Reserve::Replay(id) => Ok(Made { pair: self.made_before(id).await?, replayed: true }),
+            Reserve::InProgress => Err(Error::new(Kind::Conflict, "the same request is still running")),
+            Reserve::Mismatch => Err(Error::invalid(vec![Violation {
                 path: None,
                 rule: Rule::InvalidValue,
                 message: "this Idempotency-Key came before with another body".to_owned(),
             }])),
-            Ok(Reserve::RingExists) => {
-                Err(invalid("id", Rule::NotUnique, format!("The ID '{}' is already in use.", wish.ring.name())))
+            Reserve::RingExists => {
+                let message = format!("The ID '{}' is already in use.", wish.ring.name());
+                Err(Error::invalid(vec![Violation::at("id", Rule::NotUnique, message)]))
             }
-            // Of what a reservation says, only another's locator can be taken.
-            Err(StoreError::Conflict) if wish.origin == Origin::Linked => {
-                Err(invalid("privateKeyId", Rule::NotUnique, "The private key is already in use.".to_owned()))
-            }
-            Err(failure) => Err(failure.into()),
         }
     }
 
@@ -181,7 +206,7 @@ impl Keyring {
     /// The key with its certificates, in time and proven.
     async fn obtain(
         &self,
-        reservation: &Reservation,
+        reservation: &mut Reservation,
         wish: &Wish,
         source: Source,
         provider: &dyn KeyProvider,
@@ -193,17 +218,22 @@ impl Keyring {
             label: self.store.id().label(pair.id),
             algorithm: pair.algorithm,
             key_use: pair.key_use,
+            deadline: wish.deadline,
         };
         // Never dropped half-way: a key whose maker has gone would come after its undoing.
         let (GeneratedKey { spki, sealed, proof }, certificates) = match source {
             Source::Generate(spec) => {
-                let made = provider.generate(key).await?;
+                let made = provider.generate(key).await;
+                reservation.may_hold_key = made.as_ref().err().is_none_or(ProviderError::may_have_made);
+                let made = made?;
                 reach("generate.generate").await?;
-                let certificate = self.certify(pair, &spec, &made, provider).await?;
+                let certificate = self.certify(&reservation.pair, &spec, &made, provider).await?;
                 (made, vec![certificate])
             }
             Source::Import { pkcs8, spki, certificates } => {
-                let taken = provider.import(key, pkcs8).await.map_err(refused_file)?;
+                let taken = provider.import(key, pkcs8).await;
+                reservation.may_hold_key = taken.as_ref().err().is_none_or(ProviderError::may_have_made);
+                let taken = taken.map_err(refused_file)?;
                 reach("import.import").await?;
                 if taken.spki != spki {
                     return Err(refused_file(ProviderError::Refused("its public half came out as another".to_owned())));
@@ -256,11 +286,6 @@ fn refused_file(failure: ProviderError) -> Error {
         }
         other => other.into(),
     }
-}
-
-enum Reserved {
-    Now(Box<Reservation>),
-    Before(Box<KeyPair>),
 }
 
 /// Counts a creation while it lasts.

@@ -23,7 +23,11 @@ impl Keyring {
         for pair in &pairs {
             let event = self.event(who, Action::DeleteCommitted, pair, pair.state.to_string());
             let event = Event { request_id: request_id.clone(), ..event };
-            self.move_to(pair, State::Destroying, event).await.map_err(|failure| refused(ring, failure))?;
+            match self.move_to(pair, State::Destroying, event).await {
+                Err(StoreError::Unknown(_))
+                    if self.settle(pair.id).await.is_some_and(|now| !now.state.is_visible()) => {}
+                outcome => drop(outcome.map_err(|failure| refused(ring, failure))?),
+            }
         }
         let _ = reach("delete.commit").await;
         self.reconcile_soon(false);
@@ -42,6 +46,11 @@ impl Keyring {
             provider.destroy(&pair.locator, &self.store.id().label(pair.id)).await?.objects
         };
         reach("delete.destroy").await?;
+        self.bury(pair, objects).await
+    }
+
+    /// Makes a tombstone of a row whose provider holds nothing any more.
+    pub(super) async fn bury(&self, pair: &KeyPair, objects: u32) -> Result<(), Error> {
         let detail = format!("{} {} objects removed", pair.provider.name(), objects);
         let event = self.event(&Principal::strongroom(), Action::Destroyed, pair, detail);
         self.move_to(pair, State::Destroyed, event).await?;

@@ -216,6 +216,9 @@ pub trait Store: Send + Sync {
     /// made it returns: what was read at another revision may be outdated.
     fn revision(&self) -> u64;
 
+    /// What the same idempotency claim led to before; `None` when it is new.
+    async fn precedent(&self, claim: &IdempotencyClaim, now: Timestamp) -> Result<Option<Reserve>, StoreError>;
+
     /// Reserves a key pair, unless its ring or its idempotency key says otherwise.
     async fn reserve(&self, new: NewReservation, audit: &[Event]) -> Result<Reserve, StoreError>;
 

@@ -13,8 +13,8 @@ use sqlx::{Pool, Transaction};
 use super::records::Entry;
 use super::sqlite::{self, Db};
 use super::{
-    Commit, Document, DocumentKind, MasterKey, NewReservation, Owner, Put, Reserve, Store, StoreError, Transition,
-    documents, idempotency, key_pairs, master_keys, meta, migrations, trail,
+    Commit, Document, DocumentKind, IdempotencyClaim, MasterKey, NewReservation, Owner, Put, Reserve, Store,
+    StoreError, Transition, documents, idempotency, key_pairs, master_keys, meta, migrations, trail,
 };
 use crate::audit::Event;
 use crate::clock::Timestamp;
@@ -99,12 +99,17 @@ impl Store for SqlStore {
         self.revision.load(Ordering::Acquire)
     }
 
+    async fn precedent(&self, claim: &IdempotencyClaim, now: Timestamp) -> Result<Option<Reserve>, StoreError> {
+        idempotency::precedent(&mut self.view("precedent").await?.conn, claim, now).await
+    }
+
     async fn reserve(&self, new: NewReservation, audit: &[Event]) -> Result<Reserve, StoreError> {
         let mut change = self.change("reserve").await?;
-        if let Some(claim) = &new.idempotency
-            && let Some(precedent) = idempotency::precedent(&mut change.tx, claim, new.now).await?
-        {
-            return Ok(precedent);
+        if let Some(claim) = &new.idempotency {
+            idempotency::forget_expired(&mut change.tx, new.now).await?;
+            if let Some(precedent) = idempotency::precedent(&mut change.tx, claim, new.now).await? {
+                return Ok(precedent);
+            }
         }
         let generation = match &new.ring {
             Some(ring) => {

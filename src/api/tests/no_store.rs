@@ -6,7 +6,8 @@ use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::key::{CertificateDer, KeyId, KeyName, KeyPair, RingId, RingKind, SealedKey, StoreId};
 use crate::store::{
-    Commit, Document, DocumentKind, MasterKey, NewReservation, Owner, Put, Reserve, Store, StoreError, Transition,
+    Commit, Document, DocumentKind, IdempotencyClaim, MasterKey, NewReservation, Owner, Put, Reserve, Store,
+    StoreError, Transition,
 };
 
 /// A store that is never there: what these tests ask is refused before it.
@@ -28,6 +29,9 @@ impl Store for NoStore {
         unavailable()
     }
     async fn epoch(&self) -> Result<i64, StoreError> {
+        unavailable()
+    }
+    async fn precedent(&self, _: &IdempotencyClaim, _: Timestamp) -> Result<Option<Reserve>, StoreError> {
         unavailable()
     }
     async fn reserve(&self, _: NewReservation, _: &[Event]) -> Result<Reserve, StoreError> {

@@ -138,6 +138,11 @@ impl Pkcs11Provider {
         Err(ProviderError::Unsupported("unsealing".to_owned()))
     }
 
+    /// Refuses generations that wait in the queue; the one under way goes on.
+    pub fn refuse_generations(&self) {
+        self.link.refuse_generations();
+    }
+
     /// Ends the hosts; calls are refused from then on.
     pub async fn stop(&self) {
         self.link.stop().await;
@@ -172,7 +177,7 @@ impl KeyProvider for Pkcs11Provider {
             algorithm: key.algorithm,
             key_use: key.key_use,
         };
-        match timed("generate", self.link.generate(request)).await? {
+        match timed("generate", self.link.generate(request, key.deadline)).await? {
             Outcome::Generated { spki, proof } => SpkiDer::parse(spki)
                 .map(|spki| GeneratedKey { spki, sealed: None, proof })
                 .map_err(|error| ProviderError::Unknown(error.to_string())),

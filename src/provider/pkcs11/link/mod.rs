@@ -64,6 +64,8 @@ struct Inner {
     /// Keys that were just made, with the host that made them and still has their handle.
     fresh: Mutex<HashMap<Vec<u8>, Weak<HostProcess>>>,
     reconcile: watch::Sender<u64>,
+    /// True once generations that wait shall not begin any more.
+    ending: watch::Sender<bool>,
 }
 
 impl Link {
@@ -80,6 +82,7 @@ impl Link {
             condemned: Mutex::default(),
             fresh: Mutex::default(),
             reconcile: watch::Sender::new(0),
+            ending: watch::Sender::new(false),
         });
         let roles = if hosts.shared_host {
             vec![Role::Sign]
@@ -147,10 +150,19 @@ impl Link {
     }
 
     /// Makes a key; sent once.
-    pub(super) async fn generate(&self, request: Generation) -> Result<Outcome, ProviderError> {
+    pub(super) async fn generate(&self, request: Generation, deadline: Instant) -> Result<Outcome, ProviderError> {
         let link = &self.inner;
         let _place = link.keeping.enter()?;
-        let _turn = link.keeping_turn.lock().await;
+        let mut ending = link.ending.subscribe();
+        let _turn = tokio::select! {
+            biased;
+            _ = ending.wait_for(|ending| *ending) => {
+                return Err(ProviderError::Unavailable("the daemon is stopping".to_owned()));
+            }
+            turn = tokio::time::timeout_at(deadline.into(), link.keeping_turn.lock()) => {
+                turn.map_err(|_| ProviderError::Late)?
+            }
+        };
         let host = link.lane(Role::Keep).host(link.patience()).await?;
         let _together = host.turn.read().await;
         let id = request.id.clone();
@@ -177,6 +189,11 @@ impl Link {
         let _place = link.keeping.enter()?;
         let _turn = link.keeping_turn.lock().await;
         link.repeatable(Role::Keep, &call, link.options.hosts.generate_timeout, false, || {}).await
+    }
+
+    /// Refuses generations that wait; the one under way goes on.
+    pub(super) fn refuse_generations(&self) {
+        self.inner.ending.send_replace(true);
     }
 
     /// Ends all hosts: told to first, then killed.
