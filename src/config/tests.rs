@@ -24,7 +24,7 @@ fn findings(text: &str) -> Vec<String> {
 #[test]
 fn smallest_file_is_accepted_with_defaults() {
     let config = Config::parse(WHOLE).unwrap();
-    assert_eq!(config.token.selector, TokenSelector::Label("strongroom".to_owned()));
+    assert_eq!(config.token.unwrap().selector, TokenSelector::Label("strongroom".to_owned()));
     assert_eq!(config.listener.plaintext, Plaintext::Loopback);
     assert_eq!(config.hosts.generate_timeout.as_secs(), 300);
     assert_eq!(config.limits.body_bytes, 262_144);
@@ -59,7 +59,7 @@ fn pkcs11_uris_name_a_token_by_their_path_attributes() {
         manufacturer: None,
         model: None,
     };
-    assert_eq!(with("pkcs11:token=my%20token;serial=ab12").unwrap().token.selector, expected);
+    assert_eq!(with("pkcs11:token=my%20token;serial=ab12").unwrap().token.unwrap().selector, expected);
     for wrong in ["pkcs11:", "token=a", "pkcs11:token=a;token=b", "pkcs11:object=key", "pkcs11:token=a?pin-value=1"] {
         assert!(with(wrong).is_err(), "{wrong}");
     }
