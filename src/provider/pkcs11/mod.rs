@@ -172,7 +172,7 @@ impl KeyProvider for Pkcs11Provider {
             algorithm: key.algorithm,
             key_use: key.key_use,
         };
-        match timed("generate", self.link.generate(Call::Generate(request))).await? {
+        match timed("generate", self.link.generate(request)).await? {
             Outcome::Generated { spki, proof } => SpkiDer::parse(spki)
                 .map(|spki| GeneratedKey { spki, sealed: None, proof })
                 .map_err(|error| ProviderError::Unknown(error.to_string())),
