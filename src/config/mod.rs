@@ -80,8 +80,10 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, Findings> {
         let mut findings = Vec::new();
         let parsed = toml::Deserializer::parse(text).and_then(|deserializer| {
-            serde_ignored::deserialize(deserializer, |path| // An optional section is a `?` on the way.
-            findings.push(format!("`{}` is no known key", path.to_string().replace("?.", "")));)
+            serde_ignored::deserialize(deserializer, |path| {
+                // An optional section adds a `?` to the path.
+                findings.push(format!("`{}` is no known key", path.to_string().replace("?.", "")));
+            })
         });
         let file: File = parsed.map_err(|failure| Findings(vec![failure.to_string().trim_end().to_owned()]))?;
         let config = file.validate(&mut findings);
