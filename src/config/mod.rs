@@ -87,10 +87,7 @@ impl Config {
         });
         let file: File = parsed.map_err(|failure| Findings(vec![failure.to_string().trim_end().to_owned()]))?;
         let config = file.validate(&mut findings);
-        match config {
-            Some(config) if findings.is_empty() => Ok(config),
-            _ => Err(Findings(findings)),
-        }
+        if findings.is_empty() { Ok(config) } else { Err(Findings(findings)) }
     }
 }
 
@@ -122,7 +119,7 @@ struct StoreSection {
 }
 
 impl File {
-    fn validate(self, findings: &mut Vec<String>) -> Option<Config> {
+    fn validate(self, findings: &mut Vec<String>) -> Config {
         if self.version != 1 {
             findings.push(format!("version: {} is unknown; this program reads version 1", self.version));
         }
@@ -142,7 +139,7 @@ impl File {
             findings.push("there is neither [token] nor [local], so no key could be made".to_owned());
         }
         let pingfederate = self.pingfederate.validate(has_token, has_local, findings);
-        Some(Config {
+        Config {
             state_dir: self.state_dir,
             instance: self.instance.unwrap_or_else(|| "default".to_owned()),
             listener: self.listener,
@@ -153,6 +150,6 @@ impl File {
             credentials,
             limits: self.limits,
             pingfederate,
-        })
+        }
     }
 }

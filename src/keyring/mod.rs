@@ -94,7 +94,10 @@ impl Keyring {
         }
     }
 
-    /// Passes on a provider's failure; that a seal is broken goes into the audit trail first.
+    /// Passes on what a provider answered; that a seal is broken goes into the audit trail first.
+    ///
+    /// # Errors
+    /// What the provider answered, or that the trail cannot be written.
     pub async fn judged<T>(
         &self,
         who: &Principal,
