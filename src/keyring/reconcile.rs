@@ -10,11 +10,11 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Keyring;
+use super::{Keyring, not_of_a_row};
 use crate::audit::{Action, Event};
 use crate::auth::Principal;
 use crate::error::Error;
-use crate::key::{KeyId, KeyPair, Locator, Origin, RingId, State};
+use crate::key::{KeyId, KeyPair, Locator, Origin, ProviderKind, RingId, State};
 use crate::provider::{Held, KeyProvider};
 
 /// A key is missing once it was seen missing twice, this far apart.
@@ -88,14 +88,15 @@ pub struct Report {
 }
 
 impl Keyring {
-    /// Finishes what nobody is finishing, then compares each provider's inventory with the store.
+    /// Finishes what nobody is finishing, then compares the token's inventory with the store.
     ///
     /// # Errors
     /// `ProviderUnavailable` when a provider or the store cannot be asked now.
     pub async fn reconcile(&self, mode: Mode) -> Result<Report, Error> {
         let mut report = Report { findings: self.finish_unfinished(mode).await?, ..Report::default() };
-        for provider in self.providers.iter() {
-            self.compare(provider.as_ref(), mode, &mut report).await?;
+        // Software keys travel in their rows: there is nothing to compare these with.
+        if let Some(token) = self.providers.get(ProviderKind::Hsm) {
+            self.compare(token.as_ref(), mode, &mut report).await?;
         }
         Ok(report)
     }
@@ -295,7 +296,6 @@ impl Keyring {
     }
 
     fn unbound_event(&self, action: Action, key: Option<KeyId>, detail: String) -> Event {
-        let principal = Principal::strongroom().name().to_owned();
-        Event { at: self.clock.now(), principal, action, key, ring: None, detail, request_id: None }
+        Event { key, ..not_of_a_row(self.clock.now(), action, detail) }
     }
 }

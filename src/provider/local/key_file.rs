@@ -20,7 +20,7 @@ const KEY_LEN: usize = 32;
 /// When the file exists or cannot be written.
 pub fn create(path: &Path) -> io::Result<()> {
     let key = Zeroizing::new(random::<KEY_LEN>().map_err(io::Error::other)?);
-    let text = Zeroizing::new(format!("{}\n", STANDARD.encode(&*key)));
+    let text = Zeroizing::new(format!("{}\n", STANDARD.encode(*key)));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()

@@ -106,7 +106,7 @@ fn context(store: StoreId, version: i64) -> Vec<u8> {
 
 /// The label of the token's sealing key.
 fn label(store: StoreId) -> String {
-    format!("sr:{store}:sealing")
+    format!("sr-seal:{store}")
 }
 
 fn refused(message: &str) -> ProviderError {

@@ -106,7 +106,7 @@ impl LocalProvider {
     /// [`ProviderError::Refused`] when it does not open, [`ProviderError::Unavailable`] while locked.
     pub async fn reseal(&self, key: &KeyRef) -> Result<Option<SealedKey>, ProviderError> {
         let (latest, _) = self.current()?;
-        if seal::version_of(blob(key)?).map_err(|broken| refused(key, &broken))? == latest {
+        if seal::version_of(blob(key)?).map_err(|broken| refused(key, broken))? == latest {
             return Ok(None);
         }
         let secret = self.open(key).await?;
@@ -158,10 +158,10 @@ impl LocalProvider {
     /// The private key in PKCS#8.
     async fn open(&self, key: &KeyRef) -> Result<Secret, ProviderError> {
         let blob = blob(key)?;
-        let version = seal::version_of(blob).map_err(|broken| refused(key, &broken))?;
+        let version = seal::version_of(blob).map_err(|broken| refused(key, broken))?;
         let master = self.master(version).await?;
         let owner = Owner { store: self.store, locator: &key.locator };
-        owner.open(&master, blob).map_err(|broken| refused(key, &broken))
+        owner.open(&master, blob).map_err(|broken| refused(key, broken))
     }
 
     /// Seals a key and proves that what was sealed opens as the same key.
@@ -286,7 +286,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     done.map_err(|failure| ProviderError::Unavailable(format!("the computation ended early: {failure}")))
 }
 
-fn refused(key: &KeyRef, broken: &seal::Broken) -> ProviderError {
+fn refused(key: &KeyRef, broken: seal::Broken) -> ProviderError {
     tracing::error!(key = %key.id, locator = %key.locator, "the seal of a LOCAL key is broken: {broken}");
     ProviderError::Refused(format!("the sealed key {}: {broken}", key.id))
 }

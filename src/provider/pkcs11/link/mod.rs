@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::super::ProviderError;
 use super::Pkcs11Options;
-use super::protocol::{Call, Failure, FailureClass, Generation, Opening, Outcome, Reply, Signing, TokenFacts};
+use super::protocol::{Call, Failure, FailureClass, Opening, Outcome, Reply, Signing, TokenFacts};
 use crate::key::{Locator, SignatureAlgorithm};
 use lane::Lane;
 use process::{HostProcess, Lost, Trouble};
@@ -149,8 +149,8 @@ impl Link {
         .await
     }
 
-    /// Makes a key; sent once.
-    pub(super) async fn generate(&self, request: Generation, deadline: Instant) -> Result<Outcome, ProviderError> {
+    /// Makes or imports a key with this `CKA_ID`; sent once.
+    pub(super) async fn make(&self, id: Vec<u8>, call: &Call, deadline: Instant) -> Result<Outcome, ProviderError> {
         let link = &self.inner;
         let _place = link.keeping.enter()?;
         let mut ending = link.ending.subscribe();
@@ -165,8 +165,7 @@ impl Link {
         };
         let host = link.lane(Role::Keep).host(link.patience()).await?;
         let _together = host.turn.read().await;
-        let id = request.id.clone();
-        let reply = host.call(&Call::Generate(request), link.options.hosts.generate_timeout).await;
+        let reply = host.call(call, link.options.hosts.generate_timeout).await;
         match settle(&host, reply) {
             Settled::Outcome(outcome) => {
                 link.remember_fresh(id, &host);
