@@ -41,6 +41,9 @@ pub use protocol::{SealingScheme, TokenFacts};
 /// The file in the state directory that remembers a refused PIN.
 const REFUSED_PIN: &str = "refused-pin";
 
+/// What the labels of sealing keys begin with.
+const SEALING_LABEL: &str = "sr-seal:";
+
 /// What a provider over a token needs to know.
 #[derive(Clone, Debug)]
 pub struct Pkcs11Options {
@@ -228,6 +231,9 @@ impl KeyProvider for Pkcs11Provider {
     }
 
     async fn destroy(&self, locator: &Locator, label: &str) -> Result<Destroyed, ProviderError> {
+        if label.starts_with(SEALING_LABEL) {
+            return Err(ProviderError::Refused("sealing keys are not destroyed".to_owned()));
+        }
         let call = Call::Destroy { id: locator.as_bytes().to_vec(), label: label.to_owned() };
         removed(timed("destroy", self.link.keep(call)).await?)
     }
