@@ -25,16 +25,9 @@ fn exported_pkcs12_is_read_by_openssl_and_keytool() {
         openssl(at, "pkcs12 -in out.p12 -passin file:pw -nokeys -cacerts -out out.ca");
         assert_eq!(openssl(at, "x509 -in out.ca -outform DER"), key.certificates[1].as_bytes(), "{algorithm}");
 
-        let list = "-list -v -keystore out.p12 -storetype PKCS12 -storepass:file pw";
-        let listed = run(at, "keytool", &list.split_whitespace().collect::<Vec<_>>());
-        let listed = String::from_utf8_lossy(&listed);
-        assert!(listed.contains("Entry type: PrivateKeyEntry"), "{algorithm}: {listed}");
-        assert!(listed.contains("Certificate chain length: 2"), "{algorithm}: {listed}");
-        // Only this proves that Java can open the key as well.
-        let copy =
-            "-importkeystore -srckeystore out.p12 -srcstorepass:file pw -destkeystore copy.p12 -deststorepass:file pw";
-        run(at, "keytool", &copy.split_whitespace().collect::<Vec<_>>());
-        assert_is_key(&read(&file(at, "copy.p12"), None, &password()), at, algorithm, "copied by keytool");
+        if [KeyAlgorithm::Rsa2048, KeyAlgorithm::P256, KeyAlgorithm::Ed25519].contains(&algorithm) {
+            keytool_reads(at, algorithm);
+        }
 
         let again = read(&p12, Some(Format::Pkcs12), &password()).unwrap();
         assert_eq!(again.pkcs8.expose(), key.pkcs8.expose());
@@ -42,6 +35,19 @@ fn exported_pkcs12_is_read_by_openssl_and_keytool() {
         let wrong = Secret::new(b"wrong".to_vec());
         assert_eq!(read(&p12, None, &wrong).unwrap_err(), KeyFileError::WrongPassword);
     }
+}
+
+/// Lists `out.p12` with its chain, and has its key copied, which only proves that it opens.
+fn keytool_reads(at: &Path, algorithm: KeyAlgorithm) {
+    let list = "-list -v -keystore out.p12 -storetype PKCS12 -storepass:file pw";
+    let listed = run(at, "keytool", &list.split_whitespace().collect::<Vec<_>>());
+    let listed = String::from_utf8_lossy(&listed);
+    assert!(listed.contains("Entry type: PrivateKeyEntry"), "{algorithm}: {listed}");
+    assert!(listed.contains("Certificate chain length: 2"), "{algorithm}: {listed}");
+    let copy =
+        "-importkeystore -srckeystore out.p12 -srcstorepass:file pw -destkeystore copy.p12 -deststorepass:file pw";
+    run(at, "keytool", &copy.split_whitespace().collect::<Vec<_>>());
+    assert_is_key(&read(&file(at, "copy.p12"), None, &password()), at, algorithm, "copied by keytool");
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn public_half_that_is_of_another_key_is_refused() {
     assert!(says(&refused(&der), &["contradict"]), "{}", refused(&der));
 }
 
-/// Replaces the one occurrence of an iteration count by a count of the same length.
+/// Replaces every occurrence of a count by another of the same length.
 fn with_iterations(data: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let mut changed = data.to_vec();
     let places: Vec<_> = data.windows(from.len()).enumerate().filter(|(_, bytes)| *bytes == from).collect();
@@ -110,7 +110,7 @@ fn with_iterations(data: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 fn bombs_of_iterations_are_refused_before_they_go_off() {
     let folder = folder(KeyAlgorithm::P256);
     let at = folder.path();
-    // 0x00ffaa55 iterations, which nobody would wait for, written by patching 0x00010101.
+    // 65,793 iterations are patched to become 8,366,677.
     let (small, large) = ([0x02, 0x03, 0x01, 0x01, 0x01], [0x02, 0x03, 0x7f, 0xaa, 0x55]);
     let p12 = "pkcs12 -export -inkey key.pem -in leaf.pem -passout file:pw -iter 65793";
     let commands = [
@@ -129,8 +129,10 @@ fn bombs_of_iterations_are_refused_before_they_go_off() {
         assert!(matches!(failure, KeyFileError::Excessive(_)), "{command}: {failure}");
         assert!(before.elapsed() < Duration::from_millis(200), "{command}");
     }
-    let command = "pkcs8 -topk8 -in key.pem -passout file:pw -scrypt -scrypt_N 1048576 -outform DER";
-    assert!(matches!(refused(&openssl(at, command)), KeyFileError::Excessive(_)));
+    // N, r and p of scrypt: 16384, 8 and 1.
+    let scrypt = openssl(at, "pkcs8 -topk8 -in key.pem -passout file:pw -scrypt -outform DER");
+    let (r, more) = ([0x40, 0x00, 0x02, 0x01, 0x08], [0x40, 0x00, 0x02, 0x01, 0x7f]);
+    assert!(matches!(refused(&with_iterations(&scrypt, &r, &more)), KeyFileError::Excessive(_)));
 }
 
 #[test]

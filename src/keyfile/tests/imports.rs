@@ -128,6 +128,18 @@ fn ec_keys_are_read_with_and_without_their_parameters_block() {
 }
 
 #[test]
+fn passwords_beyond_ascii_open_what_openssl_encrypted_with_them() {
+    let folder = folder(KeyAlgorithm::P256);
+    let at = folder.path();
+    let password = Secret::new("Käse 🧀".as_bytes().to_vec());
+    std::fs::write(at.join("pw"), password.expose()).unwrap();
+    let p12 = "pkcs12 -export -inkey key.pem -in leaf.pem -passout file:pw";
+    for command in [p12, &format!("{p12} -legacy"), "pkcs8 -topk8 -in key.pem -passout file:pw"] {
+        assert_is_key(&read(&openssl(at, command), None, &password), at, KeyAlgorithm::P256, command);
+    }
+}
+
+#[test]
 fn wrong_password_is_named_for_every_form() {
     let folder = folder(KeyAlgorithm::P256);
     let at = folder.path();

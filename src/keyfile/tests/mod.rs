@@ -11,7 +11,8 @@ use super::{Format, KeyFile, KeyFileError, read};
 use crate::key::KeyAlgorithm;
 use crate::secret::Secret;
 
-const PASSWORD: &str = "käse & brot";
+/// In ASCII, since Java knows no other under PBES2.
+const PASSWORD: &str = "cheese & bread";
 
 fn password() -> Secret {
     Secret::new(PASSWORD.as_bytes().to_vec())
