@@ -12,6 +12,8 @@ mod authorise;
 mod find;
 mod jws;
 mod sign;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use std::sync::Arc;
