@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use super::instance::{InstanceLock, new_life};
+use crate::catalog::Catalog;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, MasterKeySource};
 use crate::key::StoreId;
@@ -23,6 +24,7 @@ const LEASE_MARGIN: Duration = Duration::from_secs(120);
 /// Store, providers and the services over both.
 pub(super) struct Holders {
     pub(super) keyring: Arc<Keyring>,
+    pub(super) catalog: Arc<Catalog>,
     pub(super) signing: Arc<Signing>,
     /// The provider `HSM`, where there is one.
     pub(super) token: Option<Arc<Pkcs11Provider>>,
@@ -50,7 +52,8 @@ impl Holders {
         let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease);
         let master_keys =
             local.map(|local| Arc::new(MasterKeys::new(Arc::clone(&store) as Arc<_>, local, Arc::clone(&clock))));
-        Ok(Self { keyring: Arc::new(keyring), signing: Arc::new(signing), token, master_keys, clock, store })
+        let catalog = Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock)));
+        Ok(Self { keyring: Arc::new(keyring), catalog, signing: Arc::new(signing), token, master_keys, clock, store })
     }
 
     pub(super) async fn close(self) {
