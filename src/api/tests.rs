@@ -15,6 +15,7 @@ use tower::ServiceExt as _;
 use super::{Detached, Services, dialect, document, layer, pingfederate, router};
 use crate::audit::Event;
 use crate::auth::{Authenticator, Credential, Scope, SecretHash};
+use crate::catalog::Catalog;
 use crate::clock::{SystemClock, Timestamp};
 use crate::error::Error;
 use crate::key::{CertificateDer, KeyId, KeyPair, ProviderKind, RingId, RingKind, SealedKey, StoreId};
@@ -146,6 +147,7 @@ fn services() -> Services {
     let lease = Duration::from_secs(1);
     Services {
         keyring: Arc::new(Keyring::new(Arc::new(NoStore), Providers::default(), Arc::new(SystemClock), owner, lease)),
+        catalog: Arc::new(Catalog::new(Arc::new(NoStore), Arc::new(SystemClock))),
         authenticator: Arc::new(Authenticator::new(vec![
             credential("admin", SECRET, &Scope::ALL),
             credential("reader", READER, &[Scope::Read]),
@@ -156,6 +158,7 @@ fn services() -> Services {
             hybrid: true,
             default_provider: ProviderKind::Hsm,
             san_format: pingfederate::SanFormat::Bare,
+            require_trusted_issuer: false,
         },
         generate_deadline: Duration::from_secs(1),
         body_limit: 1024,

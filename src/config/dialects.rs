@@ -14,11 +14,18 @@ pub struct PingFederate {
     #[serde(deserialize_with = "provider")]
     pub default_provider: ProviderKind,
     pub san_format: SanFormat,
+    /// Take a CSR response only if its certificates lead to a trusted CA.
+    pub require_trusted_issuer: bool,
 }
 
 impl Default for PingFederate {
     fn default() -> Self {
-        Self { hybrid: true, default_provider: ProviderKind::Hsm, san_format: SanFormat::Bare }
+        Self {
+            hybrid: true,
+            default_provider: ProviderKind::Hsm,
+            san_format: SanFormat::Bare,
+            require_trusted_issuer: false,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use super::instance::{InstanceLock, new_life};
+use crate::catalog::Catalog;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::keyring::Keyring;
@@ -20,6 +21,7 @@ const LEASE_MARGIN: Duration = Duration::from_secs(120);
 /// Store, token and the service over both.
 pub(super) struct Holders {
     pub(super) keyring: Arc<Keyring>,
+    pub(super) catalog: Arc<Catalog>,
     pub(super) provider: Arc<Pkcs11Provider>,
     pub(super) clock: Arc<dyn Clock>,
     store: Arc<SqlStore>,
@@ -33,7 +35,8 @@ impl Holders {
         let providers = Providers::default().with(Arc::clone(&provider) as Arc<_>);
         let lease = config.hosts.generate_timeout + config.limits.generate_deadline + LEASE_MARGIN;
         let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease);
-        Ok(Self { keyring: Arc::new(keyring), provider, clock, store })
+        let catalog = Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock)));
+        Ok(Self { keyring: Arc::new(keyring), catalog, provider, clock, store })
     }
 
     pub(super) async fn close(self) {

@@ -98,19 +98,6 @@ pub fn check(issued: Issued, spki: &SpkiDer) -> Result<CertificateDer, Error> {
     Ok(issued.certificate)
 }
 
-/// A certification request for what a certificate says, signed by the key it names.
-///
-/// # Errors
-/// What the provider answers.
-pub async fn request(
-    _certificate: &CertificateDer,
-    _algorithm: SignatureAlgorithm,
-    _provider: &dyn KeyProvider,
-    _key: &KeyRef,
-) -> Result<Vec<u8>, Error> {
-    Err(Error::new(Kind::Internal, "not yet"))
-}
-
 fn misbehaved(failure: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(Kind::ProviderUnavailable, "the crypto provider is unavailable").because(failure)
 }

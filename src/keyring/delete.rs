@@ -59,7 +59,8 @@ impl Keyring {
 fn refused(ring: &RingId, failure: StoreError) -> Error {
     let StoreError::InUse(users) = &failure else { return failure.into() };
     let users: Vec<_> = users.iter().map(|(kind, _)| title(*kind)).collect();
-    let message = format!("The key pair with ID '{}' is in use by {} and cannot be deleted.", ring.name(), users.join(", "));
+    let message =
+        format!("The key pair with ID '{}' is in use by {} and cannot be deleted.", ring.name(), users.join(", "));
     Error::new(Kind::InUse, message).because(failure)
 }
 

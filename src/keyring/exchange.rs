@@ -86,10 +86,11 @@ impl Keyring {
         if pair.provider == ProviderKind::Hsm {
             return Err(not_exportable());
         }
-        let pkcs8 = self.provider(pair.provider)?.export(&reference(&pair)?).await.map_err(|failure| match failure {
-            ProviderError::Unsupported(_) => not_exportable().because(failure),
-            other => other.into(),
-        })?;
+        let pkcs8 =
+            self.provider(pair.provider)?.export(&reference(&pair)?).await.map_err(|failure| match failure {
+                ProviderError::Unsupported(_) => not_exportable().because(failure),
+                other => other.into(),
+            })?;
         // Before it leaves: an export that nobody could see afterwards must not be.
         let event = self.event(who, Action::Exported, &pair, pair.provider.name().to_owned());
         self.store.record(&[Event { request_id, ..event }]).await?;

@@ -34,7 +34,7 @@ use crate::provider::Providers;
 use crate::store::{Owner, Store};
 
 pub use crate::issuance::CertificateSpec;
-pub use crate::provider::{Capabilities, ForeignKey};
+pub use crate::provider::{Capabilities, ForeignKey, NoForeignKey};
 pub use lookup::KeyRing;
 pub use reconcile::{Finding, Mode, Report};
 pub use request::{ExportedKeyPair, IdempotencyKey, ImportKeyPair, LinkKeyPair, Made, NewKeyPair};

@@ -8,11 +8,7 @@ use crate::key::{KeyPair, RingId};
 type Row = (String, String, String, i64);
 
 /// One document.
-pub(super) async fn find(
-    conn: &mut Connection,
-    kind: DocumentKind,
-    id: &str,
-) -> Result<Option<Document>, StoreError> {
+pub(super) async fn find(conn: &mut Connection, kind: DocumentKind, id: &str) -> Result<Option<Document>, StoreError> {
     let sql = "SELECT kind, id, body, updated_at FROM documents WHERE kind = $1 AND id = $2";
     let row: Option<Row> = sqlx::query_as(sql).bind(kind.name()).bind(id).fetch_optional(conn).await?;
     row.map(document).transpose()

@@ -8,11 +8,8 @@ use crate::clock::Timestamp;
 pub(super) async fn all(conn: &mut Connection) -> Result<Vec<MasterKey>, StoreError> {
     let rows: Vec<(i64, Vec<u8>, i64)> =
         sqlx::query_as("SELECT version, sealed, created_at FROM master_keys ORDER BY version").fetch_all(conn).await?;
-    let master = |(version, sealed, created_at)| MasterKey {
-        version,
-        sealed,
-        created_at: Timestamp::from_micros(created_at),
-    };
+    let master =
+        |(version, sealed, created_at)| MasterKey { version, sealed, created_at: Timestamp::from_micros(created_at) };
     Ok(rows.into_iter().map(master).collect())
 }
 

@@ -26,6 +26,10 @@ fn known() -> Vec<Migration> {
     };
     vec![
         step(1, "foundation", include_str!("migrations/sqlite/0001_foundation.sql").into_sql_str()),
-        step(LATEST, "local and documents", include_str!("migrations/sqlite/0002_local_and_documents.sql").into_sql_str()),
+        step(
+            LATEST,
+            "local and documents",
+            include_str!("migrations/sqlite/0002_local_and_documents.sql").into_sql_str(),
+        ),
     ]
 }
