@@ -20,8 +20,6 @@ pub enum Action {
     Linked,
     /// A private key was given out.
     Exported,
-    /// The certificates of a key pair were replaced.
-    CertificateReplaced,
     /// A reservation lost and is being undone.
     Abandoned,
     /// Deletion was committed.
@@ -38,17 +36,28 @@ pub enum Action {
     Broken,
     /// Reconcile removed an object from the token.
     Removed,
+    /// The certificates of a key pair were replaced.
+    CertificatesReplaced,
+    /// A sealed key does not open: it was altered, swapped or replayed.
+    SealBroken,
+    /// A sealed key was sealed anew under the latest master key.
+    Resealed,
+    /// A master key was made.
+    MasterAdded,
+    /// A document of settings was kept.
+    SettingsChanged,
+    /// A document of settings was removed.
+    SettingsRemoved,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 19] = [
         Self::Requested,
         Self::Created,
         Self::Imported,
         Self::Linked,
         Self::Exported,
-        Self::CertificateReplaced,
         Self::Abandoned,
         Self::DeleteCommitted,
         Self::Destroyed,
@@ -57,6 +66,12 @@ impl Action {
         Self::Orphaned,
         Self::Broken,
         Self::Removed,
+        Self::CertificatesReplaced,
+        Self::SealBroken,
+        Self::Resealed,
+        Self::MasterAdded,
+        Self::SettingsChanged,
+        Self::SettingsRemoved,
     ];
 
     /// The stable name that is stored.
@@ -68,7 +83,6 @@ impl Action {
             Self::Imported => "key.imported",
             Self::Linked => "key.linked",
             Self::Exported => "key.exported",
-            Self::CertificateReplaced => "key.certificate-replaced",
             Self::Abandoned => "key.abandoned",
             Self::DeleteCommitted => "key.delete-committed",
             Self::Destroyed => "key.destroyed",
@@ -77,6 +91,12 @@ impl Action {
             Self::Orphaned => "token.orphan",
             Self::Broken => "token.broken-object",
             Self::Removed => "token.object-removed",
+            Self::CertificatesReplaced => "key.certificates-replaced",
+            Self::SealBroken => "key.seal-broken",
+            Self::Resealed => "key.resealed",
+            Self::MasterAdded => "master-key.added",
+            Self::SettingsChanged => "settings.changed",
+            Self::SettingsRemoved => "settings.removed",
         }
     }
 

@@ -15,9 +15,11 @@ use anyhow::{Context as _, bail, ensure};
 use super::block_on;
 use crate::auth::{Credential, Scope, SecretHash, new_secret};
 use crate::config::{
-    Config, Hosts, Limits, Listener, PinSource, PingFederate, Plaintext, Profile, Token, TokenSelector,
+    Config, Hosts, Limits, Listener, MasterKeySource, PinSource, PingFederate, Plaintext, Profile, SanFormat, Token,
+    TokenSelector,
 };
 use crate::daemon::{self, Announce};
+use crate::key::ProviderKind;
 use crate::provider::pkcs11;
 use crate::secret::Secret;
 
@@ -149,13 +151,14 @@ impl Layout {
             state_dir: self.path("state"),
             instance: "dev".to_owned(),
             listener: Listener { address: listen, plaintext: Plaintext::Loopback },
-            token: Token {
+            token: Some(Token {
                 module: module()?,
                 selector: TokenSelector::Label(label),
                 pin: PinSource::File(self.path("pin")),
                 profile: Profile::Softhsm,
                 environment,
-            },
+            }),
+            local: Some(MasterKeySource::Token),
             // SoftHSM's threads contend, its processes do not.
             hosts: Hosts { signing_hosts: cores.min(4), workers: 1, ..Hosts::default() },
             store: self.path("strongroom.db"),
@@ -165,13 +168,18 @@ impl Layout {
                 scopes: Scope::ALL.to_vec(),
             }],
             limits: Limits::default(),
-            pingfederate: PingFederate::default(),
+            pingfederate: PingFederate {
+                hybrid: true,
+                default_provider: ProviderKind::Hsm,
+                san_format: SanFormat::Bare,
+                require_trusted_issuer: false,
+            },
         })
     }
 
     async fn initialise_token(&self, config: &Config, label: String) -> anyhow::Result<()> {
         self.write_if_other("token-label", &label)?;
-        let Token { module, environment, .. } = &config.token;
+        let Token { module, environment, .. } = config.token.as_ref().context("there is no token to prepare")?;
         let (so_pin, pin) = (self.path("so-pin"), self.path("pin"));
         pkcs11::initialise_token(&daemon::executable()?, module, environment, &label, &so_pin, &pin)
             .await

@@ -7,6 +7,7 @@
 mod check;
 mod credential;
 mod dev;
+mod local;
 mod reconcile;
 mod serve;
 mod token;
@@ -48,6 +49,9 @@ enum Command {
     /// Act on what is remembered of the token
     #[command(subcommand)]
     Token(token::Command),
+    /// Software keys and what seals them
+    #[command(subcommand)]
+    Local(local::Command),
     /// Make credentials for the configuration file
     #[command(subcommand)]
     Credential(credential::Command),
@@ -62,9 +66,11 @@ pub fn main() -> ExitCode {
     let command = Arguments::parse().command;
     telemetry::start_logging(match &command {
         Command::Dev(_) | Command::Serve { .. } | Command::TokenHost => Verbosity::Daemon,
-        Command::Check { .. } | Command::Reconcile(_) | Command::Token(_) | Command::Credential(_) => {
-            Verbosity::Command
-        }
+        Command::Check { .. }
+        | Command::Reconcile(_)
+        | Command::Token(_)
+        | Command::Local(_)
+        | Command::Credential(_) => Verbosity::Command,
     });
     let outcome = match command {
         Command::Dev(arguments) => dev::run(arguments),
@@ -72,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Check { config } => return check::run(&config),
         Command::Reconcile(arguments) => return reconcile::run(&arguments),
         Command::Token(command) => token::run(&command),
+        Command::Local(command) => return local::run(&command),
         Command::Credential(command) => credential::run(&command),
         Command::TokenHost => pkcs11::host::run().map_err(Into::into),
     };

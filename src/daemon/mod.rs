@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use crate::api::pingfederate;
 use crate::auth::Authenticator;
 use crate::config::{self, Config};
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, MasterKeys};
 use crate::provider::pkcs11::Pkcs11Provider;
 use crate::{api, listen, telemetry};
 use holders::Holders;
@@ -66,7 +66,8 @@ pub async fn run(config: Config, announce: Announce) -> anyhow::Result<()> {
 
     let detached = api::Detached::default();
     let router = api::router(services(&config, &holders, metrics, detached.clone()));
-    let reconciler = tokio::spawn(reconcile(Arc::clone(&holders.keyring), Arc::clone(&holders.provider), stop.clone()));
+    let reconciler = tokio::spawn(reconcile(Arc::clone(&holders.keyring), holders.token.clone(), stop.clone()));
+    let unlocker = tokio::spawn(keep_unlocked(holders.master_keys.clone(), stop.clone()));
     let server = tokio::spawn(listen::serve(listener, router, listen_limits(&config), stop.clone()));
     let started = match announce {
         Announce::WhenListening => Ok(()),
@@ -81,6 +82,7 @@ pub async fn run(config: Config, announce: Announce) -> anyhow::Result<()> {
         detached.idle().await;
         tracing::info!(cut = drained.cut, "drained");
         reconciler.await?;
+        unlocker.await?;
     }
     holders.close().await;
     started
@@ -119,17 +121,25 @@ fn listen_limits(config: &Config) -> listen::Limits {
 }
 
 /// Reconciles in the background; a generation host that died asks for a whole inventory.
-async fn reconcile(keyring: Arc<Keyring>, provider: Arc<Pkcs11Provider>, stop: watch::Receiver<bool>) {
-    let mut due = provider.subscribe();
+async fn reconcile(keyring: Arc<Keyring>, token: Option<Arc<Pkcs11Provider>>, stop: watch::Receiver<bool>) {
     let asked = async {
-        while due.changed().await.is_ok() {
-            keyring.reconcile_soon(true);
+        if let Some(mut due) = token.map(|token| token.subscribe()) {
+            while due.changed().await.is_ok() {
+                keyring.reconcile_soon(true);
+            }
         }
         std::future::pending::<()>().await;
     };
     tokio::select! {
         () = keyring.keep_reconciled(stop) => {}
         () = asked => {}
+    }
+}
+
+/// Unlocks the software keys, where there are any, and follows their master keys.
+async fn keep_unlocked(master_keys: Option<Arc<MasterKeys>>, stop: watch::Receiver<bool>) {
+    if let Some(master_keys) = master_keys {
+        master_keys.keep_unlocked(stop).await;
     }
 }
 

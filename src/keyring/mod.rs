@@ -12,6 +12,7 @@ mod delete;
 mod exchange;
 mod generate;
 mod lookup;
+mod master_keys;
 mod reconcile;
 mod reconciler;
 mod request;
@@ -28,14 +29,16 @@ use tokio::sync::Notify;
 
 use crate::audit::{Action, Event};
 use crate::auth::Principal;
-use crate::clock::Clock;
-use crate::key::KeyPair;
-use crate::provider::Providers;
+use crate::clock::{Clock, Timestamp};
+use crate::error::Error;
+use crate::key::{KeyPair, ProviderKind};
+use crate::provider::{ProviderError, Providers};
 use crate::store::{Owner, Store};
 
 pub use crate::issuance::CertificateSpec;
 pub use crate::provider::{Capabilities, ForeignKey, NoForeignKey};
 pub use lookup::KeyRing;
+pub use master_keys::{MasterKeys, REFRESH_EVERY, Resealed};
 pub use reconcile::{Finding, Mode, Report};
 pub use request::{ExportedKeyPair, IdempotencyKey, ImportKeyPair, LinkKeyPair, Made, NewKeyPair};
 
@@ -91,4 +94,38 @@ impl Keyring {
             request_id: None,
         }
     }
+
+    /// Passes on what a provider answered; that a seal is broken goes into the audit trail first.
+    ///
+    /// # Errors
+    /// What the provider answered, or that the trail cannot be written.
+    pub async fn judged<T>(
+        &self,
+        who: &Principal,
+        pair: &KeyPair,
+        outcome: Result<T, ProviderError>,
+    ) -> Result<T, Error> {
+        if let Err(failure @ ProviderError::Refused(_)) = &outcome
+            && pair.provider == ProviderKind::Local
+        {
+            self.store.record(&[broken_seal(self.clock.now(), who, pair, failure)]).await?;
+        }
+        Ok(outcome?)
+    }
+}
+
+/// The event that a sealed key did not open.
+fn broken_seal(at: Timestamp, who: &Principal, pair: &KeyPair, failure: &ProviderError) -> Event {
+    Event {
+        principal: who.name().to_owned(),
+        key: Some(pair.id),
+        ring: pair.ring.clone(),
+        ..not_of_a_row(at, Action::SealBroken, failure.to_string())
+    }
+}
+
+/// An event of the daemon's own that belongs to no key pair.
+fn not_of_a_row(at: Timestamp, action: Action, detail: String) -> Event {
+    let principal = Principal::strongroom().name().to_owned();
+    Event { at, principal, action, key: None, ring: None, detail, request_id: None }
 }

@@ -10,11 +10,11 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Keyring;
+use super::{Keyring, not_of_a_row};
 use crate::audit::{Action, Event};
 use crate::auth::Principal;
 use crate::error::Error;
-use crate::key::{KeyId, KeyPair, Locator, Origin, RingId, State};
+use crate::key::{KeyId, KeyPair, Locator, Origin, ProviderKind, RingId, State};
 use crate::provider::{Held, KeyProvider};
 
 /// A key is missing once it was seen missing twice, this far apart.
@@ -85,14 +85,15 @@ pub struct Report {
 }
 
 impl Keyring {
-    /// Finishes what nobody is finishing, then compares each provider's inventory with the store.
+    /// Finishes what nobody is finishing, then compares the token's inventory with the store.
     ///
     /// # Errors
     /// `ProviderUnavailable` when a provider or the store cannot be asked now.
     pub async fn reconcile(&self, mode: Mode) -> Result<Report, Error> {
         let mut report = Report { findings: self.finish_unfinished(mode).await?, ..Report::default() };
-        for provider in self.providers.iter() {
-            self.compare(provider.as_ref(), mode, &mut report).await?;
+        // Software keys travel in their rows: there is nothing to compare these with.
+        if let Some(token) = self.providers.get(ProviderKind::Hsm) {
+            self.compare(token.as_ref(), mode, &mut report).await?;
         }
         Ok(report)
     }
@@ -100,15 +101,18 @@ impl Keyring {
     /// Finishes reservations and destructions that nobody is finishing.
     pub(super) async fn finish_unfinished(&self, mode: Mode) -> Result<Vec<Finding>, Error> {
         let mut findings = Vec::new();
+        let mut failed = None;
         for pair in self.store.unfinished(&self.owner, self.clock.now()).await? {
             let (key, ring, state) = (pair.id, pair.ring.clone(), pair.state);
             let mended = mode != Mode::Report;
-            if mended {
-                self.undo(pair).await?;
+            if mended && let Err(failure) = self.undo(pair).await {
+                // A token that is away does not keep software keys from their end.
+                failed = failed.or(Some(failure));
+                continue;
             }
             findings.push(Finding::Unfinished { key, ring, state, mended });
         }
-        Ok(findings)
+        failed.map_or(Ok(findings), Err)
     }
 
     async fn undo(&self, pair: KeyPair) -> Result<(), Error> {
@@ -271,7 +275,6 @@ impl Keyring {
     }
 
     fn unbound_event(&self, action: Action, key: Option<KeyId>, detail: String) -> Event {
-        let principal = Principal::strongroom().name().to_owned();
-        Event { at: self.clock.now(), principal, action, key, ring: None, detail, request_id: None }
+        Event { key, ..not_of_a_row(self.clock.now(), action, detail) }
     }
 }

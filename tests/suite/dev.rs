@@ -165,16 +165,6 @@ fn secrets_appear_in_no_argument_list_and_in_no_log() {
 }
 
 #[test]
-fn local_keys_are_refused_until_there_are_any() {
-    let dir = Scratch::new();
-    let daemon = Launch::dev(&dir).start();
-    let mut request = key_pair("EC", None);
-    request["cryptoProvider"] = "LOCAL".into();
-    let answer = daemon.generate(&request).expect(422);
-    assert_eq!(answer.violations(), [("cryptoProvider".to_owned(), "not_supported_by_provider".to_owned())]);
-}
-
-#[test]
 fn a_ring_of_the_native_api_shows_its_active_key() {
     let dir = Scratch::new();
     let daemon = Launch::dev(&dir).start();

@@ -23,6 +23,7 @@ mod configuration;
 mod containers;
 mod dev;
 mod faults;
+mod hybrid;
 mod idempotency;
 mod openapi;
 mod pin;

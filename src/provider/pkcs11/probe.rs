@@ -41,6 +41,22 @@ pub async fn probe(options: &Pkcs11Options) -> ProbeReport {
     ProbeReport { logged_in: failure.is_none(), findings: findings(options, facts.as_ref(), failure), facts }
 }
 
+/// Whether the token has a sealing key of this label: without it, what was sealed is lost.
+///
+/// # Errors
+/// When the token does not open or does not answer.
+pub async fn probe_sealing_key(options: &Pkcs11Options, label: &str) -> Result<bool, ProviderError> {
+    let unavailable = |detail: String| ProviderError::Unavailable(detail);
+    let (host, _) = supervise::open(options, options.opening()).await.map_err(|failure| unavailable(failure.detail))?;
+    let call = Call::FindSealingKey { label: label.to_owned() };
+    match host.call(&call, options.hosts.generate_timeout).await {
+        Ok(Reply::Done(Outcome::SealingKey(there))) => Ok(there),
+        Ok(Reply::Failed(failure)) => Err(unavailable(failure.detail)),
+        Ok(other) => Err(ProviderError::Unknown(format!("the token host answered with {other:?}"))),
+        Err(_) => Err(unavailable("the token host was lost".to_owned())),
+    }
+}
+
 /// Initialises a token with this label, and its user's PIN, in a host of its own; both
 /// PINs are read there.
 ///

@@ -33,7 +33,7 @@ pub use http::{Answer, Call, block_on};
 pub use openssl::Certificate;
 pub use programs::{python, run};
 pub use requests::{GENERATE, SIGNING, key_pair};
-pub use rows::rows;
+pub use rows::{rows, tamper, values};
 pub use scratch::Scratch;
 pub use token::Token;
 pub use wait::eventually;
