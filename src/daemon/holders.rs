@@ -149,11 +149,11 @@ impl Offline {
 async fn ready(holders: &Holders, patience: Duration) -> anyhow::Result<()> {
     if let Some(token) = &holders.token {
         let waited = tokio::time::timeout(patience, async {
-            while !token.health().ready {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+            while !token.health().ready && token.verdict().is_none() {
+                tokio::time::sleep(super::POLL_EVERY).await;
             }
         });
-        if waited.await.is_err() {
+        if waited.await.is_err() || !token.health().ready {
             bail!("the token is not ready: {}", token.health().detail);
         }
     }
