@@ -25,7 +25,7 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A call did not come back from its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Lost {
+pub(in super::super) struct Lost {
     /// Whether a worker had taken it up.
     pub(super) started: bool,
 }
