@@ -168,6 +168,7 @@ impl From<ProviderError> for Error {
     fn from(failure: ProviderError) -> Self {
         let (kind, public) = match &failure {
             ProviderError::Busy => (Kind::Busy, "the crypto provider is busy"),
+            ProviderError::Late => (Kind::Deadline, "the deadline passed before the key pair was ready"),
             ProviderError::Unsupported(_) => (Kind::Unsupported, "the crypto provider cannot do this"),
             ProviderError::Unavailable(_)
             | ProviderError::Unknown(_)
@@ -180,11 +181,16 @@ impl From<ProviderError> for Error {
 
 impl From<StoreError> for Error {
     fn from(failure: StoreError) -> Self {
+        if let StoreError::Ambiguous(keys) = &failure {
+            let ids: Vec<String> = keys.iter().map(ToString::to_string).collect();
+            let public = format!("the kid names several key pairs; name one by its id: {}", ids.join(", "));
+            return Self::new(Kind::Conflict, public).because(failure);
+        }
         let (kind, public) = match &failure {
             StoreError::Unavailable(_) | StoreError::Unknown(_) => {
                 (Kind::ProviderUnavailable, "the store is unavailable")
             }
-            StoreError::Conflict => (Kind::Conflict, "the key pair was changed meanwhile"),
+            StoreError::Ambiguous(_) | StoreError::Conflict => (Kind::Conflict, "the key pair was changed meanwhile"),
             StoreError::Forbidden { .. } => (Kind::Conflict, "the key pair's state does not allow this"),
             StoreError::InUse(_) => (Kind::InUse, "the key pair is in use"),
             StoreError::Inconsistent(_) => (Kind::Internal, "internal error"),

@@ -26,7 +26,7 @@ pub(super) fn routes() -> Router<Arc<Services>> {
 pub fn document() -> utoipa::openapi::OpenApi {
     let mut document = Common::openapi();
     document.merge(pingfederate::Document::openapi());
-    document.merge(native::Document::openapi());
+    document.merge(native::document());
     document
 }
 
@@ -57,7 +57,9 @@ const fn meaning(status: u16) -> &'static str {
         401 => "No credentials, or none that are known.",
         403 => "The credentials do not allow this, or Basic credentials came without X-XSRF-Header.",
         404 => "There is nothing of this id.",
-        409 => "The same request is still running.",
+        409 => {
+            "The same request is still running, a kid names several key pairs, or the key's state does not allow this."
+        }
         413 => "The body is too large.",
         415 => "The body is not JSON.",
         422 => "Well formed, but with values that cannot be; all of them are listed.",
@@ -79,7 +81,7 @@ const fn meaning(status: u16) -> &'static str {
     security(("bearer" = []), ("basic" = [])),
     tags(
         (name = "PingFederate", description = "Key pairs as PingFederate's administrative API has them."),
-        (name = "Native", description = "Key rings as the domain sees them."),
+        (name = "Native", description = "Keys, key rings and signatures as the domain sees them."),
         (name = "Health", description = "For probes and for Prometheus.")
     ),
     paths(health::alive, health::ready, health::metrics),

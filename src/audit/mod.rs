@@ -14,6 +14,14 @@ pub enum Action {
     Requested,
     /// A key pair was generated, certified and committed.
     Created,
+    /// A key pair was brought in from outside and committed.
+    Imported,
+    /// A key that was in the token before was committed as a key pair.
+    Linked,
+    /// A private key was given out.
+    Exported,
+    /// The certificates of a key pair were replaced.
+    CertificateReplaced,
     /// A reservation lost and is being undone.
     Abandoned,
     /// Deletion was committed.
@@ -30,8 +38,6 @@ pub enum Action {
     Broken,
     /// Reconcile removed an object from the token.
     Removed,
-    /// The certificates of a key pair were replaced.
-    CertificatesReplaced,
     /// A sealed key does not open: it was altered, swapped or replayed.
     SealBroken,
     /// A sealed key was sealed anew under the latest master key.
@@ -46,9 +52,13 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: &[Self] = &[
         Self::Requested,
         Self::Created,
+        Self::Imported,
+        Self::Linked,
+        Self::Exported,
+        Self::CertificateReplaced,
         Self::Abandoned,
         Self::DeleteCommitted,
         Self::Destroyed,
@@ -57,7 +67,6 @@ impl Action {
         Self::Orphaned,
         Self::Broken,
         Self::Removed,
-        Self::CertificatesReplaced,
         Self::SealBroken,
         Self::Resealed,
         Self::MasterAdded,
@@ -71,6 +80,10 @@ impl Action {
         match self {
             Self::Requested => "key.requested",
             Self::Created => "key.created",
+            Self::Imported => "key.imported",
+            Self::Linked => "key.linked",
+            Self::Exported => "key.exported",
+            Self::CertificateReplaced => "key.certificate-replaced",
             Self::Abandoned => "key.abandoned",
             Self::DeleteCommitted => "key.delete-committed",
             Self::Destroyed => "key.destroyed",
@@ -79,7 +92,6 @@ impl Action {
             Self::Orphaned => "token.orphan",
             Self::Broken => "token.broken-object",
             Self::Removed => "token.object-removed",
-            Self::CertificatesReplaced => "key.certificates-replaced",
             Self::SealBroken => "key.seal-broken",
             Self::Resealed => "key.resealed",
             Self::MasterAdded => "master-key.added",
@@ -91,7 +103,7 @@ impl Action {
     /// The action of a stored name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|action| action.name() == name)
+        Self::ALL.iter().copied().find(|action| action.name() == name)
     }
 }
 

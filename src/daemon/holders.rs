@@ -14,6 +14,7 @@ use crate::keyring::{Keyring, MasterKeys};
 use crate::provider::local::{LocalProvider, MasterSealer};
 use crate::provider::pkcs11::{Pkcs11Options, Pkcs11Provider};
 use crate::provider::{KeyProvider as _, Providers};
+use crate::signing::Signing;
 use crate::store::{Owner, SqlStore, Store as _};
 
 /// Time for what follows generation: issuance and two transactions.
@@ -22,6 +23,7 @@ const LEASE_MARGIN: Duration = Duration::from_secs(120);
 /// Store, providers and the services over both.
 pub(super) struct Holders {
     pub(super) keyring: Arc<Keyring>,
+    pub(super) signing: Arc<Signing>,
     /// The provider `HSM`, where there is one.
     pub(super) token: Option<Arc<Pkcs11Provider>>,
     /// What unlocks the provider `LOCAL`, where there is one.
@@ -43,11 +45,12 @@ impl Holders {
         if let Some(local) = &local {
             providers = providers.with(Arc::clone(local) as Arc<_>);
         }
+        let signing = Signing::new(Arc::clone(&store) as Arc<_>, providers.clone(), Arc::clone(&clock));
         let lease = config.hosts.generate_timeout + config.limits.generate_deadline + LEASE_MARGIN;
         let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease);
         let master_keys =
             local.map(|local| Arc::new(MasterKeys::new(Arc::clone(&store) as Arc<_>, local, Arc::clone(&clock))));
-        Ok(Self { keyring: Arc::new(keyring), token, master_keys, clock, store })
+        Ok(Self { keyring: Arc::new(keyring), signing: Arc::new(signing), token, master_keys, clock, store })
     }
 
     pub(super) async fn close(self) {

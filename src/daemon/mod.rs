@@ -68,6 +68,9 @@ pub async fn run(config: Config, announce: Announce) -> anyhow::Result<()> {
     let router = api::router(services(&config, &holders, metrics, detached.clone()));
     let reconciler = tokio::spawn(reconcile(Arc::clone(&holders.keyring), holders.token.clone(), stop.clone()));
     let unlocker = tokio::spawn(keep_unlocked(holders.master_keys.clone(), stop.clone()));
+    let signing = Arc::clone(&holders.signing);
+    let cache_stop = stop.clone();
+    let cache = tokio::spawn(async move { signing.keep_current(cache_stop).await });
     let server = tokio::spawn(listen::serve(listener, router, listen_limits(&config), stop.clone()));
     let started = match announce {
         Announce::WhenListening => Ok(()),
@@ -84,6 +87,7 @@ pub async fn run(config: Config, announce: Announce) -> anyhow::Result<()> {
         reconciler.await?;
         unlocker.await?;
     }
+    cache.abort();
     holders.close().await;
     started
 }
@@ -91,6 +95,7 @@ pub async fn run(config: Config, announce: Announce) -> anyhow::Result<()> {
 fn services(config: &Config, holders: &Holders, metrics: PrometheusHandle, detached: api::Detached) -> api::Services {
     api::Services {
         keyring: Arc::clone(&holders.keyring),
+        signing: Arc::clone(&holders.signing),
         authenticator: Arc::new(Authenticator::new(config.credentials.clone())),
         clock: Arc::clone(&holders.clock),
         metrics: Box::new(move || metrics.render()),

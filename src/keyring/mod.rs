@@ -1,4 +1,4 @@
-//! Key pairs and rings: generate, look up, delete, reconcile.
+//! Key pairs and rings: generate, import, link, export, look up, delete, reconcile.
 //!
 //! Owns the life of a key pair: reservation before generation, proof and certificate
 //! before commit, destruction after the commit of its deletion, and the comparison of
@@ -7,6 +7,7 @@
 //! Invariants: the row precedes the key; a reservation ends in commit or abandonment
 //! and nothing else; an error that dialects answer with 5xx means that nothing changed.
 
+mod creation;
 mod delete;
 mod exchange;
 mod generate;

@@ -35,7 +35,7 @@ pub enum Mode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// A reservation or a destruction that nobody is finishing.
-    Unfinished { key: KeyId, ring: Option<RingId>, state: State, mended: bool },
+    Unfinished { key: KeyId, ring: Option<RingId>, state: State, why: Option<String>, mended: bool },
     /// Objects of a key that the store has destroyed.
     Leftover { key: KeyId, mended: bool },
     /// Objects with our label that the store does not know.
@@ -61,7 +61,10 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of = |ring: &Option<RingId>| ring.as_ref().map(|ring| format!(" of {ring}")).unwrap_or_default();
         match self {
-            Self::Unfinished { key, ring, state, .. } => write!(f, "unfinished: key {key}{} is {state}", of(ring))?,
+            Self::Unfinished { key, ring, state, why, .. } => {
+                write!(f, "unfinished: key {key}{} is {state}", of(ring))?;
+                why.as_ref().map_or(Ok(()), |why| write!(f, " and cannot be finished: {why}"))?;
+            }
             Self::Leftover { key, .. } => write!(f, "leftover: the token still has destroyed key {key}")?,
             Self::Orphan { label, .. } => write!(f, "orphan: the store does not know the token's object {label}")?,
             Self::Missing { key, ring, established } => {
@@ -101,18 +104,20 @@ impl Keyring {
     /// Finishes reservations and destructions that nobody is finishing.
     pub(super) async fn finish_unfinished(&self, mode: Mode) -> Result<Vec<Finding>, Error> {
         let mut findings = Vec::new();
-        let mut failed = None;
         for pair in self.store.unfinished(&self.owner, self.clock.now()).await? {
             let (key, ring, state) = (pair.id, pair.ring.clone(), pair.state);
-            let mended = mode != Mode::Report;
-            if mended && let Err(failure) = self.undo(pair).await {
-                // A token that is away does not keep software keys from their end.
-                failed = failed.or(Some(failure));
-                continue;
+            let why = match mode {
+                Mode::Report => None,
+                // One key that cannot be undone must not keep the others.
+                Mode::Repair { .. } => self.undo(pair).await.err().map(|failure| failure.to_string()),
+            };
+            if let Some(why) = &why {
+                self.warn_once(format!("key {key} is {state} and cannot be finished: {why}"));
             }
-            findings.push(Finding::Unfinished { key, ring, state, mended });
+            let mended = mode != Mode::Report && why.is_none();
+            findings.push(Finding::Unfinished { key, ring, state, why, mended });
         }
-        failed.map_or(Ok(findings), Err)
+        Ok(findings)
     }
 
     async fn undo(&self, pair: KeyPair) -> Result<(), Error> {
@@ -191,19 +196,28 @@ impl Keyring {
             }
             // A key that came after its row was destroyed, or that outlived it.
             Some(pair) if pair.state == State::Destroyed && pair.origin != Origin::Linked => {
-                let mended = mode != Mode::Report;
-                if mended {
-                    let removed = provider.destroy(&pair.locator, &self.store.id().label(key)).await?;
-                    let detail = format!("{} objects of a destroyed key", removed.objects);
-                    let event = self.event(&Principal::strongroom(), Action::Removed, &pair, detail);
-                    self.store.record(&[event]).await?;
-                }
+                let mended = mode != Mode::Report && self.remove_leftover(&pair, provider).await?;
                 report.findings.push(Finding::Leftover { key, mended });
             }
             // Under way, or committed meanwhile.
             Some(_) => {}
         }
         Ok(())
+    }
+
+    async fn remove_leftover(&self, pair: &KeyPair, provider: &dyn KeyProvider) -> Result<bool, Error> {
+        match provider.destroy(&pair.locator, &self.store.id().label(pair.id)).await {
+            Ok(removed) => {
+                let detail = format!("{} objects of a destroyed key", removed.objects);
+                let event = self.event(&Principal::strongroom(), Action::Removed, pair, detail);
+                self.store.record(&[event]).await?;
+                Ok(true)
+            }
+            Err(failure) => {
+                self.warn_once(format!("destroyed key {} stays in the token: {failure}", pair.id));
+                Ok(false)
+            }
+        }
     }
 
     async fn note_presence(&self, key: KeyId, there: bool, mode: Mode, report: &mut Report) -> Result<(), Error> {
@@ -266,12 +280,19 @@ impl Keyring {
         finding: &Finding,
     ) -> Result<(), Error> {
         let text = finding.to_string();
-        let first = self.reported.lock().is_ok_and(|mut reported| reported.insert(text.clone()));
-        if first && mode != Mode::Report {
-            tracing::warn!("{text}");
+        if mode != Mode::Report && self.warn_once(text.clone()) {
             self.store.record(&[self.unbound_event(action, key, text)]).await?;
         }
         Ok(())
+    }
+
+    /// Logs a sentence the first time that this process says it, and tells whether it was.
+    fn warn_once(&self, text: String) -> bool {
+        let first = self.reported.lock().is_ok_and(|mut reported| reported.insert(text.clone()));
+        if first {
+            tracing::warn!("{text}");
+        }
+        first
     }
 
     fn unbound_event(&self, action: Action, key: Option<KeyId>, detail: String) -> Event {

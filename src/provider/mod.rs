@@ -9,6 +9,7 @@
 //! only when nothing was made, and [`ProviderError::Unknown`] when it cannot tell.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 
@@ -34,6 +35,8 @@ pub struct NewKey {
     pub label: String,
     pub algorithm: KeyAlgorithm,
     pub key_use: KeyUse,
+    /// Past it the key is not begun ([`ProviderError::Late`]).
+    pub deadline: Instant,
 }
 
 /// A key that was made and read back.

@@ -3,7 +3,7 @@
 use super::sqlite::Connection;
 use super::{Commit, NewReservation, Owner, StoreError, Transition, documents, idempotency, meta, records};
 use crate::clock::Timestamp;
-use crate::key::{CertificateDer, KeyId, KeyPair, RingId, RingKind, SealedKey, State};
+use crate::key::{CertificateDer, KeyId, KeyName, KeyPair, RingId, RingKind, SealedKey, State};
 
 /// What a ring's name stands for.
 pub(super) struct Occupancy {
@@ -177,6 +177,7 @@ pub(super) async fn mark_missing(
     id: KeyId,
     since: Option<(Timestamp, bool)>,
 ) -> Result<(), StoreError> {
+    meta::advance_epoch(conn).await?;
     sqlx::query(
         "UPDATE key_pairs SET missing_since = $2, missing = $3, version = version + 1
          WHERE id = $1 AND state IN ('Stocked', 'PreActive', 'Active', 'Deactivated')",
@@ -193,6 +194,23 @@ pub(super) async fn mark_missing(
 /// One key pair.
 pub(super) async fn find(conn: &mut Connection, id: KeyId) -> Result<Option<KeyPair>, StoreError> {
     Ok(sqlx::query_as("SELECT * FROM key_pairs WHERE id = $1").bind(id.to_string()).fetch_optional(conn).await?)
+}
+
+/// The visible key pair of an id or a kid.
+pub(super) async fn named(conn: &mut Connection, name: &KeyName) -> Result<Option<KeyPair>, StoreError> {
+    let sql = match name {
+        KeyName::Id(_) => "SELECT * FROM key_pairs WHERE id = $1 AND state IN ('Active', 'PreActive', 'Deactivated')",
+        KeyName::Kid(_) => {
+            "SELECT * FROM key_pairs WHERE kid = $1 AND state IN ('Active', 'PreActive', 'Deactivated') ORDER BY id"
+        }
+    };
+    let mut found: Vec<KeyPair> = sqlx::query_as(sql).bind(name.to_string()).fetch_all(conn).await?;
+    let pair = found.pop();
+    if found.is_empty() {
+        Ok(pair)
+    } else {
+        Err(StoreError::Ambiguous(found.iter().chain(&pair).map(|pair| pair.id).collect()))
+    }
 }
 
 /// The visible key pairs of a ring, in the order of their importance.

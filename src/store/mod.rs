@@ -28,8 +28,8 @@ use async_trait::async_trait;
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::key::{
-    CertificateDer, KeyAlgorithm, KeyId, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, RingId, RingKind,
-    SealedKey, SignatureAlgorithm, SpkiDer, State, StoreId,
+    CertificateDer, KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, RingId,
+    RingKind, SealedKey, SignatureAlgorithm, SpkiDer, State, StoreId,
 };
 
 pub use sql::SqlStore;
@@ -185,6 +185,9 @@ pub enum StoreError {
     /// Documents refer to the key's ring: their kinds and ids.
     #[error("the key's ring is referred to")]
     InUse(Vec<(DocumentKind, String)>),
+    /// A kid that several key pairs have.
+    #[error("the kid names several key pairs")]
+    Ambiguous(Vec<KeyId>),
     /// A row that this program cannot have written.
     #[error("the store holds what it should not: {0}")]
     Inconsistent(String),
@@ -205,8 +208,16 @@ pub trait Store: Send + Sync {
     /// Passes when the store can be read and written.
     async fn ping(&self) -> Result<(), StoreError>;
 
-    /// The store-wide count of commits, transitions, and replaced certificates and seals.
+    /// The store-wide count of commits, transitions, marks of missing keys, and replaced
+    /// certificates and seals.
     async fn epoch(&self) -> Result<i64, StoreError>;
+
+    /// Grows with each change to key pairs that was made through this handle, before the method that
+    /// made it returns: what was read at another revision may be outdated.
+    fn revision(&self) -> u64;
+
+    /// What the same idempotency claim led to before; `None` when it is new.
+    async fn precedent(&self, claim: &IdempotencyClaim, now: Timestamp) -> Result<Option<Reserve>, StoreError>;
 
     /// Reserves a key pair, unless its ring or its idempotency key says otherwise.
     async fn reserve(&self, new: NewReservation, audit: &[Event]) -> Result<Reserve, StoreError>;
@@ -223,6 +234,9 @@ pub trait Store: Send + Sync {
 
     /// One key pair, tombstones included.
     async fn pair(&self, id: KeyId) -> Result<Option<KeyPair>, StoreError>;
+
+    /// The visible key pair of an id or a kid; [`StoreError::Ambiguous`] when the kid is that of several.
+    async fn named(&self, name: &KeyName) -> Result<Option<KeyPair>, StoreError>;
 
     /// The visible key pairs of a ring: Active first, then `PreActive`, then Deactivated, each by generation.
     async fn ring(&self, ring: &RingId) -> Result<Vec<KeyPair>, StoreError>;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -12,17 +13,19 @@ use sqlx::{Pool, Transaction};
 use super::records::Entry;
 use super::sqlite::{self, Db};
 use super::{
-    Commit, Document, DocumentKind, MasterKey, NewReservation, Owner, Put, Reserve, Store, StoreError, Transition,
-    documents, idempotency, key_pairs, master_keys, meta, migrations, trail,
+    Commit, Document, DocumentKind, IdempotencyClaim, MasterKey, NewReservation, Owner, Put, Reserve, Store,
+    StoreError, Transition, documents, idempotency, key_pairs, master_keys, meta, migrations, trail,
 };
 use crate::audit::Event;
 use crate::clock::Timestamp;
-use crate::key::{CertificateDer, KeyId, KeyPair, ProviderKind, RingId, RingKind, SealedKey, State, StoreId};
+use crate::key::{CertificateDer, KeyId, KeyName, KeyPair, ProviderKind, RingId, RingKind, SealedKey, State, StoreId};
 
 /// The store in a SQL database.
 pub struct SqlStore {
     id: StoreId,
     fingerprint_key: hmac::Key,
+    /// Changes of key pairs made through this handle.
+    revision: AtomicU64,
     writer: Pool<Db>,
     readers: Pool<Db>,
 }
@@ -40,7 +43,7 @@ impl SqlStore {
         let (id, fingerprint_key) = meta::identity(&mut tx).await?;
         tx.commit().await.map_err(sqlite::commit_failure)?;
         let readers = sqlite::open_readers(path).await?;
-        Ok(Arc::new(Self { id, fingerprint_key, writer, readers }))
+        Ok(Arc::new(Self { id, fingerprint_key, revision: AtomicU64::new(0), writer, readers }))
     }
 
     /// Closes every connection, once their work is done.
@@ -54,6 +57,12 @@ impl SqlStore {
     pub(super) async fn change(&self, method: &'static str) -> Result<Change, StoreError> {
         let timer = Timer::start(method);
         Ok(Change { tx: self.writer.begin_with(sqlite::BEGIN).await?, _timer: timer })
+    }
+
+    /// Counts a change of key pairs, also one whose outcome is unknown.
+    fn revised(&self, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
+        self.revision.fetch_add(1, Ordering::AcqRel);
+        outcome
     }
 
     /// Begins a method that reads: one statement, and so one transaction.
@@ -86,12 +95,21 @@ impl Store for SqlStore {
         meta::epoch(&mut self.view("epoch").await?.conn).await
     }
 
+    fn revision(&self) -> u64 {
+        self.revision.load(Ordering::Acquire)
+    }
+
+    async fn precedent(&self, claim: &IdempotencyClaim, now: Timestamp) -> Result<Option<Reserve>, StoreError> {
+        idempotency::precedent(&mut self.view("precedent").await?.conn, claim, now).await
+    }
+
     async fn reserve(&self, new: NewReservation, audit: &[Event]) -> Result<Reserve, StoreError> {
         let mut change = self.change("reserve").await?;
-        if let Some(claim) = &new.idempotency
-            && let Some(precedent) = idempotency::precedent(&mut change.tx, claim, new.now).await?
-        {
-            return Ok(precedent);
+        if let Some(claim) = &new.idempotency {
+            idempotency::forget_expired(&mut change.tx, new.now).await?;
+            if let Some(precedent) = idempotency::precedent(&mut change.tx, claim, new.now).await? {
+                return Ok(precedent);
+            }
         }
         let generation = match &new.ring {
             Some(ring) => {
@@ -115,14 +133,14 @@ impl Store for SqlStore {
     async fn commit(&self, commit: Commit, audit: &[Event]) -> Result<KeyPair, StoreError> {
         let mut change = self.change("commit").await?;
         let pair = key_pairs::commit(&mut change.tx, &commit).await?;
-        change.commit(audit).await?;
+        self.revised(change.commit(audit).await)?;
         Ok(pair)
     }
 
     async fn transition(&self, transition: Transition, audit: &[Event]) -> Result<KeyPair, StoreError> {
         let mut change = self.change("transition").await?;
         let pair = key_pairs::transition(&mut change.tx, transition).await?;
-        change.commit(audit).await?;
+        self.revised(change.commit(audit).await)?;
         if pair.state == State::Destroyed && pair.provider == ProviderKind::Local {
             // What was erased from the file still stands in its log.
             sqlite::forget_log(&self.writer).await;
@@ -132,6 +150,10 @@ impl Store for SqlStore {
 
     async fn pair(&self, id: KeyId) -> Result<Option<KeyPair>, StoreError> {
         key_pairs::find(&mut self.view("pair").await?.conn, id).await
+    }
+
+    async fn named(&self, name: &KeyName) -> Result<Option<KeyPair>, StoreError> {
+        key_pairs::named(&mut self.view("named").await?.conn, name).await
     }
 
     async fn ring(&self, ring: &RingId) -> Result<Vec<KeyPair>, StoreError> {
@@ -158,7 +180,7 @@ impl Store for SqlStore {
     ) -> Result<(), StoreError> {
         let mut change = self.change("mark_missing").await?;
         key_pairs::mark_missing(&mut change.tx, id, since).await?;
-        change.commit(audit).await
+        self.revised(change.commit(audit).await)
     }
 
     async fn replace_certificates(

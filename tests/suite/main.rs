@@ -30,3 +30,4 @@ mod pin;
 mod pingfederate;
 mod provider;
 mod recovery;
+mod signing;

@@ -36,7 +36,13 @@ impl Bench {
 }
 
 fn new_key(algorithm: KeyAlgorithm) -> NewKey {
-    NewKey { locator: Locator::new().unwrap(), label: "unused".to_owned(), algorithm, key_use: KeyUse::Sign }
+    NewKey {
+        locator: Locator::new().unwrap(),
+        label: "unused".to_owned(),
+        algorithm,
+        key_use: KeyUse::Sign,
+        deadline: std::time::Instant::now(),
+    }
 }
 
 async fn made(provider: &LocalProvider, algorithm: KeyAlgorithm) -> KeyRef {

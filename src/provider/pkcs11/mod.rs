@@ -41,6 +41,9 @@ pub use protocol::{SealingScheme, TokenFacts};
 /// The file in the state directory that remembers a refused PIN.
 const REFUSED_PIN: &str = "refused-pin";
 
+/// What the labels of sealing keys begin with.
+const SEALING_LABEL: &str = "sr-seal:";
+
 /// What a provider over a token needs to know.
 #[derive(Clone, Debug)]
 pub struct Pkcs11Options {
@@ -148,6 +151,11 @@ impl Pkcs11Provider {
         }
     }
 
+    /// Refuses generations that wait in the queue; the one under way goes on.
+    pub fn refuse_generations(&self) {
+        self.link.refuse_generations();
+    }
+
     /// Ends the hosts; calls are refused from then on.
     pub async fn stop(&self) {
         self.link.stop().await;
@@ -176,13 +184,15 @@ impl KeyProvider for Pkcs11Provider {
     }
 
     async fn generate(&self, key: NewKey) -> Result<GeneratedKey, ProviderError> {
+        let (id, deadline) = (key.locator.as_bytes().to_vec(), key.deadline);
         let call = Call::Generate(generation(key));
-        generated(timed("generate", self.link.generate(call)).await?)
+        generated(timed("generate", self.link.make(id, &call, deadline)).await?)
     }
 
     async fn import(&self, key: NewKey, pkcs8: Secret) -> Result<GeneratedKey, ProviderError> {
+        let (id, deadline) = (key.locator.as_bytes().to_vec(), key.deadline);
         let call = Call::Import { key: generation(key), pkcs8: pkcs8.into() };
-        generated(timed("import", self.link.generate(call)).await?)
+        generated(timed("import", self.link.make(id, &call, deadline)).await?)
     }
 
     async fn find(&self, wanted: &ForeignKey) -> Result<FoundKey, ProviderError> {
@@ -221,6 +231,9 @@ impl KeyProvider for Pkcs11Provider {
     }
 
     async fn destroy(&self, locator: &Locator, label: &str) -> Result<Destroyed, ProviderError> {
+        if label.starts_with(SEALING_LABEL) {
+            return Err(ProviderError::Refused("sealing keys are not destroyed".to_owned()));
+        }
         let call = Call::Destroy { id: locator.as_bytes().to_vec(), label: label.to_owned() };
         removed(timed("destroy", self.link.keep(call)).await?)
     }
@@ -246,7 +259,7 @@ async fn timed<T>(call: &'static str, work: impl Future<Output = T>) -> T {
 }
 
 fn generation(key: NewKey) -> Generation {
-    let NewKey { locator, label, algorithm, key_use } = key;
+    let NewKey { locator, label, algorithm, key_use, deadline: _ } = key;
     Generation { id: locator.as_bytes().to_vec(), label, algorithm, key_use }
 }
 

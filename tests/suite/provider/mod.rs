@@ -5,4 +5,5 @@ mod bench;
 mod hooked;
 mod load;
 mod recovery;
+mod sealing;
 mod tokens;

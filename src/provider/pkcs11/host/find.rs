@@ -3,6 +3,7 @@
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 
+use super::super::SEALING_LABEL;
 use super::super::protocol::{Failure, FailureClass, FoundObject, Generation};
 use super::public_key::{curve_of, rsa_algorithm};
 use super::token::Token;
@@ -31,7 +32,7 @@ pub(super) fn find(
     }
     let private = one(token, session, &names)?;
     let called = Named::read(session, private)?;
-    if called.label.starts_with("sr:") || called.label.starts_with("sr-seal:") {
+    if called.label.starts_with("sr:") || called.label.starts_with(SEALING_LABEL) {
         return Err(refused(format!("the key {:?} is one of Strongroom's own", called.label)));
     }
     if called.id.is_empty() {

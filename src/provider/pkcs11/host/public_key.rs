@@ -20,7 +20,7 @@ pub(super) fn ec_params(algorithm: KeyAlgorithm) -> Option<Vec<u8>> {
 }
 
 /// The algorithm of a `CKA_EC_PARAMS`, which names the curve by object identifier or, for
-/// Ed25519, by a PrintableString (PKCS#11 section 6.3.5).
+/// Ed25519, by a `PrintableString` (PKCS#11 section 6.3.5).
 pub(super) fn curve_of(params: &[u8]) -> Option<KeyAlgorithm> {
     const EDWARDS: &[u8] = b"\x13\x0cedwards25519";
     KeyAlgorithm::ALL

@@ -233,7 +233,9 @@ async fn write_calls(mut stream: OwnedWriteHalf, mut frames: mpsc::UnboundedRece
     while frames.recv_many(&mut batch, 64).await > 0 {
         let last = batch.iter().any(|frame| frame.is_empty());
         let mut together = Frame::new(Vec::with_capacity(batch.iter().map(|frame| frame.len()).sum()));
-        batch.iter().for_each(|frame| together.extend_from_slice(frame));
+        for frame in &batch {
+            together.extend_from_slice(frame);
+        }
         let written = stream.write_all(&together).await;
         if last || written.is_err() {
             return;
