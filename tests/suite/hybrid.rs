@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use reqwest::Method;
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{
     Certificate, Configuration, Daemon, Launch, SIGNING, Scratch, Token, eventually, key_pair, tamper, values,
@@ -238,6 +239,20 @@ fn altered_and_swapped_keys_are_refused_and_audited() {
     assert_eq!(audited, values(&database, "SELECT id FROM key_pairs ORDER BY id LIMIT 3"));
     let resealed = values(&database, "SELECT key_id FROM audit_events WHERE action = 'key.resealed'");
     assert_eq!(resealed.len(), 1);
+
+    let mut daemon = Launch::serve(&configuration).start();
+    daemon.await_ready();
+    let sign = |ring: &str| {
+        let request = json!({"algorithm": "ES256", "message": "bWVzc2FnZQ=="});
+        daemon.call(Method::POST, &format!("/v1/key-rings/{ring}/sign")).json(&request).send()
+    };
+    let rings = values(&database, "SELECT ring FROM key_pairs ORDER BY id");
+    sign(&rings[0]).expect(503);
+    sign(&rings[1]).expect(503);
+    sign(&rings[3]).expect(200);
+    let by_admin =
+        "SELECT key_id FROM audit_events WHERE action = 'key.seal-broken' AND principal = 'admin' ORDER BY key_id";
+    assert_eq!(values(&database, by_admin), audited[..2]);
 }
 
 #[test]
