@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Type};
+use utoipa::openapi::{ContentBuilder, ObjectBuilder, Paths, Ref, RefOr, Response, ResponseBuilder, Type};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
@@ -87,7 +87,17 @@ const fn meaning(status: u16) -> &'static str {
     paths(health::alive, health::ready, health::metrics),
     modifiers(&Credentials)
 )]
-struct Common;
+pub(super) struct Common;
+
+impl Common {
+    /// Title, credentials and the like, for a document of one dialect.
+    pub(super) fn without_paths() -> utoipa::openapi::OpenApi {
+        let mut document = Self::openapi();
+        document.paths = Paths::new();
+        document.tags = None;
+        document
+    }
+}
 
 /// The two ways to present a secret.
 struct Credentials;

@@ -13,7 +13,8 @@ use tower::ServiceExt as _;
 
 use super::{Detached, Services, dialect, document, layer, pingfederate, router};
 use crate::auth::{Authenticator, Credential, Scope, SecretHash};
-use crate::clock::SystemClock;
+use crate::catalog::Catalog;
+use crate::clock::{SystemClock, Timestamp};
 use crate::error::Error;
 use crate::key::ProviderKind;
 use crate::keyring::Keyring;
@@ -42,6 +43,7 @@ fn services() -> Services {
     Services {
         signing: Arc::new(signing),
         keyring: Arc::new(Keyring::new(Arc::new(NoStore), Providers::default(), Arc::new(SystemClock), owner, lease)),
+        catalog: Arc::new(Catalog::new(Arc::new(NoStore), Arc::new(SystemClock))),
         authenticator: Arc::new(Authenticator::new(vec![
             credential("admin", SECRET, &Scope::ALL),
             credential("reader", READER, &[Scope::Read]),
@@ -52,6 +54,7 @@ fn services() -> Services {
             hybrid: true,
             default_provider: ProviderKind::Hsm,
             san_format: pingfederate::SanFormat::Bare,
+            require_trusted_issuer: false,
         },
         generate_deadline: Duration::from_secs(1),
         body_limit: 1024,

@@ -172,6 +172,7 @@ impl Layout {
                 hybrid: true,
                 default_provider: ProviderKind::Hsm,
                 san_format: SanFormat::Bare,
+                require_trusted_issuer: false,
             },
         })
     }

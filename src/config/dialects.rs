@@ -12,6 +12,8 @@ pub struct PingFederate {
     /// Where a key goes when the request does not say.
     pub default_provider: ProviderKind,
     pub san_format: SanFormat,
+    /// Take a CSR response only if its certificates lead to a trusted CA.
+    pub require_trusted_issuer: bool,
 }
 
 /// Section `[pingfederate]` as it is written.
@@ -23,11 +25,12 @@ pub(super) struct Section {
     #[serde(deserialize_with = "provider")]
     default_provider: Option<ProviderKind>,
     san_format: SanFormat,
+    require_trusted_issuer: bool,
 }
 
 impl Default for Section {
     fn default() -> Self {
-        Self { hybrid: true, default_provider: None, san_format: SanFormat::default() }
+        Self { hybrid: true, default_provider: None, san_format: SanFormat::default(), require_trusted_issuer: false }
     }
 }
 
@@ -42,13 +45,12 @@ impl Section {
         if !there && self.default_provider.is_some() {
             findings.push(format!("pingfederate.default-provider: {} needs a section {section}", chosen.name()));
         }
-        PingFederate { hybrid: self.hybrid, default_provider: chosen, san_format: self.san_format }
-    }
-}
-
-impl Default for PingFederate {
-    fn default() -> Self {
-        Self { hybrid: true, default_provider: ProviderKind::Hsm, san_format: SanFormat::Bare }
+        PingFederate {
+            hybrid: self.hybrid,
+            default_provider: chosen,
+            san_format: self.san_format,
+            require_trusted_issuer: self.require_trusted_issuer,
+        }
     }
 }
 

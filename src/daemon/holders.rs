@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use super::instance::{InstanceLock, new_life};
+use crate::catalog::Catalog;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, MasterKeySource};
 use crate::key::StoreId;
@@ -24,6 +25,7 @@ const LEASE_MARGIN: Duration = Duration::from_secs(120);
 pub(super) struct Holders {
     pub(super) keyring: Arc<Keyring>,
     pub(super) signing: Arc<Signing>,
+    pub(super) catalog: Arc<Catalog>,
     /// The provider `HSM`, where there is one.
     pub(super) token: Option<Arc<Pkcs11Provider>>,
     /// What unlocks the provider `LOCAL`, where there is one.
@@ -48,9 +50,11 @@ impl Holders {
         let signing = Signing::new(Arc::clone(&store) as Arc<_>, providers.clone(), Arc::clone(&clock));
         let lease = config.hosts.generate_timeout + config.limits.generate_deadline + LEASE_MARGIN;
         let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease);
+        let catalog = Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock)));
         let master_keys =
             local.map(|local| Arc::new(MasterKeys::new(Arc::clone(&store) as Arc<_>, local, Arc::clone(&clock))));
-        Ok(Self { keyring: Arc::new(keyring), signing: Arc::new(signing), token, master_keys, clock, store })
+        let (keyring, signing) = (Arc::new(keyring), Arc::new(signing));
+        Ok(Self { keyring, signing, catalog, token, master_keys, clock, store })
     }
 
     pub(super) async fn close(self) {

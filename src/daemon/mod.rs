@@ -96,6 +96,7 @@ fn services(config: &Config, holders: &Holders, metrics: PrometheusHandle, detac
     api::Services {
         keyring: Arc::clone(&holders.keyring),
         signing: Arc::clone(&holders.signing),
+        catalog: Arc::clone(&holders.catalog),
         authenticator: Arc::new(Authenticator::new(config.credentials.clone())),
         clock: Arc::clone(&holders.clock),
         metrics: Box::new(move || metrics.render()),
@@ -106,6 +107,7 @@ fn services(config: &Config, holders: &Holders, metrics: PrometheusHandle, detac
                 config::SanFormat::Bare => pingfederate::SanFormat::Bare,
                 config::SanFormat::Typed => pingfederate::SanFormat::Typed,
             },
+            require_trusted_issuer: config.pingfederate.require_trusted_issuer,
         },
         generate_deadline: config.limits.generate_deadline,
         body_limit: config.limits.body_bytes,

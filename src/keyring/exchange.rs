@@ -126,7 +126,7 @@ impl Keyring {
         let pair = self.active(who, ring).await?;
         require_key(chain.first(), &reference(&pair)?.spki, "fileData")?;
         let detail = format!("{} certificates", chain.len());
-        let event = Event { request_id, ..self.event(who, Action::CertificateReplaced, &pair, detail) };
+        let event = Event { request_id, ..self.event(who, Action::CertificatesReplaced, &pair, detail) };
         Ok(self.store.replace_certificates(pair.id, pair.version, chain, &[event]).await?)
     }
 }

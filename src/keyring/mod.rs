@@ -36,7 +36,7 @@ use crate::provider::{ProviderError, Providers};
 use crate::store::{Owner, Store};
 
 pub use crate::issuance::CertificateSpec;
-pub use crate::provider::{Capabilities, ForeignKey};
+pub use crate::provider::{Capabilities, ForeignKey, NoForeignKey};
 pub use lookup::KeyRing;
 pub use master_keys::{MasterKeys, REFRESH_EVERY, Resealed};
 pub use reconcile::{Finding, Mode, Report};

@@ -21,10 +21,12 @@ use crate::secret::Secret;
 #[cfg(test)]
 pub(crate) mod double;
 mod error;
+mod foreign_key;
 pub mod local;
 pub mod pkcs11;
 
 pub use error::ProviderError;
+pub use foreign_key::NoForeignKey;
 
 /// A key to be made.
 #[derive(Clone, Debug)]
