@@ -120,3 +120,12 @@ pub struct Event {
     pub detail: String,
     pub request_id: Option<String>,
 }
+
+impl Event {
+    /// The entry that the sealed private half of a key did not open.
+    #[must_use]
+    pub fn seal_broken(at: Timestamp, principal: &str, key: KeyId, ring: Option<RingId>, detail: String) -> Self {
+        let (principal, action) = (principal.to_owned(), Action::SealBroken);
+        Self { at, principal, action, key: Some(key), ring, detail, request_id: None }
+    }
+}
