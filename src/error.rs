@@ -112,6 +112,12 @@ impl Error {
         self
     }
 
+    /// The cause, if it is a failure of this type.
+    #[must_use]
+    pub fn cause<T: std::error::Error + 'static>(&self) -> Option<&T> {
+        self.0.source.as_ref()?.downcast_ref()
+    }
+
     /// What sort of failure it is.
     #[must_use]
     pub const fn kind(&self) -> Kind {

@@ -21,7 +21,7 @@ pub enum Action {
     /// A private key was given out.
     Exported,
     /// The certificates of a key pair were replaced.
-    CertificateReplaced,
+    CertificatesReplaced,
     /// A reservation lost and is being undone.
     Abandoned,
     /// Deletion was committed.
@@ -58,7 +58,6 @@ impl Action {
         Self::Imported,
         Self::Linked,
         Self::Exported,
-        Self::CertificateReplaced,
         Self::Abandoned,
         Self::DeleteCommitted,
         Self::Destroyed,
@@ -67,6 +66,7 @@ impl Action {
         Self::Orphaned,
         Self::Broken,
         Self::Removed,
+        Self::CertificatesReplaced,
         Self::SealBroken,
         Self::Resealed,
         Self::MasterAdded,
@@ -83,7 +83,6 @@ impl Action {
             Self::Imported => "key.imported",
             Self::Linked => "key.linked",
             Self::Exported => "key.exported",
-            Self::CertificateReplaced => "key.certificate-replaced",
             Self::Abandoned => "key.abandoned",
             Self::DeleteCommitted => "key.delete-committed",
             Self::Destroyed => "key.destroyed",
@@ -92,6 +91,7 @@ impl Action {
             Self::Orphaned => "token.orphan",
             Self::Broken => "token.broken-object",
             Self::Removed => "token.object-removed",
+            Self::CertificatesReplaced => "key.certificates-replaced",
             Self::SealBroken => "key.seal-broken",
             Self::Resealed => "key.resealed",
             Self::MasterAdded => "master-key.added",
@@ -119,4 +119,13 @@ pub struct Event {
     /// Why, or what exactly, in words; never a secret.
     pub detail: String,
     pub request_id: Option<String>,
+}
+
+impl Event {
+    /// The entry that the sealed private half of a key did not open.
+    #[must_use]
+    pub fn seal_broken(at: Timestamp, principal: &str, key: KeyId, ring: Option<RingId>, detail: String) -> Self {
+        let (principal, action) = (principal.to_owned(), Action::SealBroken);
+        Self { at, principal, action, key: Some(key), ring, detail, request_id: None }
+    }
 }

@@ -18,7 +18,7 @@ use crate::config::{
     Config, Hosts, Limits, Listener, MasterKeySource, PinSource, PingFederate, Plaintext, Profile, SanFormat, Token,
     TokenSelector,
 };
-use crate::daemon::{self, Announce};
+use crate::daemon::{self, Announce, InstanceLock};
 use crate::key::ProviderKind;
 use crate::provider::pkcs11;
 use crate::secret::Secret;
@@ -58,13 +58,14 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         "{} is not a loopback address; `strongroom dev` serves this machine only",
         arguments.listen.ip()
     );
-    let data = arguments.data.map_or_else(default_data, Ok)?;
-    let layout = Layout::prepare(&data)?;
+    let layout = Layout::open(&arguments.data.map_or_else(default_data, Ok)?)?;
+    let lock = InstanceLock::claim(&layout.path("state"))?;
+    layout.prepare(&arguments.token_label)?;
     let secret = layout.admin_secret(arguments.admin_token)?;
     let config = layout.config(&secret, arguments.listen, arguments.token_label.clone())?;
     block_on(async {
         layout.initialise_token(&config, arguments.token_label).await?;
-        daemon::run(config, Announce::WhenReady).await
+        daemon::run(config, Announce::WhenReady, lock).await
     })
 }
 
@@ -90,36 +91,54 @@ struct Layout {
 }
 
 impl Layout {
-    fn prepare(data: &Path) -> anyhow::Result<Self> {
+    fn open(data: &Path) -> anyhow::Result<Self> {
         private_directory(data)?;
         let root = fs::canonicalize(data).with_context(|| format!("cannot open {}", data.display()))?;
-        let layout = Self { root };
-        let tokens = layout.path("tokens");
+        Ok(Self { root })
+    }
+
+    /// Makes what is not there yet; the directory's lock is held.
+    fn prepare(&self, token_label: &str) -> anyhow::Result<()> {
+        let tokens = self.path("tokens");
         private_directory(&tokens)?;
         let tokens = tokens.to_str().filter(|path| !path.contains('\n'));
         let tokens = tokens.context("SoftHSM cannot be told of this directory: its path is not plain text")?;
         let conf = format!(
             "directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n"
         );
-        layout.write_if_other("softhsm2.conf", &conf)?;
+        self.keep("softhsm2.conf", &conf)?;
+        self.keep("token-label", token_label)?;
         for pin in ["pin", "so-pin"] {
-            if !layout.path(pin).exists() {
-                write_private(&layout.path(pin), new_secret()?.expose())?;
+            let path = self.path(pin);
+            if path.symlink_metadata().is_ok() {
+                read_private(&path)?;
+            } else {
+                write_private(&path, new_secret()?.expose())?;
             }
         }
-        Ok(layout)
+        Ok(())
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 
-    fn write_if_other(&self, name: &str, text: &str) -> anyhow::Result<()> {
+    /// Writes a file that always says the same here; one that says something else is not ours
+    /// to change.
+    fn keep(&self, name: &str, text: &str) -> anyhow::Result<()> {
         let path = self.path(name);
-        if fs::read_to_string(&path).is_ok_and(|present| present == text) {
-            return Ok(());
+        if path.symlink_metadata().is_err() {
+            return write_private(&path, text.as_bytes());
         }
-        write_private(&path, text.as_bytes())
+        let present = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        ensure!(
+            present == text,
+            "{} says {:?}, and this start needs {:?}; give another --data directory, or the options of the first start",
+            path.display(),
+            present.trim_end(),
+            text.trim_end()
+        );
+        Ok(())
     }
 
     /// The secret of the administrator: given, found, or made now.
@@ -178,7 +197,6 @@ impl Layout {
     }
 
     async fn initialise_token(&self, config: &Config, label: String) -> anyhow::Result<()> {
-        self.write_if_other("token-label", &label)?;
         let Token { module, environment, .. } = config.token.as_ref().context("there is no token to prepare")?;
         let (so_pin, pin) = (self.path("so-pin"), self.path("pin"));
         pkcs11::initialise_token(&daemon::executable()?, module, environment, &label, &so_pin, &pin)

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::daemon;
 use crate::provider::pkcs11;
 use crate::telemetry::{self, Verbosity};
 
@@ -64,6 +65,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let command = Arguments::parse().command;
+    daemon::harden();
     telemetry::start_logging(match &command {
         Command::Dev(_) | Command::Serve { .. } | Command::TokenHost => Verbosity::Daemon,
         Command::Check { .. }

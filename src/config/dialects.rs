@@ -54,17 +54,6 @@ impl Section {
     }
 }
 
-impl Default for PingFederate {
-    fn default() -> Self {
-        Self {
-            hybrid: true,
-            default_provider: ProviderKind::Hsm,
-            san_format: SanFormat::Bare,
-            require_trusted_issuer: false,
-        }
-    }
-}
-
 /// How subject alternative names are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]

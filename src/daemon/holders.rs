@@ -50,10 +50,11 @@ impl Holders {
         let signing = Signing::new(Arc::clone(&store) as Arc<_>, providers.clone(), Arc::clone(&clock));
         let lease = config.hosts.generate_timeout + config.limits.generate_deadline + LEASE_MARGIN;
         let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease);
+        let catalog = Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock)));
         let master_keys =
             local.map(|local| Arc::new(MasterKeys::new(Arc::clone(&store) as Arc<_>, local, Arc::clone(&clock))));
-        let catalog = Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock)));
-        Ok(Self { keyring: Arc::new(keyring), catalog, signing: Arc::new(signing), token, master_keys, clock, store })
+        let (keyring, signing) = (Arc::new(keyring), Arc::new(signing));
+        Ok(Self { keyring, signing, catalog, token, master_keys, clock, store })
     }
 
     pub(super) async fn close(self) {
@@ -148,11 +149,11 @@ impl Offline {
 async fn ready(holders: &Holders, patience: Duration) -> anyhow::Result<()> {
     if let Some(token) = &holders.token {
         let waited = tokio::time::timeout(patience, async {
-            while !token.health().ready {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+            while !token.health().ready && token.verdict().is_none() {
+                tokio::time::sleep(super::POLL_EVERY).await;
             }
         });
-        if waited.await.is_err() {
+        if waited.await.is_err() || !token.health().ready {
             bail!("the token is not ready: {}", token.health().detail);
         }
     }

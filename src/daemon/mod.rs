@@ -28,10 +28,10 @@ use crate::keyring::{Keyring, MasterKeys};
 use crate::provider::pkcs11::Pkcs11Provider;
 use crate::{api, listen, telemetry};
 use holders::Holders;
-use instance::{InstanceLock, new_life};
+use instance::new_life;
 
 pub use holders::{Offline, executable, pkcs11_options};
-pub use instance::make_state_dir;
+pub use instance::{InstanceLock, make_state_dir};
 
 /// When the line that the daemon is ready is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,22 +42,23 @@ pub enum Announce {
     WhenReady,
 }
 
+/// For mutations to end once their connections have.
+const LAST_WORK: Duration = Duration::from_secs(5);
+
 /// How long a development daemon waits for its own token.
 const READY_WITHIN: Duration = Duration::from_secs(90);
+/// Between looks at whether it is.
+const POLL_EVERY: Duration = Duration::from_millis(50);
 
-/// Runs the daemon until SIGTERM or SIGINT.
+/// Runs the daemon of the locked state until SIGTERM or SIGINT; a second signal ends it at once.
 ///
 /// # Errors
-/// When it cannot start (another daemon on the same state, no store, no listener), or,
-/// announced when ready, does not become ready in time.
-pub async fn run(config: Config, announce: Announce) -> anyhow::Result<()> {
-    harden();
+/// When it cannot start (no store, no listener), or, announced when ready, does not become
+/// ready in time.
+pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> anyhow::Result<()> {
     let metrics = telemetry::start_metrics()?;
     tokio::spawn(telemetry::keep_metrics(metrics.clone()));
     let stop = stop_on_signals()?;
-    let Some(_lock) = InstanceLock::take(&config.state_dir)? else {
-        bail!("another strongroom is running on {}; stop it first", config.state_dir.display());
-    };
     let listener = TcpListener::bind(config.listener.address)
         .await
         .with_context(|| format!("cannot listen on {}", config.listener.address))?;
@@ -81,9 +82,13 @@ pub async fn run(config: Config, announce: Announce) -> anyhow::Result<()> {
         let mut stop = stop.clone();
         stop.wait_for(|stop| *stop).await?;
         tracing::info!("draining");
+        if let Some(token) = &holders.token {
+            token.refuse_generations();
+        }
         let drained = server.await?;
-        detached.idle().await;
-        tracing::info!(cut = drained.cut, "drained");
+        // What outlasts the drain is undone by the next life; its client was not answered.
+        let finished = tokio::time::timeout(LAST_WORK, detached.idle()).await.is_ok();
+        tracing::info!(cut = drained.cut, finished, "drained");
         reconciler.await?;
         unlocker.await?;
     }
@@ -151,11 +156,15 @@ async fn keep_unlocked(master_keys: Option<Arc<MasterKeys>>, stop: watch::Receiv
 async fn wait_until_ready(holders: &Holders, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
     let ready = async {
         while !holders.keyring.ailments().await.is_empty() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            if let Some(verdict) = holders.token.as_ref().and_then(|token| token.verdict()) {
+                bail!("not ready: {verdict}");
+            }
+            tokio::time::sleep(POLL_EVERY).await;
         }
+        Ok(())
     };
     tokio::select! {
-        () = ready => Ok(()),
+        outcome = ready => outcome,
         _ = stop.wait_for(|stop| *stop) => Ok(()),
         () = tokio::time::sleep(READY_WITHIN) => bail!("not ready: {}", holders.keyring.ailments().await.join("; ")),
     }
@@ -174,14 +183,15 @@ fn stop_on_signals() -> anyhow::Result<watch::Receiver<bool>> {
     tokio::spawn(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         sender.send_replace(true);
-        // The sender lives as long as the process, so that waiting for it cannot fail.
-        std::future::pending::<()>().await;
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::warn!("a second signal: ending at once");
+        std::process::exit(1);
     });
     Ok(stop)
 }
 
 /// Keeps secrets out of core dumps and debuggers, and new files from other users.
-fn harden() {
+pub fn harden() {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask};
     umask(rustix::fs::Mode::from_raw_mode(0o077));
     let none = Rlimit { current: Some(0), maximum: Some(0) };

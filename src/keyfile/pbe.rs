@@ -41,6 +41,8 @@ const SHA_AND_RC2_40: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1
 /// Iterations of what is written here.
 pub(super) const ITERATIONS: u32 = 200_000;
 
+const AES_BLOCK: usize = 16;
+
 /// Ciphers in CBC mode.
 #[derive(Clone, Copy)]
 enum Cipher {
@@ -63,7 +65,7 @@ impl Cipher {
         let len = match self {
             Self::Aes(algorithm, _) => {
                 let key = UnboundCipherKey::new(algorithm, key).ok()?;
-                let context = DecryptionContext::Iv128(FixedLength::from(<[u8; 16]>::try_from(iv).ok()?));
+                let context = DecryptionContext::Iv128(FixedLength::from(<[u8; AES_BLOCK]>::try_from(iv).ok()?));
                 PaddedBlockDecryptingKey::cbc_pkcs7(key).ok()?.decrypt(&mut buffer, context).ok()?.len()
             }
             Self::TripleDes => {
@@ -81,7 +83,7 @@ impl Cipher {
 
     const fn block_len(self) -> usize {
         match self {
-            Self::Aes(..) => 16,
+            Self::Aes(..) => AES_BLOCK,
             Self::TripleDes | Self::Rc2(_) => 8,
         }
     }
@@ -158,12 +160,14 @@ pub(super) fn decrypt(
 pub(super) fn encrypt(data: &[u8], password: &str) -> Result<(AlgorithmIdentifierOwned, Vec<u8>), KeyFileError> {
     let unwritable = |_| super::unwritable();
     let salt: [u8; 16] = clock::random().map_err(|_| super::unwritable())?;
-    let iv: [u8; 16] = clock::random().map_err(|_| super::unwritable())?;
+    let iv: [u8; AES_BLOCK] = clock::random().map_err(|_| super::unwritable())?;
     let iterations = NonZeroU32::new(ITERATIONS).ok_or_else(super::unwritable)?;
     let mut key = Zeroizing::new([0; 32]);
     pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, iterations, &salt, password.as_bytes(), key.as_mut_slice());
     let key = UnboundCipherKey::new(&AES_256, key.as_slice()).map_err(|_| super::unwritable())?;
-    let mut ciphertext = data.to_vec();
+    // With room for the padding, so that no copy of the plaintext stays behind.
+    let mut ciphertext = Vec::with_capacity(data.len() + AES_BLOCK);
+    ciphertext.extend_from_slice(data);
     PaddedBlockEncryptingKey::cbc_pkcs7(key)
         .and_then(|key| key.less_safe_encrypt(&mut ciphertext, EncryptionContext::Iv128(FixedLength::from(iv))))
         .map_err(|_| super::unwritable())?;

@@ -15,6 +15,7 @@ use super::work::Work;
 use super::{KeyFileError, MOST_CERTIFICATES, broken, pbe, unwritable};
 use crate::clock;
 use crate::key::CertificateDer;
+use crate::x509::definite;
 
 const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
 const ENCRYPTED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.6");
@@ -131,7 +132,8 @@ pub(super) fn read(der: &[u8], password: &str, work: &mut Work) -> Result<Conten
         (_, failure) => failure,
     };
     let mut contents = Contents::default();
-    for info in Vec::<ContentInfo<'_>>::from_der(safe).map_err(unreadable)? {
+    let in_der = definite(safe);
+    for info in Vec::<ContentInfo<'_>>::from_der(in_der.as_deref().map_or(safe, Vec::as_slice)).map_err(unreadable)? {
         match info.content_type {
             DATA => {
                 let bags = info.content.decode_as::<&OctetStringRef>().map_err(unreadable)?;
@@ -153,7 +155,8 @@ impl Contents {
     /// Bags of other kinds, those with bags in them included, are passed over.
     fn collect(&mut self, bags: &[u8], password: &str, work: &mut Work) -> Result<(), KeyFileError> {
         let unreadable = |_| broken("PKCS#12 file");
-        for bag in Vec::<SafeBag<'_>>::from_der(bags).map_err(unreadable)? {
+        let in_der = definite(bags);
+        for bag in Vec::<SafeBag<'_>>::from_der(in_der.as_deref().map_or(bags, Vec::as_slice)).map_err(unreadable)? {
             match bag.id {
                 KEY_BAG => self.keys.push(Zeroizing::new(bag.value.to_der().map_err(unreadable)?)),
                 SHROUDED_KEY_BAG => {
@@ -242,7 +245,7 @@ fn encode(pkcs8: &[u8], id: &[u8], certificates: &[CertificateDer], password: &s
     if !certificates.is_empty() {
         safes.insert(0, certificate_safe);
     }
-    Ok(sealed(&safes.to_der()?, password)?)
+    sealed(&safes.to_der()?, password)
 }
 
 /// The safe under a MAC.

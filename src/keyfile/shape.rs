@@ -4,6 +4,7 @@ use der::asn1::AnyRef;
 use der::{Decode, Tag, Tagged};
 
 /// Forms of DER, told apart by their first two elements.
+#[derive(Clone, Copy)]
 pub(super) enum Shape {
     Pkcs12,
     Pkcs8,

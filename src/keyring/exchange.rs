@@ -86,11 +86,12 @@ impl Keyring {
         if pair.provider == ProviderKind::Hsm {
             return Err(not_exportable());
         }
-        let pkcs8 =
-            self.provider(pair.provider)?.export(&reference(&pair)?).await.map_err(|failure| match failure {
-                ProviderError::Unsupported(_) => not_exportable().because(failure),
-                other => other.into(),
-            })?;
+        let exported = self.provider(pair.provider)?.export(&reference(&pair)?).await;
+        let exported = exported.map_err(|failure| match failure {
+            ProviderError::Unsupported(_) => not_exportable().because(failure),
+            other => other.into(),
+        });
+        let pkcs8 = self.judged(who, &pair, exported).await?;
         // Before it leaves: an export that nobody could see afterwards must not be.
         let event = self.event(who, Action::Exported, &pair, pair.provider.name().to_owned());
         self.store.record(&[Event { request_id, ..event }]).await?;
@@ -105,7 +106,9 @@ impl Keyring {
         let pair = self.active(who, ring).await?;
         let certificate = pair.leaf().ok_or_else(|| internal("a key pair without certificate asks for one"))?;
         let provider = self.provider(pair.provider)?;
-        issuance::request(certificate, pair.signature_algorithm, provider.as_ref(), &reference(&pair)?).await
+        let key = reference(&pair)?;
+        let request = issuance::request(certificate, pair.signature_algorithm, provider.as_ref(), &key).await;
+        self.judged(who, &pair, request).await
     }
 
     /// Replaces the certificates of a ring's Active key, leaf first.
@@ -123,7 +126,7 @@ impl Keyring {
         let pair = self.active(who, ring).await?;
         require_key(chain.first(), &reference(&pair)?.spki, "fileData")?;
         let detail = format!("{} certificates", chain.len());
-        let event = Event { request_id, ..self.event(who, Action::CertificateReplaced, &pair, detail) };
+        let event = Event { request_id, ..self.event(who, Action::CertificatesReplaced, &pair, detail) };
         Ok(self.store.replace_certificates(pair.id, pair.version, chain, &[event]).await?)
     }
 }

@@ -95,33 +95,20 @@ impl Keyring {
         }
     }
 
-    /// Passes on what a provider answered; that a seal is broken goes into the audit trail first.
-    ///
-    /// # Errors
-    /// What the provider answered, or that the trail cannot be written.
-    pub async fn judged<T>(
-        &self,
-        who: &Principal,
-        pair: &KeyPair,
-        outcome: Result<T, ProviderError>,
-    ) -> Result<T, Error> {
-        if let Err(failure @ ProviderError::Refused(_)) = &outcome
+    /// Passes on what came of a provider's work; that a seal is broken goes into the audit trail first.
+    async fn judged<T>(&self, who: &Principal, pair: &KeyPair, outcome: Result<T, Error>) -> Result<T, Error> {
+        if let Some(refusal @ ProviderError::Refused(_)) = outcome.as_ref().err().and_then(Error::cause)
             && pair.provider == ProviderKind::Local
         {
-            self.store.record(&[broken_seal(self.clock.now(), who, pair, failure)]).await?;
+            self.store.record(&[broken_seal(self.clock.now(), who, pair, refusal)]).await?;
         }
-        Ok(outcome?)
+        outcome
     }
 }
 
-/// The event that a sealed key did not open.
-fn broken_seal(at: Timestamp, who: &Principal, pair: &KeyPair, failure: &ProviderError) -> Event {
-    Event {
-        principal: who.name().to_owned(),
-        key: Some(pair.id),
-        ring: pair.ring.clone(),
-        ..not_of_a_row(at, Action::SealBroken, failure.to_string())
-    }
+/// The event that the sealed half of a pair did not open.
+fn broken_seal(at: Timestamp, who: &Principal, pair: &KeyPair, refusal: &ProviderError) -> Event {
+    Event::seal_broken(at, who.name(), pair.id, pair.ring.clone(), refusal.to_string())
 }
 
 /// An event of the daemon's own that belongs to no key pair.

@@ -8,9 +8,10 @@ use metrics::counter;
 
 use super::authorise::{Manner, check_input};
 use super::{SignInput, Signed, Signing, SigningKey, Target};
+use crate::audit::Event;
 use crate::auth::{Principal, Scope};
 use crate::error::{Error, Kind};
-use crate::key::{Signature, SignatureAlgorithm};
+use crate::key::{ProviderKind, Signature, SignatureAlgorithm};
 use crate::provider::ProviderError;
 
 /// The longest message, in bytes; of what is longer a digest is signed.
@@ -83,7 +84,7 @@ impl Signing {
     /// signatures are made, counted and, one day, audited.
     pub(super) async fn made_by(
         &self,
-        _who: &Principal,
+        who: &Principal,
         key: &SigningKey,
         algorithm: SignatureAlgorithm,
         input: SignInput,
@@ -99,6 +100,13 @@ impl Signing {
             Err(_) => "failed",
         };
         counter!("strongroom_signatures_total", "algorithm" => algorithm.jca_name(), "outcome" => outcome).increment(1);
+        if let Err(refusal @ ProviderError::Refused(_)) = &signed
+            && key.provider == ProviderKind::Local
+        {
+            let (now, ring) = (self.clock.now(), Some(key.ring.clone()));
+            let event = Event::seal_broken(now, who.name(), key.key.id, ring, refusal.to_string());
+            self.store.record(&[event]).await?;
+        }
         Ok(signed?)
     }
 }

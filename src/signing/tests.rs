@@ -58,7 +58,11 @@ impl Bench {
         let (id, locator) = (new.id, new.locator.clone());
         let Reserve::New(pair) = self.store.reserve(new, &[]).await.unwrap() else { panic!("the ring is taken") };
         let (label, algorithm) = (self.store.id().label(id), pair.algorithm);
-        let made = self.double.generate(NewKey { locator, label, algorithm, key_use }).await.unwrap();
+        let made = self
+            .double
+            .generate(NewKey { locator, label, algorithm, key_use, deadline: std::time::Instant::now() })
+            .await
+            .unwrap();
         let kid = kid.map_or_else(|| jose::thumbprint(&made.spki).unwrap(), |kid| Kid::parse(kid).unwrap());
         let (version, state, now) = (pair.version, State::Active, Timestamp::from_micros(2));
         let commit = Commit { id, version, state, kid, spki: made.spki, sealed: None, certificates: Vec::new(), now };

@@ -1,10 +1,12 @@
 //! Bytes as people paste them: DER, PEM, base64 of either, with line breaks as they
-//! come, left out, or escaped as in JSON.
+//! come, left out, or escaped as in JSON; and DER where it was BER.
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
+
+use super::definite;
 
 const BEGIN: &str = "-----BEGIN ";
 const DASHES: &str = "-----";
@@ -43,7 +45,7 @@ pub struct NotArmoured;
 /// When text is neither PEM nor base64, or a block has no end.
 pub fn unarmour(data: &[u8]) -> Result<Unarmoured, NotArmoured> {
     if !is_text(data) {
-        return Ok(Unarmoured::Bare(Zeroizing::new(data.to_vec())));
+        return Ok(Unarmoured::Bare(definite(data).unwrap_or_else(|| Zeroizing::new(data.to_vec()))));
     }
     if let Some(blocks) = pem(data)? {
         return Ok(Unarmoured::Pem(blocks));
@@ -84,8 +86,11 @@ fn unescaped(data: &[u8]) -> Zeroizing<String> {
 }
 
 fn base64(text: &str) -> Result<Zeroizing<Vec<u8>>, NotArmoured> {
-    let letters: Zeroizing<Vec<u8>> = Zeroizing::new(text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect());
-    BASE64.decode(letters.as_slice()).map(Zeroizing::new).map_err(|_| NotArmoured)
+    // Allocated once, so that no half of a key stays behind.
+    let mut letters = Zeroizing::new(Vec::with_capacity(text.len()));
+    letters.extend(text.bytes().filter(|byte| !byte.is_ascii_whitespace()));
+    let decoded = BASE64.decode(letters.as_slice()).map(Zeroizing::new).map_err(|_| NotArmoured)?;
+    Ok(definite(&decoded).unwrap_or(decoded))
 }
 
 impl std::fmt::Debug for PemBlock {

@@ -87,12 +87,11 @@ pub fn chain_for(certificates: Vec<CertificateDer>, spki: &SpkiDer) -> Result<Ve
 /// Whether `issuer` issued `certificate`: names and signature.
 #[must_use]
 pub fn is_issued_by(certificate: &CertificateDer, issuer: &CertificateDer) -> bool {
-    let (Ok(issued), Ok(by)) =
-        (Certificate::from_der(certificate.as_bytes()), Certificate::from_der(issuer.as_bytes()))
+    let (Ok(leaf), Ok(ca)) = (Certificate::from_der(certificate.as_bytes()), Certificate::from_der(issuer.as_bytes()))
     else {
         return false;
     };
-    if issued.tbs_certificate().issuer() != by.tbs_certificate().subject() {
+    if leaf.tbs_certificate().issuer() != ca.tbs_certificate().subject() {
         return false;
     }
     let Ok(key) = public_key(issuer) else { return false };

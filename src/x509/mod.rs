@@ -10,6 +10,7 @@
 
 mod algorithm;
 pub mod armour;
+mod ber;
 mod bundle;
 mod check;
 pub mod ecdsa;
@@ -26,6 +27,7 @@ mod tests;
 mod verify;
 
 pub use algorithm::{algorithm_of, curve_algorithm, rsa_algorithm, rsa_bits};
+pub use ber::definite;
 pub use bundle::{NoChain, certificates, chain_for, is_issued_by, public_key};
 pub use check::{Flaw, check};
 pub use key_facts::KeyFacts;

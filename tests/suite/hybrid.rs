@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use reqwest::Method;
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{
     Certificate, Configuration, Daemon, Launch, SIGNING, Scratch, Token, eventually, key_pair, tamper, values,
@@ -61,7 +62,7 @@ fn sealed(configuration: &Configuration) -> Vec<Vec<u8>> {
 #[test]
 fn hybrid_keeps_each_key_where_it_was_asked_for() {
     let dir = Scratch::new();
-    let token = Token::new(&dir);
+    let token = Token::fresh(&dir);
     let configuration = Configuration::new(&dir, &token).with(SEALED_BY_TOKEN);
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
@@ -93,18 +94,22 @@ fn hybrid_keeps_each_key_where_it_was_asked_for() {
     let mut again = Launch::serve(&configuration).start();
     again.await_ready();
     assert_eq!(again.generate(&local("EC", None)).expect(201).json()["cryptoProvider"], "LOCAL");
-    assert_eq!(values(&configuration.database(), "SELECT hex(version) FROM master_keys"), ["31"], "one master key");
+    assert_eq!(
+        values(&configuration.database(), "SELECT CAST(version AS TEXT) FROM master_keys"),
+        ["1"],
+        "one master key"
+    );
 }
 
 #[test]
 fn without_hybrid_mode_there_is_the_token_alone() {
     let dir = Scratch::new();
-    let token = Token::new(&dir);
+    let token = Token::fresh(&dir);
     let configuration = Configuration::new(&dir, &token).with("[pingfederate]\nhybrid = false\n");
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
     let refused = daemon.generate(&local("EC", None)).expect(422);
-    assert_eq!(refused.violations(), [("cryptoProvider".to_owned(), "not_supported_by_provider".to_owned())]);
+    assert_eq!(refused.violations(), [("cryptoProvider".to_owned(), "invalid_value".to_owned())]);
     let view = daemon.generate(&key_pair("EC", None)).expect(201).json();
     assert!(view.get("cryptoProvider").is_none(), "{view}");
     assert_eq!(values(&configuration.database(), "SELECT provider FROM key_pairs"), ["HSM"]);
@@ -113,7 +118,7 @@ fn without_hybrid_mode_there_is_the_token_alone() {
 #[test]
 fn without_local_keys_hybrid_mode_refuses_them() {
     let dir = Scratch::new();
-    let token = Token::new(&dir);
+    let token = Token::fresh(&dir);
     let mut daemon = Launch::serve(&Configuration::new(&dir, &token)).start();
     daemon.await_ready();
     let refused = daemon.generate(&local("EC", None)).expect(422);
@@ -124,7 +129,7 @@ fn without_local_keys_hybrid_mode_refuses_them() {
 #[test]
 fn local_only_needs_no_token_and_keeps_its_keys_by_a_key_file() {
     let dir = Scratch::new();
-    let token = Token::new(&dir);
+    let token = Token::fresh(&dir);
     let configuration = local_only(&dir, &token);
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
@@ -154,7 +159,7 @@ fn local_only_needs_no_token_and_keeps_its_keys_by_a_key_file() {
 #[test]
 fn deleted_local_key_leaves_no_sealed_bytes() {
     let dir = Scratch::new();
-    let token = Token::new(&dir);
+    let token = Token::fresh(&dir);
     let configuration = local_only(&dir, &token);
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
@@ -175,7 +180,7 @@ fn deleted_local_key_leaves_no_sealed_bytes() {
 #[test]
 fn store_holds_no_private_key_in_clear() {
     let dir = Scratch::new();
-    let token = Token::new(&dir);
+    let token = Token::fresh(&dir);
     let configuration = local_only(&dir, &token);
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
@@ -206,7 +211,7 @@ fn store_holds_no_private_key_in_clear() {
 #[test]
 fn altered_and_swapped_keys_are_refused_and_audited() {
     let dir = Scratch::new();
-    let token = Token::new(&dir);
+    let token = Token::fresh(&dir);
     let configuration = local_only(&dir, &token);
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
@@ -217,16 +222,15 @@ fn altered_and_swapped_keys_are_refused_and_audited() {
     let database = configuration.database();
     tamper(
         &database,
-        "UPDATE key_pairs SET sealed = substr(sealed, 1, 40) || CASE hex(substr(sealed, 41, 1)) WHEN '00' THEN x'01'
-         ELSE x'00' END || substr(sealed, 42) WHERE id = (SELECT MIN(id) FROM key_pairs)",
+        "UPDATE key_pairs SET sealed = CAST(substr(sealed, 1, 40) || CASE hex(substr(sealed, 41, 1)) WHEN '00'
+             THEN x'01' ELSE x'00' END || substr(sealed, 42) AS BLOB)
+         WHERE id = (SELECT MIN(id) FROM key_pairs)",
     );
     tamper(
         &database,
-        "UPDATE key_pairs SET sealed = (SELECT other.sealed FROM key_pairs other WHERE other.id =
-             CASE key_pairs.id WHEN (SELECT id FROM key_pairs ORDER BY id LIMIT 1 OFFSET 1)
-             THEN (SELECT id FROM key_pairs ORDER BY id LIMIT 1 OFFSET 2)
-             ELSE (SELECT id FROM key_pairs ORDER BY id LIMIT 1 OFFSET 1) END)
-         WHERE id IN (SELECT id FROM key_pairs ORDER BY id LIMIT 2 OFFSET 1)",
+        "WITH two AS (SELECT id, sealed FROM key_pairs ORDER BY id LIMIT 2 OFFSET 1)
+         UPDATE key_pairs SET sealed = two.sealed FROM two
+         WHERE key_pairs.id IN (SELECT id FROM two) AND two.id <> key_pairs.id",
     );
     let (succeeded, said) = rotate(&configuration);
     assert!(!succeeded, "{said}");
@@ -235,12 +239,26 @@ fn altered_and_swapped_keys_are_refused_and_audited() {
     assert_eq!(audited, values(&database, "SELECT id FROM key_pairs ORDER BY id LIMIT 3"));
     let resealed = values(&database, "SELECT key_id FROM audit_events WHERE action = 'key.resealed'");
     assert_eq!(resealed.len(), 1);
+
+    let mut daemon = Launch::serve(&configuration).start();
+    daemon.await_ready();
+    let sign = |ring: &str| {
+        let request = json!({"algorithm": "ES256", "message": "bWVzc2FnZQ=="});
+        daemon.call(Method::POST, &format!("/v1/key-rings/{ring}/sign")).json(&request).send()
+    };
+    let rings = values(&database, "SELECT ring FROM key_pairs ORDER BY id");
+    sign(&rings[0]).expect(503);
+    sign(&rings[1]).expect(503);
+    sign(&rings[3]).expect(200);
+    let by_admin =
+        "SELECT key_id FROM audit_events WHERE action = 'key.seal-broken' AND principal = 'admin' ORDER BY key_id";
+    assert_eq!(values(&database, by_admin), audited[..2]);
 }
 
 #[test]
 fn master_key_is_rotated_beside_a_running_daemon() {
     let dir = Scratch::new();
-    let token = Token::new(&dir);
+    let token = Token::fresh(&dir);
     let configuration = Configuration::new(&dir, &token).with(SEALED_BY_TOKEN);
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();

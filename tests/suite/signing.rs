@@ -185,20 +185,10 @@ fn batch_keeps_its_order_and_an_item_that_fails_fails_alone() {
 /// Method of signing, body, status, and the path of the violation that the answer names.
 type Bad = (&'static str, Value, u16, &'static str);
 
-#[test]
-fn nothing_that_is_refused_reaches_the_token() {
-    let dir = Scratch::new();
-    let token = Token::fresh(&dir);
-    let faults = Faults::new(&dir);
-    let mut daemon = Launch::serve(&Configuration::new(&dir, &token).with_faults(&faults)).start();
-    daemon.await_ready();
-    let key = make(&daemon, "EC", Some(256));
-    let (path, hello) = (format!("/v1/keys/{}", key.kid), "aGVsbG8=");
+fn bad_requests() -> Vec<Bad> {
+    let hello = "aGVsbG8=";
     let long = STANDARD.encode(vec![0; 64 * 1024 + 1]);
-    let calls = || faults.calls("C_SignInit");
-    let before = calls();
-
-    let table: Vec<Bad> = vec![
+    vec![
         ("sign", json!({"algorithm": "ES256", "message": hello, "digest": hello}), 422, "message"),
         ("sign", json!({"algorithm": "ES256"}), 422, "message"),
         ("sign", json!({"algorithm": "ES256", "digest": hello}), 422, "digest"),
@@ -224,8 +214,22 @@ fn nothing_that_is_refused_reaches_the_token() {
         ("jws", json!({"payload": {}, "headers": []}), 422, "headers"),
         ("jws", json!({"payload": {}, "headers": {"alg": "none"}}), 422, "headers.alg"),
         ("jws", json!({"payload": {}, "headers": {"typ": 1}}), 422, "headers.typ"),
-    ];
-    for (manner, body, status, at) in table {
+    ]
+}
+
+#[test]
+fn nothing_that_is_refused_reaches_the_token() {
+    let dir = Scratch::new();
+    let token = Token::fresh(&dir);
+    let faults = Faults::new(&dir);
+    let mut daemon = Launch::serve(&Configuration::new(&dir, &token).with_faults(&faults)).start();
+    daemon.await_ready();
+    let key = make(&daemon, "EC", Some(256));
+    let (path, hello) = (format!("/v1/keys/{}", key.kid), "aGVsbG8=");
+    let calls = || faults.calls("C_SignInit");
+    let before = calls();
+
+    for (manner, body, status, at) in bad_requests() {
         let answer = post(&daemon, &format!("{path}/{manner}"), &body).expect(status);
         assert_eq!(answer.header("content-type"), "application/problem+json");
         let problem = answer.json();

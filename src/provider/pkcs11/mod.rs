@@ -151,6 +151,12 @@ impl Pkcs11Provider {
         }
     }
 
+    /// Why the token stays closed until an operator acts; `None` while trying again may help.
+    #[must_use]
+    pub fn verdict(&self) -> Option<String> {
+        self.link.verdict()
+    }
+
     /// Refuses generations that wait in the queue; the one under way goes on.
     pub fn refuse_generations(&self) {
         self.link.refuse_generations();

@@ -32,7 +32,7 @@ pub use faults::Faults;
 pub use golden::golden;
 pub use http::{Answer, Call, block_on};
 pub use openssl::Certificate;
-pub use programs::{python, run};
+pub use programs::{built_beside_daemon, python, run};
 pub use requests::{GENERATE, SIGNING, key_pair};
 pub use rows::{rows, tamper, values};
 pub use scratch::Scratch;

@@ -2,6 +2,7 @@
 
 mod algorithms;
 mod bench;
+mod exchange;
 mod hooked;
 mod load;
 mod recovery;

@@ -1,6 +1,5 @@
 //! Secrets sealed under a key of the token.
 
-use std::process::Command;
 use std::sync::Arc;
 
 use strongroom::key::{KeyAlgorithm, Locator};
@@ -8,16 +7,17 @@ use strongroom::provider::pkcs11::{Pkcs11Provider, SealingScheme, probe, probe_s
 use strongroom::provider::{ForeignKey, KeyProvider, ProviderError};
 use strongroom::secret::Secret;
 
-use super::bench::{Bench, MODULE, generated, kill, started, until};
+use super::bench::{Bench, generated, kill, started, until};
 
 const LABEL: &str = "sr-seal:6f7c0a4e-0b53-4f0e-9a3c-0f6c6f3f7a11";
 const CONTEXT: &[u8] = b"master key 1";
 
-/// A token without some mechanisms, and how it seals then.
+/// A token without some mechanisms, and how it seals then. SoftHSM does not hear the first
+/// name after the minus (2.6.1, 2026-11-20).
 const TOKENS: [(&str, SealingScheme); 3] = [
     ("", SealingScheme::AesGcm),
-    ("slots.mechanisms = -CKM_AES_GCM", SealingScheme::AesKeyWrap),
-    ("slots.mechanisms = -CKM_AES_GCM,CKM_AES_KEY_WRAP", SealingScheme::SignedOaep),
+    ("slots.mechanisms = -,CKM_AES_GCM", SealingScheme::AesKeyWrap),
+    ("slots.mechanisms = -,CKM_AES_GCM,CKM_AES_KEY_WRAP", SealingScheme::SignedOaep),
 ];
 
 async fn without(mechanisms: &str) -> (Bench, Arc<Pkcs11Provider>) {
@@ -116,7 +116,7 @@ async fn a_sealing_key_is_nobodys_to_list_link_or_read() {
         assert!(matches!(destroyed, Err(ProviderError::Refused(_))), "{destroyed:?}");
         opens(&provider, &sealed).await;
 
-        let text = objects(&bench);
+        let text = bench.tool(&["--list-objects"]).1;
         assert!(text.contains(LABEL), "{text}");
         let access: Vec<&str> = text.lines().filter(|line| line.contains("Access:")).collect();
         let private = access.iter().filter(|line| line.contains("sensitive")).count();
@@ -132,7 +132,7 @@ async fn a_lost_sealing_key_is_said_to_be_missing() {
     let (bench, provider) = without("").await;
     let sealed = provider.seal(LABEL, CONTEXT, secret()).await.unwrap();
     generated(&provider, KeyAlgorithm::P256).await;
-    let removed = tool(&bench, &["--delete-object", "--type", "secrkey", "--label", LABEL]);
+    let removed = bench.tool(&["--delete-object", "--type", "secrkey", "--label", LABEL]);
     assert!(removed.0, "{}", removed.1);
     let outcome = provider.unseal(LABEL, CONTEXT, &sealed).await;
     assert!(matches!(outcome, Err(ProviderError::KeyMissing)), "{outcome:?}");
@@ -142,10 +142,17 @@ async fn a_lost_sealing_key_is_said_to_be_missing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_could_leave_the_token_seals_nothing() {
     let (bench, provider) = without("").await;
-    let planted = tool(
-        &bench,
-        &["--keygen", "--key-type", "aes:32", "--id", "00", "--label", LABEL, "--extractable", "--usage-decrypt"],
-    );
+    let planted = bench.tool(&[
+        "--keygen",
+        "--key-type",
+        "aes:32",
+        "--id",
+        "00",
+        "--label",
+        LABEL,
+        "--extractable",
+        "--usage-decrypt",
+    ]);
     assert!(planted.0, "{}", planted.1);
     let sealed = provider.seal(LABEL, CONTEXT, secret()).await.unwrap();
     assert_eq!(sealed[2], 16, "a key of its own sealed");
@@ -163,18 +170,4 @@ async fn a_secret_that_is_too_long_for_rsa_is_refused() {
     let sealed = provider.seal(LABEL, CONTEXT, Secret::new(vec![7; 1000])).await.unwrap();
     assert_eq!(provider.unseal(LABEL, CONTEXT, &sealed).await.unwrap().expose(), [7; 1000]);
     provider.stop().await;
-}
-
-fn objects(bench: &Bench) -> String {
-    tool(bench, &["--list-objects"]).1
-}
-
-fn tool(bench: &Bench, arguments: &[&str]) -> (bool, String) {
-    let output = Command::new("pkcs11-tool")
-        .args(["--module", MODULE, "--token-label", "bench", "--login", "--pin", "987654"])
-        .args(arguments)
-        .envs(bench.environment())
-        .output()
-        .expect("pkcs11-tool is missing: apt-get install opensc");
-    (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }

@@ -60,6 +60,8 @@ struct Inner {
     /// Makes keeping calls follow each other, so that nothing waits inside the host.
     keeping_turn: AsyncMutex<()>,
     facts: Mutex<Option<Arc<TokenFacts>>>,
+    /// Why no host can be had until an operator acts.
+    verdict: Mutex<Option<String>>,
     condemned: Mutex<HashMap<(Vec<u8>, SignatureAlgorithm), Instant>>,
     /// Keys that were just made, with the host that made them and still has their handle.
     fresh: Mutex<HashMap<Vec<u8>, Weak<HostProcess>>>,
@@ -79,6 +81,7 @@ impl Link {
             pin: AsyncMutex::default(),
             keeping_turn: AsyncMutex::default(),
             facts: Mutex::default(),
+            verdict: Mutex::default(),
             condemned: Mutex::default(),
             fresh: Mutex::default(),
             reconcile: watch::Sender::new(0),
@@ -98,6 +101,11 @@ impl Link {
     /// What the token said of itself when it was last opened.
     pub(super) fn facts(&self) -> Option<Arc<TokenFacts>> {
         self.inner.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why there will be no host until an operator acts; `None` while there is hope.
+    pub(super) fn verdict(&self) -> Option<String> {
+        self.inner.verdict.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many hosts sign; or why none does, or why no host can be had that makes keys.
@@ -211,9 +219,8 @@ impl Link {
                 host.kill();
             }
         }
-        let stopped = || "stopped".to_owned();
-        self.inner.signing.report(stopped());
-        self.inner.keeping.report(stopped());
+        self.inner.signing.report("stopped");
+        self.inner.keeping.report("stopped");
     }
 
     fn abandon(&self) -> Vec<JoinHandle<()>> {
@@ -321,6 +328,10 @@ impl Inner {
         // A host that does everything signs while it generates.
         let sessions = if role == Role::Keep { 1 } else { hosts.workers.max(1 + usize::from(hosts.shared_host)) };
         Opening { keeps, sessions, try_refused, low_priority: role == Role::Keep, ..self.options.opening() }
+    }
+
+    fn judge(&self, verdict: Option<String>) {
+        *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = verdict;
     }
 
     fn learn(&self, facts: TokenFacts) {

@@ -74,7 +74,7 @@ pub(in super::super) async fn rotation_settings_go_with_the_last_key_of_their_ri
     let store = &*store;
     let name = ring("web-keys");
     let first = active(store, &name, at(0)).await;
-    assert_eq!(store.put_document(rotation(&name), &[name.clone()], false, &[]).await.unwrap(), Put::Done);
+    assert_eq!(store.put_document(rotation(&name), std::slice::from_ref(&name), false, &[]).await.unwrap(), Put::Done);
     let first = moved(store, &first, State::Deactivated, at(1)).await;
     assert_eq!(store.documents(DocumentKind::RotationSettings).await.unwrap().len(), 1);
     moved(store, &first, State::Destroying, at(2)).await;

@@ -62,7 +62,7 @@ pub(in super::super) async fn certificates_of_a_visible_key_are_replaced_at_once
     let pair = active(store, &ring("signing:a"), at(0)).await;
     let epoch = store.epoch().await.unwrap();
     let leaf = chain()[..1].to_vec();
-    let changed = [event(Action::CertificateReplaced, Some(pair.id))];
+    let changed = [event(Action::CertificatesReplaced, Some(pair.id))];
     let later = store.replace_certificates(pair.id, pair.version, leaf.clone(), &changed).await.unwrap();
     let expected = KeyPair { certificates: leaf.clone(), version: pair.version + 1, ..pair.clone() };
     assert_eq!(later, expected);
