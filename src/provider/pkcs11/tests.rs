@@ -80,7 +80,8 @@ fn secrets_arrive_whole_and_are_never_printed() {
     let mut stream = Vec::new();
     append(&mut stream, 1, &call).unwrap();
     let (_, call) = read::<Call>(&mut Cursor::new(&stream)).unwrap().unwrap();
-    assert!(matches!(call, Call::Import { pkcs8, .. } if Secret::from(pkcs8).expose() == b"private"));
+    let Call::Import { pkcs8, .. } = call else { panic!("not the call that was sent") };
+    assert_eq!(Secret::from(pkcs8).expose(), b"private");
     stream.clear();
     append(&mut stream, 2, &Reply::Done(outcome)).unwrap();
     let (_, reply) = read::<Reply>(&mut Cursor::new(&stream)).unwrap().unwrap();
