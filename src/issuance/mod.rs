@@ -1,4 +1,4 @@
-//! Certificates: prepare, sign once, check what came back.
+//! Certificates and requests: prepare, sign once, check what came back.
 //!
 //! Owns the serial number and the dates of a self-signed certificate, and the order of
 //! the three steps. Does not own what certificates look like (`x509`), where the key
@@ -16,8 +16,11 @@ use crate::key::{CertificateDer, SerialNumber, SignatureAlgorithm, SpkiDer};
 use crate::provider::{KeyProvider, KeyRef, SignInput};
 use crate::x509::{AlternativeName, Profile, SelfSigned, Subject, Tbs};
 
+mod request;
 #[cfg(test)]
 mod tests;
+
+pub use request::request;
 
 const DAY: Duration = Duration::from_secs(86_400);
 

@@ -7,8 +7,27 @@
 //! bounded; private bytes live in [`Secret`] and are wiped; a wrong password is told apart
 //! from a container that is broken.
 
+mod kdf;
+mod pbe;
+mod pkcs12;
+mod private;
+mod read;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod work;
+
+use aws_lc_rs::digest;
+use der::Encode as _;
+use der::asn1::OctetStringRef;
+use der::referenced::OwnedToRef as _;
+
 use crate::key::{CertificateDer, KeyAlgorithm, SpkiDer};
 use crate::secret::Secret;
+use crate::x509::{armoured, to_pem as certificate_to_pem};
+
+/// More certificates than any chain has.
+const MOST_CERTIFICATES: usize = 32;
 
 /// How a container is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,26 +67,46 @@ pub enum KeyFileError {
 ///
 /// # Errors
 /// See [`KeyFileError`].
-pub fn read(_data: &[u8], _format: Option<Format>, _password: &Secret) -> Result<KeyFile, KeyFileError> {
-    Err(KeyFileError::Malformed("not yet".to_owned()))
+pub fn read(data: &[u8], format: Option<Format>, password: &Secret) -> Result<KeyFile, KeyFileError> {
+    read::read(data, format, password)
 }
 
 /// Writes a key and its certificates as PKCS#12 (RFC 7292) that openssl and Java's keytool read.
 ///
 /// # Errors
 /// `Malformed` when the key cannot be written.
-pub fn to_pkcs12(
-    _pkcs8: &Secret,
-    _certificates: &[CertificateDer],
-    _password: &Secret,
-) -> Result<Vec<u8>, KeyFileError> {
-    Err(KeyFileError::Malformed("not yet".to_owned()))
+pub fn to_pkcs12(pkcs8: &Secret, certificates: &[CertificateDer], password: &Secret) -> Result<Vec<u8>, KeyFileError> {
+    let id = private::from_pkcs8(pkcs8.expose())?.spki;
+    let id = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, id.as_bytes());
+    pkcs12::write(pkcs8.expose(), id.as_ref(), certificates, utf8(password)?)
 }
 
 /// Writes a key under PBES2 with AES (RFC 8018) and its certificates as PEM, the key first.
 ///
 /// # Errors
 /// `Malformed` when the key cannot be written.
-pub fn to_pem(_pkcs8: &Secret, _certificates: &[CertificateDer], _password: &Secret) -> Result<String, KeyFileError> {
-    Err(KeyFileError::Malformed("not yet".to_owned()))
+pub fn to_pem(pkcs8: &Secret, certificates: &[CertificateDer], password: &Secret) -> Result<String, KeyFileError> {
+    let (algorithm, ciphertext) = pbe::encrypt(pkcs8.expose(), utf8(password)?)?;
+    let ciphertext = OctetStringRef::new(&ciphertext).map_err(|_| unwritable())?;
+    let key = pkcs12::EncryptedKey { algorithm: algorithm.owned_to_ref(), ciphertext };
+    let mut pem = armoured("ENCRYPTED PRIVATE KEY", &key.to_der().map_err(|_| unwritable())?);
+    pem.extend(certificates.iter().map(certificate_to_pem));
+    Ok(pem)
+}
+
+fn utf8(password: &Secret) -> Result<&str, KeyFileError> {
+    std::str::from_utf8(password.expose())
+        .map_err(|_| KeyFileError::Malformed("a password in UTF-8 is accepted".to_owned()))
+}
+
+fn broken(part: &str) -> KeyFileError {
+    KeyFileError::Malformed(format!("broken, truncated or not DER: {part}"))
+}
+
+fn unwritable() -> KeyFileError {
+    KeyFileError::Malformed("the key cannot be written".to_owned())
+}
+
+fn too_many_certificates() -> KeyFileError {
+    KeyFileError::Excessive(format!("more than {MOST_CERTIFICATES} certificates"))
 }

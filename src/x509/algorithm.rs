@@ -3,16 +3,17 @@
 
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5912::{
-    ECDSA_WITH_SHA_224, ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, ECDSA_WITH_SHA_512, ID_MGF_1, ID_RSASSA_PSS, ID_SHA_1,
-    ID_SHA_224, ID_SHA_256, ID_SHA_384, ID_SHA_512, MD_5_WITH_RSA_ENCRYPTION, SHA_1_WITH_RSA_ENCRYPTION,
-    SHA_224_WITH_RSA_ENCRYPTION, SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION, SHA_512_WITH_RSA_ENCRYPTION,
+    ECDSA_WITH_SHA_224, ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, ECDSA_WITH_SHA_512, ID_EC_PUBLIC_KEY, ID_MGF_1,
+    ID_RSASSA_PSS, ID_SHA_1, ID_SHA_224, ID_SHA_256, ID_SHA_384, ID_SHA_512, MD_5_WITH_RSA_ENCRYPTION, RSA_ENCRYPTION,
+    SECP_256_R_1, SECP_384_R_1, SECP_521_R_1, SHA_1_WITH_RSA_ENCRYPTION, SHA_224_WITH_RSA_ENCRYPTION,
+    SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION, SHA_512_WITH_RSA_ENCRYPTION,
 };
 use const_oid::db::rfc8410::{ID_ED_448, ID_ED_25519};
-use der::Sequence;
-use der::asn1::Any;
-use spki::AlgorithmIdentifierOwned;
+use der::asn1::{Any, UintRef};
+use der::{Decode, Sequence};
+use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoRef};
 
-use crate::key::{Hash, SignatureAlgorithm};
+use crate::key::{Hash, KeyAlgorithm, SignatureAlgorithm, SpkiDer};
 
 /// Algorithms that only the certificates of others are signed with, by JCA name.
 const FOREIGN: [(ObjectIdentifier, &str); 10] = [
@@ -37,6 +38,52 @@ pub(super) fn identifier(algorithm: SignatureAlgorithm) -> der::Result<Algorithm
         SignatureAlgorithm::Ecdsa(_) | SignatureAlgorithm::Ed25519 => None,
     };
     Ok(AlgorithmIdentifierOwned { oid: oid(algorithm), parameters })
+}
+
+/// The algorithm of a public key; `None` for those that no key pair here can have.
+#[must_use]
+pub fn algorithm_of(spki: &SpkiDer) -> Option<KeyAlgorithm> {
+    let spki = SubjectPublicKeyInfoRef::try_from(spki.as_bytes()).ok()?;
+    match spki.algorithm.oid {
+        RSA_ENCRYPTION => {
+            let modulus = Vec::<UintRef<'_>>::from_der(spki.subject_public_key.as_bytes()?).ok()?;
+            rsa_algorithm(modulus.first()?)
+        }
+        ID_EC_PUBLIC_KEY => curve_algorithm(spki.algorithm.parameters_oid().ok()?),
+        ID_ED_25519 => Some(KeyAlgorithm::Ed25519),
+        _ => None,
+    }
+}
+
+/// The algorithm of RSA keys with this modulus.
+#[must_use]
+pub fn rsa_algorithm(modulus: &UintRef<'_>) -> Option<KeyAlgorithm> {
+    let sizes = [KeyAlgorithm::Rsa2048, KeyAlgorithm::Rsa3072, KeyAlgorithm::Rsa4096];
+    sizes.into_iter().find(|algorithm| algorithm.bits() == rsa_bits(modulus))
+}
+
+/// The size of a modulus in bits.
+#[must_use]
+pub fn rsa_bits(modulus: &UintRef<'_>) -> u32 {
+    let bytes = modulus.as_bytes();
+    let leading = bytes.first().map_or(0, |byte| byte.leading_zeros());
+    u32::try_from(bytes.len() * 8).unwrap_or(u32::MAX) - leading
+}
+
+/// The algorithm of EC keys on a named curve (RFC 5480 section 2.1.1.1).
+#[must_use]
+pub fn curve_algorithm(curve: ObjectIdentifier) -> Option<KeyAlgorithm> {
+    match curve {
+        SECP_256_R_1 => Some(KeyAlgorithm::P256),
+        SECP_384_R_1 => Some(KeyAlgorithm::P384),
+        SECP_521_R_1 => Some(KeyAlgorithm::P521),
+        _ => None,
+    }
+}
+
+/// The signature algorithm of an identifier, where it is one that keys here sign with.
+pub(super) fn signature_algorithm(identifier: &AlgorithmIdentifierOwned) -> Option<SignatureAlgorithm> {
+    SignatureAlgorithm::from_jca_name(&jca_name(identifier))
 }
 
 /// The JCA name of an identifier, else its dotted OID.

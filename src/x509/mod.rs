@@ -1,6 +1,7 @@
 //! X.509 without I/O: names, profiles, TBS bytes, signature identifiers, summaries.
 //!
-//! Owns what certificates look like and what they say. Does not own who signs them
+//! Owns what certificates and requests look like and what they say, and the armour that they
+//! travel in. Does not own who signs them
 //! (`issuance` brings TBS bytes to a provider) or where they are kept. The only room
 //! that touches the builder of x509-cert.
 //!
@@ -8,9 +9,12 @@
 //! (ECDSA as DER, RFC 3279 section 2.2.3); whatever is parsed here may be hostile.
 
 mod algorithm;
+pub mod armour;
+mod ber;
 mod bundle;
 mod check;
 pub mod ecdsa;
+mod key_facts;
 mod name;
 mod pem;
 mod profile;
@@ -22,13 +26,16 @@ mod tbs;
 mod tests;
 mod verify;
 
+pub use algorithm::{algorithm_of, curve_algorithm, rsa_algorithm, rsa_bits};
+pub use ber::definite;
 pub use bundle::{NoChain, certificates, chain_for, is_issued_by, public_key};
 pub use check::{Flaw, check};
+pub use key_facts::KeyFacts;
 pub use name::{NameFault, Subject, SubjectField};
-pub use pem::to_pem;
+pub use pem::{armoured, public_key_to_pem, request_to_pem, to_pem};
 pub use profile::Profile;
 pub use request::RequestInfo;
 pub use san::{AlternativeName, NotAName};
 pub use summary::{CertificateSummary, Unreadable};
-pub use tbs::{SelfSigned, Tbs, Unencodable};
-pub use verify::{BadSignature, verify, verify_encoded};
+pub use tbs::{SelfSigned, Tbs, Unencodable, encode};
+pub use verify::{BadSignature, verify, verify_digest, verify_encoded};

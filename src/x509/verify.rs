@@ -1,15 +1,17 @@
 //! Verification of signatures by a public key.
 
+use aws_lc_rs::digest::{self, Digest};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1, ECDSA_P384_SHA256_ASN1,
     ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1, ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1,
-    ECDSA_P521_SHA512_ASN1, ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
-    RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512,
-    UnparsedPublicKey, VerificationAlgorithm,
+    ECDSA_P521_SHA512_ASN1, ED25519, RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+    RSA_PSS_2048_8192_SHA512, UnparsedPublicKey, VerificationAlgorithm,
 };
-use const_oid::db::rfc5912::{SECP_256_R_1, SECP_384_R_1, SECP_521_R_1};
-use spki::SubjectPublicKeyInfoRef;
+use const_oid::db::rfc5912::{SECP_256_R_1, SECP_384_R_1, SECP_521_R_1, SHA_1_WITH_RSA_ENCRYPTION};
+use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoRef};
 
+use super::algorithm::signature_algorithm;
 use super::tbs::encode;
 use crate::key::{Hash, Signature, SignatureAlgorithm, SpkiDer};
 
@@ -39,6 +41,44 @@ pub fn verify_encoded(
 ) -> Result<(), BadSignature> {
     let verification = verification(spki, algorithm).ok_or(BadSignature)?;
     UnparsedPublicKey::new(verification, spki.as_bytes()).verify(message, signature).map_err(|_| BadSignature)
+}
+
+/// Verifies the signature of a certificate that others made, RSA with SHA-1 included.
+///
+/// # Errors
+/// When it does not verify, or is by an algorithm that nothing here can verify.
+pub(super) fn verify_foreign(
+    spki: &SpkiDer,
+    algorithm: &AlgorithmIdentifierOwned,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), BadSignature> {
+    if algorithm.oid == SHA_1_WITH_RSA_ENCRYPTION {
+        return UnparsedPublicKey::new(&RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, spki.as_bytes())
+            .verify(message, signature)
+            .map_err(|_| BadSignature);
+    }
+    verify_encoded(spki, signature_algorithm(algorithm).ok_or(BadSignature)?, message, signature)
+}
+
+/// Verifies a signature in the form of X.509 over a message whose digest this is.
+///
+/// # Errors
+/// When it does not verify, whatever the reason.
+pub fn verify_digest(
+    spki: &SpkiDer,
+    algorithm: SignatureAlgorithm,
+    digest: &[u8],
+    signature: &[u8],
+) -> Result<(), BadSignature> {
+    let verification = verification(spki, algorithm).ok_or(BadSignature)?;
+    let hash = match algorithm.hash().ok_or(BadSignature)? {
+        Hash::Sha256 => &digest::SHA256,
+        Hash::Sha384 => &digest::SHA384,
+        Hash::Sha512 => &digest::SHA512,
+    };
+    let digest = Digest::import_less_safe(digest, hash).map_err(|_| BadSignature)?;
+    UnparsedPublicKey::new(verification, spki.as_bytes()).verify_digest(&digest, signature).map_err(|_| BadSignature)
 }
 
 /// `None` where key and algorithm do not fit.

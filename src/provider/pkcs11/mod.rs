@@ -151,6 +151,17 @@ impl Pkcs11Provider {
         }
     }
 
+    /// Why the token stays closed until an operator acts; `None` while trying again may help.
+    #[must_use]
+    pub fn verdict(&self) -> Option<String> {
+        self.link.verdict()
+    }
+
+    /// Refuses generations that wait in the queue; the one under way goes on.
+    pub fn refuse_generations(&self) {
+        self.link.refuse_generations();
+    }
+
     /// Ends the hosts; calls are refused from then on.
     pub async fn stop(&self) {
         self.link.stop().await;
@@ -179,13 +190,15 @@ impl KeyProvider for Pkcs11Provider {
     }
 
     async fn generate(&self, key: NewKey) -> Result<GeneratedKey, ProviderError> {
+        let (id, deadline) = (key.locator.as_bytes().to_vec(), key.deadline);
         let call = Call::Generate(generation(key));
-        generated(timed("generate", self.link.generate(call)).await?)
+        generated(timed("generate", self.link.make(id, &call, deadline)).await?)
     }
 
     async fn import(&self, key: NewKey, pkcs8: Secret) -> Result<GeneratedKey, ProviderError> {
+        let (id, deadline) = (key.locator.as_bytes().to_vec(), key.deadline);
         let call = Call::Import { key: generation(key), pkcs8: pkcs8.into() };
-        generated(timed("import", self.link.generate(call)).await?)
+        generated(timed("import", self.link.make(id, &call, deadline)).await?)
     }
 
     async fn find(&self, wanted: &ForeignKey) -> Result<FoundKey, ProviderError> {
@@ -252,7 +265,7 @@ async fn timed<T>(call: &'static str, work: impl Future<Output = T>) -> T {
 }
 
 fn generation(key: NewKey) -> Generation {
-    let NewKey { locator, label, algorithm, key_use } = key;
+    let NewKey { locator, label, algorithm, key_use, deadline: _ } = key;
     Generation { id: locator.as_bytes().to_vec(), label, algorithm, key_use }
 }
 

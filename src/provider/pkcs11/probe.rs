@@ -93,7 +93,7 @@ fn findings(
     failure: Option<(FailureClass, String)>,
 ) -> Vec<String> {
     let mut findings: Vec<String> =
-        failure.into_iter().map(|(class, detail)| format!("{}: {detail}", advice(class))).collect();
+        failure.into_iter().map(|(class, detail)| format!("{}: {detail}", class.advice())).collect();
     let Some(facts) = facts else { return findings };
     if facts.pin_count_low {
         findings.push("the token has seen a wrong PIN since the last right one".to_owned());
@@ -109,21 +109,4 @@ fn findings(
         findings.push(format!("the token allows {most} sessions, the configuration wants {sessions}"));
     }
     findings
-}
-
-const fn advice(class: FailureClass) -> &'static str {
-    match class {
-        FailureClass::TokenAbsent => "no such token; look at the selector and the module's own configuration",
-        FailureClass::TokenAmbiguous => "select the token by its serial number",
-        FailureClass::PinRefused => "the token refuses the PIN; correct its source",
-        FailureClass::PinRemembered => "correct the PIN's source, or say `strongroom token retry`",
-        FailureClass::PinLocked => "the security officer must set the PIN anew",
-        FailureClass::PinUnreadable => "the PIN cannot be read",
-        FailureClass::ModuleUnloadable => "the module cannot be loaded",
-        FailureClass::Unsupported
-        | FailureClass::KeyMissing
-        | FailureClass::Refused
-        | FailureClass::Unavailable
-        | FailureClass::Broken => "the token did not open",
-    }
 }

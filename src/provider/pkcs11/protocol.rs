@@ -211,6 +211,42 @@ pub(super) enum FailureClass {
     Broken,
 }
 
+impl FailureClass {
+    /// What an operator can do about it, or what it means.
+    pub(super) const fn advice(self) -> &'static str {
+        match self {
+            Self::TokenAbsent => "no such token; look at the selector and the module's own configuration",
+            Self::TokenAmbiguous => "select the token by its serial number",
+            Self::PinRefused => "the token refuses the PIN; correct its source",
+            Self::PinRemembered => "correct the PIN's source, or say `strongroom token retry`",
+            Self::PinLocked => "the security officer must set the PIN anew",
+            Self::PinUnreadable => "the PIN cannot be read",
+            Self::ModuleUnloadable => "the module cannot be loaded",
+            Self::Unsupported | Self::KeyMissing | Self::Refused | Self::Unavailable | Self::Broken => {
+                "the token did not open"
+            }
+        }
+    }
+
+    /// Whether only an operator can mend it: trying again would not.
+    pub(super) const fn needs_operator(self) -> bool {
+        match self {
+            Self::PinRefused
+            | Self::PinRemembered
+            | Self::PinLocked
+            | Self::PinUnreadable
+            | Self::TokenAmbiguous
+            | Self::ModuleUnloadable => true,
+            Self::TokenAbsent
+            | Self::Unsupported
+            | Self::KeyMissing
+            | Self::Refused
+            | Self::Unavailable
+            | Self::Broken => false,
+        }
+    }
+}
+
 /// What a token says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenFacts {

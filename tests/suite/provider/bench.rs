@@ -114,7 +114,16 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 pub fn new_key(algorithm: KeyAlgorithm) -> (KeyId, NewKey) {
     let id = KeyId::new(SystemClock.now()).unwrap();
     let label = StoreId::new().unwrap().label(id);
-    (id, NewKey { locator: Locator::new().unwrap(), label, algorithm, key_use: KeyUse::Sign })
+    (
+        id,
+        NewKey {
+            locator: Locator::new().unwrap(),
+            label,
+            algorithm,
+            key_use: KeyUse::Sign,
+            deadline: Instant::now() + Duration::from_secs(600),
+        },
+    )
 }
 
 pub async fn generated(provider: &Pkcs11Provider, algorithm: KeyAlgorithm) -> (KeyRef, NewKey) {

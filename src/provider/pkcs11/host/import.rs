@@ -45,7 +45,7 @@ pub(super) fn import(
     }
     keygen::prove_pair(session, (public, private), mechanisms, request, key.spki())?;
     checkpoint::reach_blocking("host.import.after")?;
-    Ok(Made { spki: key.spki().to_vec(), proof })
+    Ok(Made { private, spki: key.spki().to_vec(), proof })
 }
 
 /// The key as the token unwraps it (PKCS#11 section 5.18.4) by a key that lives as long as

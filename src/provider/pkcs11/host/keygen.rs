@@ -12,6 +12,7 @@ use crate::key::{KeyFamily, KeyUse};
 
 /// A pair that was made and proven.
 pub(super) struct Made {
+    pub(super) private: ObjectHandle,
     pub(super) spki: Vec<u8>,
     pub(super) proof: String,
 }
@@ -28,7 +29,7 @@ pub(super) fn generate(session: &Session, mechanisms: &MechanismList, request: &
     let spki = template::spki(session, public, request)?;
     prove_pair(session, (public, private), mechanisms, request, &spki)?;
     checkpoint::reach_blocking("host.generate.after")?;
-    Ok(Made { spki, proof })
+    Ok(Made { private, spki, proof })
 }
 
 /// Refuses what this token will not make.

@@ -88,6 +88,7 @@ impl Worker {
             }
             Call::Destroy { id, label } => {
                 checkpoint::reach_blocking("host.destroy")?;
+                self.keys.remove(&id);
                 self.keep(|_, session| inventory::destroy(session, &id, &label)).map(Outcome::Removed)
             }
             Call::Inventory => self.keep(|_, session| inventory::inventory(session)).map(Outcome::Held),
@@ -141,7 +142,12 @@ impl Worker {
         act: impl Fn(&Token, &Session) -> Result<Made, Failure>,
     ) -> Result<Outcome, Failure> {
         match self.attempt(|token, session, _| act(token, session)) {
-            Ok(made) => Ok(Outcome::Generated { spki: made.spki, proof: made.proof }),
+            Ok(made) => {
+                // The certificate's signature comes next, and need not search for the key.
+                let known = Known { key: request.algorithm, spki: made.spki.clone(), handle: made.private };
+                self.keys.insert(request.id.clone(), known);
+                Ok(Outcome::Generated { spki: made.spki, proof: made.proof })
+            }
             Err(failure) => match self.keep(|_, session| inventory::destroy(session, &request.id, &request.label)) {
                 Ok(_) => Err(failure),
                 Err(left) => {
