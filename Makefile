@@ -19,7 +19,7 @@ run: setup ## keep a daemon running in the foreground (ARGS="--listen 127.0.0.1:
 	@$(CARGO) run --bin strongroom -- dev $(ARGS)
 
 test: setup ## every test that needs no container engine
-	@echo "make test: preparing the OpenAPI validator in $(ORACLES)"
+	@echo "make test: preparing the OpenAPI validator and the JOSE libraries in $(ORACLES)"
 	@tests/oracles/setup "$(ORACLES)"
 	@echo "make test: building the fault-injecting module, the daemon and the tests (minutes the first time)"
 	$(CARGO) build -p strongroom-faults
@@ -40,7 +40,7 @@ check: ## formatting and lints, as CI wants them
 fmt: ## format everything
 	$(CARGO) fmt --all
 
-setup: ## find or install SoftHSM, pkcs11-tool, openssl, curl, Python and a C compiler
+setup: ## find or install SoftHSM, pkcs11-tool, openssl, curl, Python, Node.js and a C compiler
 	@softhsm/setup
 
 clean: ## remove build output and the tests' Python environment

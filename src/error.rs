@@ -112,6 +112,12 @@ impl Error {
         self
     }
 
+    /// The cause, if it is a failure of this type.
+    #[must_use]
+    pub fn cause<T: std::error::Error + 'static>(&self) -> Option<&T> {
+        self.0.source.as_ref()?.downcast_ref()
+    }
+
     /// What sort of failure it is.
     #[must_use]
     pub const fn kind(&self) -> Kind {
@@ -168,6 +174,7 @@ impl From<ProviderError> for Error {
     fn from(failure: ProviderError) -> Self {
         let (kind, public) = match &failure {
             ProviderError::Busy => (Kind::Busy, "the crypto provider is busy"),
+            ProviderError::Late => (Kind::Deadline, "the deadline passed before the key pair was ready"),
             ProviderError::Unsupported(_) => (Kind::Unsupported, "the crypto provider cannot do this"),
             ProviderError::Unavailable(_)
             | ProviderError::Unknown(_)
@@ -180,11 +187,16 @@ impl From<ProviderError> for Error {
 
 impl From<StoreError> for Error {
     fn from(failure: StoreError) -> Self {
+        if let StoreError::Ambiguous(keys) = &failure {
+            let ids: Vec<String> = keys.iter().map(ToString::to_string).collect();
+            let public = format!("the kid names several key pairs; name one by its id: {}", ids.join(", "));
+            return Self::new(Kind::Conflict, public).because(failure);
+        }
         let (kind, public) = match &failure {
             StoreError::Unavailable(_) | StoreError::Unknown(_) => {
                 (Kind::ProviderUnavailable, "the store is unavailable")
             }
-            StoreError::Conflict => (Kind::Conflict, "the key pair was changed meanwhile"),
+            StoreError::Ambiguous(_) | StoreError::Conflict => (Kind::Conflict, "the key pair was changed meanwhile"),
             StoreError::Forbidden { .. } => (Kind::Conflict, "the key pair's state does not allow this"),
             StoreError::InUse(_) => (Kind::InUse, "the key pair is in use"),
             StoreError::Inconsistent(_) => (Kind::Internal, "internal error"),

@@ -7,14 +7,14 @@
 //! |---|---|
 //! | 7 the entrance | `cli` `daemon` `telemetry` |
 //! | 6 HTTP | `listen` `api` |
-//! | 4 services | `keyring` `catalog` |
+//! | 4 services | `keyring` `signing` `catalog` |
 //! | 3 issuance and the one error | `issuance` `error` |
 //! | 2 holders | `provider` `store` |
 //! | 1 rules and formats without I/O | `config` `audit` `auth` `keyfile` `x509` `jose` |
 //! | 0 nouns | `key` `secret` `clock` `checkpoint` |
 //!
-//! Never met, though the floors would allow it: `provider` and `store`; dialects and
-//! each other; dialects and `store`, `provider`, `issuance` or `config`.
+//! Never met, though the floors would allow it: `provider` and `store`; `keyring` and
+//! `signing`; dialects and each other; dialects and `store`, `provider`, `issuance` or `config`.
 
 pub mod api;
 pub mod audit;
@@ -34,6 +34,7 @@ pub mod keyring;
 pub mod listen;
 pub mod provider;
 pub mod secret;
+pub mod signing;
 pub mod store;
 pub mod telemetry;
 pub mod x509;

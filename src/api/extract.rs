@@ -81,8 +81,7 @@ impl<T: DeserializeOwned, E: DialectError> FromRequest<Arc<Services>> for JsonBo
         }
         let bytes = Bytes::from_request(request, services).await.map_err(|rejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                let limit = services.body_limit;
-                Error::new(Kind::TooLarge, format!("the body is larger than {limit} bytes"))
+                Error::new(Kind::TooLarge, "the body is larger than this path allows")
             } else {
                 Error::new(Kind::Malformed, "the body did not arrive whole").because(rejection)
             }

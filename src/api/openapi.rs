@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Type};
+use utoipa::openapi::{ContentBuilder, ObjectBuilder, Paths, Ref, RefOr, Response, ResponseBuilder, Type};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
@@ -26,7 +26,7 @@ pub(super) fn routes() -> Router<Arc<Services>> {
 pub fn document() -> utoipa::openapi::OpenApi {
     let mut document = Common::openapi();
     document.merge(pingfederate::Document::openapi());
-    document.merge(native::Document::openapi());
+    document.merge(native::document());
     document
 }
 
@@ -57,7 +57,9 @@ const fn meaning(status: u16) -> &'static str {
         401 => "No credentials, or none that are known.",
         403 => "The credentials do not allow this, or Basic credentials came without X-XSRF-Header.",
         404 => "There is nothing of this id.",
-        409 => "The same request is still running.",
+        409 => {
+            "The same request is still running, a kid names several key pairs, or the key's state does not allow this."
+        }
         413 => "The body is too large.",
         415 => "The body is not JSON.",
         422 => "Well formed, but with values that cannot be; all of them are listed.",
@@ -79,13 +81,23 @@ const fn meaning(status: u16) -> &'static str {
     security(("bearer" = []), ("basic" = [])),
     tags(
         (name = "PingFederate", description = "Key pairs as PingFederate's administrative API has them."),
-        (name = "Native", description = "Key rings as the domain sees them."),
+        (name = "Native", description = "Keys, key rings and signatures as the domain sees them."),
         (name = "Health", description = "For probes and for Prometheus.")
     ),
     paths(health::alive, health::ready, health::metrics),
     modifiers(&Credentials)
 )]
-struct Common;
+pub(super) struct Common;
+
+impl Common {
+    /// Title, credentials and the like, for a document of one dialect.
+    pub(super) fn without_paths() -> utoipa::openapi::OpenApi {
+        let mut document = Self::openapi();
+        document.paths = Paths::new();
+        document.tags = None;
+        document
+    }
+}
 
 /// The two ways to present a secret.
 struct Credentials;

@@ -8,12 +8,16 @@ use axum::extract::DefaultBodyLimit;
 
 use super::{Detached, dialect, health, layer, native, openapi, pingfederate};
 use crate::auth::Authenticator;
+use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::keyring::Keyring;
+use crate::signing::Signing;
 
 /// Everything that handlers work with.
 pub struct Services {
     pub keyring: Arc<Keyring>,
+    pub signing: Arc<Signing>,
+    pub catalog: Arc<Catalog>,
     pub authenticator: Arc<Authenticator>,
     pub clock: Arc<dyn Clock>,
     /// Renders the metrics of the process as Prometheus text.

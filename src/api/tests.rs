@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -13,128 +12,24 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 use super::{Detached, Services, dialect, document, layer, pingfederate, router};
-use crate::audit::Event;
 use crate::auth::{Authenticator, Credential, Scope, SecretHash};
-use crate::clock::{SystemClock, Timestamp};
+use crate::catalog::Catalog;
+use crate::clock::SystemClock;
 use crate::error::Error;
-use crate::key::{CertificateDer, KeyId, KeyPair, ProviderKind, RingId, RingKind, SealedKey, StoreId};
+use crate::key::ProviderKind;
 use crate::keyring::Keyring;
 use crate::provider::Providers;
 use crate::secret::Secret;
-use crate::store::{
-    Commit, Document, DocumentKind, MasterKey, NewReservation, Owner, Put, Reserve, Store, StoreError, Transition,
-};
+use crate::signing::Signing;
+use crate::store::Owner;
+use no_store::NoStore;
+
+mod no_store;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const READER: &str = "fedcba9876543210fedcba9876543210";
 const GENERATE: &str = "/keyPairs/signing/generate";
 const RING: &str = "/v1/key-rings/signing:a";
-
-/// A store that is never there: what these tests ask is refused before it.
-struct NoStore;
-
-fn unavailable<T>() -> Result<T, StoreError> {
-    Err(StoreError::Unavailable("not in this test".to_owned()))
-}
-
-#[async_trait]
-impl Store for NoStore {
-    fn id(&self) -> StoreId {
-        "00000000-0000-4000-8000-000000000000".parse().unwrap()
-    }
-    fn fingerprint(&self, _: &[u8]) -> [u8; 32] {
-        [0; 32]
-    }
-    async fn ping(&self) -> Result<(), StoreError> {
-        unavailable()
-    }
-    async fn epoch(&self) -> Result<i64, StoreError> {
-        unavailable()
-    }
-    async fn reserve(&self, _: NewReservation, _: &[Event]) -> Result<Reserve, StoreError> {
-        unavailable()
-    }
-    async fn commit(&self, _: Commit, _: &[Event]) -> Result<KeyPair, StoreError> {
-        unavailable()
-    }
-    async fn transition(&self, _: Transition, _: &[Event]) -> Result<KeyPair, StoreError> {
-        unavailable()
-    }
-    async fn pair(&self, _: KeyId) -> Result<Option<KeyPair>, StoreError> {
-        unavailable()
-    }
-    async fn ring(&self, _: &RingId) -> Result<Vec<KeyPair>, StoreError> {
-        unavailable()
-    }
-    async fn active_of_kind(&self, _: RingKind) -> Result<Vec<KeyPair>, StoreError> {
-        unavailable()
-    }
-    async fn unfinished(&self, _: &Owner, _: Timestamp) -> Result<Vec<KeyPair>, StoreError> {
-        unavailable()
-    }
-    async fn page(&self, _: Option<KeyId>, _: Timestamp, _: u32) -> Result<Vec<KeyPair>, StoreError> {
-        unavailable()
-    }
-    async fn mark_missing(&self, _: KeyId, _: Option<(Timestamp, bool)>, _: &[Event]) -> Result<(), StoreError> {
-        unavailable()
-    }
-    async fn replace_certificates(
-        &self,
-        _id: KeyId,
-        _version: i64,
-        _certificates: Vec<CertificateDer>,
-        _audit: &[Event],
-    ) -> Result<KeyPair, StoreError> {
-        Err(StoreError::Conflict)
-    }
-
-    async fn reseal(
-        &self,
-        _id: KeyId,
-        _version: i64,
-        _sealed: SealedKey,
-        _audit: &[Event],
-    ) -> Result<KeyPair, StoreError> {
-        Err(StoreError::Conflict)
-    }
-
-    async fn master_keys(&self) -> Result<Vec<MasterKey>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn add_master_key(&self, _master: MasterKey, _audit: &[Event]) -> Result<(), StoreError> {
-        Err(StoreError::Conflict)
-    }
-
-    async fn document(&self, _kind: DocumentKind, _id: &str) -> Result<Option<Document>, StoreError> {
-        Ok(None)
-    }
-
-    async fn documents(&self, _kind: DocumentKind) -> Result<Vec<Document>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn put_document(
-        &self,
-        _document: Document,
-        _references: &[RingId],
-        _new: bool,
-        _audit: &[Event],
-    ) -> Result<Put, StoreError> {
-        Err(StoreError::Conflict)
-    }
-
-    async fn delete_document(&self, _kind: DocumentKind, _id: &str, _audit: &[Event]) -> Result<bool, StoreError> {
-        Ok(false)
-    }
-
-    async fn record(&self, _: &[Event]) -> Result<(), StoreError> {
-        unavailable()
-    }
-    async fn audit(&self, _: i64, _: u32) -> Result<Vec<(i64, Event)>, StoreError> {
-        unavailable()
-    }
-}
 
 fn credential(name: &str, secret: &str, scopes: &[Scope]) -> Credential {
     let hash = SecretHash::of(&Secret::new(secret.as_bytes().to_vec())).unwrap();
@@ -144,8 +39,11 @@ fn credential(name: &str, secret: &str, scopes: &[Scope]) -> Credential {
 fn services() -> Services {
     let owner = Owner { instance: "test".to_owned(), life: "1".to_owned() };
     let lease = Duration::from_secs(1);
+    let signing = Signing::new(Arc::new(NoStore), Providers::default(), Arc::new(SystemClock));
     Services {
+        signing: Arc::new(signing),
         keyring: Arc::new(Keyring::new(Arc::new(NoStore), Providers::default(), Arc::new(SystemClock), owner, lease)),
+        catalog: Arc::new(Catalog::new(Arc::new(NoStore), Arc::new(SystemClock))),
         authenticator: Arc::new(Authenticator::new(vec![
             credential("admin", SECRET, &Scope::ALL),
             credential("reader", READER, &[Scope::Read]),
@@ -156,6 +54,7 @@ fn services() -> Services {
             hybrid: true,
             default_provider: ProviderKind::Hsm,
             san_format: pingfederate::SanFormat::Bare,
+            require_trusted_issuer: false,
         },
         generate_deadline: Duration::from_secs(1),
         body_limit: 1024,
@@ -411,5 +310,5 @@ fn every_operation_has_its_own_id_and_says_how_it_refuses() {
     let count = ids.len();
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!((ids.len(), count), (10, 10));
+    assert_eq!((ids.len(), count), (23, 23));
 }

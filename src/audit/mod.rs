@@ -14,6 +14,14 @@ pub enum Action {
     Requested,
     /// A key pair was generated, certified and committed.
     Created,
+    /// A key pair was brought in from outside and committed.
+    Imported,
+    /// A key that was in the token before was committed as a key pair.
+    Linked,
+    /// A private key was given out.
+    Exported,
+    /// The certificates of a key pair were replaced.
+    CertificatesReplaced,
     /// A reservation lost and is being undone.
     Abandoned,
     /// Deletion was committed.
@@ -30,13 +38,26 @@ pub enum Action {
     Broken,
     /// Reconcile removed an object from the token.
     Removed,
+    /// A sealed key does not open: it was altered, swapped or replayed.
+    SealBroken,
+    /// A sealed key was sealed anew under the latest master key.
+    Resealed,
+    /// A master key was made.
+    MasterAdded,
+    /// A document of settings was kept.
+    SettingsChanged,
+    /// A document of settings was removed.
+    SettingsRemoved,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: &[Self] = &[
         Self::Requested,
         Self::Created,
+        Self::Imported,
+        Self::Linked,
+        Self::Exported,
         Self::Abandoned,
         Self::DeleteCommitted,
         Self::Destroyed,
@@ -45,6 +66,12 @@ impl Action {
         Self::Orphaned,
         Self::Broken,
         Self::Removed,
+        Self::CertificatesReplaced,
+        Self::SealBroken,
+        Self::Resealed,
+        Self::MasterAdded,
+        Self::SettingsChanged,
+        Self::SettingsRemoved,
     ];
 
     /// The stable name that is stored.
@@ -53,6 +80,9 @@ impl Action {
         match self {
             Self::Requested => "key.requested",
             Self::Created => "key.created",
+            Self::Imported => "key.imported",
+            Self::Linked => "key.linked",
+            Self::Exported => "key.exported",
             Self::Abandoned => "key.abandoned",
             Self::DeleteCommitted => "key.delete-committed",
             Self::Destroyed => "key.destroyed",
@@ -61,13 +91,19 @@ impl Action {
             Self::Orphaned => "token.orphan",
             Self::Broken => "token.broken-object",
             Self::Removed => "token.object-removed",
+            Self::CertificatesReplaced => "key.certificates-replaced",
+            Self::SealBroken => "key.seal-broken",
+            Self::Resealed => "key.resealed",
+            Self::MasterAdded => "master-key.added",
+            Self::SettingsChanged => "settings.changed",
+            Self::SettingsRemoved => "settings.removed",
         }
     }
 
     /// The action of a stored name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|action| action.name() == name)
+        Self::ALL.iter().copied().find(|action| action.name() == name)
     }
 }
 
@@ -83,4 +119,13 @@ pub struct Event {
     /// Why, or what exactly, in words; never a secret.
     pub detail: String,
     pub request_id: Option<String>,
+}
+
+impl Event {
+    /// The entry that the sealed private half of a key did not open.
+    #[must_use]
+    pub fn seal_broken(at: Timestamp, principal: &str, key: KeyId, ring: Option<RingId>, detail: String) -> Self {
+        let (principal, action) = (principal.to_owned(), Action::SealBroken);
+        Self { at, principal, action, key: Some(key), ring, detail, request_id: None }
+    }
 }

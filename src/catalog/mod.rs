@@ -4,44 +4,30 @@
 //! key pairs that they refer to (`keyring`) or the engine that acts on rotation settings.
 //!
 //! Invariants: a document refers only to rings that are there; what is referred to cannot
-//! be deleted (the store refuses it in the transaction of the deletion).
+//! be deleted (the store refuses it in the transaction of the deletion); a document that
+//! says more than this program knows is not read.
+
+mod rotation;
+mod ssl;
+#[cfg(test)]
+mod tests;
+mod trusted;
 
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::audit::{Action, Event};
 use crate::auth::Principal;
 use crate::clock::Clock;
 use crate::error::{Error, Kind};
-use crate::key::{CertificateDer, KeyAlgorithm, RingId, SignatureAlgorithm};
-use crate::store::Store;
+use crate::key::RingId;
+use crate::store::{Document, DocumentKind, Put, Store};
 
-/// When and how the key of a ring is succeeded; every value filled in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RotationSettings {
-    /// Days before expiry when the successor is created.
-    pub creation_buffer_days: u32,
-    /// Days before expiry when the successor becomes active.
-    pub activation_buffer_days: u32,
-    /// The successor's validity in days.
-    pub valid_days: u32,
-    pub algorithm: KeyAlgorithm,
-    pub signature_algorithm: SignatureAlgorithm,
-}
-
-/// Which `sslServer:` rings serve TLS; names without the kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SslSettings {
-    pub runtime_server: Option<String>,
-    pub admin_console: Option<String>,
-    pub active_runtime_server: Vec<String>,
-    pub active_admin_console: Vec<String>,
-}
-
-/// A trusted certificate authority.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrustedCa {
-    pub id: String,
-    pub certificate: CertificateDer,
-}
+pub use rotation::RotationSettings;
+pub use ssl::SslSettings;
+pub use trusted::TrustedCa;
 
 /// The service over documents.
 pub struct Catalog {
@@ -56,102 +42,63 @@ impl Catalog {
         Self { store, clock }
     }
 
-    /// The rotation settings of a ring.
-    ///
-    /// # Errors
-    /// `Forbidden`; `NotFound` when the ring has none.
-    pub async fn rotation_settings(&self, _who: &Principal, _ring: &RingId) -> Result<RotationSettings, Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
+    async fn put<T: Serialize + Sync>(&self, change: Change<'_>, body: &T, place: Place<'_>) -> Result<Put, Error> {
+        let body = serde_json::to_string(body).map_err(unreadable)?;
+        let event = self.event(Action::SettingsChanged, &change, format!("{} {body}", change.what()));
+        let document = Document { kind: change.kind, id: change.id.to_owned(), body, updated_at: self.clock.now() };
+        Ok(self.store.put_document(document, place.references, place.new, &[event]).await?)
     }
 
-    /// The rotation settings of every ring that has some.
-    ///
-    /// # Errors
-    /// `Forbidden`.
-    pub async fn all_rotation_settings(&self, _who: &Principal) -> Result<Vec<(RingId, RotationSettings)>, Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
+    /// Removes a document; `NotFound` when there is none.
+    async fn remove(&self, change: Change<'_>) -> Result<(), Error> {
+        let event = self.event(Action::SettingsRemoved, &change, change.what());
+        let found = self.store.delete_document(change.kind, change.id, &[event]).await?;
+        if found { Ok(()) } else { Err(not_found(change.kind, change.id)) }
     }
 
-    /// Keeps the rotation settings of a ring that has an Active key.
-    ///
-    /// # Errors
-    /// `Forbidden`, `NotFound`.
-    pub async fn put_rotation_settings(
-        &self,
-        _who: &Principal,
-        _ring: &RingId,
-        _settings: RotationSettings,
-        _request_id: Option<String>,
-    ) -> Result<(), Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
+    fn event(&self, action: Action, change: &Change<'_>, detail: String) -> Event {
+        Event {
+            at: self.clock.now(),
+            principal: change.who.name().to_owned(),
+            action,
+            key: None,
+            ring: (change.kind == DocumentKind::RotationSettings).then(|| change.id.parse().ok()).flatten(),
+            detail,
+            request_id: change.request_id.clone(),
+        }
     }
+}
 
-    /// Removes the rotation settings of a ring.
-    ///
-    /// # Errors
-    /// `Forbidden`; `NotFound` when it has none.
-    pub async fn delete_rotation_settings(
-        &self,
-        _who: &Principal,
-        _ring: &RingId,
-        _request_id: Option<String>,
-    ) -> Result<(), Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
-    }
+/// Who changes which document.
+struct Change<'a> {
+    who: &'a Principal,
+    kind: DocumentKind,
+    id: &'a str,
+    request_id: Option<String>,
+}
 
-    /// The SSL settings; empty until they were kept once.
-    ///
-    /// # Errors
-    /// `Forbidden`.
-    pub async fn ssl_settings(&self, _who: &Principal) -> Result<SslSettings, Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
+impl Change<'_> {
+    fn what(&self) -> String {
+        format!("{} {}", self.kind.name(), self.id)
     }
+}
 
-    /// Keeps the SSL settings.
-    ///
-    /// # Errors
-    /// `Forbidden`; `Invalid` naming the field (`runtimeServerCertRef.id`,
-    /// `activeRuntimeServerCerts[n].id`, ...) of an id that is no SSL server key pair.
-    pub async fn put_ssl_settings(
-        &self,
-        _who: &Principal,
-        _settings: SslSettings,
-        _request_id: Option<String>,
-    ) -> Result<(), Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
-    }
+/// Where a document stands among others.
+#[derive(Default)]
+struct Place<'a> {
+    references: &'a [RingId],
+    /// It must not be there yet.
+    new: bool,
+}
 
-    /// Every trusted CA, by id.
-    ///
-    /// # Errors
-    /// `Forbidden`.
-    pub async fn trusted_cas(&self, _who: &Principal) -> Result<Vec<TrustedCa>, Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
-    }
+fn read<T: DeserializeOwned>(document: &Document) -> Result<T, Error> {
+    serde_json::from_str(&document.body).map_err(unreadable)
+}
 
-    /// Trusts a CA.
-    ///
-    /// # Errors
-    /// `Forbidden`; `Invalid` when the id is taken.
-    pub async fn add_trusted_ca(
-        &self,
-        _who: &Principal,
-        _ca: TrustedCa,
-        _request_id: Option<String>,
-    ) -> Result<(), Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
-    }
+fn unreadable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(Kind::Internal, "internal error").because(cause)
+}
 
-    /// Trusts a CA no longer.
-    ///
-    /// # Errors
-    /// `Forbidden`, `NotFound`.
-    pub async fn delete_trusted_ca(
-        &self,
-        _who: &Principal,
-        _id: &str,
-        _request_id: Option<String>,
-    ) -> Result<(), Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
-    }
+fn not_found(kind: DocumentKind, id: &str) -> Error {
+    Error::new(Kind::NotFound, format!("there is no {} {id}", kind.name()))
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::block_on;
-use crate::config::{Config, PinSource, TokenSelector};
-use crate::daemon;
+use crate::config::{Config, MasterKeySource, PinSource, TokenSelector};
+use crate::daemon::{self, Offline};
 use crate::key::{KeyAlgorithm, SignatureAlgorithm};
 use crate::provider::pkcs11::{self, TokenFacts};
 use crate::store::{SqlStore, Store as _};
@@ -36,30 +36,58 @@ pub(super) fn run(path: &Path) -> ExitCode {
 async fn look(config: &Config) -> anyhow::Result<Vec<String>> {
     let mut findings = suspicions(config);
     daemon::make_state_dir(&config.state_dir)?;
-    let report = pkcs11::probe(&daemon::pkcs11_options(config)?).await;
-    if let Some(facts) = &report.facts {
-        describe(facts);
-        println!("log-in         {}", if report.logged_in { "succeeded" } else { "failed" });
+    let mut logged_in = false;
+    if let Some(options) = daemon::pkcs11_options(config)? {
+        let report = pkcs11::probe(&options).await;
+        logged_in = report.logged_in;
+        if let Some(facts) = &report.facts {
+            describe(facts);
+            println!("log-in         {}", if logged_in { "succeeded" } else { "failed" });
+        }
+        findings.extend(report.findings);
     }
-    findings.extend(report.findings);
     match SqlStore::open(&config.store).await {
         Ok(store) => {
             println!("store          {} opened, store id {}", config.store.display(), store.id());
             findings.extend(store.ping().await.err().map(|failure| failure.to_string()));
             store.close().await;
+            findings.extend(look_at_local(config, logged_in).await);
         }
         Err(failure) => findings.push(format!("{}: {failure}", config.store.display())),
     }
     Ok(findings)
 }
 
+/// How software keys are sealed, and whether their master keys open.
+#[allow(clippy::print_stdout, reason = "the report is the command's output")]
+async fn look_at_local(config: &Config, logged_in: bool) -> Option<String> {
+    let (what, can_ask) = match config.local.as_ref()? {
+        MasterKeySource::Token => ("a key of the token".to_owned(), logged_in),
+        MasterKeySource::KeyFile(file) => (format!("the key file {}", file.display()), true),
+    };
+    println!("LOCAL keys     sealed under master keys, which are sealed by {what}");
+    println!("               losing that key loses every LOCAL key; keep a copy, or a backup of the token");
+    if !can_ask {
+        return Some("the master keys of LOCAL keys were not tried: the token is not logged in".to_owned());
+    }
+    match Offline::open(config).await {
+        Ok(offline) => {
+            println!("master keys    every one opens");
+            offline.close().await;
+            None
+        }
+        Err(failure) => Some(format!("{failure:#}")),
+    }
+}
+
 /// What is allowed but unwise.
 fn suspicions(config: &Config) -> Vec<String> {
     let mut findings = Vec::new();
-    if let TokenSelector::SlotId(slot) = config.token.selector {
+    let Some(token) = &config.token else { return findings };
+    if let TokenSelector::SlotId(slot) = token.selector {
         findings.push(format!("token.slot-id: slots are renumbered; name slot {slot}'s token by label or serial"));
     }
-    if let PinSource::File(file) = &config.token.pin
+    if let PinSource::File(file) = &token.pin
         && file.metadata().is_ok_and(|facts| facts.mode() & 0o077 != 0)
     {
         findings.push(format!("{} can be read by other users; say chmod 600", file.display()));

@@ -15,9 +15,11 @@ use anyhow::{Context as _, bail, ensure};
 use super::block_on;
 use crate::auth::{Credential, Scope, SecretHash, new_secret};
 use crate::config::{
-    Config, Hosts, Limits, Listener, PinSource, PingFederate, Plaintext, Profile, Token, TokenSelector,
+    Config, Hosts, Limits, Listener, MasterKeySource, PinSource, PingFederate, Plaintext, Profile, SanFormat, Token,
+    TokenSelector,
 };
-use crate::daemon::{self, Announce};
+use crate::daemon::{self, Announce, InstanceLock};
+use crate::key::ProviderKind;
 use crate::provider::pkcs11;
 use crate::secret::Secret;
 
@@ -56,13 +58,14 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         "{} is not a loopback address; `strongroom dev` serves this machine only",
         arguments.listen.ip()
     );
-    let data = arguments.data.map_or_else(default_data, Ok)?;
-    let layout = Layout::prepare(&data)?;
+    let layout = Layout::open(&arguments.data.map_or_else(default_data, Ok)?)?;
+    let lock = InstanceLock::claim(&layout.path("state"))?;
+    layout.prepare(&arguments.token_label)?;
     let secret = layout.admin_secret(arguments.admin_token)?;
     let config = layout.config(&secret, arguments.listen, arguments.token_label.clone())?;
     block_on(async {
         layout.initialise_token(&config, arguments.token_label).await?;
-        daemon::run(config, Announce::WhenReady).await
+        daemon::run(config, Announce::WhenReady, lock).await
     })
 }
 
@@ -88,36 +91,54 @@ struct Layout {
 }
 
 impl Layout {
-    fn prepare(data: &Path) -> anyhow::Result<Self> {
+    fn open(data: &Path) -> anyhow::Result<Self> {
         private_directory(data)?;
         let root = fs::canonicalize(data).with_context(|| format!("cannot open {}", data.display()))?;
-        let layout = Self { root };
-        let tokens = layout.path("tokens");
+        Ok(Self { root })
+    }
+
+    /// Makes what is not there yet; the directory's lock is held.
+    fn prepare(&self, token_label: &str) -> anyhow::Result<()> {
+        let tokens = self.path("tokens");
         private_directory(&tokens)?;
         let tokens = tokens.to_str().filter(|path| !path.contains('\n'));
         let tokens = tokens.context("SoftHSM cannot be told of this directory: its path is not plain text")?;
         let conf = format!(
             "directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n"
         );
-        layout.write_if_other("softhsm2.conf", &conf)?;
+        self.keep("softhsm2.conf", &conf)?;
+        self.keep("token-label", token_label)?;
         for pin in ["pin", "so-pin"] {
-            if !layout.path(pin).exists() {
-                write_private(&layout.path(pin), new_secret()?.expose())?;
+            let path = self.path(pin);
+            if path.symlink_metadata().is_ok() {
+                read_private(&path)?;
+            } else {
+                write_private(&path, new_secret()?.expose())?;
             }
         }
-        Ok(layout)
+        Ok(())
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 
-    fn write_if_other(&self, name: &str, text: &str) -> anyhow::Result<()> {
+    /// Writes a file that always says the same here; one that says something else is not ours
+    /// to change.
+    fn keep(&self, name: &str, text: &str) -> anyhow::Result<()> {
         let path = self.path(name);
-        if fs::read_to_string(&path).is_ok_and(|present| present == text) {
-            return Ok(());
+        if path.symlink_metadata().is_err() {
+            return write_private(&path, text.as_bytes());
         }
-        write_private(&path, text.as_bytes())
+        let present = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        ensure!(
+            present == text,
+            "{} says {:?}, and this start needs {:?}; give another --data directory, or the options of the first start",
+            path.display(),
+            present.trim_end(),
+            text.trim_end()
+        );
+        Ok(())
     }
 
     /// The secret of the administrator: given, found, or made now.
@@ -149,13 +170,14 @@ impl Layout {
             state_dir: self.path("state"),
             instance: "dev".to_owned(),
             listener: Listener { address: listen, plaintext: Plaintext::Loopback },
-            token: Token {
+            token: Some(Token {
                 module: module()?,
                 selector: TokenSelector::Label(label),
                 pin: PinSource::File(self.path("pin")),
                 profile: Profile::Softhsm,
                 environment,
-            },
+            }),
+            local: Some(MasterKeySource::Token),
             // SoftHSM's threads contend, its processes do not.
             hosts: Hosts { signing_hosts: cores.min(4), workers: 1, ..Hosts::default() },
             store: self.path("strongroom.db"),
@@ -165,13 +187,17 @@ impl Layout {
                 scopes: Scope::ALL.to_vec(),
             }],
             limits: Limits::default(),
-            pingfederate: PingFederate::default(),
+            pingfederate: PingFederate {
+                hybrid: true,
+                default_provider: ProviderKind::Hsm,
+                san_format: SanFormat::Bare,
+                require_trusted_issuer: false,
+            },
         })
     }
 
     async fn initialise_token(&self, config: &Config, label: String) -> anyhow::Result<()> {
-        self.write_if_other("token-label", &label)?;
-        let Token { module, environment, .. } = &config.token;
+        let Token { module, environment, .. } = config.token.as_ref().context("there is no token to prepare")?;
         let (so_pin, pin) = (self.path("so-pin"), self.path("pin"));
         pkcs11::initialise_token(&daemon::executable()?, module, environment, &label, &so_pin, &pin)
             .await

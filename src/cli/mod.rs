@@ -7,6 +7,7 @@
 mod check;
 mod credential;
 mod dev;
+mod local;
 mod reconcile;
 mod serve;
 mod token;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::daemon;
 use crate::provider::pkcs11;
 use crate::telemetry::{self, Verbosity};
 
@@ -48,6 +50,9 @@ enum Command {
     /// Act on what is remembered of the token
     #[command(subcommand)]
     Token(token::Command),
+    /// Software keys and what seals them
+    #[command(subcommand)]
+    Local(local::Command),
     /// Make credentials for the configuration file
     #[command(subcommand)]
     Credential(credential::Command),
@@ -60,11 +65,14 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let command = Arguments::parse().command;
+    daemon::harden();
     telemetry::start_logging(match &command {
         Command::Dev(_) | Command::Serve { .. } | Command::TokenHost => Verbosity::Daemon,
-        Command::Check { .. } | Command::Reconcile(_) | Command::Token(_) | Command::Credential(_) => {
-            Verbosity::Command
-        }
+        Command::Check { .. }
+        | Command::Reconcile(_)
+        | Command::Token(_)
+        | Command::Local(_)
+        | Command::Credential(_) => Verbosity::Command,
     });
     let outcome = match command {
         Command::Dev(arguments) => dev::run(arguments),
@@ -72,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Check { config } => return check::run(&config),
         Command::Reconcile(arguments) => return reconcile::run(&arguments),
         Command::Token(command) => token::run(&command),
+        Command::Local(command) => return local::run(&command),
         Command::Credential(command) => credential::run(&command),
         Command::TokenHost => pkcs11::host::run().map_err(Into::into),
     };

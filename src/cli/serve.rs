@@ -4,9 +4,10 @@ use std::path::Path;
 
 use super::block_on;
 use crate::config::Config;
-use crate::daemon::{self, Announce};
+use crate::daemon::{self, Announce, InstanceLock};
 
 pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     let config = Config::load(path)?;
-    block_on(daemon::run(config, Announce::WhenListening))
+    let lock = InstanceLock::claim(&config.state_dir)?;
+    block_on(daemon::run(config, Announce::WhenListening, lock))
 }

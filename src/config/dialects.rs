@@ -4,21 +4,53 @@ use serde::Deserialize;
 
 use crate::key::ProviderKind;
 
-/// Section `[pingfederate]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", default)]
+/// What the dialect of PingFederate is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PingFederate {
     /// Hybrid HSM mode: views and requests say where a key lives.
     pub hybrid: bool,
-    /// Where a key goes when the request does not say: `"HSM"` or `"LOCAL"`.
-    #[serde(deserialize_with = "provider")]
+    /// Where a key goes when the request does not say.
     pub default_provider: ProviderKind,
     pub san_format: SanFormat,
+    /// Take a CSR response only if its certificates lead to a trusted CA.
+    pub require_trusted_issuer: bool,
 }
 
-impl Default for PingFederate {
+/// Section `[pingfederate]` as it is written.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub(super) struct Section {
+    hybrid: bool,
+    /// `"HSM"` or `"LOCAL"`; by default the token where there is one.
+    #[serde(deserialize_with = "provider")]
+    default_provider: Option<ProviderKind>,
+    san_format: SanFormat,
+    require_trusted_issuer: bool,
+}
+
+impl Default for Section {
     fn default() -> Self {
-        Self { hybrid: true, default_provider: ProviderKind::Hsm, san_format: SanFormat::Bare }
+        Self { hybrid: true, default_provider: None, san_format: SanFormat::default(), require_trusted_issuer: false }
+    }
+}
+
+impl Section {
+    pub(super) fn validate(self, has_token: bool, has_local: bool, findings: &mut Vec<String>) -> PingFederate {
+        let only = if has_token { ProviderKind::Hsm } else { ProviderKind::Local };
+        let chosen = self.default_provider.unwrap_or(only);
+        let (there, section) = match chosen {
+            ProviderKind::Hsm => (has_token, "[token]"),
+            ProviderKind::Local => (has_local, "[local]"),
+        };
+        if !there && self.default_provider.is_some() {
+            findings.push(format!("pingfederate.default-provider: {} needs a section {section}", chosen.name()));
+        }
+        PingFederate {
+            hybrid: self.hybrid,
+            default_provider: chosen,
+            san_format: self.san_format,
+            require_trusted_issuer: self.require_trusted_issuer,
+        }
     }
 }
 
@@ -33,8 +65,9 @@ pub enum SanFormat {
     Typed,
 }
 
-fn provider<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<ProviderKind, D::Error> {
+fn provider<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<ProviderKind>, D::Error> {
     let word = String::deserialize(deserializer)?;
     ProviderKind::from_name(&word)
+        .map(Some)
         .ok_or_else(|| serde::de::Error::custom(format!("`{word}` is no provider: \"HSM\" or \"LOCAL\"")))
 }

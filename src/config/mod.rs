@@ -10,6 +10,7 @@ mod duration;
 mod hosts;
 mod limits;
 mod listener;
+mod local;
 mod pkcs11_uri;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use dialects::{PingFederate, SanFormat};
 pub use hosts::Hosts;
 pub use limits::Limits;
 pub use listener::{Listener, Plaintext};
+pub use local::MasterKeySource;
 pub use token::{PinSource, Profile, Token, TokenSelector};
 
 /// Everything that the daemon is told.
@@ -36,7 +38,10 @@ pub struct Config {
     /// Tells daemons that share a store apart; stays the same over restarts.
     pub instance: String,
     pub listener: Listener,
-    pub token: Token,
+    /// The provider `HSM`; absent where keys are `LOCAL` only.
+    pub token: Option<Token>,
+    /// What seals the master keys of the provider `LOCAL`; absent where there is none.
+    pub local: Option<MasterKeySource>,
     pub hosts: Hosts,
     /// The SQLite database.
     pub store: PathBuf,
@@ -75,14 +80,14 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, Findings> {
         let mut findings = Vec::new();
         let parsed = toml::Deserializer::parse(text).and_then(|deserializer| {
-            serde_ignored::deserialize(deserializer, |path| findings.push(format!("`{path}` is no known key")))
+            serde_ignored::deserialize(deserializer, |path| {
+                // An optional section adds a `?` to the path.
+                findings.push(format!("`{}` is no known key", path.to_string().replace("?.", "")));
+            })
         });
         let file: File = parsed.map_err(|failure| Findings(vec![failure.to_string().trim_end().to_owned()]))?;
         let config = file.validate(&mut findings);
-        match config {
-            Some(config) if findings.is_empty() => Ok(config),
-            _ => Err(Findings(findings)),
-        }
+        if findings.is_empty() { Ok(config) } else { Err(Findings(findings)) }
     }
 }
 
@@ -95,7 +100,8 @@ struct File {
     instance: Option<String>,
     #[serde(default)]
     listener: Listener,
-    token: token::Section,
+    token: Option<token::Section>,
+    local: Option<local::Section>,
     #[serde(default)]
     hosts: Hosts,
     store: StoreSection,
@@ -104,7 +110,7 @@ struct File {
     #[serde(default)]
     limits: Limits,
     #[serde(default)]
-    pingfederate: PingFederate,
+    pingfederate: dialects::Section,
 }
 
 #[derive(Deserialize)]
@@ -113,7 +119,7 @@ struct StoreSection {
 }
 
 impl File {
-    fn validate(self, findings: &mut Vec<String>) -> Option<Config> {
+    fn validate(self, findings: &mut Vec<String>) -> Config {
         if self.version != 1 {
             findings.push(format!("version: {} is unknown; this program reads version 1", self.version));
         }
@@ -126,17 +132,24 @@ impl File {
         self.hosts.validate(findings);
         self.limits.validate(findings);
         let credentials = credentials::validate(self.credentials, findings);
-        let token = self.token.validate(findings)?;
-        Some(Config {
+        let (has_token, has_local) = (self.token.is_some(), self.local.is_some());
+        let local = self.local.and_then(|section| section.validate(has_token, findings));
+        let token = self.token.and_then(|section| section.validate(findings));
+        if !has_token && !has_local {
+            findings.push("there is neither [token] nor [local], so no key could be made".to_owned());
+        }
+        let pingfederate = self.pingfederate.validate(has_token, has_local, findings);
+        Config {
             state_dir: self.state_dir,
             instance: self.instance.unwrap_or_else(|| "default".to_owned()),
             listener: self.listener,
             token,
+            local,
             hosts: self.hosts,
             store: self.store.path,
             credentials,
             limits: self.limits,
-            pingfederate: self.pingfederate,
-        })
+            pingfederate,
+        }
     }
 }

@@ -1,6 +1,7 @@
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::string_slice, reason = "tests")]
 
-use super::{Config, Plaintext, TokenSelector};
+use super::{Config, MasterKeySource, Plaintext, TokenSelector};
+use crate::key::ProviderKind;
 
 const WHOLE: &str = r#"
 version = 1
@@ -24,7 +25,7 @@ fn findings(text: &str) -> Vec<String> {
 #[test]
 fn smallest_file_is_accepted_with_defaults() {
     let config = Config::parse(WHOLE).unwrap();
-    assert_eq!(config.token.selector, TokenSelector::Label("strongroom".to_owned()));
+    assert_eq!(config.token.unwrap().selector, TokenSelector::Label("strongroom".to_owned()));
     assert_eq!(config.listener.plaintext, Plaintext::Loopback);
     assert_eq!(config.hosts.generate_timeout.as_secs(), 300);
     assert_eq!(config.limits.body_bytes, 262_144);
@@ -59,7 +60,7 @@ fn pkcs11_uris_name_a_token_by_their_path_attributes() {
         manufacturer: None,
         model: None,
     };
-    assert_eq!(with("pkcs11:token=my%20token;serial=ab12").unwrap().token.selector, expected);
+    assert_eq!(with("pkcs11:token=my%20token;serial=ab12").unwrap().token.unwrap().selector, expected);
     for wrong in ["pkcs11:", "token=a", "pkcs11:token=a;token=b", "pkcs11:object=key", "pkcs11:token=a?pin-value=1"] {
         assert!(with(wrong).is_err(), "{wrong}");
     }
@@ -71,4 +72,40 @@ fn durations_are_written_with_units() {
     assert_eq!(with("\"2m\"").unwrap().hosts.sign_timeout.as_secs(), 120);
     assert!(with("\"soon\"").is_err());
     assert!(with("\"0s\"").is_err());
+}
+
+/// The file with other sections in the place of `[token]`.
+fn without_token(sections: &str) -> String {
+    let (start, end) = (WHOLE.find("[token]").unwrap(), WHOLE.find("[store]").unwrap());
+    format!("{}{sections}\n{}", &WHOLE[..start], &WHOLE[end..])
+}
+
+#[test]
+fn local_keys_need_something_that_seals_them() {
+    let token = Config::parse(&format!("{WHOLE}\n[local]\nmaster-key = \"token\"\n")).unwrap();
+    assert_eq!((token.local, token.pingfederate.default_provider), (Some(MasterKeySource::Token), ProviderKind::Hsm));
+    let alone = Config::parse(&without_token("[local]\nkey-file = \"/etc/strongroom/key\"")).unwrap();
+    assert_eq!(alone.local, Some(MasterKeySource::KeyFile("/etc/strongroom/key".into())));
+    assert_eq!((alone.token, alone.pingfederate.default_provider), (None, ProviderKind::Local));
+    for (text, part) in [
+        (without_token(""), "neither [token] nor [local]"),
+        (without_token("[local]\nmaster-key = \"token\""), "there is no [token]"),
+        (format!("{WHOLE}\n[local]\n"), "either master-key"),
+        (format!("{WHOLE}\n[local]\nmaster-key = \"token\"\nkey-file = \"/key\"\n"), "either master-key"),
+        (format!("{WHOLE}\n[local]\nkey-file = \"key\"\n"), "absolute path"),
+        (format!("{WHOLE}\n[local]\nkey-file = \"/key\"\ncolour = 1\n"), "`local.colour`"),
+        (format!("{WHOLE}\n[local]\nmaster-key = \"clear\"\n"), "clear"),
+    ] {
+        assert!(findings(&text).iter().any(|finding| finding.contains(part)), "{part} is not in {:?}", findings(&text));
+    }
+}
+
+#[test]
+fn default_provider_is_one_that_is_configured() {
+    let with = |base: &str, word: &str| format!("{base}\n[pingfederate]\ndefault-provider = \"{word}\"\n");
+    let local = without_token("[local]\nkey-file = \"/key\"");
+    assert!(findings(&with(WHOLE, "LOCAL")).iter().any(|finding| finding.contains("[local]")));
+    assert!(findings(&with(&local, "HSM")).iter().any(|finding| finding.contains("[token]")));
+    assert!(findings(&with(WHOLE, "CLOUD")).iter().any(|finding| finding.contains("no provider")));
+    assert_eq!(Config::parse(&with(&local, "LOCAL")).unwrap().pingfederate.default_provider, ProviderKind::Local);
 }

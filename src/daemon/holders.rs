@@ -1,4 +1,4 @@
-//! What a daemon, and a command that acts on its data, stand on: store, token, keyring.
+//! What a daemon, and a command that acts on its data, stand on: store, providers, keyring.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,20 +7,29 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use super::instance::{InstanceLock, new_life};
+use crate::catalog::Catalog;
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
-use crate::keyring::Keyring;
+use crate::config::{Config, MasterKeySource};
+use crate::key::StoreId;
+use crate::keyring::{Keyring, MasterKeys};
+use crate::provider::local::{LocalProvider, MasterSealer};
 use crate::provider::pkcs11::{Pkcs11Options, Pkcs11Provider};
 use crate::provider::{KeyProvider as _, Providers};
-use crate::store::{Owner, SqlStore};
+use crate::signing::Signing;
+use crate::store::{Owner, SqlStore, Store as _};
 
 /// Time for what follows generation: issuance and two transactions.
 const LEASE_MARGIN: Duration = Duration::from_secs(120);
 
-/// Store, token and the service over both.
+/// Store, providers and the services over both.
 pub(super) struct Holders {
     pub(super) keyring: Arc<Keyring>,
-    pub(super) provider: Arc<Pkcs11Provider>,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) signing: Arc<Signing>,
+    /// The provider `HSM`, where there is one.
+    pub(super) token: Option<Arc<Pkcs11Provider>>,
+    /// What unlocks the provider `LOCAL`, where there is one.
+    pub(super) master_keys: Option<Arc<MasterKeys>>,
     pub(super) clock: Arc<dyn Clock>,
     store: Arc<SqlStore>,
 }
@@ -28,31 +37,54 @@ pub(super) struct Holders {
 impl Holders {
     pub(super) async fn open(config: &Config, owner: Owner) -> anyhow::Result<Self> {
         let store = SqlStore::open(&config.store).await.context("the store cannot be opened")?;
-        let provider = Pkcs11Provider::start(pkcs11_options(config)?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let providers = Providers::default().with(Arc::clone(&provider) as Arc<_>);
+        let token = pkcs11_options(config)?.map(Pkcs11Provider::start);
+        let local = local_provider(config, store.id(), token.as_ref());
+        let mut providers = Providers::default();
+        if let Some(token) = &token {
+            providers = providers.with(Arc::clone(token) as Arc<_>);
+        }
+        if let Some(local) = &local {
+            providers = providers.with(Arc::clone(local) as Arc<_>);
+        }
+        let signing = Signing::new(Arc::clone(&store) as Arc<_>, providers.clone(), Arc::clone(&clock));
         let lease = config.hosts.generate_timeout + config.limits.generate_deadline + LEASE_MARGIN;
         let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease);
-        Ok(Self { keyring: Arc::new(keyring), provider, clock, store })
+        let catalog = Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock)));
+        let master_keys =
+            local.map(|local| Arc::new(MasterKeys::new(Arc::clone(&store) as Arc<_>, local, Arc::clone(&clock))));
+        let (keyring, signing) = (Arc::new(keyring), Arc::new(signing));
+        Ok(Self { keyring, signing, catalog, token, master_keys, clock, store })
     }
 
     pub(super) async fn close(self) {
-        self.provider.stop().await;
+        if let Some(token) = self.token {
+            token.stop().await;
+        }
         self.store.close().await;
     }
 }
 
-/// What the provider of a configuration's token is started with.
+/// What the provider of a configuration's token is started with; `None` without a token.
 ///
 /// # Errors
 /// When the path of this program is not known.
-pub fn pkcs11_options(config: &Config) -> anyhow::Result<Pkcs11Options> {
-    Ok(Pkcs11Options {
+pub fn pkcs11_options(config: &Config) -> anyhow::Result<Option<Pkcs11Options>> {
+    let Some(token) = &config.token else { return Ok(None) };
+    Ok(Some(Pkcs11Options {
         executable: executable()?,
-        token: config.token.clone(),
+        token: token.clone(),
         hosts: config.hosts.clone(),
         state_dir: config.state_dir.clone(),
-    })
+    }))
+}
+
+fn local_provider(config: &Config, store: StoreId, token: Option<&Arc<Pkcs11Provider>>) -> Option<Arc<LocalProvider>> {
+    let sealer = match config.local.as_ref()? {
+        MasterKeySource::Token => MasterSealer::Token(Arc::clone(token?)),
+        MasterKeySource::KeyFile(file) => MasterSealer::KeyFile(file.clone()),
+    };
+    Some(LocalProvider::new(store, sealer))
 }
 
 /// This program, to be started again as a token host.
@@ -70,10 +102,11 @@ pub struct Offline {
 }
 
 impl Offline {
-    /// Opens the store and logs in to the token, with one token host.
+    /// Opens the store, logs in to the token with one token host, and unlocks software keys.
     ///
     /// # Errors
-    /// When the store cannot be opened or the token does not become ready in time.
+    /// When the store cannot be opened, the token does not become ready in time, or a master
+    /// key does not open.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let mut config = config.clone();
         config.hosts.signing_hosts = 1;
@@ -81,16 +114,9 @@ impl Offline {
         // While the daemon lives, its reservations are no former life's.
         let instance = if lock.is_some() { config.instance.clone() } else { format!("{}/command", config.instance) };
         let holders = Holders::open(&config, new_life(&instance)?).await?;
-        let patience = config.hosts.login_timeout;
-        let waited = tokio::time::timeout(patience, async {
-            while !holders.provider.health().ready {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        });
-        if waited.await.is_err() {
-            let detail = holders.provider.health().detail;
+        if let Err(failure) = ready(&holders, config.hosts.login_timeout).await {
             holders.close().await;
-            bail!("the token is not ready: {detail}");
+            return Err(failure);
         }
         Ok(Self { holders, lock })
     }
@@ -99,6 +125,12 @@ impl Offline {
     #[must_use]
     pub fn keyring(&self) -> &Keyring {
         &self.holders.keyring
+    }
+
+    /// The master keys of the provider `LOCAL`, where there is one.
+    #[must_use]
+    pub fn master_keys(&self) -> Option<&MasterKeys> {
+        self.holders.master_keys.as_deref()
     }
 
     /// Whether no daemon is running on the same state.
@@ -111,4 +143,22 @@ impl Offline {
     pub async fn close(self) {
         self.holders.close().await;
     }
+}
+
+/// Waits until the token is logged in, then unlocks the software keys.
+async fn ready(holders: &Holders, patience: Duration) -> anyhow::Result<()> {
+    if let Some(token) = &holders.token {
+        let waited = tokio::time::timeout(patience, async {
+            while !token.health().ready && token.verdict().is_none() {
+                tokio::time::sleep(super::POLL_EVERY).await;
+            }
+        });
+        if waited.await.is_err() || !token.health().ready {
+            bail!("the token is not ready: {}", token.health().detail);
+        }
+    }
+    if let Some(master_keys) = &holders.master_keys {
+        master_keys.unlock().await.context("the LOCAL keys are locked")?;
+    }
+    Ok(())
 }

@@ -17,6 +17,15 @@ pub struct InstanceLock {
 }
 
 impl InstanceLock {
+    /// Makes the state directory where it is absent and takes its lock.
+    ///
+    /// # Errors
+    /// When another process holds it, or it cannot be made.
+    pub fn claim(state_dir: &Path) -> anyhow::Result<Self> {
+        Self::take(state_dir)?
+            .with_context(|| format!("another strongroom is running on {}; stop it first", state_dir.display()))
+    }
+
     /// Makes the state directory where it is absent and takes its lock; `None` when
     /// another process holds it.
     ///

@@ -24,14 +24,14 @@ use tokio::sync::watch;
 use crate::api::pingfederate;
 use crate::auth::Authenticator;
 use crate::config::{self, Config};
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, MasterKeys};
 use crate::provider::pkcs11::Pkcs11Provider;
 use crate::{api, listen, telemetry};
 use holders::Holders;
-use instance::{InstanceLock, new_life};
+use instance::new_life;
 
 pub use holders::{Offline, executable, pkcs11_options};
-pub use instance::make_state_dir;
+pub use instance::{InstanceLock, make_state_dir};
 
 /// When the line that the daemon is ready is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,22 +42,23 @@ pub enum Announce {
     WhenReady,
 }
 
+/// For mutations to end once their connections have.
+const LAST_WORK: Duration = Duration::from_secs(5);
+
 /// How long a development daemon waits for its own token.
 const READY_WITHIN: Duration = Duration::from_secs(90);
+/// Between looks at whether it is.
+const POLL_EVERY: Duration = Duration::from_millis(50);
 
-/// Runs the daemon until SIGTERM or SIGINT.
+/// Runs the daemon of the locked state until SIGTERM or SIGINT; a second signal ends it at once.
 ///
 /// # Errors
-/// When it cannot start (another daemon on the same state, no store, no listener), or,
-/// announced when ready, does not become ready in time.
-pub async fn run(config: Config, announce: Announce) -> anyhow::Result<()> {
-    harden();
+/// When it cannot start (no store, no listener), or, announced when ready, does not become
+/// ready in time.
+pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> anyhow::Result<()> {
     let metrics = telemetry::start_metrics()?;
     tokio::spawn(telemetry::keep_metrics(metrics.clone()));
     let stop = stop_on_signals()?;
-    let Some(_lock) = InstanceLock::take(&config.state_dir)? else {
-        bail!("another strongroom is running on {}; stop it first", config.state_dir.display());
-    };
     let listener = TcpListener::bind(config.listener.address)
         .await
         .with_context(|| format!("cannot listen on {}", config.listener.address))?;
@@ -66,7 +67,11 @@ pub async fn run(config: Config, announce: Announce) -> anyhow::Result<()> {
 
     let detached = api::Detached::default();
     let router = api::router(services(&config, &holders, metrics, detached.clone()));
-    let reconciler = tokio::spawn(reconcile(Arc::clone(&holders.keyring), Arc::clone(&holders.provider), stop.clone()));
+    let reconciler = tokio::spawn(reconcile(Arc::clone(&holders.keyring), holders.token.clone(), stop.clone()));
+    let unlocker = tokio::spawn(keep_unlocked(holders.master_keys.clone(), stop.clone()));
+    let signing = Arc::clone(&holders.signing);
+    let cache_stop = stop.clone();
+    let cache = tokio::spawn(async move { signing.keep_current(cache_stop).await });
     let server = tokio::spawn(listen::serve(listener, router, listen_limits(&config), stop.clone()));
     let started = match announce {
         Announce::WhenListening => Ok(()),
@@ -77,11 +82,17 @@ pub async fn run(config: Config, announce: Announce) -> anyhow::Result<()> {
         let mut stop = stop.clone();
         stop.wait_for(|stop| *stop).await?;
         tracing::info!("draining");
+        if let Some(token) = &holders.token {
+            token.refuse_generations();
+        }
         let drained = server.await?;
-        detached.idle().await;
-        tracing::info!(cut = drained.cut, "drained");
+        // What outlasts the drain is undone by the next life; its client was not answered.
+        let finished = tokio::time::timeout(LAST_WORK, detached.idle()).await.is_ok();
+        tracing::info!(cut = drained.cut, finished, "drained");
         reconciler.await?;
+        unlocker.await?;
     }
+    cache.abort();
     holders.close().await;
     started
 }
@@ -89,6 +100,8 @@ pub async fn run(config: Config, announce: Announce) -> anyhow::Result<()> {
 fn services(config: &Config, holders: &Holders, metrics: PrometheusHandle, detached: api::Detached) -> api::Services {
     api::Services {
         keyring: Arc::clone(&holders.keyring),
+        signing: Arc::clone(&holders.signing),
+        catalog: Arc::clone(&holders.catalog),
         authenticator: Arc::new(Authenticator::new(config.credentials.clone())),
         clock: Arc::clone(&holders.clock),
         metrics: Box::new(move || metrics.render()),
@@ -99,6 +112,7 @@ fn services(config: &Config, holders: &Holders, metrics: PrometheusHandle, detac
                 config::SanFormat::Bare => pingfederate::SanFormat::Bare,
                 config::SanFormat::Typed => pingfederate::SanFormat::Typed,
             },
+            require_trusted_issuer: config.pingfederate.require_trusted_issuer,
         },
         generate_deadline: config.limits.generate_deadline,
         body_limit: config.limits.body_bytes,
@@ -117,11 +131,12 @@ fn listen_limits(config: &Config) -> listen::Limits {
 }
 
 /// Reconciles in the background; a generation host that died asks for a whole inventory.
-async fn reconcile(keyring: Arc<Keyring>, provider: Arc<Pkcs11Provider>, stop: watch::Receiver<bool>) {
-    let mut due = provider.subscribe();
+async fn reconcile(keyring: Arc<Keyring>, token: Option<Arc<Pkcs11Provider>>, stop: watch::Receiver<bool>) {
     let asked = async {
-        while due.changed().await.is_ok() {
-            keyring.reconcile_soon(true);
+        if let Some(mut due) = token.map(|token| token.subscribe()) {
+            while due.changed().await.is_ok() {
+                keyring.reconcile_soon(true);
+            }
         }
         std::future::pending::<()>().await;
     };
@@ -131,14 +146,25 @@ async fn reconcile(keyring: Arc<Keyring>, provider: Arc<Pkcs11Provider>, stop: w
     }
 }
 
+/// Unlocks the software keys, where there are any, and follows their master keys.
+async fn keep_unlocked(master_keys: Option<Arc<MasterKeys>>, stop: watch::Receiver<bool>) {
+    if let Some(master_keys) = master_keys {
+        master_keys.keep_unlocked(stop).await;
+    }
+}
+
 async fn wait_until_ready(holders: &Holders, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
     let ready = async {
         while !holders.keyring.ailments().await.is_empty() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            if let Some(verdict) = holders.token.as_ref().and_then(|token| token.verdict()) {
+                bail!("not ready: {verdict}");
+            }
+            tokio::time::sleep(POLL_EVERY).await;
         }
+        Ok(())
     };
     tokio::select! {
-        () = ready => Ok(()),
+        outcome = ready => outcome,
         _ = stop.wait_for(|stop| *stop) => Ok(()),
         () = tokio::time::sleep(READY_WITHIN) => bail!("not ready: {}", holders.keyring.ailments().await.join("; ")),
     }
@@ -157,14 +183,15 @@ fn stop_on_signals() -> anyhow::Result<watch::Receiver<bool>> {
     tokio::spawn(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         sender.send_replace(true);
-        // The sender lives as long as the process, so that waiting for it cannot fail.
-        std::future::pending::<()>().await;
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tracing::warn!("a second signal: ending at once");
+        std::process::exit(1);
     });
     Ok(stop)
 }
 
 /// Keeps secrets out of core dumps and debuggers, and new files from other users.
-fn harden() {
+pub fn harden() {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask};
     umask(rustix::fs::Mode::from_raw_mode(0o077));
     let none = Rlimit { current: Some(0), maximum: Some(0) };

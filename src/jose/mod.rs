@@ -1,4 +1,4 @@
-//! JOSE formats without I/O: thumbprints, later JWK, JWKS and JWS.
+//! JOSE formats without I/O: thumbprints, names of algorithms, JWS; later JWK and JWKS.
 //!
 //! Owns how a public key looks in JSON and what it is called there. Does not own which
 //! keys are published or who may sign (`keyring`, `signing`).
@@ -6,8 +6,12 @@
 //! Invariants: only what RFC 7518 and RFC 8037 can express is expressed; a kid that is
 //! a thumbprint depends on the public key and on nothing else.
 
+mod algorithm;
+mod jws;
 #[cfg(test)]
 mod tests;
 mod thumbprint;
 
+pub use algorithm::{algorithm_name, algorithm_of};
+pub use jws::{UnsignedJws, header_fault};
 pub use thumbprint::{NoJwk, thumbprint};

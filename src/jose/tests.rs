@@ -9,8 +9,8 @@ use der::asn1::{Any, BitString, UintRef};
 use der::{Encode, Sequence};
 use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
-use super::{NoJwk, thumbprint};
-use crate::key::SpkiDer;
+use super::{NoJwk, UnsignedJws, algorithm_name, algorithm_of, thumbprint};
+use crate::key::{KeyAlgorithm, Signature, SignatureAlgorithm, SpkiDer};
 
 fn spki(oid: ObjectIdentifier, parameters: Option<Any>, key: &[u8]) -> SpkiDer {
     let algorithm = AlgorithmIdentifierOwned { oid, parameters };
@@ -88,4 +88,31 @@ fn keys_of_other_kinds_have_no_thumbprint() {
     assert_eq!(thumbprint(&spki(ID_ED_25519, None, &[1; 31])), Err(NoJwk));
     assert_eq!(thumbprint(&spki(RSA_ENCRYPTION, Some(Any::null()), b"no key")), Err(NoJwk));
     assert_eq!(thumbprint(&spki(ObjectIdentifier::new_unwrap("1.3.101.110"), None, &[1; 32])), Err(NoJwk));
+}
+
+#[test]
+fn names_of_algorithms_are_those_of_their_keys() {
+    for key in KeyAlgorithm::ALL {
+        for algorithm in SignatureAlgorithm::ALL {
+            match algorithm_name(key, algorithm) {
+                Some(name) => assert_eq!(algorithm_of(key, name), Some(algorithm), "{key} {name}"),
+                None => assert!(!matches!(algorithm, SignatureAlgorithm::RsaPss(_)) || !algorithm.fits(key)),
+            }
+        }
+    }
+    assert_eq!(algorithm_of(KeyAlgorithm::P384, "ES256"), None);
+    assert_eq!(algorithm_of(KeyAlgorithm::Ed25519, "Ed25519"), Some(SignatureAlgorithm::Ed25519));
+    assert_eq!(algorithm_of(KeyAlgorithm::Rsa2048, "none"), None);
+}
+
+/// The example of RFC 8037 appendix A.4.
+#[test]
+fn compact_serialization_is_that_of_the_standard() {
+    let header = serde_json::from_str(r#"{"alg":"EdDSA"}"#).unwrap();
+    let jws = || UnsignedJws::new(&header, b"Example of Ed25519 signing");
+    let input = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
+    assert_eq!(jws().signing_input(), input.as_bytes());
+    let signature = Signature::from_raw(SignatureAlgorithm::Ed25519, vec![0xff; 3]);
+    assert_eq!(jws().compact(&signature, false), format!("{input}.____"));
+    assert_eq!(jws().compact(&signature, true), "eyJhbGciOiJFZERTQSJ9..____");
 }

@@ -124,6 +124,16 @@ impl KeyAlgorithm {
         }
     }
 
+    /// What a pair signs with unless it is asked for more: RSA in both schemes, EC with the
+    /// hash of its curve.
+    #[must_use]
+    pub fn usual_signature_algorithms(self) -> Vec<SignatureAlgorithm> {
+        match self.family() {
+            KeyFamily::Rsa => self.signature_algorithms(),
+            KeyFamily::Ec | KeyFamily::Ed25519 => vec![self.default_signature_algorithm()],
+        }
+    }
+
     /// The signature algorithm used where none is asked for.
     #[must_use]
     pub const fn default_signature_algorithm(self) -> SignatureAlgorithm {

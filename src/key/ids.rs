@@ -110,6 +110,30 @@ impl fmt::Display for Kid {
     }
 }
 
+/// What a client calls a key pair by: its id or its kid.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum KeyName {
+    Id(KeyId),
+    Kid(Kid),
+}
+
+impl FromStr for KeyName {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        text.parse().map(Self::Id).or_else(|_| Kid::parse(text).map(Self::Kid))
+    }
+}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Kid(kid) => kid.fmt(f),
+        }
+    }
+}
+
 /// An opaque pointer to the private half inside its provider: the `CKA_ID` of a token's
 /// key, the id of a sealed blob. Never an object handle.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

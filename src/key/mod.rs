@@ -18,7 +18,7 @@ mod tests;
 
 pub use algorithm::{Hash, KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 pub use der::{CertificateDer, SealedKey, Signature, SpkiDer};
-pub use ids::{IdError, KeyId, Kid, Locator, SerialNumber, StoreId};
+pub use ids::{IdError, KeyId, KeyName, Kid, Locator, SerialNumber, StoreId};
 pub use pair::{KeyPair, KeyUse, Origin, ProviderKind};
 pub use ring::{RingId, RingKind};
 pub use state::State;

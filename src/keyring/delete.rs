@@ -7,7 +7,7 @@ use crate::auth::{Principal, Scope};
 use crate::checkpoint::reach;
 use crate::error::{Error, Kind};
 use crate::key::{KeyPair, Origin, RingId, State};
-use crate::store::{StoreError, Transition};
+use crate::store::{DocumentKind, StoreError, Transition};
 
 impl Keyring {
     /// Commits the deletion of every key pair of a ring; destruction in the token follows.
@@ -22,7 +22,12 @@ impl Keyring {
         }
         for pair in &pairs {
             let event = self.event(who, Action::DeleteCommitted, pair, pair.state.to_string());
-            self.move_to(pair, State::Destroying, Event { request_id: request_id.clone(), ..event }).await?;
+            let event = Event { request_id: request_id.clone(), ..event };
+            match self.move_to(pair, State::Destroying, event).await {
+                Err(StoreError::Unknown(_))
+                    if self.settle(pair.id).await.is_some_and(|now| !now.state.is_visible()) => {}
+                outcome => drop(outcome.map_err(|failure| refused(ring, failure))?),
+            }
         }
         let _ = reach("delete.commit").await;
         self.reconcile_soon(false);
@@ -41,6 +46,11 @@ impl Keyring {
             provider.destroy(&pair.locator, &self.store.id().label(pair.id)).await?.objects
         };
         reach("delete.destroy").await?;
+        self.bury(pair, objects).await
+    }
+
+    /// Makes a tombstone of a row whose provider holds nothing any more.
+    pub(super) async fn bury(&self, pair: &KeyPair, objects: u32) -> Result<(), Error> {
         let detail = format!("{} {} objects removed", pair.provider.name(), objects);
         let event = self.event(&Principal::strongroom(), Action::Destroyed, pair, detail);
         self.move_to(pair, State::Destroyed, event).await?;
@@ -51,5 +61,22 @@ impl Keyring {
         let now = self.clock.now();
         let transition = Transition { id: pair.id, version: pair.version, to, reactivate: false, now };
         self.store.transition(transition, &[event]).await
+    }
+}
+
+/// The refusal of a deletion, naming what refers to the ring.
+fn refused(ring: &RingId, failure: StoreError) -> Error {
+    let StoreError::InUse(users) = &failure else { return failure.into() };
+    let users: Vec<_> = users.iter().map(|(kind, _)| title(*kind)).collect();
+    let message =
+        format!("The key pair with ID '{}' is in use by {} and cannot be deleted.", ring.name(), users.join(", "));
+    Error::new(Kind::InUse, message).because(failure)
+}
+
+const fn title(kind: DocumentKind) -> &'static str {
+    match kind {
+        DocumentKind::SslSettings => "the SSL server settings",
+        DocumentKind::RotationSettings => "its rotation settings",
+        DocumentKind::TrustedCa => "a trusted CA",
     }
 }

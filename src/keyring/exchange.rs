@@ -1,18 +1,39 @@
 //! Keys and certificates that come from outside or go there: import, link, export, request
 //! and response.
 
+use std::time::Instant;
+
+use super::creation::{Source, Wish};
 use super::{ExportedKeyPair, ImportKeyPair, Keyring, LinkKeyPair, Made};
-use crate::auth::Principal;
-use crate::error::{Error, Kind};
-use crate::key::{CertificateDer, KeyPair, RingId};
+use crate::audit::{Action, Event};
+use crate::auth::{Principal, Scope};
+use crate::error::{Error, Kind, Rule, Violation};
+use crate::issuance;
+use crate::key::{CertificateDer, KeyPair, KeyUse, Origin, ProviderKind, RingId, SignatureAlgorithm, SpkiDer};
+use crate::provider::{FoundKey, KeyProvider, KeyRef, ProviderError};
+use crate::x509::public_key;
 
 impl Keyring {
     /// Brings a key pair in and commits it as the Active key of a new ring.
     ///
     /// # Errors
     /// Those of [`Keyring::generate`], and `Invalid` at `fileData` when the provider refuses the key.
-    pub async fn import(&self, _who: &Principal, _new: ImportKeyPair) -> Result<Made, Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
+    pub async fn import(&self, who: &Principal, new: ImportKeyPair) -> Result<Made, Error> {
+        let wish = Wish {
+            ring: new.ring,
+            provider: new.provider,
+            origin: Origin::Imported,
+            key_use: KeyUse::Sign,
+            algorithm: new.algorithm,
+            signature_algorithm: new.signature_algorithm,
+            permitted: new.permitted,
+            idempotency: new.idempotency,
+            deadline: Instant::now() + new.deadline,
+            request_id: new.request_id,
+        };
+        require_key(new.certificates.first(), &new.spki, "fileData")?;
+        let source = Source::Import { pkcs8: new.pkcs8, spki: new.spki, certificates: new.certificates };
+        self.create(who, wish, source).await
     }
 
     /// Takes a key that is already in the token as the Active key of a new ring.
@@ -20,8 +41,29 @@ impl Keyring {
     /// # Errors
     /// Those of [`Keyring::generate`]; `Invalid` at `privateKeyId` when no single usable key
     /// matches or it is linked already, at `certificateData` when its key is another.
-    pub async fn link(&self, _who: &Principal, _new: LinkKeyPair) -> Result<Made, Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
+    pub async fn link(&self, who: &Principal, new: LinkKeyPair) -> Result<Made, Error> {
+        who.require(Scope::Manage)?;
+        let deadline = Instant::now() + new.deadline;
+        let provider = self.provider(ProviderKind::Hsm)?;
+        let key = provider.find(&new.wanted).await.map_err(no_such_key)?;
+        require_key(new.certificates.first(), &key.spki, "certificateData")?;
+        let permitted = permitted(&key, provider.as_ref());
+        let wish = Wish {
+            ring: new.ring,
+            provider: ProviderKind::Hsm,
+            origin: Origin::Linked,
+            key_use: KeyUse::Sign,
+            algorithm: key.algorithm,
+            signature_algorithm: permitted
+                .first()
+                .copied()
+                .unwrap_or_else(|| key.algorithm.default_signature_algorithm()),
+            permitted,
+            idempotency: new.idempotency,
+            deadline,
+            request_id: new.request_id,
+        };
+        self.create(who, wish, Source::Found { key, certificates: new.certificates }).await
     }
 
     /// Gives out the Active key pair of a ring, private half included.
@@ -30,19 +72,43 @@ impl Keyring {
     /// `Forbidden`, `NotFound`, `NotExportable` for keys in a token.
     pub async fn export(
         &self,
-        _who: &Principal,
-        _ring: &RingId,
-        _request_id: Option<String>,
+        who: &Principal,
+        ring: &RingId,
+        request_id: Option<String>,
     ) -> Result<ExportedKeyPair, Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
+        who.require(Scope::Manage)?;
+        let pair = self.active(who, ring).await?;
+        let not_exportable = || {
+            let message = format!("The private key of '{}' is held by the HSM, which gives no key out.", ring.name());
+            Error::new(Kind::NotExportable, message)
+        };
+        // Whatever a token might do, what it holds stays there.
+        if pair.provider == ProviderKind::Hsm {
+            return Err(not_exportable());
+        }
+        let exported = self.provider(pair.provider)?.export(&reference(&pair)?).await;
+        let exported = exported.map_err(|failure| match failure {
+            ProviderError::Unsupported(_) => not_exportable().because(failure),
+            other => other.into(),
+        });
+        let pkcs8 = self.judged(who, &pair, exported).await?;
+        // Before it leaves: an export that nobody could see afterwards must not be.
+        let event = self.event(who, Action::Exported, &pair, pair.provider.name().to_owned());
+        self.store.record(&[Event { request_id, ..event }]).await?;
+        Ok(ExportedKeyPair { pair, pkcs8 })
     }
 
     /// A certification request (PKCS#10 in DER) for the Active key of a ring, signed by it.
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`, what the provider answers.
-    pub async fn certification_request(&self, _who: &Principal, _ring: &RingId) -> Result<Vec<u8>, Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
+    pub async fn certification_request(&self, who: &Principal, ring: &RingId) -> Result<Vec<u8>, Error> {
+        let pair = self.active(who, ring).await?;
+        let certificate = pair.leaf().ok_or_else(|| internal("a key pair without certificate asks for one"))?;
+        let provider = self.provider(pair.provider)?;
+        let key = reference(&pair)?;
+        let request = issuance::request(certificate, pair.signature_algorithm, provider.as_ref(), &key).await;
+        self.judged(who, &pair, request).await
     }
 
     /// Replaces the certificates of a ring's Active key, leaf first.
@@ -51,11 +117,53 @@ impl Keyring {
     /// `Forbidden`, `NotFound`; `Invalid` at `fileData` when the leaf's key is another.
     pub async fn replace_certificates(
         &self,
-        _who: &Principal,
-        _ring: &RingId,
-        _chain: Vec<CertificateDer>,
-        _request_id: Option<String>,
+        who: &Principal,
+        ring: &RingId,
+        chain: Vec<CertificateDer>,
+        request_id: Option<String>,
     ) -> Result<KeyPair, Error> {
-        Err(Error::new(Kind::Internal, "not yet"))
+        who.require(Scope::Manage)?;
+        let pair = self.active(who, ring).await?;
+        require_key(chain.first(), &reference(&pair)?.spki, "fileData")?;
+        let detail = format!("{} certificates", chain.len());
+        let event = Event { request_id, ..self.event(who, Action::CertificatesReplaced, &pair, detail) };
+        Ok(self.store.replace_certificates(pair.id, pair.version, chain, &[event]).await?)
     }
+}
+
+fn reference(pair: &KeyPair) -> Result<KeyRef, Error> {
+    KeyRef::of(pair).ok_or_else(|| internal("an Active key pair without a public half"))
+}
+
+fn internal(why: &'static str) -> Error {
+    Error::new(Kind::Internal, "internal error").because(why)
+}
+
+/// Passes when the leaf certifies the key.
+fn require_key(leaf: Option<&CertificateDer>, spki: &SpkiDer, path: &str) -> Result<(), Error> {
+    if leaf.is_some_and(|leaf| public_key(leaf).is_ok_and(|certified| certified == *spki)) {
+        return Ok(());
+    }
+    let message = "The certificate must be one for the private key.";
+    Err(Error::invalid(vec![Violation::at(path, Rule::InvalidValue, message)]))
+}
+
+/// How a key that was found may sign: as is usual, as far as its provider can.
+fn permitted(key: &FoundKey, provider: &dyn KeyProvider) -> Vec<SignatureAlgorithm> {
+    let capabilities = provider.capabilities();
+    // Without a word about the algorithm nothing is known against it: the key has just signed.
+    let able = capabilities.as_ref().and_then(|capabilities| capabilities.signatures_of(key.algorithm));
+    let mut usual = key.algorithm.usual_signature_algorithms();
+    usual.retain(|signature| able.is_none_or(|able| able.contains(signature)));
+    usual
+}
+
+fn no_such_key(failure: ProviderError) -> Error {
+    let why = match &failure {
+        ProviderError::KeyMissing => "the token has no private key of this id",
+        ProviderError::Refused(why) => why,
+        _ => return failure.into(),
+    };
+    let message = format!("privateKeyId must name one private key that can sign here: {why}.");
+    Error::invalid(vec![Violation::at("privateKeyId", Rule::InvalidValue, message)]).because(failure)
 }

@@ -3,7 +3,7 @@
 use super::Keyring;
 use crate::auth::{Principal, Scope};
 use crate::error::{Error, Kind};
-use crate::key::{KeyPair, ProviderKind, RingId, RingKind, State};
+use crate::key::{KeyId, KeyName, KeyPair, ProviderKind, RingId, RingKind, State};
 use crate::provider::Capabilities;
 
 /// A ring with its visible key pairs, the Active one first.
@@ -41,6 +41,47 @@ impl Keyring {
         who.require(Scope::Read)?;
         let keys = self.store.ring(ring).await?;
         if keys.is_empty() { Err(not_found(ring)) } else { Ok(KeyRing { id: ring.clone(), keys }) }
+    }
+
+    /// The visible key pair of an id or a kid.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`; `Conflict` when the kid is that of several.
+    pub async fn named(&self, who: &Principal, name: &KeyName) -> Result<KeyPair, Error> {
+        who.require(Scope::Read)?;
+        let pair = self.store.named(name).await?;
+        pair.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no key {name}")))
+    }
+
+    /// Visible key pairs by id, after `after`; and where the next page begins, if there is one.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub async fn page(
+        &self,
+        who: &Principal,
+        after: Option<KeyId>,
+        limit: u32,
+    ) -> Result<(Vec<KeyPair>, Option<KeyId>), Error> {
+        who.require(Scope::Read)?;
+        let (wanted, mut after) = (usize::try_from(limit).unwrap_or(usize::MAX), after);
+        let mut pairs = Vec::new();
+        loop {
+            let rows = self.store.page(after, self.clock.now(), limit).await?;
+            let full = rows.len() >= wanted;
+            for pair in rows {
+                after = Some(pair.id);
+                if pair.state.is_visible() {
+                    pairs.push(pair);
+                }
+                if pairs.len() == wanted {
+                    return Ok((pairs, after));
+                }
+            }
+            if !full {
+                return Ok((pairs, None));
+            }
+        }
     }
 
     /// What each configured provider can generate now; `None` for one that was never ready.

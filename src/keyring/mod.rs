@@ -1,4 +1,4 @@
-//! Key pairs and rings: generate, look up, delete, reconcile.
+//! Key pairs and rings: generate, import, link, export, look up, delete, reconcile.
 //!
 //! Owns the life of a key pair: reservation before generation, proof and certificate
 //! before commit, destruction after the commit of its deletion, and the comparison of
@@ -7,10 +7,12 @@
 //! Invariants: the row precedes the key; a reservation ends in commit or abandonment
 //! and nothing else; an error that dialects answer with 5xx means that nothing changed.
 
+mod creation;
 mod delete;
 mod exchange;
 mod generate;
 mod lookup;
+mod master_keys;
 mod reconcile;
 mod reconciler;
 mod request;
@@ -27,14 +29,16 @@ use tokio::sync::Notify;
 
 use crate::audit::{Action, Event};
 use crate::auth::Principal;
-use crate::clock::Clock;
-use crate::key::KeyPair;
-use crate::provider::Providers;
+use crate::clock::{Clock, Timestamp};
+use crate::error::Error;
+use crate::key::{KeyPair, ProviderKind};
+use crate::provider::{ProviderError, Providers};
 use crate::store::{Owner, Store};
 
 pub use crate::issuance::CertificateSpec;
-pub use crate::provider::{Capabilities, ForeignKey};
+pub use crate::provider::{Capabilities, ForeignKey, NoForeignKey};
 pub use lookup::KeyRing;
+pub use master_keys::{MasterKeys, REFRESH_EVERY, Resealed};
 pub use reconcile::{Finding, Mode, Report};
 pub use request::{ExportedKeyPair, IdempotencyKey, ImportKeyPair, LinkKeyPair, Made, NewKeyPair};
 
@@ -90,4 +94,25 @@ impl Keyring {
             request_id: None,
         }
     }
+
+    /// Passes on what came of a provider's work; that a seal is broken goes into the audit trail first.
+    async fn judged<T>(&self, who: &Principal, pair: &KeyPair, outcome: Result<T, Error>) -> Result<T, Error> {
+        if let Some(refusal @ ProviderError::Refused(_)) = outcome.as_ref().err().and_then(Error::cause)
+            && pair.provider == ProviderKind::Local
+        {
+            self.store.record(&[broken_seal(self.clock.now(), who, pair, refusal)]).await?;
+        }
+        outcome
+    }
+}
+
+/// The event that the sealed half of a pair did not open.
+fn broken_seal(at: Timestamp, who: &Principal, pair: &KeyPair, refusal: &ProviderError) -> Event {
+    Event::seal_broken(at, who.name(), pair.id, pair.ring.clone(), refusal.to_string())
+}
+
+/// An event of the daemon's own that belongs to no key pair.
+fn not_of_a_row(at: Timestamp, action: Action, detail: String) -> Event {
+    let principal = Principal::strongroom().name().to_owned();
+    Event { at, principal, action, key: None, ring: None, detail, request_id: None }
 }

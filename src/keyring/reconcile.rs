@@ -10,11 +10,11 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Keyring;
+use super::{Keyring, not_of_a_row};
 use crate::audit::{Action, Event};
 use crate::auth::Principal;
 use crate::error::Error;
-use crate::key::{KeyId, KeyPair, Locator, Origin, RingId, State};
+use crate::key::{KeyId, KeyPair, Locator, Origin, ProviderKind, RingId, State};
 use crate::provider::{Held, KeyProvider};
 
 /// A key is missing once it was seen missing twice, this far apart.
@@ -35,7 +35,7 @@ pub enum Mode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// A reservation or a destruction that nobody is finishing.
-    Unfinished { key: KeyId, ring: Option<RingId>, state: State, mended: bool },
+    Unfinished { key: KeyId, ring: Option<RingId>, state: State, why: Option<String>, mended: bool },
     /// Objects of a key that the store has destroyed.
     Leftover { key: KeyId, mended: bool },
     /// Objects with our label that the store does not know.
@@ -61,7 +61,10 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of = |ring: &Option<RingId>| ring.as_ref().map(|ring| format!(" of {ring}")).unwrap_or_default();
         match self {
-            Self::Unfinished { key, ring, state, .. } => write!(f, "unfinished: key {key}{} is {state}", of(ring))?,
+            Self::Unfinished { key, ring, state, why, .. } => {
+                write!(f, "unfinished: key {key}{} is {state}", of(ring))?;
+                why.as_ref().map_or(Ok(()), |why| write!(f, " and cannot be finished: {why}"))?;
+            }
             Self::Leftover { key, .. } => write!(f, "leftover: the token still has destroyed key {key}")?,
             Self::Orphan { label, .. } => write!(f, "orphan: the store does not know the token's object {label}")?,
             Self::Missing { key, ring, established } => {
@@ -85,14 +88,15 @@ pub struct Report {
 }
 
 impl Keyring {
-    /// Finishes what nobody is finishing, then compares each provider's inventory with the store.
+    /// Finishes what nobody is finishing, then compares the token's inventory with the store.
     ///
     /// # Errors
     /// `ProviderUnavailable` when a provider or the store cannot be asked now.
     pub async fn reconcile(&self, mode: Mode) -> Result<Report, Error> {
         let mut report = Report { findings: self.finish_unfinished(mode).await?, ..Report::default() };
-        for provider in self.providers.iter() {
-            self.compare(provider.as_ref(), mode, &mut report).await?;
+        // Software keys travel in their rows: there is nothing to compare these with.
+        if let Some(token) = self.providers.get(ProviderKind::Hsm) {
+            self.compare(token.as_ref(), mode, &mut report).await?;
         }
         Ok(report)
     }
@@ -102,11 +106,16 @@ impl Keyring {
         let mut findings = Vec::new();
         for pair in self.store.unfinished(&self.owner, self.clock.now()).await? {
             let (key, ring, state) = (pair.id, pair.ring.clone(), pair.state);
-            let mended = mode != Mode::Report;
-            if mended {
-                self.undo(pair).await?;
+            let why = match mode {
+                Mode::Report => None,
+                // One key that cannot be undone must not keep the others.
+                Mode::Repair { .. } => self.undo(pair).await.err().map(|failure| failure.to_string()),
+            };
+            if let Some(why) = &why {
+                self.warn_once(format!("key {key} is {state} and cannot be finished: {why}"));
             }
-            findings.push(Finding::Unfinished { key, ring, state, mended });
+            let mended = mode != Mode::Report && why.is_none();
+            findings.push(Finding::Unfinished { key, ring, state, why, mended });
         }
         Ok(findings)
     }
@@ -187,19 +196,28 @@ impl Keyring {
             }
             // A key that came after its row was destroyed, or that outlived it.
             Some(pair) if pair.state == State::Destroyed && pair.origin != Origin::Linked => {
-                let mended = mode != Mode::Report;
-                if mended {
-                    let removed = provider.destroy(&pair.locator, &self.store.id().label(key)).await?;
-                    let detail = format!("{} objects of a destroyed key", removed.objects);
-                    let event = self.event(&Principal::strongroom(), Action::Removed, &pair, detail);
-                    self.store.record(&[event]).await?;
-                }
+                let mended = mode != Mode::Report && self.remove_leftover(&pair, provider).await?;
                 report.findings.push(Finding::Leftover { key, mended });
             }
             // Under way, or committed meanwhile.
             Some(_) => {}
         }
         Ok(())
+    }
+
+    async fn remove_leftover(&self, pair: &KeyPair, provider: &dyn KeyProvider) -> Result<bool, Error> {
+        match provider.destroy(&pair.locator, &self.store.id().label(pair.id)).await {
+            Ok(removed) => {
+                let detail = format!("{} objects of a destroyed key", removed.objects);
+                let event = self.event(&Principal::strongroom(), Action::Removed, pair, detail);
+                self.store.record(&[event]).await?;
+                Ok(true)
+            }
+            Err(failure) => {
+                self.warn_once(format!("destroyed key {} stays in the token: {failure}", pair.id));
+                Ok(false)
+            }
+        }
     }
 
     async fn note_presence(&self, key: KeyId, there: bool, mode: Mode, report: &mut Report) -> Result<(), Error> {
@@ -262,16 +280,22 @@ impl Keyring {
         finding: &Finding,
     ) -> Result<(), Error> {
         let text = finding.to_string();
-        let first = self.reported.lock().is_ok_and(|mut reported| reported.insert(text.clone()));
-        if first && mode != Mode::Report {
-            tracing::warn!("{text}");
+        if mode != Mode::Report && self.warn_once(text.clone()) {
             self.store.record(&[self.unbound_event(action, key, text)]).await?;
         }
         Ok(())
     }
 
+    /// Logs a sentence the first time that this process says it, and tells whether it was.
+    fn warn_once(&self, text: String) -> bool {
+        let first = self.reported.lock().is_ok_and(|mut reported| reported.insert(text.clone()));
+        if first {
+            tracing::warn!("{text}");
+        }
+        first
+    }
+
     fn unbound_event(&self, action: Action, key: Option<KeyId>, detail: String) -> Event {
-        let principal = Principal::strongroom().name().to_owned();
-        Event { at: self.clock.now(), principal, action, key, ring: None, detail, request_id: None }
+        Event { key, ..not_of_a_row(self.clock.now(), action, detail) }
     }
 }

@@ -34,13 +34,16 @@ impl Keyring {
         loop {
             let inventory = self.inventory_due.swap(false, Ordering::SeqCst) || Instant::now() >= next_inventory;
             let wait = match self.pass(inventory, saw_broken).await {
-                Ok(None) => FINISH_EVERY,
-                Ok(Some(report)) => {
-                    publish(&report);
-                    saw_broken = report.findings.iter().any(|f| matches!(f, Finding::Broken { mended: false, .. }));
-                    let confirm = saw_broken || report.findings.iter().any(is_unconfirmed);
-                    next_inventory = Instant::now() + if confirm { CONFIRM_AFTER } else { INVENTORY_EVERY };
-                    FINISH_EVERY
+                Ok(report) => {
+                    if inventory {
+                        publish(&report);
+                        saw_broken = report.findings.iter().any(|f| matches!(f, Finding::Broken { mended: false, .. }));
+                        let confirm = saw_broken || report.findings.iter().any(is_unconfirmed);
+                        next_inventory = Instant::now() + if confirm { CONFIRM_AFTER } else { INVENTORY_EVERY };
+                    }
+                    let unfinished = report.findings.iter().filter(|finding| is_unfinished(finding)).count();
+                    gauge("strongroom_keys_unfinished", unfinished);
+                    if unfinished > 0 { RETRY_AFTER } else { FINISH_EVERY }
                 }
                 Err(failure) => {
                     tracing::debug!(error = %failure, "reconcile waits");
@@ -57,18 +60,21 @@ impl Keyring {
         }
     }
 
-    async fn pass(&self, inventory: bool, broken: bool) -> Result<Option<Report>, Error> {
+    async fn pass(&self, inventory: bool, broken: bool) -> Result<Report, Error> {
         let mode = Mode::Repair { broken };
         if !inventory {
-            self.finish_unfinished(mode).await?;
-            return Ok(None);
+            return Ok(Report { findings: self.finish_unfinished(mode).await?, ..Report::default() });
         }
         let report = self.reconcile(mode).await?;
         for finding in &report.findings {
             tracing::info!("reconcile: {finding}");
         }
-        Ok(Some(report))
+        Ok(report)
     }
+}
+
+const fn is_unfinished(finding: &Finding) -> bool {
+    matches!(finding, Finding::Unfinished { mended: false, .. })
 }
 
 const fn is_unconfirmed(finding: &Finding) -> bool {
@@ -77,9 +83,12 @@ const fn is_unconfirmed(finding: &Finding) -> bool {
 
 fn publish(report: &Report) {
     let count = |wanted: fn(&Finding) -> bool| report.findings.iter().filter(|finding| wanted(finding)).count();
-    #[allow(clippy::cast_precision_loss, reason = "counts of objects stay far below 2^52")]
-    let gauge = |name: &'static str, count: usize| metrics::gauge!(name).set(count as f64);
     gauge("strongroom_token_orphans", count(|f| matches!(f, Finding::Orphan { .. })));
     gauge("strongroom_token_broken_objects", count(|f| matches!(f, Finding::Broken { mended: false, .. })));
     gauge("strongroom_keys_missing", count(|f| matches!(f, Finding::Missing { established: true, .. })));
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts of objects stay far below 2^52")]
+fn gauge(name: &'static str, count: usize) {
+    metrics::gauge!(name).set(count as f64);
 }

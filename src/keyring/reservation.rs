@@ -4,7 +4,7 @@ use super::Keyring;
 use crate::audit::{Action, Event};
 use crate::auth::Principal;
 use crate::error::Error;
-use crate::key::{CertificateDer, KeyId, KeyPair, Kid, SealedKey, SpkiDer, State};
+use crate::key::{CertificateDer, KeyId, KeyPair, Kid, Origin, SealedKey, SpkiDer, State};
 use crate::store::{Commit, StoreError};
 
 /// A row in state `Reserved` that this task owns. Consumed by [`Keyring::commit`] or
@@ -14,6 +14,8 @@ pub(super) struct Reservation {
     pub(super) pair: KeyPair,
     pub(super) who: Principal,
     pub(super) request_id: Option<String>,
+    /// Whether the provider may hold something of it.
+    pub(super) may_hold_key: bool,
 }
 
 /// What a reservation becomes when it is committed.
@@ -27,6 +29,10 @@ pub(super) struct Finished {
 }
 
 impl Reservation {
+    pub(super) fn new(pair: KeyPair, who: &Principal, request_id: &Option<String>) -> Self {
+        Self { pair, who: who.clone(), request_id: request_id.clone(), may_hold_key: false }
+    }
+
     pub(super) fn event(&self, keyring: &Keyring, action: Action, detail: String) -> Event {
         Event { request_id: self.request_id.clone(), ..keyring.event(&self.who, action, &self.pair, detail) }
     }
@@ -41,7 +47,7 @@ impl Keyring {
     ) -> Result<KeyPair, (Reservation, Error)> {
         let pair = &reservation.pair;
         let detail = format!("{} {} kid {}; {}", pair.provider.name(), pair.algorithm, finished.kid, finished.proof);
-        let event = reservation.event(self, Action::Created, detail);
+        let event = reservation.event(self, made(pair.origin), detail);
         let commit = Commit {
             id: pair.id,
             version: pair.version,
@@ -55,7 +61,8 @@ impl Keyring {
         match self.store.commit(commit, &[event]).await {
             Ok(pair) => Ok(pair),
             Err(failure @ StoreError::Unknown(_)) => match self.settle(pair.id).await {
-                Some(settled) if settled.state != State::Reserved => Ok(settled),
+                // What has a kid was committed once.
+                Some(settled) if settled.kid.is_some() => Ok(settled),
                 _ => Err((reservation, failure.into())),
             },
             Err(failure) => Err((reservation, failure.into())),
@@ -66,10 +73,12 @@ impl Keyring {
     /// What cannot be finished now is left to reconcile.
     pub(super) async fn abandon(&self, reservation: Reservation, why: &Error) {
         let event = reservation.event(self, Action::Abandoned, why.to_string());
-        let pair = reservation.pair;
-        match self.move_to(&pair, State::Abandoning, event).await {
+        let pair = &reservation.pair;
+        match self.move_to(pair, State::Abandoning, event).await {
             Ok(pair) => {
-                if let Err(failure) = self.finish(&pair).await {
+                let undone =
+                    if reservation.may_hold_key { self.finish(&pair).await } else { self.bury(&pair, 0).await };
+                if let Err(failure) = undone {
                     tracing::warn!(key = %pair.id, error = %failure, "a reservation is undone later");
                     self.reconcile_soon(false);
                 }
@@ -83,7 +92,7 @@ impl Keyring {
     }
 
     /// Reads back a row whose commit has an unknown outcome.
-    async fn settle(&self, id: KeyId) -> Option<KeyPair> {
+    pub(super) async fn settle(&self, id: KeyId) -> Option<KeyPair> {
         for wait in [0, 100, 400, 1600, 6400] {
             tokio::time::sleep(std::time::Duration::from_millis(wait)).await;
             if let Ok(pair) = self.store.pair(id).await {
@@ -91,5 +100,14 @@ impl Keyring {
             }
         }
         None
+    }
+}
+
+/// What the trail calls a commit.
+const fn made(origin: Origin) -> Action {
+    match origin {
+        Origin::Generated => Action::Created,
+        Origin::Imported => Action::Imported,
+        Origin::Linked => Action::Linked,
     }
 }

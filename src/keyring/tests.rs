@@ -218,7 +218,11 @@ async fn key_that_appears_after_its_row_was_destroyed_is_removed() {
     bench.keyring.reconcile(REPAIR).await.unwrap();
     let label = bench.store.id().label(made.pair.id);
     let (locator, algorithm) = (made.pair.locator, KeyAlgorithm::P256);
-    bench.double.generate(NewKey { locator, label, algorithm, key_use: KeyUse::Sign }).await.unwrap();
+    bench
+        .double
+        .generate(NewKey { locator, label, algorithm, key_use: KeyUse::Sign, deadline: std::time::Instant::now() })
+        .await
+        .unwrap();
     let findings = bench.keyring.reconcile(REPAIR).await.unwrap().findings;
     assert!(matches!(findings.as_slice(), [Finding::Leftover { mended: true, .. }]), "{findings:?}");
     assert!(bench.double.locators().is_empty());
@@ -230,7 +234,13 @@ async fn object_that_no_row_knows_is_reported_and_kept() {
     let unknown = crate::key::KeyId::new(bench.clock.now()).unwrap();
     let label = bench.store.id().label(unknown);
     let locator = crate::key::Locator::new().unwrap();
-    let key = NewKey { locator, label, algorithm: KeyAlgorithm::P256, key_use: KeyUse::Sign };
+    let key = NewKey {
+        locator,
+        label,
+        algorithm: KeyAlgorithm::P256,
+        key_use: KeyUse::Sign,
+        deadline: std::time::Instant::now(),
+    };
     bench.double.generate(key).await.unwrap();
     let findings = bench.keyring.reconcile(REPAIR).await.unwrap().findings;
     assert!(matches!(findings.as_slice(), [Finding::Orphan { .. }]), "{findings:?}");

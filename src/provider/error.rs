@@ -9,6 +9,9 @@ pub enum ProviderError {
     /// Queues are full; nothing was done.
     #[error("busy")]
     Busy,
+    /// The deadline passed before it was begun; nothing was done.
+    #[error("the deadline passed before it was begun")]
+    Late,
     /// Nobody can say whether it was done: the reply was lost.
     #[error("outcome unknown: {0}")]
     Unknown(String),
@@ -21,4 +24,15 @@ pub enum ProviderError {
     /// What came back is not what was asked for; whatever was made has been destroyed.
     #[error("refused: {0}")]
     Refused(String),
+}
+
+impl ProviderError {
+    /// Whether a key that was asked for may be there in spite of the failure.
+    #[must_use]
+    pub const fn may_have_made(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::Busy | Self::Late | Self::Unsupported(_) | Self::KeyMissing => false,
+            Self::Unknown(_) | Self::Refused(_) => true,
+        }
+    }
 }

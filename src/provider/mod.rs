@@ -9,6 +9,7 @@
 //! only when nothing was made, and [`ProviderError::Unknown`] when it cannot tell.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 
@@ -20,10 +21,12 @@ use crate::secret::Secret;
 #[cfg(test)]
 pub(crate) mod double;
 mod error;
+mod foreign_key;
 pub mod local;
 pub mod pkcs11;
 
 pub use error::ProviderError;
+pub use foreign_key::NoForeignKey;
 
 /// A key to be made.
 #[derive(Clone, Debug)]
@@ -34,6 +37,8 @@ pub struct NewKey {
     pub label: String,
     pub algorithm: KeyAlgorithm,
     pub key_use: KeyUse,
+    /// Past it the key is not begun ([`ProviderError::Late`]).
+    pub deadline: Instant,
 }
 
 /// A key that was made and read back.

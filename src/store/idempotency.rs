@@ -5,20 +5,26 @@ use super::{IdempotencyClaim, Reserve, StoreError};
 use crate::clock::Timestamp;
 use crate::key::{KeyId, State};
 
-/// What the same claim led to before; `None` when it is new. Forgets what has expired at `now`.
+/// Forgets what has expired.
+pub(super) async fn forget_expired(conn: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM idempotency WHERE expires <= $1").bind(now.as_micros()).execute(conn).await?;
+    Ok(())
+}
+
+/// What the same claim led to before; `None` when it is new at `now`.
 pub(super) async fn precedent(
     conn: &mut Connection,
     claim: &IdempotencyClaim,
     now: Timestamp,
 ) -> Result<Option<Reserve>, StoreError> {
-    sqlx::query("DELETE FROM idempotency WHERE expires <= $1").bind(now.as_micros()).execute(&mut *conn).await?;
     let seen: Option<(Vec<u8>, String, String)> = sqlx::query_as(
         "SELECT i.fingerprint, k.id, k.state FROM idempotency i JOIN key_pairs k ON k.id = i.key_id
-         WHERE i.principal = $1 AND i.route = $2 AND i.key = $3",
+         WHERE i.principal = $1 AND i.route = $2 AND i.key = $3 AND i.expires > $4",
     )
     .bind(&claim.principal)
     .bind(&claim.route)
     .bind(&claim.key)
+    .bind(now.as_micros())
     .fetch_optional(conn)
     .await?;
     let Some((fingerprint, id, state)) = seen else { return Ok(None) };

@@ -1,9 +1,9 @@
 //! The rows of key pairs: how they are made, moved and found.
 
 use super::sqlite::Connection;
-use super::{Commit, NewReservation, Owner, StoreError, Transition, idempotency, meta, records};
+use super::{Commit, NewReservation, Owner, StoreError, Transition, documents, idempotency, meta, records};
 use crate::clock::Timestamp;
-use crate::key::{KeyId, KeyPair, RingId, RingKind, SealedKey, State};
+use crate::key::{CertificateDer, KeyId, KeyName, KeyPair, RingId, RingKind, SealedKey, State};
 
 /// What a ring's name stands for.
 pub(super) struct Occupancy {
@@ -101,11 +101,13 @@ pub(super) async fn transition(conn: &mut Connection, transition: Transition) ->
         State::Deactivated => (pair.activated_at, Some(now)),
         _ => (pair.activated_at, pair.deactivated_at),
     };
-    if to == State::Abandoning {
-        idempotency::forget(conn, id).await?;
+    match to {
+        State::Abandoning => idempotency::forget(conn, id).await?,
+        State::Destroying => documents::release(conn, &pair).await?,
+        _ => {}
     }
     meta::advance_epoch(conn).await?;
-    sqlx::query_as(
+    let moved: KeyPair = sqlx::query_as(
         "UPDATE key_pairs
          SET state = $3, activated_at = $4, deactivated_at = $5, destroyed_at = $6, version = version + 1,
              sealed = CASE WHEN $3 = 'Destroyed' THEN NULL ELSE sealed END
@@ -118,6 +120,52 @@ pub(super) async fn transition(conn: &mut Connection, transition: Transition) ->
     .bind(activated_at.map(Timestamp::as_micros))
     .bind(deactivated_at.map(Timestamp::as_micros))
     .bind((to == State::Destroyed).then_some(now.as_micros()))
+    .fetch_optional(&mut *conn)
+    .await?
+    .ok_or(StoreError::Conflict)?;
+    if let (State::Destroying, Some(ring)) = (to, &moved.ring) {
+        documents::leave_with_last_key(conn, ring).await?;
+    }
+    Ok(moved)
+}
+
+/// Replaces the certificates of a visible key pair.
+pub(super) async fn replace_certificates(
+    conn: &mut Connection,
+    id: KeyId,
+    version: i64,
+    certificates: &[CertificateDer],
+) -> Result<KeyPair, StoreError> {
+    meta::advance_epoch(conn).await?;
+    sqlx::query_as(
+        "UPDATE key_pairs SET certificates = $3, version = version + 1
+         WHERE id = $1 AND version = $2 AND state IN ('PreActive', 'Active', 'Deactivated')
+         RETURNING *",
+    )
+    .bind(id.to_string())
+    .bind(version)
+    .bind(records::concatenated(certificates))
+    .fetch_optional(conn)
+    .await?
+    .ok_or(StoreError::Conflict)
+}
+
+/// Replaces the sealed private half of a key pair that has one.
+pub(super) async fn reseal(
+    conn: &mut Connection,
+    id: KeyId,
+    version: i64,
+    sealed: &SealedKey,
+) -> Result<KeyPair, StoreError> {
+    meta::advance_epoch(conn).await?;
+    sqlx::query_as(
+        "UPDATE key_pairs SET sealed = $3, version = version + 1
+         WHERE id = $1 AND version = $2 AND sealed IS NOT NULL
+         RETURNING *",
+    )
+    .bind(id.to_string())
+    .bind(version)
+    .bind(sealed.as_bytes())
     .fetch_optional(conn)
     .await?
     .ok_or(StoreError::Conflict)
@@ -129,6 +177,7 @@ pub(super) async fn mark_missing(
     id: KeyId,
     since: Option<(Timestamp, bool)>,
 ) -> Result<(), StoreError> {
+    meta::advance_epoch(conn).await?;
     sqlx::query(
         "UPDATE key_pairs SET missing_since = $2, missing = $3, version = version + 1
          WHERE id = $1 AND state IN ('Stocked', 'PreActive', 'Active', 'Deactivated')",
@@ -145,6 +194,23 @@ pub(super) async fn mark_missing(
 /// One key pair.
 pub(super) async fn find(conn: &mut Connection, id: KeyId) -> Result<Option<KeyPair>, StoreError> {
     Ok(sqlx::query_as("SELECT * FROM key_pairs WHERE id = $1").bind(id.to_string()).fetch_optional(conn).await?)
+}
+
+/// The visible key pair of an id or a kid.
+pub(super) async fn named(conn: &mut Connection, name: &KeyName) -> Result<Option<KeyPair>, StoreError> {
+    let sql = match name {
+        KeyName::Id(_) => "SELECT * FROM key_pairs WHERE id = $1 AND state IN ('Active', 'PreActive', 'Deactivated')",
+        KeyName::Kid(_) => {
+            "SELECT * FROM key_pairs WHERE kid = $1 AND state IN ('Active', 'PreActive', 'Deactivated') ORDER BY id"
+        }
+    };
+    let mut found: Vec<KeyPair> = sqlx::query_as(sql).bind(name.to_string()).fetch_all(conn).await?;
+    let pair = found.pop();
+    if found.is_empty() {
+        Ok(pair)
+    } else {
+        Err(StoreError::Ambiguous(found.iter().chain(&pair).map(|pair| pair.id).collect()))
+    }
 }
 
 /// The visible key pairs of a ring, in the order of their importance.

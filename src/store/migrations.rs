@@ -1,13 +1,13 @@
 //! The schema, step by step.
 
-use sqlx::SqlSafeStr;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{SqlSafeStr, SqlStr};
 
 use super::StoreError;
 use super::sqlite::Connection;
 
 /// The version of the schema that this program writes.
-const LATEST: i64 = 1;
+const LATEST: i64 = 2;
 
 /// Brings the schema up to date, inside the caller's transaction.
 pub(super) async fn run(conn: &mut Connection) -> Result<(), StoreError> {
@@ -21,6 +21,15 @@ pub(super) async fn run(conn: &mut Connection) -> Result<(), StoreError> {
 }
 
 fn known() -> Vec<Migration> {
-    let foundation = include_str!("migrations/sqlite/0001_foundation.sql").into_sql_str();
-    vec![Migration::new(LATEST, "foundation".into(), MigrationType::Simple, foundation, false)]
+    let step = |version, name: &'static str, sql: SqlStr| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+    };
+    vec![
+        step(1, "foundation", include_str!("migrations/sqlite/0001_foundation.sql").into_sql_str()),
+        step(
+            LATEST,
+            "local and documents",
+            include_str!("migrations/sqlite/0002_local_and_documents.sql").into_sql_str(),
+        ),
+    ]
 }

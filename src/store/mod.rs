@@ -5,10 +5,13 @@
 //!
 //! Invariants: one method is one transaction together with its audit events; a state
 //! moves only along [`State::may_become`] and only by compare-and-set on the row's
-//! version; the epoch grows with each transition; a tombstone is never removed.
+//! version; the epoch grows with each change of a row that caches must see; a tombstone is
+//! never removed, nor a master key; what is destroyed is overwritten.
 
+mod documents;
 mod idempotency;
 mod key_pairs;
+mod master_keys;
 mod meta;
 mod migrations;
 mod records;
@@ -25,8 +28,8 @@ use async_trait::async_trait;
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::key::{
-    CertificateDer, KeyAlgorithm, KeyId, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, RingId, RingKind,
-    SealedKey, SignatureAlgorithm, SpkiDer, State, StoreId,
+    CertificateDer, KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, RingId,
+    RingKind, SealedKey, SignatureAlgorithm, SpkiDer, State, StoreId,
 };
 
 pub use sql::SqlStore;
@@ -182,6 +185,9 @@ pub enum StoreError {
     /// Documents refer to the key's ring: their kinds and ids.
     #[error("the key's ring is referred to")]
     InUse(Vec<(DocumentKind, String)>),
+    /// A kid that several key pairs have.
+    #[error("the kid names several key pairs")]
+    Ambiguous(Vec<KeyId>),
     /// A row that this program cannot have written.
     #[error("the store holds what it should not: {0}")]
     Inconsistent(String),
@@ -202,8 +208,16 @@ pub trait Store: Send + Sync {
     /// Passes when the store can be read and written.
     async fn ping(&self) -> Result<(), StoreError>;
 
-    /// The store-wide count of transitions.
+    /// The store-wide count of commits, transitions, marks of missing keys, and replaced
+    /// certificates and seals.
     async fn epoch(&self) -> Result<i64, StoreError>;
+
+    /// Grows with each change to key pairs that was made through this handle, before the method that
+    /// made it returns: what was read at another revision may be outdated.
+    fn revision(&self) -> u64;
+
+    /// What the same idempotency claim led to before; `None` when it is new.
+    async fn precedent(&self, claim: &IdempotencyClaim, now: Timestamp) -> Result<Option<Reserve>, StoreError>;
 
     /// Reserves a key pair, unless its ring or its idempotency key says otherwise.
     async fn reserve(&self, new: NewReservation, audit: &[Event]) -> Result<Reserve, StoreError>;
@@ -213,12 +227,16 @@ pub trait Store: Send + Sync {
 
     /// Moves a key pair; leaving `Reserved` for `Abandoning` also forgets its idempotency key;
     /// leaving for `Destroying` also removes the ring's rotation settings when no visible key
-    /// is left, and is refused with [`StoreError::InUse`] while a document refers to the ring;
+    /// is left, and is refused with [`StoreError::InUse`] while a document refers to the ring
+    /// and no other key is Active there;
     /// `Destroyed` erases the sealed private half.
     async fn transition(&self, transition: Transition, audit: &[Event]) -> Result<KeyPair, StoreError>;
 
     /// One key pair, tombstones included.
     async fn pair(&self, id: KeyId) -> Result<Option<KeyPair>, StoreError>;
+
+    /// The visible key pair of an id or a kid; [`StoreError::Ambiguous`] when the kid is that of several.
+    async fn named(&self, name: &KeyName) -> Result<Option<KeyPair>, StoreError>;
 
     /// The visible key pairs of a ring: Active first, then `PreActive`, then Deactivated, each by generation.
     async fn ring(&self, ring: &RingId) -> Result<Vec<KeyPair>, StoreError>;

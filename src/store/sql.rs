@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -12,17 +13,19 @@ use sqlx::{Pool, Transaction};
 use super::records::Entry;
 use super::sqlite::{self, Db};
 use super::{
-    Commit, Document, DocumentKind, MasterKey, NewReservation, Owner, Put, Reserve, Store, StoreError, Transition,
-    idempotency, key_pairs, meta, migrations, trail,
+    Commit, Document, DocumentKind, IdempotencyClaim, MasterKey, NewReservation, Owner, Put, Reserve, Store,
+    StoreError, Transition, documents, idempotency, key_pairs, master_keys, meta, migrations, trail,
 };
 use crate::audit::Event;
 use crate::clock::Timestamp;
-use crate::key::{CertificateDer, KeyId, KeyPair, RingId, RingKind, SealedKey, StoreId};
+use crate::key::{CertificateDer, KeyId, KeyName, KeyPair, ProviderKind, RingId, RingKind, SealedKey, State, StoreId};
 
 /// The store in a SQL database.
 pub struct SqlStore {
     id: StoreId,
     fingerprint_key: hmac::Key,
+    /// Changes of key pairs made through this handle.
+    revision: AtomicU64,
     writer: Pool<Db>,
     readers: Pool<Db>,
 }
@@ -40,7 +43,7 @@ impl SqlStore {
         let (id, fingerprint_key) = meta::identity(&mut tx).await?;
         tx.commit().await.map_err(sqlite::commit_failure)?;
         let readers = sqlite::open_readers(path).await?;
-        Ok(Arc::new(Self { id, fingerprint_key, writer, readers }))
+        Ok(Arc::new(Self { id, fingerprint_key, revision: AtomicU64::new(0), writer, readers }))
     }
 
     /// Closes every connection, once their work is done.
@@ -54,6 +57,12 @@ impl SqlStore {
     pub(super) async fn change(&self, method: &'static str) -> Result<Change, StoreError> {
         let timer = Timer::start(method);
         Ok(Change { tx: self.writer.begin_with(sqlite::BEGIN).await?, _timer: timer })
+    }
+
+    /// Counts a change of key pairs, also one whose outcome is unknown.
+    fn revised(&self, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
+        self.revision.fetch_add(1, Ordering::AcqRel);
+        outcome
     }
 
     /// Begins a method that reads: one statement, and so one transaction.
@@ -86,12 +95,21 @@ impl Store for SqlStore {
         meta::epoch(&mut self.view("epoch").await?.conn).await
     }
 
+    fn revision(&self) -> u64 {
+        self.revision.load(Ordering::Acquire)
+    }
+
+    async fn precedent(&self, claim: &IdempotencyClaim, now: Timestamp) -> Result<Option<Reserve>, StoreError> {
+        idempotency::precedent(&mut self.view("precedent").await?.conn, claim, now).await
+    }
+
     async fn reserve(&self, new: NewReservation, audit: &[Event]) -> Result<Reserve, StoreError> {
         let mut change = self.change("reserve").await?;
-        if let Some(claim) = &new.idempotency
-            && let Some(precedent) = idempotency::precedent(&mut change.tx, claim, new.now).await?
-        {
-            return Ok(precedent);
+        if let Some(claim) = &new.idempotency {
+            idempotency::forget_expired(&mut change.tx, new.now).await?;
+            if let Some(precedent) = idempotency::precedent(&mut change.tx, claim, new.now).await? {
+                return Ok(precedent);
+            }
         }
         let generation = match &new.ring {
             Some(ring) => {
@@ -115,19 +133,27 @@ impl Store for SqlStore {
     async fn commit(&self, commit: Commit, audit: &[Event]) -> Result<KeyPair, StoreError> {
         let mut change = self.change("commit").await?;
         let pair = key_pairs::commit(&mut change.tx, &commit).await?;
-        change.commit(audit).await?;
+        self.revised(change.commit(audit).await)?;
         Ok(pair)
     }
 
     async fn transition(&self, transition: Transition, audit: &[Event]) -> Result<KeyPair, StoreError> {
         let mut change = self.change("transition").await?;
         let pair = key_pairs::transition(&mut change.tx, transition).await?;
-        change.commit(audit).await?;
+        self.revised(change.commit(audit).await)?;
+        if pair.state == State::Destroyed && pair.provider == ProviderKind::Local {
+            // What was erased from the file still stands in its log.
+            sqlite::forget_log(&self.writer).await;
+        }
         Ok(pair)
     }
 
     async fn pair(&self, id: KeyId) -> Result<Option<KeyPair>, StoreError> {
         key_pairs::find(&mut self.view("pair").await?.conn, id).await
+    }
+
+    async fn named(&self, name: &KeyName) -> Result<Option<KeyPair>, StoreError> {
+        key_pairs::named(&mut self.view("named").await?.conn, name).await
     }
 
     async fn ring(&self, ring: &RingId) -> Result<Vec<KeyPair>, StoreError> {
@@ -154,57 +180,69 @@ impl Store for SqlStore {
     ) -> Result<(), StoreError> {
         let mut change = self.change("mark_missing").await?;
         key_pairs::mark_missing(&mut change.tx, id, since).await?;
-        change.commit(audit).await
+        self.revised(change.commit(audit).await)
     }
 
     async fn replace_certificates(
         &self,
-        _id: KeyId,
-        _version: i64,
-        _certificates: Vec<CertificateDer>,
-        _audit: &[Event],
+        id: KeyId,
+        version: i64,
+        certificates: Vec<CertificateDer>,
+        audit: &[Event],
     ) -> Result<KeyPair, StoreError> {
-        Err(StoreError::Conflict)
+        let mut change = self.change("replace_certificates").await?;
+        let pair = key_pairs::replace_certificates(&mut change.tx, id, version, &certificates).await?;
+        change.commit(audit).await?;
+        Ok(pair)
     }
 
-    async fn reseal(
-        &self,
-        _id: KeyId,
-        _version: i64,
-        _sealed: SealedKey,
-        _audit: &[Event],
-    ) -> Result<KeyPair, StoreError> {
-        Err(StoreError::Conflict)
+    async fn reseal(&self, id: KeyId, version: i64, sealed: SealedKey, audit: &[Event]) -> Result<KeyPair, StoreError> {
+        let mut change = self.change("reseal").await?;
+        let pair = key_pairs::reseal(&mut change.tx, id, version, &sealed).await?;
+        change.commit(audit).await?;
+        Ok(pair)
     }
 
     async fn master_keys(&self) -> Result<Vec<MasterKey>, StoreError> {
-        Ok(Vec::new())
+        master_keys::all(&mut self.view("master_keys").await?.conn).await
     }
 
-    async fn add_master_key(&self, _master: MasterKey, _audit: &[Event]) -> Result<(), StoreError> {
-        Err(StoreError::Conflict)
+    async fn add_master_key(&self, master: MasterKey, audit: &[Event]) -> Result<(), StoreError> {
+        let mut change = self.change("add_master_key").await?;
+        master_keys::add(&mut change.tx, &master).await?;
+        change.commit(audit).await
     }
 
-    async fn document(&self, _kind: DocumentKind, _id: &str) -> Result<Option<Document>, StoreError> {
-        Ok(None)
+    async fn document(&self, kind: DocumentKind, id: &str) -> Result<Option<Document>, StoreError> {
+        documents::find(&mut self.view("document").await?.conn, kind, id).await
     }
 
-    async fn documents(&self, _kind: DocumentKind) -> Result<Vec<Document>, StoreError> {
-        Ok(Vec::new())
+    async fn documents(&self, kind: DocumentKind) -> Result<Vec<Document>, StoreError> {
+        documents::of_kind(&mut self.view("documents").await?.conn, kind).await
     }
 
     async fn put_document(
         &self,
-        _document: Document,
-        _references: &[RingId],
-        _new: bool,
-        _audit: &[Event],
+        document: Document,
+        references: &[RingId],
+        new: bool,
+        audit: &[Event],
     ) -> Result<Put, StoreError> {
-        Err(StoreError::Conflict)
+        let mut change = self.change("put_document").await?;
+        let put = documents::put(&mut change.tx, &document, references, new).await?;
+        if put == Put::Done {
+            change.commit(audit).await?;
+        }
+        Ok(put)
     }
 
-    async fn delete_document(&self, _kind: DocumentKind, _id: &str, _audit: &[Event]) -> Result<bool, StoreError> {
-        Ok(false)
+    async fn delete_document(&self, kind: DocumentKind, id: &str, audit: &[Event]) -> Result<bool, StoreError> {
+        let mut change = self.change("delete_document").await?;
+        let found = documents::delete(&mut change.tx, kind, id).await?;
+        if found {
+            change.commit(audit).await?;
+        }
+        Ok(found)
     }
 
     async fn record(&self, audit: &[Event]) -> Result<(), StoreError> {

@@ -67,6 +67,14 @@ pub(super) async fn open_readers(path: &Path) -> Result<Pool<Db>, StoreError> {
     Ok(pool_options(READERS).connect_with(options(path).read_only(true)).await?)
 }
 
+/// Moves the write-ahead log into the file and empties it. The log goes with the next
+/// occasion where readers do not let it go now.
+pub(super) async fn forget_log(writer: &Pool<Db>) {
+    if let Err(failure) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(writer).await {
+        tracing::warn!(error = %failure, "the store's log was not emptied");
+    }
+}
+
 /// What a `COMMIT` that failed has done.
 pub(super) fn commit_failure(failure: sqlx::Error) -> StoreError {
     if is_locked(&failure) { failure.into() } else { StoreError::Unknown(failure.to_string()) }
@@ -100,7 +108,12 @@ impl From<sqlx::Error> for StoreError {
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new().filename(path).foreign_keys(true).busy_timeout(BUSY_TIMEOUT)
+    SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        // What is erased is overwritten: a sealed key that was destroyed must not come back.
+        .pragma("secure_delete", "ON")
 }
 
 fn pool_options(connections: u32) -> PoolOptions<Db> {

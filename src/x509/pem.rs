@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::key::CertificateDer;
+use crate::key::{CertificateDer, SpkiDer};
 
 const LINE: usize = 64;
 
@@ -17,6 +17,12 @@ pub fn to_pem(certificate: &CertificateDer) -> String {
 #[must_use]
 pub fn request_to_pem(request: &[u8]) -> String {
     armoured("CERTIFICATE REQUEST", request)
+}
+
+/// A public key as PEM (RFC 7468 section 13).
+#[must_use]
+pub fn public_key_to_pem(spki: &SpkiDer) -> String {
+    armoured("PUBLIC KEY", spki.as_bytes())
 }
 
 /// DER as PEM with lines of 64 characters, each ended by LF (RFC 7468 section 2).

@@ -109,7 +109,7 @@ impl Tbs {
 ///
 /// # Errors
 /// When an ECDSA signature has no two halves.
-pub(super) fn encode(signature: &Signature) -> Result<Vec<u8>, ecdsa::NotEcdsa> {
+pub fn encode(signature: &Signature) -> Result<Vec<u8>, ecdsa::NotEcdsa> {
     match signature.algorithm() {
         SignatureAlgorithm::Ecdsa(_) => ecdsa::to_der(signature.raw()),
         SignatureAlgorithm::RsaPkcs1(_) | SignatureAlgorithm::RsaPss(_) | SignatureAlgorithm::Ed25519 => {

@@ -1,5 +1,6 @@
 //! Verification of signatures by a public key.
 
+use aws_lc_rs::digest::{self, Digest};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1, ECDSA_P384_SHA256_ASN1,
     ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1, ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1,
@@ -58,6 +59,26 @@ pub(super) fn verify_foreign(
             .map_err(|_| BadSignature);
     }
     verify_encoded(spki, signature_algorithm(algorithm).ok_or(BadSignature)?, message, signature)
+}
+
+/// Verifies a signature in the form of X.509 over a message whose digest this is.
+///
+/// # Errors
+/// When it does not verify, whatever the reason.
+pub fn verify_digest(
+    spki: &SpkiDer,
+    algorithm: SignatureAlgorithm,
+    digest: &[u8],
+    signature: &[u8],
+) -> Result<(), BadSignature> {
+    let verification = verification(spki, algorithm).ok_or(BadSignature)?;
+    let hash = match algorithm.hash().ok_or(BadSignature)? {
+        Hash::Sha256 => &digest::SHA256,
+        Hash::Sha384 => &digest::SHA384,
+        Hash::Sha512 => &digest::SHA512,
+    };
+    let digest = Digest::import_less_safe(digest, hash).map_err(|_| BadSignature)?;
+    UnparsedPublicKey::new(verification, spki.as_bytes()).verify_digest(&digest, signature).map_err(|_| BadSignature)
 }
 
 /// `None` where key and algorithm do not fit.

@@ -3,8 +3,9 @@
 //! Prints, on tokens in memory: raw `C_GenerateKeyPair` and raw sign rates of the module
 //! (one session, in a child process of its own), the daemon's rate of generations with
 //! their certificates at 1 and at 8 clients, both as ratios to one raw generation plus
-//! one raw signature, and the resident memory of the daemon and its hosts with 100 keys
-//! and one signing host. A measurement, not a test: nothing here can fail a build.
+//! one raw signature; the rate of signatures over HTTP, by `wrk`, as ratios to raw ones;
+//! and the resident memory of the daemon and its hosts with 100 keys and one signing
+//! host. A measurement, not a test: nothing here can fail a build.
 
 #![allow(
     clippy::print_stdout,
@@ -19,6 +20,7 @@
 #[allow(clippy::indexing_slicing, clippy::print_stderr, clippy::missing_panics_doc, reason = "tests")]
 mod harness;
 mod raw;
+mod signatures;
 
 use std::fs;
 use std::process::Command;
@@ -36,27 +38,36 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     if arguments.next().as_deref() == Some("raw") {
         let rates = raw::measure(&arguments.collect::<Vec<_>>(), SPAN).expect("rates of the module");
-        println!("{} {}", rates.generate, rates.sign);
+        println!("{} {} {}", rates.generate, rates.sign, rates.sign_by_two);
         return;
     }
     println!("strongroom bench: a few seconds for each figure, tokens in memory where there is a tmpfs\n");
+    let raw: Vec<Raw> = CASES.iter().map(|(algorithm, size)| raw_rates(algorithm, *size)).collect();
     println!(
         "{:<9} {:>10} {:>10} {:>12}   {:>16} {:>16}",
         "key", "generate/s", "sign/s", "one of each", "HTTP, 1 client", "HTTP, 8 clients"
     );
-    for (algorithm, size) in CASES {
-        compare(algorithm, size);
+    for ((algorithm, size), raw) in CASES.iter().zip(&raw) {
+        compare(algorithm, *size, raw);
     }
     println!("\nratios: generations over HTTP, certificate included, to one raw generation plus one raw signature");
     println!("        on one session; the aim for EC 256 at 1 client is 0.5 or more\n");
+    signatures::print(&raw);
     memory();
 }
 
-fn compare(algorithm: &str, size: u32) {
-    let (generate, sign) = raw_rates(algorithm, size);
+/// Rates of the module alone.
+struct Raw {
+    generate: f64,
+    /// On one session, and on two at once.
+    sign: [f64; 2],
+}
+
+fn compare(algorithm: &str, size: u32, raw: &Raw) {
+    let Raw { generate, sign: [sign, _] } = *raw;
     let both = 1.0 / (1.0 / generate + 1.0 / sign);
     let over_http = |clients: usize| {
-        let (_dir, daemon) = serve();
+        let (_dir, daemon) = serve("");
         let rate = http_rate(&daemon, algorithm, size, clients);
         format!("{rate:.1}/s = {:.2}", rate / both)
     };
@@ -65,7 +76,7 @@ fn compare(algorithm: &str, size: u32) {
 }
 
 /// Measured in a child, because a module reads its configuration from the environment.
-fn raw_rates(algorithm: &str, size: u32) -> (f64, f64) {
+fn raw_rates(algorithm: &str, size: u32) -> Raw {
     let dir = Scratch::new();
     let token = Token::fresh(&dir);
     let mut child = Command::new(std::env::current_exe().expect("this program"));
@@ -74,16 +85,16 @@ fn raw_rates(algorithm: &str, size: u32) -> (f64, f64) {
     let output = harness::run(&mut child, b"");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let rates: Vec<f64> = text.split_whitespace().flat_map(str::parse).collect();
-    let [generate, sign] = rates.as_slice() else {
+    let [generate, sign, sign_by_two] = rates.as_slice() else {
         panic!("no rates: {text}{}", String::from_utf8_lossy(&output.stderr))
     };
-    (*generate, *sign)
+    Raw { generate: *generate, sign: [*sign, *sign_by_two] }
 }
 
-fn serve() -> (Scratch, Daemon) {
+fn serve(sections: &str) -> (Scratch, Daemon) {
     let dir = Scratch::new();
     let token = Token::fresh(&dir);
-    let mut daemon = Launch::serve(&Configuration::new(&dir, &token)).start();
+    let mut daemon = Launch::serve(&Configuration::new(&dir, &token).with(sections)).start();
     daemon.await_ready();
     (dir, daemon)
 }
@@ -108,7 +119,7 @@ fn http_rate(daemon: &Daemon, algorithm: &str, size: u32, clients: usize) -> f64
 }
 
 fn memory() {
-    let (_dir, daemon) = serve();
+    let (_dir, daemon) = serve("");
     for _ in 0..100 {
         daemon.generate(&key_pair("EC", Some(256))).expect(201);
     }

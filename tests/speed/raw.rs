@@ -1,4 +1,4 @@
-//! The module alone: one session, no daemon.
+//! The module alone: no daemon.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -14,7 +14,10 @@ use super::per_second;
 /// Operations a second.
 pub(crate) struct Rates {
     pub(crate) generate: f64,
+    /// On one session.
     pub(crate) sign: f64,
+    /// On two sessions, a thread each.
+    pub(crate) sign_by_two: f64,
 }
 
 /// Measures the token that `arguments` name: module, token label, key algorithm, size.
@@ -27,21 +30,32 @@ pub(crate) fn measure(arguments: &[String], span: Duration) -> Result<Rates, Box
     token.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))?;
     let mut slots = token.get_slots_with_token()?.into_iter();
     let slot = slots.find(|slot| token.get_token_info(*slot).is_ok_and(|info| info.label() == label));
-    let session = token.open_rw_session(slot.ok_or("no such token")?)?;
+    let slot = slot.ok_or("no such token")?;
+    let session = token.open_rw_session(slot)?;
     session.login(UserType::User, Some(&AuthPin::new(std::env::var("TOKEN_PIN")?.into())))?;
 
     let rsa = algorithm == "RSA";
     let bits = size.parse()?;
     let key = generate(&session, rsa, bits, 0)?;
     let generate_rate = rate(span, |turn| generate(&session, rsa, bits, turn).map(drop))?;
+    let sign_rate = sign(&session, key, rsa, span)?;
+    let second = token.open_rw_session(slot)?;
+    let sign_by_two = std::thread::scope(|scope| {
+        let signers = [session, second].map(|session| scope.spawn(move || sign(&session, key, rsa, span)));
+        signers.into_iter().map(|signer| signer.join().expect("a signer")).sum::<Result<f64, _>>()
+    })?;
+    Ok(Rates { generate: generate_rate, sign: sign_rate, sign_by_two })
+}
+
+/// How often a session signs in a second.
+fn sign(session: &Session, key: ObjectHandle, rsa: bool, span: Duration) -> Result<f64, cryptoki::error::Error> {
     let (mechanism, input) = if rsa {
         // DigestInfo of SHA-256 (RFC 8017 section 9.2) is 51 bytes long; any 51 bytes cost the same.
         (Mechanism::RsaPkcs, vec![0x5a; 51])
     } else {
         (Mechanism::Ecdsa, vec![0x5a; 32])
     };
-    let sign_rate = rate(span, |_| session.sign(&mechanism, key, &input).map(drop))?;
-    Ok(Rates { generate: generate_rate, sign: sign_rate })
+    rate(span, |_| session.sign(&mechanism, key, &input).map(drop))
 }
 
 /// How often `action` is done in a second, measured for `span`.

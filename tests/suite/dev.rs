@@ -36,7 +36,9 @@ fn keys_are_still_there_at_the_next_start() {
     assert_eq!(second.get(SIGNING).expect(200).json()["items"].as_array().unwrap().len(), 2);
     assert!(second.stop(Signal::TERM).success());
     assert_eq!(names_in(&dir), layout, "the second start brings nothing new");
-    assert_eq!(Token::of_dev(&dir).objects().len(), 4, "two pairs on one token");
+    let objects = Token::of_dev(&dir).objects();
+    let pairs = objects.iter().filter(|object| object.label.starts_with("sr:"));
+    assert_eq!(pairs.count(), 4, "two pairs on one token");
 }
 
 #[test]
@@ -162,16 +164,6 @@ fn secrets_appear_in_no_argument_list_and_in_no_log() {
         assert!(!daemon.log().contains(&secret), "a secret is in the log");
         assert!(!arguments.iter().any(|line| line.contains(&secret)), "a secret is in an argument list");
     }
-}
-
-#[test]
-fn local_keys_are_refused_until_there_are_any() {
-    let dir = Scratch::new();
-    let daemon = Launch::dev(&dir).start();
-    let mut request = key_pair("EC", None);
-    request["cryptoProvider"] = "LOCAL".into();
-    let answer = daemon.generate(&request).expect(422);
-    assert_eq!(answer.violations(), [("cryptoProvider".to_owned(), "not_supported_by_provider".to_owned())]);
 }
 
 #[test]

@@ -69,10 +69,10 @@ fn a_device_that_fails_to_generate_leaves_nothing() {
 #[test]
 fn a_signature_that_fails_once_is_retried_on_another_session() {
     let faulty = Faulty::new();
-    let signing = faulty.daemon.signing_hosts()[0];
     for code in ["0x32", "0x30", "0xb3"] {
         let once = faulty.dir.join(format!("once-{code}"));
-        faulty.faults.set(&format!("C_SignInit pid={signing} once={} rv={code}", once.display()));
+        // Past the new key's proof: a generation that fails is not tried again.
+        faulty.faults.set(&format!("C_SignInit skip=1 once={} rv={code}", once.display()));
         faulty.daemon.generate(&key_pair("EC", None)).expect(201);
         assert!(once.exists(), "the fault {code} was met");
     }

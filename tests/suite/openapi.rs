@@ -44,6 +44,8 @@ fn every_operation_has_its_own_id_and_the_dialect_is_listed_once() {
         "/pf-admin-api/v1/keyPairs/signing/{id}/certificate",
         "/pf-admin-api/v1/keyPairs/keyAlgorithms",
         "/v1/key-rings/{ring}",
+        "/v1/keys/{kid}/sign",
+        "/v1/key-rings/{ring}/sign-batch",
     ] {
         assert!(paths.contains_key(path), "{path} in {:?}", paths.keys());
     }

@@ -11,7 +11,7 @@ use utoipa::{IntoResponses, ToSchema};
 use crate::api::dialect::{self, DialectError};
 use crate::api::layer::request_id;
 use crate::api::openapi;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Violation};
 
 const CONTENT_TYPE: &str = "application/problem+json";
 
@@ -54,6 +54,27 @@ struct ViolationView {
     message: String,
 }
 
+/// What went wrong with one item of a batch.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ItemProblem {
+    /// `urn:strongroom:error:` and the kind of error.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:strongroom:error:invalid")]
+    kind: String,
+    /// A sentence about this item.
+    detail: String,
+    /// What is wrong with its values; absent when nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    violations: Vec<ViolationView>,
+}
+
+impl ItemProblem {
+    /// The failure of one item.
+    pub(super) fn of(error: &Error) -> Self {
+        Self { kind: urn(error.kind()), detail: error.public().to_owned(), violations: violations(error) }
+    }
+}
+
 /// A domain error on its way to becoming a problem document.
 #[derive(Debug)]
 pub(in crate::api) struct Problem(Error);
@@ -68,22 +89,30 @@ impl DialectError for Problem {}
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, word) = status_and_word(self.0.kind());
-        let violations = self.0.violations().iter().map(|violation| ViolationView {
-            path: violation.path.clone(),
-            code: violation.rule.code(),
-            message: violation.message.clone(),
-        });
+        let (status, _) = status_and_word(self.0.kind());
         let body = ProblemDetails {
-            kind: format!("urn:strongroom:error:{word}"),
+            kind: urn(self.0.kind()),
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
             detail: self.0.public().to_owned(),
             request_id: request_id(),
-            violations: violations.collect(),
+            violations: violations(&self.0),
         };
         dialect::refuse(&self.0, status, CONTENT_TYPE, &body)
     }
+}
+
+fn urn(kind: Kind) -> String {
+    format!("urn:strongroom:error:{}", status_and_word(kind).1)
+}
+
+fn violations(error: &Error) -> Vec<ViolationView> {
+    let view = |violation: &Violation| ViolationView {
+        path: violation.path.clone(),
+        code: violation.rule.code(),
+        message: violation.message.clone(),
+    };
+    error.violations().iter().map(view).collect()
 }
 
 const fn status_and_word(kind: Kind) -> (StatusCode, &'static str) {
@@ -123,5 +152,14 @@ pub(super) struct PathRefusals;
 impl IntoResponses for PathRefusals {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
         openapi::refusals(&[400, 404], CONTENT_TYPE, &ProblemDetails::name())
+    }
+}
+
+/// Those of an operation with a body that acts on a key besides [`Refusals`].
+pub(super) struct BodyRefusals;
+
+impl IntoResponses for BodyRefusals {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        openapi::refusals(&[409, 413, 415, 422], CONTENT_TYPE, &ProblemDetails::name())
     }
 }

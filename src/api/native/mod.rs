@@ -1,4 +1,4 @@
-//! The native API: key rings as the domain sees them.
+//! The native API: keys, key rings and signatures as the domain sees them.
 //!
 //! Owns the paths under `/v1` and the problem document (RFC 9457) that answers every
 //! refusal there and wherever no other dialect lives. Does not own the domain.
@@ -7,7 +7,12 @@
 //! the request that it belongs to.
 
 mod error;
+mod input;
+mod jws;
+mod keys;
 mod rings;
+mod sign;
+mod signatures;
 
 use std::sync::Arc;
 
@@ -20,10 +25,26 @@ use super::Services;
 pub(super) use error::{Problem, Refusals};
 
 pub(super) fn routes() -> Router<Arc<Services>> {
-    Router::new().route("/v1/key-rings/{ring}", get(rings::show))
+    Router::new()
+        .route("/v1/key-rings/{ring}", get(rings::show))
+        .route("/v1/keys", get(keys::list))
+        .route("/v1/keys/{kid}", get(keys::show))
+        .route("/v1/keys/{kid}/public.pem", get(keys::public_key))
+        .route("/v1/keys/{kid}/certificate.pem", get(keys::certificate))
+        .route("/v1/keys/{kid}/chain.pem", get(keys::chain))
+        .merge(signatures::routes())
 }
 
 /// The part of the OpenAPI document that describes this dialect.
+pub(super) fn document() -> utoipa::openapi::OpenApi {
+    let mut document = Document::openapi();
+    document.merge(signatures::Document::openapi());
+    document
+}
+
 #[derive(OpenApi)]
-#[openapi(paths(rings::show), components(schemas(error::ProblemDetails)))]
-pub(super) struct Document;
+#[openapi(
+    paths(rings::show, keys::list, keys::show, keys::public_key, keys::certificate, keys::chain),
+    components(schemas(error::ProblemDetails))
+)]
+struct Document;

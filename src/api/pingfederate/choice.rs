@@ -1,7 +1,6 @@
 //! The key algorithm and signature algorithm that a request asks for.
 
 use super::algorithms::{FAMILIES, default_of, family_name, members};
-use super::generate::NewKeyPairSettings;
 use super::rules::{given, one_of, required};
 use crate::error::{Rule, Violation};
 use crate::key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
@@ -10,6 +9,14 @@ use crate::keyring::Capabilities;
 const NAME: &str = "keyAlgorithm";
 const SIZE: &str = "keySize";
 const SIGNATURE: &str = "signatureAlgorithm";
+
+/// The algorithms of a request, by name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub key_algorithm: Option<&'a String>,
+    pub key_size: Option<i32>,
+    pub signature_algorithm: Option<&'a String>,
+}
 
 /// Algorithms that fit each other.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,13 +30,13 @@ pub(super) struct Choice {
 ///
 /// A provider that was never ready cannot be asked, and limits nothing.
 pub(super) fn choose(
-    wire: &NewKeyPairSettings,
+    asked: Asked<'_>,
     capabilities: Option<&Capabilities>,
     findings: &mut Vec<Violation>,
 ) -> Option<Choice> {
-    let family = family(given(wire.key_algorithm.as_ref()), findings);
-    let algorithm = family.and_then(|family| sized(family, wire.key_size, findings));
-    let signature = signature(given(wire.signature_algorithm.as_ref()), family, algorithm, findings);
+    let family = family(given(asked.key_algorithm), findings);
+    let algorithm = family.and_then(|family| sized(family, asked.key_size, findings));
+    let signature = signature(given(asked.signature_algorithm), family, algorithm, findings);
     let (algorithm, signature) = (algorithm?, signature?);
     let able = capabilities.is_none_or(|capabilities| is_able(capabilities, algorithm, signature, findings));
     able.then(|| Choice {
@@ -84,7 +91,7 @@ fn signature(
     found
 }
 
-fn is_able(
+pub(super) fn is_able(
     capabilities: &Capabilities,
     algorithm: KeyAlgorithm,
     signature: SignatureAlgorithm,
@@ -110,18 +117,16 @@ fn is_able(
     false
 }
 
-/// RSA pairs sign in both schemes; EC pairs with the hash of their curve and the one asked for.
-fn permitted(
+/// What is usual for the algorithm and what was asked for, as far as the provider can.
+pub(super) fn permitted(
     algorithm: KeyAlgorithm,
     asked: SignatureAlgorithm,
     capabilities: Option<&Capabilities>,
 ) -> Vec<SignatureAlgorithm> {
     let able = capabilities.and_then(|capabilities| capabilities.signatures_of(algorithm));
-    let usual = algorithm.default_signature_algorithm();
-    algorithm
-        .signature_algorithms()
-        .into_iter()
-        .filter(|signature| able.is_none_or(|able| able.contains(signature)))
-        .filter(|signature| algorithm.family() != KeyFamily::Ec || *signature == usual || *signature == asked)
-        .collect()
+    let usual = algorithm.usual_signature_algorithms();
+    let mut permitted = algorithm.signature_algorithms();
+    permitted.retain(|signature| usual.contains(signature) || *signature == asked);
+    permitted.retain(|signature| able.is_none_or(|able| able.contains(signature)));
+    permitted
 }

@@ -49,13 +49,15 @@ struct ValidationError {
 /// A domain error on its way to becoming an [`ApiResult`].
 #[derive(Debug)]
 pub(super) struct ApiError {
+    status: StatusCode,
     result_id: &'static str,
     error: Error,
 }
 
 impl ApiError {
     /// The same error; where it is `NotFound`, in the product's words about `id`.
-    pub(super) fn about(id: &str) -> impl FnOnce(Error) -> Self {
+    pub(super) fn about(id: &str) -> impl FnOnce(Error) -> Self + use<> {
+        let id = id.to_owned();
         move |error| {
             if error.kind() != Kind::NotFound {
                 return error.into();
@@ -66,9 +68,19 @@ impl ApiError {
     }
 }
 
+impl ApiError {
+    /// The same error; what no provider here can do, where the product's configuration may forbid it, is 403.
+    pub(super) fn of_configuration(error: Error) -> Self {
+        let known = Self::from(error);
+        let forbidden = known.error.kind() == Kind::Unsupported;
+        Self { status: if forbidden { StatusCode::FORBIDDEN } else { known.status }, ..known }
+    }
+}
+
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
-        Self { result_id: status_and_id(error.kind()).1, error }
+        let (status, result_id) = status_and_id(error.kind());
+        Self { status, result_id, error }
     }
 }
 
@@ -80,7 +92,7 @@ impl DialectError for ApiError {
             return Ok(());
         }
         let message = "requests with Basic credentials need the header X-XSRF-Header, with any value";
-        Err(Self { result_id: "xsrf_header_required", error: Error::new(Kind::Forbidden, message) })
+        Err(Self { result_id: "xsrf_header_required", ..Error::new(Kind::Forbidden, message).into() })
     }
 }
 
@@ -99,7 +111,7 @@ impl IntoResponse for ApiError {
             message: message.to_owned(),
             validation_errors: violations.iter().map(ValidationError::from).collect(),
         };
-        dialect::refuse(&self.error, status_and_id(self.error.kind()).0, "application/json", &body)
+        dialect::refuse(&self.error, self.status, "application/json", &body)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Generating a signing key pair.
+//! Generating a key pair.
 
 use std::sync::Arc;
 
@@ -9,18 +9,15 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::error::{ApiError, BodyRefusals, Refusals};
+use super::family::{Family, idempotency};
 use super::id;
 use super::rules::Rules;
 use super::view::KeyPairView;
+use super::wire::CryptoProvider;
 use crate::api::Services;
 use crate::api::extract::{Caller, Idempotency, JsonBody};
 use crate::api::layer::request_id;
 use crate::error::Error;
-use crate::key::ProviderKind;
-use crate::keyring::IdempotencyKey;
-
-/// The same for both prefixes: they are one route.
-const ROUTE: &str = "POST /keyPairs/signing/generate";
 
 /// A key pair to be made, and the subject of its self-signed certificate.
 ///
@@ -28,7 +25,7 @@ const ROUTE: &str = "POST /keyPairs/signing/generate";
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct NewKeyPairSettings {
-    /// Unique among signing key pairs; made up when absent. `generate`, `import`, `link` and `settings` are taken.
+    /// Unique in its family; made up when absent. `generate`, `import`, `link` and `settings` are taken.
     #[schema(nullable = false, pattern = "^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$", example = "orders-2026")]
     pub id: Option<String>,
     /// CN of the subject and, as the certificate is self-signed, of the issuer.
@@ -69,29 +66,12 @@ pub(super) struct NewKeyPairSettings {
     pub crypto_provider: Option<CryptoProvider>,
 }
 
-/// Who is to hold the private key; a choice only in hybrid mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(super) enum CryptoProvider {
-    Local,
-    Hsm,
-}
-
-impl From<CryptoProvider> for ProviderKind {
-    fn from(wire: CryptoProvider) -> Self {
-        match wire {
-            CryptoProvider::Local => Self::Local,
-            CryptoProvider::Hsm => Self::Hsm,
-        }
-    }
-}
-
-/// Generates a signing key pair with a self-signed certificate.
+/// Generates a {family} key pair with a self-signed certificate.
 ///
 /// An answer of 5xx means that nothing was made. With an `Idempotency-Key`, a request that is sent again
 /// within 24 hours gets the same answer and makes no second key.
 #[utoipa::path(
-    post, path = "/pf-admin-api/v1/keyPairs/signing/generate", operation_id = "generateSigningKeyPair",
+    post, path = "/pf-admin-api/v1/keyPairs/{family}/generate", operation_id = "generate{Family}KeyPair",
     tag = "PingFederate",
     params(("Idempotency-Key" = Option<String>, Header, nullable = false, pattern = "^[!-~]{1,255}$",
         description = "A name for this request, unique among those of the caller.")),
@@ -101,21 +81,19 @@ impl From<CryptoProvider> for ProviderKind {
 pub(super) async fn generate(
     State(services): State<Arc<Services>>,
     Caller(who, _): Caller<ApiError>,
-    Idempotency(idempotency, _): Idempotency<ApiError>,
+    Family(family): Family,
+    Idempotency(key, _): Idempotency<ApiError>,
     body: JsonBody<NewKeyPairSettings, ApiError>,
 ) -> Result<(StatusCode, Json<KeyPairView>), ApiError> {
     let mut wire = body.value;
     if wire.id.is_none() {
         wire.id = Some(id::generate().map_err(Error::from)?);
     }
-    let providers = services.keyring.capabilities(&who)?;
-    let rules = Rules { settings: services.pingfederate, providers: &providers, deadline: services.generate_deadline };
-    let mut new = rules.check(&wire).map_err(Error::invalid)?;
+    let mut new = Rules::of(&services, &who, family)?.check(&wire).map_err(Error::invalid)?;
     new.request_id = request_id();
-    new.idempotency = idempotency.map(|key| IdempotencyKey { key, route: ROUTE.to_owned(), body: body.bytes.to_vec() });
+    new.idempotency = idempotency(family, "generate", key, &body.bytes);
 
     let keyring = Arc::clone(&services.keyring);
     let made = services.detached.run(async move { keyring.generate(&who, new).await }).await?;
-    let view = KeyPairView::of(&made.pair, services.pingfederate, services.clock.now())?;
-    Ok((StatusCode::CREATED, Json(view)))
+    Ok((StatusCode::CREATED, Json(KeyPairView::of(&made.pair, &services.look())?)))
 }

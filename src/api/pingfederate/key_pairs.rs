@@ -1,4 +1,4 @@
-//! Signing key pairs: list, show, delete, certificate.
+//! What every family does with the key pairs that are there: list, show, delete, certificate.
 
 use std::sync::Arc;
 
@@ -7,55 +7,63 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use der::pem::{LineEnding, encode_string};
 
 use super::error::{ApiError, PathRefusals, Refusals};
+use super::family::{Family, Named};
 use super::view::{KeyPairView, KeyPairViews};
+use super::{rotation, view};
 use crate::api::Services;
-use crate::api::extract::{Caller, Segment};
+use crate::api::extract::Caller;
 use crate::api::layer::request_id;
-use crate::error::{Error, Kind};
-use crate::key::{RingId, RingKind};
+use crate::error::Error;
+use crate::x509::to_pem;
 
-/// Gets all signing key pairs, the oldest first.
+/// Gets all {family} key pairs, the oldest first.
 #[utoipa::path(
-    get, path = "/pf-admin-api/v1/keyPairs/signing", operation_id = "getSigningKeyPairs", tag = "PingFederate",
+    get, path = "/pf-admin-api/v1/keyPairs/{family}", operation_id = "get{Family}KeyPairs", tag = "PingFederate",
     responses((status = 200, description = "All of them; there is no paging.", body = KeyPairViews), Refusals)
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
     Caller(who, _): Caller<ApiError>,
+    Family(family): Family,
 ) -> Result<Json<KeyPairViews>, ApiError> {
-    let pairs = services.keyring.active_of_kind(&who, RingKind::Signing).await?;
-    let now = services.clock.now();
-    let items: Result<_, Error> = pairs.iter().map(|pair| KeyPairView::of(pair, services.pingfederate, now)).collect();
-    Ok(Json(KeyPairViews { items: items? }))
+    let pairs = services.keyring.active_of_kind(&who, family).await?;
+    let mut rotation = rotation::all(&services, &who, family).await?;
+    let look = services.look();
+    let view = |pair| {
+        let view = KeyPairView::of(pair, &look)?;
+        let settings = pair.ring.as_ref().and_then(|ring| rotation.remove(ring));
+        Ok::<_, Error>(view.with_rotation(settings))
+    };
+    Ok(Json(KeyPairViews { items: pairs.iter().map(view).collect::<Result<_, _>>()? }))
 }
 
-/// Gets one signing key pair.
+/// Gets one {family} key pair.
 #[utoipa::path(
-    get, path = "/pf-admin-api/v1/keyPairs/signing/{id}", operation_id = "getSigningKeyPair", tag = "PingFederate",
+    get, path = "/pf-admin-api/v1/keyPairs/{family}/{id}", operation_id = "get{Family}KeyPair", tag = "PingFederate",
     params(("id" = String, Path, description = "Id of the key pair.")),
     responses((status = 200, description = "The key pair.", body = KeyPairView), PathRefusals, Refusals)
 )]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
     Caller(who, _): Caller<ApiError>,
-    Segment(id, _): Segment<ApiError>,
+    Named(ring): Named,
 ) -> Result<Json<KeyPairView>, ApiError> {
-    let pair = services.keyring.active(&who, &ring(&id)?).await.map_err(ApiError::about(&id))?;
-    Ok(Json(KeyPairView::of(&pair, services.pingfederate, services.clock.now())?))
+    let pair = services.keyring.active(&who, &ring).await.map_err(ApiError::about(ring.name()))?;
+    Ok(Json(view::whole(&services, &who, &pair).await?))
 }
 
-/// Deletes a signing key pair.
+/// Deletes a {family} key pair.
 ///
-/// The private key is destroyed in its provider shortly afterwards.
+/// The private key is destroyed in its provider shortly afterwards, unless it was linked.
 #[utoipa::path(
-    delete, path = "/pf-admin-api/v1/keyPairs/signing/{id}", operation_id = "deleteSigningKeyPair",
+    delete, path = "/pf-admin-api/v1/keyPairs/{family}/{id}", operation_id = "delete{Family}KeyPair",
     tag = "PingFederate",
     params(("id" = String, Path, description = "Id of the key pair.")),
     responses(
         (status = 204, description = "Deleted."),
+        (status = 409, description = "Changed by somebody else meanwhile.", body = super::error::ApiResult),
         (status = 422, description = "In use: something refers to it.", body = super::error::ApiResult),
         PathRefusals,
         Refusals
@@ -64,22 +72,21 @@ pub(super) async fn show(
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
     Caller(who, _): Caller<ApiError>,
-    Segment(id, _): Segment<ApiError>,
+    Named(ring): Named,
 ) -> Result<StatusCode, ApiError> {
-    let ring = ring(&id)?;
-    let (keyring, request_id) = (Arc::clone(&services.keyring), request_id());
-    let work = async move { keyring.delete(&who, &ring, request_id).await };
-    services.detached.run(work).await.map_err(ApiError::about(&id))?;
+    let about = ApiError::about(ring.name());
+    let (keyring, request_id, ring) = (Arc::clone(&services.keyring), request_id(), ring.clone());
+    services.detached.run(async move { keyring.delete(&who, &ring, request_id).await }).await.map_err(about)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Gets the certificate of a signing key pair as PEM.
+/// Gets the certificate of a {family} key pair as PEM, followed by the issuers that came with it.
 #[utoipa::path(
-    get, path = "/pf-admin-api/v1/keyPairs/signing/{id}/certificate", operation_id = "getSigningCertificate",
+    get, path = "/pf-admin-api/v1/keyPairs/{family}/{id}/certificate", operation_id = "get{Family}Certificate",
     tag = "PingFederate",
     params(("id" = String, Path, description = "Id of the key pair.")),
     responses(
-        (status = 200, description = "One X.509 certificate in PEM (RFC 7468).", body = String,
+        (status = 200, description = "X.509 certificates in PEM (RFC 7468), that of the key first.", body = String,
             content_type = "application/x-x509-ca-cert"),
         PathRefusals,
         Refusals
@@ -88,18 +95,9 @@ pub(super) async fn delete(
 pub(super) async fn certificate(
     State(services): State<Arc<Services>>,
     Caller(who, _): Caller<ApiError>,
-    Segment(id, _): Segment<ApiError>,
+    Named(ring): Named,
 ) -> Result<impl IntoResponse, ApiError> {
-    let pair = services.keyring.active(&who, &ring(&id)?).await.map_err(ApiError::about(&id))?;
-    let internal = || Error::new(Kind::Internal, "internal error");
-    let leaf = pair.leaf().ok_or_else(|| internal().because("a signing key pair without certificate"))?;
-    let pem = encode_string("CERTIFICATE", LineEnding::LF, leaf.as_bytes())
-        .map_err(|failure| internal().because(failure.to_string()))?;
+    let pair = services.keyring.active(&who, &ring).await.map_err(ApiError::about(ring.name()))?;
+    let pem: String = pair.certificates.iter().map(to_pem).collect();
     Ok(([(CONTENT_TYPE, "application/x-x509-ca-cert")], pem))
-}
-
-/// The ring of an id in a path; an id that cannot be names nothing.
-fn ring(id: &str) -> Result<RingId, ApiError> {
-    RingId::new(RingKind::Signing, id)
-        .map_err(|fault| ApiError::about(id)(Error::new(Kind::NotFound, "not an id").because(fault)))
 }

@@ -1,33 +1,46 @@
 //! The PingFederate dialect: key pairs as its administrative API shows them.
 //!
 //! Owns paths, field names, validation of what a request may say, the rendering of key
-//! pairs, and the `ApiResult` body of every refusal. Does not own what a key pair is or
-//! how it is made (`keyring`). A PingFederate key pair is a ring; its view is that of
-//! the ring's Active key.
+//! pairs, and the `ApiResult` body of every refusal. Does not own what a key pair is, how
+//! it is made or given out (`keyring`), what refers to it (`catalog`), or the formats of
+//! files (`keyfile`, `x509`). A PingFederate key pair is a ring; its view is that of the
+//! ring's Active key.
 //!
 //! Invariants: a request is checked whole, and all that is wrong with it is said at once;
-//! nothing reaches `keyring` unchecked; the same routes answer under
-//! `/pf-admin-api/v1/keyPairs` and `/keyPairs`, with and without a trailing slash.
+//! nothing reaches `keyring` unchecked; the families have the same handlers and separate
+//! ids; the same routes answer under `/pf-admin-api/v1` and without it, with and without a
+//! trailing slash.
 
 mod algorithms;
 mod choice;
+mod csr;
+mod document;
 mod error;
+mod export;
+mod family;
 mod generate;
 mod id;
+mod import;
 mod key_pairs;
+mod link;
+mod rotation;
 mod rules;
+mod ssl_settings;
 #[cfg(test)]
 mod tests;
+mod trusted_cas;
+mod version;
 mod view;
+mod wire;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::routing::{MethodRouter, get, post};
-use utoipa::OpenApi;
+use axum::{Extension, Router};
 
 use super::{Services, dialect};
-use crate::key::ProviderKind;
+use crate::key::{ProviderKind, RingKind};
+pub(super) use document::Document;
 use error::ApiError;
 
 /// What an operator decides about this dialect.
@@ -38,6 +51,8 @@ pub struct Settings {
     /// Who makes a key when the request does not say; without `hybrid`, who makes all.
     pub default_provider: ProviderKind,
     pub san_format: SanFormat,
+    /// Whether the certificates of a CSR response must lead to a trusted CA.
+    pub require_trusted_issuer: bool,
 }
 
 /// How views write subject alternative names.
@@ -52,37 +67,60 @@ pub enum SanFormat {
 
 /// The dialect under both of its prefixes.
 pub(super) fn routes() -> Router<Arc<Services>> {
-    let prefixed = Router::new().nest("/v1/keyPairs", key_pairs());
+    let prefixed = routed([("/version", get(version::version)), ("/swagger.json", get(version::swagger))])
+        .nest("/keyPairs", key_pairs())
+        .nest("/certificates/ca", trusted_cas());
     Router::new()
-        .nest("/pf-admin-api", dialect::dress::<ApiError>(prefixed))
+        .nest("/pf-admin-api", dialect::dress::<ApiError>(Router::new().nest("/v1", prefixed)))
         .nest("/keyPairs", dialect::dress::<ApiError>(key_pairs()))
+        .nest("/certificates/ca", dialect::dress::<ApiError>(trusted_cas()))
 }
 
 fn key_pairs() -> Router<Arc<Services>> {
-    [
+    let mut router = routed([
         ("/keyAlgorithms", get(algorithms::list)),
-        ("/signing", get(key_pairs::list)),
-        ("/signing/generate", post(generate::generate)),
-        ("/signing/{id}", get(key_pairs::show).delete(key_pairs::delete)),
-        ("/signing/{id}/certificate", get(key_pairs::certificate)),
-    ]
-    .into_iter()
-    .fold(Router::new(), |router, (path, methods): (&str, MethodRouter<_>)| {
-        router.route(path, methods.clone()).route(&format!("{path}/"), methods)
-    })
+        ("/sslServer/settings", get(ssl_settings::show).put(ssl_settings::replace)),
+    ]);
+    for family in family::FAMILIES {
+        let mut paths = of_family();
+        if family == RingKind::Signing {
+            let methods = get(rotation::show).put(rotation::replace).delete(rotation::delete);
+            paths.push(("/{id}/rotationSettings", methods));
+        }
+        let word = family.word();
+        for (path, methods) in paths {
+            router = both(router, &format!("/{word}{path}"), methods.layer(Extension(family)));
+        }
+    }
+    router
 }
 
-/// The part of the OpenAPI document that describes this dialect.
-#[derive(OpenApi)]
-#[openapi(
-    paths(
-        algorithms::list,
-        generate::generate,
-        key_pairs::list,
-        key_pairs::show,
-        key_pairs::delete,
-        key_pairs::certificate
-    ),
-    components(schemas(error::ApiResult))
-)]
-pub(super) struct Document;
+/// What every family has.
+fn of_family() -> Vec<(&'static str, MethodRouter<Arc<Services>>)> {
+    vec![
+        ("", get(key_pairs::list)),
+        ("/generate", post(generate::generate)),
+        ("/import", post(import::import)),
+        ("/link", post(link::link)),
+        ("/{id}", get(key_pairs::show).delete(key_pairs::delete)),
+        ("/{id}/certificate", get(key_pairs::certificate)),
+        ("/{id}/csr", get(csr::request).post(csr::respond)),
+        ("/{id}/pkcs12", post(export::pkcs12)),
+        ("/{id}/pem", post(export::pem)),
+    ]
+}
+
+fn trusted_cas() -> Router<Arc<Services>> {
+    let router =
+        routed([("/import", post(trusted_cas::import)), ("/{id}", get(trusted_cas::show).delete(trusted_cas::delete))]);
+    router.route("/", get(trusted_cas::list))
+}
+
+fn routed<const N: usize>(routes: [(&str, MethodRouter<Arc<Services>>); N]) -> Router<Arc<Services>> {
+    routes.into_iter().fold(Router::new(), |router, (path, methods)| both(router, path, methods))
+}
+
+/// A route with and without a trailing slash.
+fn both(router: Router<Arc<Services>>, path: &str, methods: MethodRouter<Arc<Services>>) -> Router<Arc<Services>> {
+    router.route(path, methods.clone()).route(&format!("{path}/"), methods)
+}

@@ -1,39 +1,54 @@
-//! What a request to generate may say; all that it may not is found at once.
+//! What a request to make a key pair may say; all that it may not is found at once.
 
 use std::time::Duration;
 
-use super::generate::{CryptoProvider, NewKeyPairSettings};
-use super::{Settings, choice, id};
-use crate::error::{Rule, Violation};
+use super::choice::{self, Asked};
+use super::generate::NewKeyPairSettings;
+use super::wire::CryptoProvider;
+use super::{Settings, family, id};
+use crate::api::Services;
+use crate::auth::Principal;
+use crate::error::{Error, Rule, Violation};
 use crate::key::{KeyUse, ProviderKind, RingId, RingKind};
 use crate::keyring::{Capabilities, CertificateSpec, NewKeyPair};
-use crate::x509::{AlternativeName, NameFault, Profile, Subject, SubjectField};
+use crate::x509::{AlternativeName, NameFault, Subject, SubjectField};
 
-const MAX_VALID_DAYS: u32 = 36_500;
+/// About a century.
+pub(super) const MAX_VALID_DAYS: u32 = 36_500;
 const MAX_ALTERNATIVE_NAMES: usize = 100;
 
 /// What requests are judged by.
-pub(super) struct Rules<'a> {
+pub(super) struct Rules {
     pub settings: Settings,
+    pub family: RingKind,
     /// The providers that there are; `None` where one was never ready, and so cannot be asked.
-    pub providers: &'a [(ProviderKind, Option<Capabilities>)],
+    pub providers: Vec<(ProviderKind, Option<Capabilities>)>,
     pub deadline: Duration,
 }
 
-impl Rules<'_> {
+impl Rules {
+    /// The rules for requests to a family, here and now.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub(super) fn of(services: &Services, who: &Principal, family: RingKind) -> Result<Self, Error> {
+        let providers = services.keyring.capabilities(who)?;
+        Ok(Self { settings: services.pingfederate, family, providers, deadline: services.generate_deadline })
+    }
+
     /// What the request asks for.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub(super) fn check(&self, wire: &NewKeyPairSettings) -> Result<NewKeyPair, Vec<Violation>> {
         let mut findings = Vec::new();
-        let ring = ring(wire.id.as_deref(), &mut findings);
+        let ring = self.ring(wire.id.as_deref(), &mut findings);
         let subject = subject(wire, &mut findings);
         let alternative_names =
             alternative_names(wire.subject_alternative_names.as_deref().unwrap_or_default(), &mut findings);
         let valid_days = valid_days(wire.valid_days, &mut findings);
         let provider = self.provider(wire.crypto_provider, &mut findings);
-        let choice = choice::choose(wire, self.capabilities(provider), &mut findings);
+        let choice = choice::choose(Asked::from(wire), self.capabilities(provider), &mut findings);
         let (Some(ring), Some(valid_days), Some(provider), Some(choice), true) =
             (ring, valid_days, provider, choice, findings.is_empty())
         else {
@@ -46,14 +61,34 @@ impl Rules<'_> {
             algorithm: choice.algorithm,
             signature_algorithm: choice.signature_algorithm,
             permitted: choice.permitted,
-            certificate: CertificateSpec { subject, alternative_names, valid_days, profile: Profile::Signing },
+            certificate: CertificateSpec {
+                subject,
+                alternative_names,
+                valid_days,
+                profile: family::profile(self.family),
+            },
             idempotency: None,
             deadline: self.deadline,
             request_id: None,
         })
     }
 
-    fn provider(&self, asked: Option<CryptoProvider>, findings: &mut Vec<Violation>) -> Option<ProviderKind> {
+    /// The ring of an id that a client chose.
+    pub(super) fn ring(&self, id: Option<&str>, findings: &mut Vec<Violation>) -> Option<RingId> {
+        let id = id.unwrap_or_default();
+        if let Some(message) = id::fault(id) {
+            findings.push(Violation::at("id", Rule::InvalidValue, message));
+            return None;
+        }
+        RingId::new(self.family, id).ok()
+    }
+
+    /// Who is to hold the key.
+    pub(super) fn provider(
+        &self,
+        asked: Option<CryptoProvider>,
+        findings: &mut Vec<Violation>,
+    ) -> Option<ProviderKind> {
         let default = self.settings.default_provider;
         let provider = asked.map_or(default, ProviderKind::from);
         if !self.settings.hybrid && provider != default {
@@ -70,7 +105,8 @@ impl Rules<'_> {
         Some(provider)
     }
 
-    fn capabilities(&self, provider: Option<ProviderKind>) -> Option<&Capabilities> {
+    /// What a provider can do; `None` where it was never ready.
+    pub(super) fn capabilities(&self, provider: Option<ProviderKind>) -> Option<&Capabilities> {
         self.providers.iter().find(|(kind, _)| Some(*kind) == provider)?.1.as_ref()
     }
 }
@@ -85,18 +121,23 @@ pub(super) fn given(text: Option<&String>) -> Option<&str> {
     text.map(String::as_str).filter(|text| !text.trim().is_empty())
 }
 
+/// Why a value cannot be used.
+pub(super) fn sentence(path: &str, why: &str) -> String {
+    format!("{path} cannot be used: {}.", why.trim_end_matches('.'))
+}
+
 pub(super) fn required(path: &str, findings: &mut Vec<Violation>) {
     findings.push(Violation::at(path, Rule::Required, format!("{path} is required.")));
 }
 
-fn ring(id: Option<&str>, findings: &mut Vec<Violation>) -> Option<RingId> {
-    let id = id.unwrap_or_default();
-    let fault = id::fault(id);
-    if let Some(message) = fault {
-        findings.push(Violation::at("id", Rule::InvalidValue, message));
-        return None;
+impl<'a> From<&'a NewKeyPairSettings> for Asked<'a> {
+    fn from(wire: &'a NewKeyPairSettings) -> Self {
+        Self {
+            key_algorithm: wire.key_algorithm.as_ref(),
+            key_size: wire.key_size,
+            signature_algorithm: wire.signature_algorithm.as_ref(),
+        }
     }
-    RingId::new(RingKind::Signing, id).ok()
 }
 
 fn subject(wire: &NewKeyPairSettings, findings: &mut Vec<Violation>) -> Subject {
@@ -168,6 +209,7 @@ fn alternative_names(names: &[String], findings: &mut Vec<Violation>) -> Vec<Alt
     parsed
 }
 
+/// A validity that has to be given.
 fn valid_days(days: Option<i32>, findings: &mut Vec<Violation>) -> Option<u32> {
     const PATH: &str = "validDays";
     let Some(days) = days else {

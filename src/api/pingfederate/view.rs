@@ -1,14 +1,17 @@
-//! How a key pair looks to clients.
+//! How certificates and key pairs look to clients.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::algorithms::family_name;
+use super::rotation::{self, KeyPairRotationSettings};
 use super::{SanFormat, Settings};
+use crate::api::Services;
+use crate::auth::Principal;
 use crate::clock::Timestamp;
 use crate::error::{Error, Kind};
-use crate::key::{KeyPair, RingId};
-use crate::x509::{AlternativeName, CertificateSummary};
+use crate::key::{CertificateDer, KeyPair, RingId};
+use crate::x509::{AlternativeName, CertificateSummary, KeyFacts};
 
 /// A list of key pairs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -21,7 +24,19 @@ pub(super) struct KeyPairViews {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct KeyPairView {
-    /// Unique among signing key pairs.
+    #[serde(flatten)]
+    certificate: CertView,
+    /// When and how a self-signed signing key is succeeded; absent where nobody has said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    rotation_settings: Option<KeyPairRotationSettings>,
+}
+
+/// What a certificate says.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CertView {
+    /// Unique in its family.
     #[schema(example = "419x9yg43rlawqwq9v6az997k")]
     id: String,
     /// Serial number of the certificate: a decimal integer of up to 49 digits.
@@ -44,12 +59,13 @@ pub(super) struct KeyPairView {
     /// UTC with milliseconds.
     #[schema(format = DateTime, example = "2027-08-13T20:21:00.000Z")]
     expires: String,
-    /// `RSA`, `EC` or `Ed25519`.
+    /// `RSA`, `EC` or `Ed25519`; the dotted object identifier of any other kind of key.
     #[schema(example = "RSA")]
-    key_algorithm: &'static str,
-    /// In bits.
-    #[schema(example = 2048)]
-    key_size: u32,
+    key_algorithm: String,
+    /// In bits; absent for kinds of keys that are not known here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 2048)]
+    key_size: Option<u32>,
     /// Of the certificate, by its JCA name.
     #[schema(example = "SHA256withRSA")]
     signature_algorithm: String,
@@ -67,41 +83,87 @@ pub(super) struct KeyPairView {
     status: Status,
     /// Who holds the private key: `HSM` or `LOCAL`; absent unless hybrid mode is on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "HSM")]
+    #[schema(nullable = false, example = "HSM")]
     crypto_provider: Option<&'static str>,
 }
 
 /// Where the present moment lies in the certificate's validity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[schema(as = KeyPairStatus)]
+#[schema(as = CertificateStatus)]
 pub(super) enum Status {
     Valid,
     Expired,
     NotYetValid,
 }
 
+/// What views depend on besides what they show.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    pub settings: Settings,
+    pub now: Timestamp,
+}
+
+impl Services {
+    /// How views look now.
+    pub(super) fn look(&self) -> Look {
+        Look { settings: self.pingfederate, now: self.clock.now() }
+    }
+}
+
+/// The view of a pair with what else belongs in it.
+///
+/// # Errors
+/// Those of the catalog and of [`KeyPairView::of`].
+pub(super) async fn whole(services: &Services, who: &Principal, pair: &KeyPair) -> Result<KeyPairView, Error> {
+    let settings = match &pair.ring {
+        Some(ring) => rotation::of(services, who, ring).await?,
+        None => None,
+    };
+    Ok(KeyPairView::of(pair, &services.look())?.with_rotation(settings))
+}
+
 impl KeyPairView {
-    /// The view of a pair at `now`.
+    /// The view of a pair.
     ///
     /// # Errors
     /// `Internal` when the pair lacks what every pair of this dialect has.
-    pub(super) fn of(pair: &KeyPair, settings: Settings, now: Timestamp) -> Result<Self, Error> {
+    pub(super) fn of(pair: &KeyPair, look: &Look) -> Result<Self, Error> {
         let internal = |why: String| Error::new(Kind::Internal, "internal error").because(why);
         let leaf = pair.leaf().ok_or_else(|| internal(format!("key pair {} has no certificate", pair.id)))?;
         let summary = CertificateSummary::of(leaf).map_err(|why| internal(format!("key pair {}: {why}", pair.id)))?;
         let id = pair.ring.as_ref().map(RingId::name).unwrap_or_default();
-        Ok(Self::from_summary(id, pair, summary, settings, now))
+        Ok(Self::from_summary(id, pair, summary, look))
     }
 
-    pub(super) fn from_summary(
-        id: &str,
-        pair: &KeyPair,
-        summary: CertificateSummary,
-        settings: Settings,
-        now: Timestamp,
-    ) -> Self {
-        let write = match settings.san_format {
+    pub(super) fn from_summary(id: &str, pair: &KeyPair, summary: CertificateSummary, look: &Look) -> Self {
+        let key = (family_name(pair.algorithm.family()).to_owned(), Some(pair.algorithm.bits()));
+        let mut certificate = CertView::from_summary(id, key, summary, look);
+        certificate.crypto_provider = look.settings.hybrid.then(|| pair.provider.name());
+        Self { certificate, rotation_settings: None }
+    }
+
+    /// The same with rotation settings, which only a self-signed certificate can have.
+    pub(super) fn with_rotation(mut self, settings: Option<KeyPairRotationSettings>) -> Self {
+        let self_signed = self.certificate.subject_dn == self.certificate.issuer_dn;
+        self.rotation_settings = settings.filter(|_| self_signed);
+        self
+    }
+}
+
+impl CertView {
+    /// The view of a certificate that belongs to no key of ours.
+    ///
+    /// # Errors
+    /// A sentence on why it cannot be shown.
+    pub(super) fn of(id: &str, certificate: &CertificateDer, look: &Look) -> Result<Self, String> {
+        let summary = CertificateSummary::of(certificate).map_err(|why| why.to_string())?;
+        let KeyFacts { algorithm, bits } = KeyFacts::of(certificate).map_err(|why| why.to_string())?;
+        Ok(Self::from_summary(id, (algorithm, bits), summary, look))
+    }
+
+    fn from_summary(id: &str, key: (String, Option<u32>), summary: CertificateSummary, look: &Look) -> Self {
+        let write = match look.settings.san_format {
             SanFormat::Bare => AlternativeName::bare,
             SanFormat::Typed => AlternativeName::typed,
         };
@@ -110,17 +172,17 @@ impl KeyPairView {
             subject_alternative_names: summary.alternative_names.iter().map(write).collect(),
             valid_from: summary.not_before.to_string(),
             expires: summary.not_after.to_string(),
-            status: Status::of(&summary, now),
+            status: Status::of(&summary, look.now),
             serial_number: summary.serial_number,
             subject_dn: summary.subject,
             issuer_dn: summary.issuer,
-            key_algorithm: family_name(pair.algorithm.family()),
-            key_size: pair.algorithm.bits(),
+            key_algorithm: key.0,
+            key_size: key.1,
             signature_algorithm: summary.signature_algorithm,
             version: summary.version,
             sha1_fingerprint: summary.sha1_fingerprint,
             sha256_fingerprint: summary.sha256_fingerprint,
-            crypto_provider: settings.hybrid.then(|| pair.provider.name()),
+            crypto_provider: None,
         }
     }
 }

@@ -2,9 +2,291 @@
 //!
 //! Owns generation, import and use of private keys by aws-lc-rs, the sealing of each under
 //! a master key, and the unsealing of master keys by a token or a key file. Keeps nothing:
-//! sealed keys travel in [`super::KeyRef::sealed`], master keys come from the composition
-//! root, so that the store need not be met.
+//! sealed keys travel in [`super::KeyRef::sealed`], master keys come from the keyring, so
+//! that the store need not be met.
 //!
 //! Invariants: no private key is ever written in clear; a blob that was swapped, altered or
-//! replayed does not open (AES-256-GCM, key id and purpose as associated data); what was
-//! opened is wiped after use.
+//! replayed does not open (AES-256-GCM, purpose, store and locator as associated data); what
+//! was opened is wiped after use.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Notify, watch};
+
+use super::{
+    Capabilities, Destroyed, ForeignKey, FoundKey, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey,
+    ProviderError, SignInput,
+};
+use crate::key::{KeyAlgorithm, Locator, ProviderKind, SealedKey, Signature, SignatureAlgorithm, SpkiDer, StoreId};
+use crate::secret::Secret;
+use masters::Masters;
+use seal::{Owner, SealingKey};
+use software::SoftwareKey;
+
+pub mod key_file;
+mod masters;
+mod seal;
+mod software;
+#[cfg(test)]
+mod tests;
+
+pub use masters::MasterSealer;
+
+/// How long a call waits for a master key that another daemon has made.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The provider of software keys of one store.
+pub struct LocalProvider {
+    store: StoreId,
+    sealer: MasterSealer,
+    masters: RwLock<Masters>,
+    /// Asks for the store's master keys.
+    wanted: Notify,
+    /// Counts the times that they came.
+    loads: watch::Sender<u64>,
+}
+
+impl LocalProvider {
+    /// A provider that is locked until [`LocalProvider::unlock`].
+    #[must_use]
+    pub fn new(store: StoreId, sealer: MasterSealer) -> Arc<Self> {
+        let (masters, wanted, loads) = (RwLock::default(), Notify::new(), watch::channel(0).0);
+        Arc::new(Self { store, sealer, masters, wanted, loads })
+    }
+
+    /// What seals the master keys, for operators.
+    #[must_use]
+    pub fn sealed_by(&self) -> String {
+        self.sealer.describe()
+    }
+
+    /// Makes a master key and gives it sealed; it is used once it comes back by [`LocalProvider::unlock`].
+    ///
+    /// # Errors
+    /// What the sealing key's holder answers.
+    pub async fn new_master(&self, version: i64) -> Result<Vec<u8>, ProviderError> {
+        self.sealer.new_master(self.store, version).await
+    }
+
+    /// Unseals those of the store's master keys, version and sealed bytes, that are not yet known.
+    ///
+    /// # Errors
+    /// The first failure, after every one was tried.
+    pub async fn unlock(&self, sealed: &[(i64, Vec<u8>)]) -> Result<(), ProviderError> {
+        let mut failures = Vec::new();
+        for (version, sealed) in sealed {
+            if self.unsealed(*version).is_some() {
+                continue;
+            }
+            match self.sealer.unseal(self.store, *version, sealed).await {
+                Ok(key) => {
+                    self.change(|masters| masters.unsealed.insert(*version, Arc::new(key)));
+                }
+                Err(failure) => failures.push(failure),
+            }
+        }
+        self.change(|masters| {
+            masters.latest = sealed.iter().map(|(version, _)| *version).max();
+            masters.ailments = failures.iter().map(ToString::to_string).collect();
+        });
+        self.loads.send_modify(|loads| *loads += 1);
+        failures.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Passes when a key came under a master key that is not known.
+    pub async fn master_wanted(&self) {
+        self.wanted.notified().await;
+    }
+
+    /// Seals a key anew under the latest master key; `None` when it is already.
+    ///
+    /// # Errors
+    /// [`ProviderError::Refused`] when it does not open, [`ProviderError::Unavailable`] while locked.
+    pub async fn reseal(&self, key: &KeyRef) -> Result<Option<SealedKey>, ProviderError> {
+        let (latest, _) = self.current()?;
+        if seal::version_of(blob(key)?).map_err(|broken| refused(key, broken))? == latest {
+            return Ok(None);
+        }
+        let secret = self.open(key).await?;
+        self.seal(&key.locator, &secret).map(|(_, sealed)| Some(sealed))
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Masters) -> T) -> T {
+        change(&mut self.masters.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&Masters) -> T) -> T {
+        look(&self.masters.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn unsealed(&self, version: i64) -> Option<Arc<SealingKey>> {
+        self.look(|masters| masters.unsealed.get(&version).map(Arc::clone))
+    }
+
+    fn current(&self) -> Result<(i64, Arc<SealingKey>), ProviderError> {
+        self.look(Masters::current).ok_or_else(|| ProviderError::Unavailable(self.health().detail))
+    }
+
+    /// The master key of a version, which another daemon may have made a moment ago.
+    async fn master(&self, version: i64) -> Result<Arc<SealingKey>, ProviderError> {
+        if let Some(master) = self.unsealed(version) {
+            return Ok(master);
+        }
+        let mut loads = self.loads.subscribe();
+        self.wanted.notify_one();
+        let loaded = tokio::time::timeout(PATIENCE, loads.changed()).await.is_ok();
+        self.unsealed(version).ok_or_else(|| {
+            let ailments = self.look(|masters| masters.ailments.join("; "));
+            if loaded && ailments.is_empty() {
+                ProviderError::Refused(format!("sealed under master key {version}, which the store does not have"))
+            } else {
+                ProviderError::Unavailable(format!("master key {version} is not unsealed: {ailments}"))
+            }
+        })
+    }
+
+    fn seal(&self, locator: &Locator, secret: &Secret) -> Result<(i64, SealedKey), ProviderError> {
+        let (version, master) = self.current()?;
+        let owner = Owner { store: self.store, locator };
+        let sealed = owner.seal(version, &master, secret);
+        let sealed = sealed.map_err(|failure| ProviderError::Unavailable(failure.to_string()))?;
+        Ok((version, SealedKey::from_bytes(sealed)))
+    }
+
+    /// The private key in PKCS#8.
+    async fn open(&self, key: &KeyRef) -> Result<Secret, ProviderError> {
+        let blob = blob(key)?;
+        let version = seal::version_of(blob).map_err(|broken| refused(key, broken))?;
+        let master = self.master(version).await?;
+        let owner = Owner { store: self.store, locator: &key.locator };
+        owner.open(&master, blob).map_err(|broken| refused(key, broken))
+    }
+
+    /// Seals a key and proves that what was sealed opens as the same key.
+    async fn keep(&self, new: &NewKey, origin: &str, key: SoftwareKey) -> Result<GeneratedKey, ProviderError> {
+        let spki = key.spki().ok().and_then(|spki| SpkiDer::parse(spki).ok());
+        let spki = spki.ok_or_else(|| ProviderError::Refused("the key has no public half".to_owned()))?;
+        let secret = key.to_pkcs8().map_err(|_| ProviderError::Refused("the key cannot be written".to_owned()))?;
+        let (version, sealed) = self.seal(&new.locator, &secret)?;
+        let owner = Owner { store: self.store, locator: &new.locator };
+        let master = self.master(version).await?;
+        let back = owner.open(&master, sealed.as_bytes());
+        let back = back.map_err(|broken| ProviderError::Refused(format!("the sealed key: {broken}")))?;
+        use_key(new.algorithm, back, spki.clone(), |_| Ok(())).await?;
+        let proof = format!("{origin}, software, sealed under master key {version}, read back");
+        Ok(GeneratedKey { spki, sealed: Some(sealed), proof })
+    }
+}
+
+#[async_trait]
+impl KeyProvider for LocalProvider {
+    fn kind(&self) -> ProviderKind {
+        ProviderKind::Local
+    }
+
+    fn capabilities(&self) -> Option<Capabilities> {
+        let algorithms = KeyAlgorithm::ALL.map(|algorithm| (algorithm, algorithm.signature_algorithms()));
+        Some(Capabilities { algorithms: algorithms.to_vec() })
+    }
+
+    fn health(&self) -> Health {
+        self.look(|masters| match (masters.current(), masters.latest) {
+            (Some((version, _)), _) => {
+                Health { ready: true, detail: format!("master key {version}, sealed by {}", self.sealer.describe()) }
+            }
+            (None, None) => Health {
+                ready: false,
+                detail: format!("locked: there is no master key yet; it will be sealed by {}", self.sealer.describe()),
+            },
+            (None, Some(_)) => Health { ready: false, detail: format!("locked: {}", masters.ailments.join("; ")) },
+        })
+    }
+
+    async fn generate(&self, key: NewKey) -> Result<GeneratedKey, ProviderError> {
+        // Before the work: what cannot be sealed need not be made.
+        self.current()?;
+        let algorithm = key.algorithm;
+        let made = blocking(move || SoftwareKey::generate(algorithm)).await?;
+        let made = made.map_err(|_| ProviderError::Unavailable("no key could be made".to_owned()))?;
+        self.keep(&key, "generated here", made).await
+    }
+
+    async fn import(&self, key: NewKey, pkcs8: Secret) -> Result<GeneratedKey, ProviderError> {
+        self.current()?;
+        let algorithm = key.algorithm;
+        let read = blocking(move || SoftwareKey::from_pkcs8(algorithm, &pkcs8)).await?;
+        let read = read.map_err(|why| ProviderError::Refused(format!("no {algorithm} key: {why}")))?;
+        self.keep(&key, "imported", read).await
+    }
+
+    async fn find(&self, _wanted: &ForeignKey) -> Result<FoundKey, ProviderError> {
+        Err(ProviderError::Unsupported("software keys are nobody else's: there is nothing to find".to_owned()))
+    }
+
+    async fn export(&self, key: &KeyRef) -> Result<Secret, ProviderError> {
+        let secret = self.open(key).await?;
+        let exported = use_key(key.algorithm, secret, key.spki.clone(), |key| {
+            key.to_pkcs8().map_err(|_| ProviderError::Unavailable("the key could not be written".to_owned()))
+        });
+        exported.await
+    }
+
+    async fn sign(
+        &self,
+        key: &KeyRef,
+        algorithm: SignatureAlgorithm,
+        input: SignInput,
+    ) -> Result<Signature, ProviderError> {
+        let secret = self.open(key).await?;
+        let raw = use_key(key.algorithm, secret, key.spki.clone(), move |key| key.sign(algorithm, &input)).await?;
+        Ok(Signature::from_raw(algorithm, raw))
+    }
+
+    /// There is nothing here to destroy: the store erases the sealed key, which has no other copy.
+    async fn destroy(&self, _locator: &Locator, _label: &str) -> Result<Destroyed, ProviderError> {
+        Ok(Destroyed::default())
+    }
+
+    async fn inventory(&self) -> Result<Vec<Held>, ProviderError> {
+        Ok(Vec::new())
+    }
+
+    async fn remove_broken(&self) -> Result<Destroyed, ProviderError> {
+        Ok(Destroyed::default())
+    }
+}
+
+fn blob(key: &KeyRef) -> Result<&[u8], ProviderError> {
+    key.sealed.as_ref().map(SealedKey::as_bytes).ok_or(ProviderError::KeyMissing)
+}
+
+/// Reads a key, compares its public half, uses it, and wipes it.
+async fn use_key<T: Send + 'static>(
+    algorithm: KeyAlgorithm,
+    pkcs8: Secret,
+    spki: SpkiDer,
+    using: impl FnOnce(&SoftwareKey) -> Result<T, ProviderError> + Send + 'static,
+) -> Result<T, ProviderError> {
+    let other = || ProviderError::Refused("the sealed key is not the key of this public half".to_owned());
+    blocking(move || {
+        let key = SoftwareKey::from_pkcs8(algorithm, &pkcs8).map_err(|_| other())?;
+        if key.spki().ok().as_deref() != Some(spki.as_bytes()) {
+            return Err(other());
+        }
+        using(&key)
+    })
+    .await?
+}
+
+/// Computes off the runtime's own threads.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ProviderError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|failure| ProviderError::Unavailable(format!("the computation ended early: {failure}")))
+}
+
+fn refused(key: &KeyRef, broken: seal::Broken) -> ProviderError {
+    tracing::error!(key = %key.id, locator = %key.locator, "the seal of a LOCAL key is broken: {broken}");
+    ProviderError::Refused(format!("the sealed key {}: {broken}", key.id))
+}

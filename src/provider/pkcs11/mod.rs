@@ -25,8 +25,9 @@ use crate::config::{Hosts, Token};
 use crate::key::{Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};
 use crate::secret::Secret;
 use link::{Link, Role};
-use protocol::{Call, Generation, HeldObject, Input, Opening, Outcome, Signing};
+use protocol::{Call, FoundObject, Generation, HeldObject, Input, Opening, Outcome, Signing};
 
+mod carried;
 pub mod host;
 mod link;
 mod probe;
@@ -34,11 +35,14 @@ mod protocol;
 #[cfg(test)]
 mod tests;
 
-pub use probe::{Initialised, ProbeReport, initialise_token, probe};
-pub use protocol::TokenFacts;
+pub use probe::{Initialised, ProbeReport, initialise_token, probe, probe_sealing_key};
+pub use protocol::{SealingScheme, TokenFacts};
 
 /// The file in the state directory that remembers a refused PIN.
 const REFUSED_PIN: &str = "refused-pin";
+
+/// What the labels of sealing keys begin with.
+const SEALING_LABEL: &str = "sr-seal:";
 
 /// What a provider over a token needs to know.
 #[derive(Clone, Debug)]
@@ -120,6 +124,44 @@ impl Pkcs11Provider {
         self.link.facts()
     }
 
+    /// Seals a secret that is kept outside of the token under the token's key of this label,
+    /// `sr-seal:{store id}`, which is made at its first use. It opens in the same context only.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unsupported`] when the token has no way to seal, or not one for a
+    /// secret as long as this.
+    pub async fn seal(&self, label: &str, context: &[u8], secret: Secret) -> Result<Vec<u8>, ProviderError> {
+        let call = Call::Seal { label: label.to_owned(), context: context.to_vec(), secret: secret.into() };
+        match timed("seal", self.link.keep(call)).await? {
+            Outcome::Sealed(sealed) => Ok(sealed),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Opens what [`Self::seal`] sealed.
+    ///
+    /// # Errors
+    /// [`ProviderError::KeyMissing`] when the sealing key has gone from the token;
+    /// [`ProviderError::Refused`] when anything was altered, or in another context.
+    pub async fn unseal(&self, label: &str, context: &[u8], sealed: &[u8]) -> Result<Secret, ProviderError> {
+        let call = Call::Unseal { label: label.to_owned(), context: context.to_vec(), sealed: sealed.to_vec() };
+        match timed("unseal", self.link.keep(call)).await? {
+            Outcome::Unsealed(secret) => Ok(secret.into()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Why the token stays closed until an operator acts; `None` while trying again may help.
+    #[must_use]
+    pub fn verdict(&self) -> Option<String> {
+        self.link.verdict()
+    }
+
+    /// Refuses generations that wait in the queue; the one under way goes on.
+    pub fn refuse_generations(&self) {
+        self.link.refuse_generations();
+    }
+
     /// Ends the hosts; calls are refused from then on.
     pub async fn stop(&self) {
         self.link.stop().await;
@@ -148,30 +190,28 @@ impl KeyProvider for Pkcs11Provider {
     }
 
     async fn generate(&self, key: NewKey) -> Result<GeneratedKey, ProviderError> {
-        let request = Generation {
-            id: key.locator.as_bytes().to_vec(),
-            label: key.label,
-            algorithm: key.algorithm,
-            key_use: key.key_use,
-        };
-        match timed("generate", self.link.generate(Call::Generate(request))).await? {
-            Outcome::Generated { spki, proof } => SpkiDer::parse(spki)
-                .map(|spki| GeneratedKey { spki, sealed: None, proof })
-                .map_err(|error| ProviderError::Unknown(error.to_string())),
+        let (id, deadline) = (key.locator.as_bytes().to_vec(), key.deadline);
+        let call = Call::Generate(generation(key));
+        generated(timed("generate", self.link.make(id, &call, deadline)).await?)
+    }
+
+    async fn import(&self, key: NewKey, pkcs8: Secret) -> Result<GeneratedKey, ProviderError> {
+        let (id, deadline) = (key.locator.as_bytes().to_vec(), key.deadline);
+        let call = Call::Import { key: generation(key), pkcs8: pkcs8.into() };
+        generated(timed("import", self.link.make(id, &call, deadline)).await?)
+    }
+
+    async fn find(&self, wanted: &ForeignKey) -> Result<FoundKey, ProviderError> {
+        let id = wanted.locator.as_ref().map(|locator| locator.as_bytes().to_vec());
+        let call = Call::Find { id, label: wanted.label.clone() };
+        match timed("find", self.link.keep(call)).await? {
+            Outcome::Found(object) => found(object),
             other => Err(unexpected(&other)),
         }
     }
 
-    async fn import(&self, _key: NewKey, _pkcs8: Secret) -> Result<GeneratedKey, ProviderError> {
-        Err(ProviderError::Unsupported("import".to_owned()))
-    }
-
-    async fn find(&self, _wanted: &ForeignKey) -> Result<FoundKey, ProviderError> {
-        Err(ProviderError::Unsupported("finding keys by name".to_owned()))
-    }
-
     async fn export(&self, _key: &KeyRef) -> Result<Secret, ProviderError> {
-        Err(ProviderError::Unsupported("export".to_owned()))
+        Err(ProviderError::Unsupported("no private key leaves the token".to_owned()))
     }
 
     async fn sign(
@@ -197,6 +237,9 @@ impl KeyProvider for Pkcs11Provider {
     }
 
     async fn destroy(&self, locator: &Locator, label: &str) -> Result<Destroyed, ProviderError> {
+        if label.starts_with(SEALING_LABEL) {
+            return Err(ProviderError::Refused("sealing keys are not destroyed".to_owned()));
+        }
         let call = Call::Destroy { id: locator.as_bytes().to_vec(), label: label.to_owned() };
         removed(timed("destroy", self.link.keep(call)).await?)
     }
@@ -219,6 +262,27 @@ async fn timed<T>(call: &'static str, work: impl Future<Output = T>) -> T {
     metrics::histogram!("strongroom_pkcs11_call_duration_seconds", "call" => call)
         .record(since.elapsed().as_secs_f64());
     outcome
+}
+
+fn generation(key: NewKey) -> Generation {
+    let NewKey { locator, label, algorithm, key_use, deadline: _ } = key;
+    Generation { id: locator.as_bytes().to_vec(), label, algorithm, key_use }
+}
+
+fn generated(outcome: Outcome) -> Result<GeneratedKey, ProviderError> {
+    match outcome {
+        Outcome::Generated { spki, proof } => SpkiDer::parse(spki)
+            .map(|spki| GeneratedKey { spki, sealed: None, proof })
+            .map_err(|error| ProviderError::Unknown(error.to_string())),
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn found(object: FoundObject) -> Result<FoundKey, ProviderError> {
+    let FoundObject { id, algorithm, spki, proof } = object;
+    let refused = |error: crate::key::IdError| ProviderError::Refused(error.to_string());
+    let locator = Locator::from_bytes(&id).map_err(refused)?;
+    Ok(FoundKey { locator, algorithm, spki: SpkiDer::parse(spki).map_err(refused)?, proof })
 }
 
 fn removed(outcome: Outcome) -> Result<Destroyed, ProviderError> {

@@ -41,6 +41,22 @@ pub async fn probe(options: &Pkcs11Options) -> ProbeReport {
     ProbeReport { logged_in: failure.is_none(), findings: findings(options, facts.as_ref(), failure), facts }
 }
 
+/// Whether the token has a sealing key of this label: without it, what was sealed is lost.
+///
+/// # Errors
+/// When the token does not open or does not answer.
+pub async fn probe_sealing_key(options: &Pkcs11Options, label: &str) -> Result<bool, ProviderError> {
+    let unavailable = |detail: String| ProviderError::Unavailable(detail);
+    let (host, _) = supervise::open(options, options.opening()).await.map_err(|failure| unavailable(failure.detail))?;
+    let call = Call::FindSealingKey { label: label.to_owned() };
+    match host.call(&call, options.hosts.generate_timeout).await {
+        Ok(Reply::Done(Outcome::SealingKey(there))) => Ok(there),
+        Ok(Reply::Failed(failure)) => Err(unavailable(failure.detail)),
+        Ok(other) => Err(ProviderError::Unknown(format!("the token host answered with {other:?}"))),
+        Err(_) => Err(unavailable("the token host was lost".to_owned())),
+    }
+}
+
 /// Initialises a token with this label, and its user's PIN, in a host of its own; both
 /// PINs are read there.
 ///
@@ -77,7 +93,7 @@ fn findings(
     failure: Option<(FailureClass, String)>,
 ) -> Vec<String> {
     let mut findings: Vec<String> =
-        failure.into_iter().map(|(class, detail)| format!("{}: {detail}", advice(class))).collect();
+        failure.into_iter().map(|(class, detail)| format!("{}: {detail}", class.advice())).collect();
     let Some(facts) = facts else { return findings };
     if facts.pin_count_low {
         findings.push("the token has seen a wrong PIN since the last right one".to_owned());
@@ -93,21 +109,4 @@ fn findings(
         findings.push(format!("the token allows {most} sessions, the configuration wants {sessions}"));
     }
     findings
-}
-
-const fn advice(class: FailureClass) -> &'static str {
-    match class {
-        FailureClass::TokenAbsent => "no such token; look at the selector and the module's own configuration",
-        FailureClass::TokenAmbiguous => "select the token by its serial number",
-        FailureClass::PinRefused => "the token refuses the PIN; correct its source",
-        FailureClass::PinRemembered => "correct the PIN's source, or say `strongroom token retry`",
-        FailureClass::PinLocked => "the security officer must set the PIN anew",
-        FailureClass::PinUnreadable => "the PIN cannot be read",
-        FailureClass::ModuleUnloadable => "the module cannot be loaded",
-        FailureClass::Unsupported
-        | FailureClass::KeyMissing
-        | FailureClass::Refused
-        | FailureClass::Unavailable
-        | FailureClass::Broken => "the token did not open",
-    }
 }

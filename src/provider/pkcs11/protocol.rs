@@ -4,12 +4,15 @@
 //! and the call or reply. The first call is [`Call::Open`] or [`Call::InitToken`]. A call
 //! is answered by `Started` when a worker takes it up, then by `Done` or `Failed`.
 
+use std::fmt;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
+use super::carried::Carried;
 use crate::config::{PinSource, Profile, TokenSelector};
 use crate::key::{KeyAlgorithm, KeyUse, SignatureAlgorithm};
 
@@ -24,7 +27,32 @@ pub(super) enum Call {
     /// Initialises a token that is not yet, in place of `Open`.
     InitToken(Initialisation),
     Generate(Generation),
+    /// Brings a private key in (PKCS#8).
+    Import {
+        key: Generation,
+        pkcs8: Carried,
+    },
+    /// Looks for the one private key with this `CKA_ID` and this label, as far as given.
+    Find {
+        id: Option<Vec<u8>>,
+        label: Option<String>,
+    },
     Sign(Signing),
+    /// Seals under the sealing key of this label, which is made where there is none.
+    Seal {
+        label: String,
+        context: Vec<u8>,
+        secret: Carried,
+    },
+    Unseal {
+        label: String,
+        context: Vec<u8>,
+        sealed: Vec<u8>,
+    },
+    /// Whether there is a sealing key of this label.
+    FindSealingKey {
+        label: String,
+    },
     /// Destroys what carries both this `CKA_ID` and this label.
     Destroy {
         id: Vec<u8>,
@@ -113,9 +141,22 @@ pub(super) enum Outcome {
         spki: Vec<u8>,
         proof: String,
     },
+    Found(FoundObject),
     Signed(Vec<u8>),
+    Sealed(Vec<u8>),
+    Unsealed(Carried),
+    SealingKey(bool),
     Removed(u32),
     Held(Vec<HeldObject>),
+}
+
+/// A private key that was there already.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct FoundObject {
+    pub(super) id: Vec<u8>,
+    pub(super) algorithm: KeyAlgorithm,
+    pub(super) spki: Vec<u8>,
+    pub(super) proof: String,
 }
 
 /// One pair of objects, or what there is of it.
@@ -170,6 +211,42 @@ pub(super) enum FailureClass {
     Broken,
 }
 
+impl FailureClass {
+    /// What an operator can do about it, or what it means.
+    pub(super) const fn advice(self) -> &'static str {
+        match self {
+            Self::TokenAbsent => "no such token; look at the selector and the module's own configuration",
+            Self::TokenAmbiguous => "select the token by its serial number",
+            Self::PinRefused => "the token refuses the PIN; correct its source",
+            Self::PinRemembered => "correct the PIN's source, or say `strongroom token retry`",
+            Self::PinLocked => "the security officer must set the PIN anew",
+            Self::PinUnreadable => "the PIN cannot be read",
+            Self::ModuleUnloadable => "the module cannot be loaded",
+            Self::Unsupported | Self::KeyMissing | Self::Refused | Self::Unavailable | Self::Broken => {
+                "the token did not open"
+            }
+        }
+    }
+
+    /// Whether only an operator can mend it: trying again would not.
+    pub(super) const fn needs_operator(self) -> bool {
+        match self {
+            Self::PinRefused
+            | Self::PinRemembered
+            | Self::PinLocked
+            | Self::PinUnreadable
+            | Self::TokenAmbiguous
+            | Self::ModuleUnloadable => true,
+            Self::TokenAbsent
+            | Self::Unsupported
+            | Self::KeyMissing
+            | Self::Refused
+            | Self::Unavailable
+            | Self::Broken => false,
+        }
+    }
+}
+
 /// What a token says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenFacts {
@@ -185,9 +262,32 @@ pub struct TokenFacts {
     pub max_sessions: Option<u64>,
     /// What can be generated, and how such a key can sign.
     pub algorithms: Vec<(KeyAlgorithm, Vec<SignatureAlgorithm>)>,
+    /// How it would seal; `None` when it cannot.
+    pub sealing: Option<SealingScheme>,
     pub pin_count_low: bool,
     pub pin_final_try: bool,
     pub pin_locked: bool,
+}
+
+/// How a token seals what is kept outside of it, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SealingScheme {
+    /// AES-256 in GCM (NIST SP 800-38D).
+    AesGcm,
+    /// AES-256 key wrap (RFC 3394) of the secret and the digest of its context.
+    AesKeyWrap,
+    /// RSA-OAEP (RFC 8017 section 7.1), signed by a second key of the token.
+    SignedOaep,
+}
+
+impl fmt::Display for SealingScheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AesGcm => "AES-256-GCM",
+            Self::AesKeyWrap => "AES-256 key wrap",
+            Self::SignedOaep => "RSA-OAEP with a signature",
+        })
+    }
 }
 
 /// A frame could not be written or read.
@@ -201,19 +301,27 @@ pub(super) enum FrameError {
     Io(#[from] io::Error),
 }
 
-/// Appends one frame to `buffer`, or nothing.
+/// Appends one frame to `buffer`, or nothing. Room is made for all of it at once, so that
+/// no copy of a secret is left behind by a buffer that grows.
 ///
 /// # Errors
 /// When the body is over [`FRAME_LIMIT`].
 pub(super) fn append<T: Serialize>(buffer: &mut Vec<u8>, number: u32, body: &T) -> Result<(), FrameError> {
-    let encoded = postcard::to_stdvec(&(number, body)).map_err(FrameError::Malformed)?;
-    let length = u32::try_from(encoded.len()).unwrap_or(u32::MAX);
-    if encoded.len() > FRAME_LIMIT {
-        return Err(FrameError::TooLong(encoded.len()));
+    let numbered = (number, body);
+    let length = postcard::experimental::serialized_size(&numbered).map_err(FrameError::Malformed)?;
+    let head = u32::try_from(length).ok().filter(|_| length <= FRAME_LIMIT).ok_or(FrameError::TooLong(length))?;
+    make_room(buffer, 4 + length);
+    buffer.extend_from_slice(&head.to_be_bytes());
+    postcard::to_io(&numbered, buffer).map(|_| ()).map_err(FrameError::Malformed)
+}
+
+/// Makes room in a buffer that may hold a secret.
+fn make_room(buffer: &mut Vec<u8>, more: usize) {
+    if buffer.capacity() - buffer.len() < more {
+        let mut larger = Vec::with_capacity(2 * buffer.len() + more);
+        larger.extend_from_slice(buffer);
+        drop(Zeroizing::new(std::mem::replace(buffer, larger)));
     }
-    buffer.extend_from_slice(&length.to_be_bytes());
-    buffer.extend_from_slice(&encoded);
-    Ok(())
 }
 
 /// The length of the body that follows a frame's first four bytes.
@@ -244,7 +352,7 @@ pub(super) fn read<T: DeserializeOwned>(stream: &mut impl Read) -> Result<Option
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         Err(error) => return Err(error.into()),
     }
-    let mut body = vec![0; body_length(head)?];
+    let mut body = Zeroizing::new(vec![0; body_length(head)?]);
     stream.read_exact(&mut body)?;
     decode(&body).map(Some)
 }

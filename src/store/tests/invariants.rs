@@ -80,9 +80,10 @@ struct History {
 #[derive(PartialEq)]
 enum Changed {
     Nothing,
-    /// A row, and not its state.
+    /// A row that nobody can see yet.
+    Reservation,
+    /// A row that caches may know.
     Row,
-    State,
 }
 
 impl History {
@@ -97,7 +98,7 @@ impl History {
                 match store.reserve(wish, &audit).await.unwrap() {
                     Reserve::New(_) => {
                         self.keys.push(id);
-                        Changed::Row
+                        Changed::Reservation
                     }
                     _ => Changed::Nothing,
                 }
@@ -140,7 +141,7 @@ impl History {
         let rows = store.page(None, at(0), 1000).await.unwrap();
         assert_eq!(rows.len(), self.keys.len(), "no row is ever lost");
         let epoch = store.epoch().await.unwrap();
-        assert_eq!(epoch - self.epoch, i64::from(changed == Changed::State));
+        assert_eq!(epoch - self.epoch, i64::from(changed == Changed::Row));
         assert_eq!(trail(store).await.len(), self.events);
 
         let mut others = 0;
@@ -175,7 +176,7 @@ fn moved_or_refused(before: &KeyPair, to: State, outcome: Result<KeyPair, StoreE
         Ok(pair) => {
             assert_eq!((pair.id, pair.state), (before.id, to));
             assert!(before.state.may_become(to, true));
-            Changed::State
+            Changed::Row
         }
         Err(StoreError::Conflict | StoreError::Forbidden { .. }) => Changed::Nothing,
         Err(other) => panic!("{other}"),

@@ -3,12 +3,11 @@
 //! One rule a line, the first that matches a call wins, `#` begins a comment:
 //!
 //! ```text
-//! FUNCTION|* [pid=PID] [skip=K] [n=COUNT] [once=FILE] [delay=MS] [hang] [exit=CODE] [rv=HEX] [after=HEX] [corrupt]
+//! FUNCTION|* [skip=K] [n=COUNT] [once=FILE] [delay=MS] [hang] [exit=CODE] [rv=HEX] [after=HEX] [corrupt]
 //! ```
 //!
 //! | word | meaning |
 //! |---|---|
-//! | `pid=PID` | in this process only |
 //! | `skip=K` | let the first K matching calls of this process pass |
 //! | `n=COUNT` | then fire this many times in this process |
 //! | `once=FILE` | fire in the one process, and the one call, that creates FILE |
@@ -85,7 +84,6 @@ impl Rules {
 #[derive(Debug, Default)]
 struct Rule {
     function: String,
-    pid: Option<u32>,
     skip: u64,
     count: Option<u64>,
     once: Option<PathBuf>,
@@ -109,7 +107,6 @@ impl Rule {
     fn word(&mut self, word: &str) -> Option<()> {
         let hex = |text: &str| CK_RV::from_str_radix(text.trim_start_matches("0x"), 16).ok();
         match word.split_once('=') {
-            Some(("pid", value)) => self.pid = Some(value.parse().ok()?),
             Some(("skip", value)) => self.skip = value.parse().ok()?,
             Some(("n", value)) => self.count = Some(value.parse().ok()?),
             Some(("once", value)) => self.once = Some(PathBuf::from(value)),
@@ -125,8 +122,7 @@ impl Rule {
     }
 
     fn fires(&mut self, function: &str) -> Option<Fault> {
-        let elsewhere = self.pid.is_some_and(|pid| pid != std::process::id());
-        if elsewhere || self.function != "*" && self.function != function {
+        if self.function != "*" && self.function != function {
             return None;
         }
         self.seen += 1;

@@ -20,6 +20,7 @@ pub struct Configuration {
     module: PathBuf,
     selector: String,
     environment: Vec<(String, String)>,
+    has_token: bool,
     sections: String,
 }
 
@@ -31,6 +32,7 @@ impl Configuration {
             module: token.module.to_owned(),
             selector: format!("label = \"{}\"", token.label),
             environment: vec![("SOFTHSM2_CONF".to_owned(), token.conf.display().to_string())],
+            has_token: true,
             sections: String::new(),
         };
         configuration.set_pin(&token.pin);
@@ -54,6 +56,12 @@ impl Configuration {
     pub fn with(mut self, sections: &str) -> Self {
         self.sections.push_str(sections);
         self.sections.push('\n');
+        self
+    }
+
+    /// The same without a token: keys are LOCAL only.
+    pub fn without_token(mut self) -> Self {
+        self.has_token = false;
         self
     }
 
@@ -82,15 +90,19 @@ impl Configuration {
             let _ = write!(environment, "{name} = \"{value}\", ");
         }
         let environment = environment.trim_end_matches(", ");
+        let token = format!(
+            "[token]\nmodule = \"{module}\"\n{selector}\npin-file = \"{dir}/pin-file\"\nprofile = \"softhsm\"\n\
+             environment = {{ {environment} }}\n\n",
+            module = self.module.display(),
+            selector = self.selector,
+        );
         format!(
-            "version = 1\nstate-dir = \"{dir}/state\"\n\n[listener]\naddress = \"127.0.0.1:0\"\n\n\
-             [token]\nmodule = \"{module}\"\n{selector}\npin-file = \"{dir}/pin-file\"\nprofile = \"softhsm\"\n\
-             environment = {{ {environment} }}\n\n[store]\npath = \"{dir}/serve.db\"\n\n\
+            "version = 1\nstate-dir = \"{dir}/state\"\n\n[listener]\naddress = \"127.0.0.1:0\"\n\n{token}\
+             [store]\npath = \"{dir}/serve.db\"\n\n\
              [[credentials]]\nname = \"admin\"\nhash = \"{admin}\"\n\
              scopes = [\"read\", \"manage\", \"sign\", \"verify\", \"decrypt\", \"operate\"]\n\n\
              [[credentials]]\nname = \"auditor\"\nhash = \"{auditor}\"\nscopes = [\"read\"]\n\n{sections}",
-            module = self.module.display(),
-            selector = self.selector,
+            token = if self.has_token { token.as_str() } else { "" },
             admin = hash(ADMIN),
             auditor = hash(AUDITOR),
             sections = self.sections,

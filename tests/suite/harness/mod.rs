@@ -3,7 +3,7 @@
 //! Owns the start and the end of daemons (`daemon`), the tokens that they work on
 //! (`token`), the requests to them (`http`), the faults in their way (`faults`), and
 //! what looks at the outcome without asking the daemon: `pkcs11-tool` and a probe at the
-//! token, a read-only connection at the store (`rows`), openssl at certificates, golden
+//! token, a read-only connection at the store (`rows`), openssl and JOSE libraries at certificates and signatures, golden
 //! files at answers. Does not own expectations: those stand in the suites.
 //!
 //! Invariants: every test has its own directory, token and port; environment reaches
@@ -21,6 +21,7 @@ mod programs;
 mod requests;
 mod rows;
 mod scratch;
+mod signatures;
 mod token;
 mod wait;
 
@@ -31,9 +32,10 @@ pub use faults::Faults;
 pub use golden::golden;
 pub use http::{Answer, Call, block_on};
 pub use openssl::Certificate;
-pub use programs::{python, run};
+pub use programs::{built_beside_daemon, python, run};
 pub use requests::{GENERATE, SIGNING, key_pair};
-pub use rows::rows;
+pub use rows::{rows, tamper, values};
 pub use scratch::Scratch;
+pub use signatures::PublicKey;
 pub use token::Token;
 pub use wait::eventually;

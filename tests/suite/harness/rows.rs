@@ -40,3 +40,21 @@ pub fn rows(database: &Path) -> Vec<Row> {
         found.iter().map(|row| Row { state: row.get("state"), locator: row.get("locator") }).collect()
     })
 }
+
+/// One value for each row that a statement finds, as text.
+pub fn values(database: &Path, sql: &'static str) -> Vec<String> {
+    block_on(async {
+        let options = SqliteConnectOptions::new().filename(database).read_only(true);
+        let mut connection = SqliteConnection::connect_with(&options).await.expect("the daemon's store");
+        sqlx::query_scalar(sql).fetch_all(&mut connection).await.expect("text values")
+    })
+}
+
+/// Changes rows behind the daemon's back, as somebody with the file may.
+pub fn tamper(database: &Path, sql: &'static str) {
+    block_on(async {
+        let options = SqliteConnectOptions::new().filename(database);
+        let mut connection = SqliteConnection::connect_with(&options).await.expect("the daemon's store");
+        sqlx::query(sql).execute(&mut connection).await.expect("a statement");
+    });
+}

@@ -71,6 +71,18 @@ impl Bench {
         BTreeMap::from([("SOFTHSM2_CONF".to_owned(), file)])
     }
 
+    /// Runs pkcs11-tool as the token's user: whether it succeeded, and all that it said.
+    pub fn tool(&self, arguments: &[&str]) -> (bool, String) {
+        let output = Command::new("pkcs11-tool")
+            .args(["--module", MODULE, "--token-label", "bench", "--login", "--pin", "987654"])
+            .args(arguments)
+            .envs(self.environment())
+            .output()
+            .expect("pkcs11-tool is missing: apt-get install opensc");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -102,7 +114,16 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 pub fn new_key(algorithm: KeyAlgorithm) -> (KeyId, NewKey) {
     let id = KeyId::new(SystemClock.now()).unwrap();
     let label = StoreId::new().unwrap().label(id);
-    (id, NewKey { locator: Locator::new().unwrap(), label, algorithm, key_use: KeyUse::Sign })
+    (
+        id,
+        NewKey {
+            locator: Locator::new().unwrap(),
+            label,
+            algorithm,
+            key_use: KeyUse::Sign,
+            deadline: Instant::now() + Duration::from_secs(600),
+        },
+    )
 }
 
 pub async fn generated(provider: &Pkcs11Provider, algorithm: KeyAlgorithm) -> (KeyRef, NewKey) {

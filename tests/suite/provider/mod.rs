@@ -2,7 +2,9 @@
 
 mod algorithms;
 mod bench;
+mod exchange;
 mod hooked;
 mod load;
 mod recovery;
+mod sealing;
 mod tokens;

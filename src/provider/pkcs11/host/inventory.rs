@@ -16,7 +16,7 @@ const SETTLING: Duration = Duration::from_secs(2);
 /// The classes of keys, the private one first: without it the rest is harmless.
 ///
 /// Searches name nothing else: a private key that SoftHSM was killed over may not have its
-/// CKA_TOKEN yet (2.6.1, 2026-11-20).
+/// `CKA_TOKEN` yet (2.6.1, 2026-11-20).
 const HALVES: [ObjectClass; 2] = [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY];
 
 /// Every pair whose label begins with `sr:`, and half-made objects.

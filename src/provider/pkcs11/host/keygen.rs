@@ -5,12 +5,14 @@ use cryptoki::session::Session;
 
 use super::super::protocol::{Failure, FailureClass, Generation, Input, Signing};
 use super::module::MechanismList;
+use super::template::Origin;
 use super::{mechanism, sign, template};
 use crate::checkpoint;
 use crate::key::{KeyFamily, KeyUse};
 
 /// A pair that was made and proven.
 pub(super) struct Made {
+    pub(super) private: ObjectHandle,
     pub(super) spki: Vec<u8>,
     pub(super) proof: String,
 }
@@ -23,14 +25,11 @@ pub(super) struct Made {
 pub(super) fn generate(session: &Session, mechanisms: &MechanismList, request: &Generation) -> Result<Made, Failure> {
     let way = mechanism::key_pair(request.algorithm);
     let (public, private) = session.generate_key_pair(&way, &template::public(request), &template::private(request))?;
-    let proof = template::prove(session, private, request)?;
+    let proof = template::prove(session, private, request, Origin::Born)?;
     let spki = template::spki(session, public, request)?;
-    match request.key_use {
-        KeyUse::Sign => prove_by_signature(session, private, mechanisms, request, &spki)?,
-        KeyUse::Decrypt => prove_by_modulus(session, public, private)?,
-    }
+    prove_pair(session, (public, private), mechanisms, request, &spki)?;
     checkpoint::reach_blocking("host.generate.after")?;
-    Ok(Made { spki, proof })
+    Ok(Made { private, spki, proof })
 }
 
 /// Refuses what this token will not make.
@@ -49,10 +48,30 @@ pub(super) fn check(mechanisms: &MechanismList, request: &Generation) -> Result<
     }
 }
 
+/// Whether the halves belong together.
+///
+/// # Errors
+/// `Refused` when they do not; or what the token answered.
+pub(super) fn prove_pair(
+    session: &Session,
+    (public, private): (ObjectHandle, ObjectHandle),
+    mechanisms: &MechanismList,
+    request: &Generation,
+    spki: &[u8],
+) -> Result<(), Failure> {
+    match request.key_use {
+        KeyUse::Sign => prove_by_signature(session, private, mechanisms, request, spki),
+        KeyUse::Decrypt => prove_by_modulus(session, public, private),
+    }
+}
+
 /// One signature that the public half verifies: the halves belong together, and the key
 /// works. Some tokens make keys that they cannot use (tpm2-pkcs11 1.9 with P-521,
 /// 2026-11-20); beside the generation a signature costs nothing.
-fn prove_by_signature(
+///
+/// # Errors
+/// `Refused` when it does not verify; or what the token answered.
+pub(super) fn prove_by_signature(
     session: &Session,
     private: ObjectHandle,
     mechanisms: &MechanismList,
@@ -75,7 +94,7 @@ fn prove_by_signature(
     if sign::verifies(&trial, &signature) {
         Ok(())
     } else {
-        Err(Failure::new(FailureClass::Refused, "the new key's signature does not verify"))
+        Err(Failure::new(FailureClass::Refused, "the key's signature does not verify"))
     }
 }
 
@@ -84,6 +103,6 @@ fn prove_by_modulus(session: &Session, public: ObjectHandle, private: ObjectHand
     if template::rsa_components(session, public)?.0 == template::rsa_components(session, private)?.0 {
         Ok(())
     } else {
-        Err(Failure::new(FailureClass::Refused, "the new key's halves have different moduli"))
+        Err(Failure::new(FailureClass::Refused, "the key's halves have different moduli"))
     }
 }

@@ -3,7 +3,9 @@
 use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
 use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
 use cryptoki::mechanism::{Mechanism, MechanismInfo, MechanismType};
+use cryptoki::object::KeyType;
 
+use super::super::protocol::SealingScheme;
 use super::module::MechanismList;
 use crate::key::{Hash, KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 
@@ -43,6 +45,15 @@ pub(super) const fn key_pair(algorithm: KeyAlgorithm) -> Mechanism<'static> {
     }
 }
 
+/// `CKA_KEY_TYPE` of both halves.
+pub(super) const fn key_type(algorithm: KeyAlgorithm) -> KeyType {
+    match algorithm.family() {
+        KeyFamily::Rsa => KeyType::RSA,
+        KeyFamily::Ec => KeyType::EC,
+        KeyFamily::Ed25519 => KeyType::EC_EDWARDS,
+    }
+}
+
 /// Whether the token signs with `mechanism`.
 pub(super) fn signs(mechanisms: &MechanismList, mechanism: &Mechanism<'_>) -> bool {
     info(mechanisms, mechanism.mechanism_type()).is_some_and(MechanismInfo::sign)
@@ -62,6 +73,33 @@ pub(super) fn algorithms(mechanisms: &MechanismList) -> Vec<(KeyAlgorithm, Vec<S
         })
         .filter(|(_, signatures)| !signatures.is_empty())
         .collect()
+}
+
+/// How the token would seal: the best way that all its flags allow.
+pub(super) fn sealing(mechanisms: &MechanismList) -> Option<SealingScheme> {
+    let able = |kind, how: fn(&MechanismInfo) -> bool| info(mechanisms, kind).is_some_and(how);
+    let makes_aes = able(MechanismType::AES_KEY_GEN, MechanismInfo::generate);
+    if makes_aes && able(MechanismType::AES_GCM, |info| info.encrypt() && info.decrypt()) {
+        Some(SealingScheme::AesGcm)
+    } else if makes_aes && able(MechanismType::AES_KEY_WRAP, |info| info.wrap() && info.unwrap()) {
+        Some(SealingScheme::AesKeyWrap)
+    } else if able(MechanismType::RSA_PKCS_OAEP, MechanismInfo::decrypt) && sealing_rsa(mechanisms).is_some() {
+        Some(SealingScheme::SignedOaep)
+    } else {
+        None
+    }
+}
+
+/// The RSA keys that seal where AES does not.
+pub(super) fn sealing_rsa(mechanisms: &MechanismList) -> Option<KeyAlgorithm> {
+    let able = algorithms(mechanisms);
+    let makes = |algorithm: &KeyAlgorithm| able.iter().any(|(known, _)| known == algorithm);
+    [KeyAlgorithm::Rsa3072, KeyAlgorithm::Rsa2048].into_iter().find(makes)
+}
+
+/// Whether the token unwraps keys with AES key wrap with padding.
+pub(super) fn unwraps_padded(mechanisms: &MechanismList) -> bool {
+    info(mechanisms, MechanismType::AES_KEY_WRAP_PAD).is_some_and(MechanismInfo::unwrap)
 }
 
 fn generates(mechanisms: &MechanismList, key: KeyAlgorithm) -> bool {

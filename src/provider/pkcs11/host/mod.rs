@@ -20,16 +20,20 @@ use token::Token;
 use worker::Worker;
 
 mod fault;
+mod find;
 mod harden;
+mod import;
 mod initialise;
 mod inventory;
 mod keygen;
 mod login;
 mod mechanism;
 mod module;
+mod private_key;
 mod public_key;
 mod queue;
 mod refused;
+mod sealing;
 mod sign;
 mod template;
 #[cfg(test)]

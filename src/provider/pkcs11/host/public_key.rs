@@ -19,6 +19,24 @@ pub(super) fn ec_params(algorithm: KeyAlgorithm) -> Option<Vec<u8>> {
     curve(algorithm)?.to_der().ok()
 }
 
+/// The algorithm of a `CKA_EC_PARAMS`, which names the curve by object identifier or, for
+/// Ed25519, by a `PrintableString` (PKCS#11 section 6.3.5).
+pub(super) fn curve_of(params: &[u8]) -> Option<KeyAlgorithm> {
+    const EDWARDS: &[u8] = b"\x13\x0cedwards25519";
+    KeyAlgorithm::ALL
+        .into_iter()
+        .find(|algorithm| ec_params(*algorithm).is_some_and(|known| known == params))
+        .or_else(|| (params == EDWARDS).then_some(KeyAlgorithm::Ed25519))
+}
+
+/// The algorithm of a `CKA_MODULUS`.
+pub(super) fn rsa_algorithm(modulus: &[u8]) -> Option<KeyAlgorithm> {
+    let bytes = UintRef::new(modulus).ok()?.as_bytes().len();
+    [KeyAlgorithm::Rsa2048, KeyAlgorithm::Rsa3072, KeyAlgorithm::Rsa4096]
+        .into_iter()
+        .find(|algorithm| usize::try_from(algorithm.bits() / 8).is_ok_and(|length| length == bytes))
+}
+
 /// The SubjectPublicKeyInfo of `CKA_MODULUS` and `CKA_PUBLIC_EXPONENT`; `None` unless the
 /// modulus is as long as `algorithm` says and the exponent is 65537.
 pub(super) fn rsa_spki(algorithm: KeyAlgorithm, modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {

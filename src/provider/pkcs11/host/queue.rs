@@ -5,6 +5,8 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use zeroize::Zeroizing;
+
 use super::super::protocol::{self, Call, Failure, FailureClass, FrameError, Reply};
 
 /// Calls that wait for a worker, in the order of arrival. The daemon bounds their number.
@@ -62,8 +64,8 @@ impl Outbox {
     /// Sends what was added.
     pub(super) fn send(&mut self) -> Result<(), FrameError> {
         if !self.pending.is_empty() {
-            self.stream.lock().unwrap_or_else(PoisonError::into_inner).write_all(&self.pending)?;
-            self.pending.clear();
+            let frames = Zeroizing::new(std::mem::take(&mut self.pending));
+            self.stream.lock().unwrap_or_else(PoisonError::into_inner).write_all(&frames)?;
         }
         Ok(())
     }

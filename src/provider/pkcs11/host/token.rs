@@ -3,15 +3,15 @@
 use std::sync::Mutex;
 
 use cryptoki::context::Pkcs11;
-use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, SessionState};
 use cryptoki::slot::Slot;
 
 use super::super::protocol::{Failure, FailureClass, Opening, Signing, TokenFacts};
 use super::login::{lock, log_in, read_pin};
+use super::mechanism;
 use super::module::{self, MechanismList};
 use crate::config::Profile;
-use crate::key::KeyFamily;
 
 /// A logged-in token.
 pub(super) struct Token {
@@ -66,6 +66,15 @@ impl Token {
                 .is_ok_and(|info| matches!(info.session_state(), SessionState::RoUser | SessionState::RwUser))
     }
 
+    /// What it means that a search found nothing.
+    pub(super) fn nothing_found(&self, session: &Session) -> Failure {
+        if self.is_alive(session) {
+            Failure::new(FailureClass::KeyMissing, "the token has no such key")
+        } else {
+            Failure::new(FailureClass::Broken, "the token has gone")
+        }
+    }
+
     /// The one private key with the `CKA_ID` of the request, if its type is right.
     ///
     /// # Errors
@@ -76,20 +85,13 @@ impl Token {
         let found = session.find_objects(&[class, Attribute::Id(request.id.clone())])?;
         let handle = match found.as_slice() {
             [one] => *one,
-            [] if self.is_alive(session) => {
-                return Err(Failure::new(FailureClass::KeyMissing, "no private key has this CKA_ID"));
-            }
-            [] => return Err(Failure::new(FailureClass::Broken, "the token has gone")),
+            [] => return Err(self.nothing_found(session)),
             several => {
                 let detail = format!("{} private keys have this CKA_ID", several.len());
                 return Err(Failure::new(FailureClass::Refused, detail));
             }
         };
-        let wanted = match request.key.family() {
-            KeyFamily::Rsa => KeyType::RSA,
-            KeyFamily::Ec => KeyType::EC,
-            KeyFamily::Ed25519 => KeyType::EC_EDWARDS,
-        };
+        let wanted = mechanism::key_type(request.key);
         if session.get_attributes(handle, &[AttributeType::KeyType])?.contains(&Attribute::KeyType(wanted)) {
             Ok(handle)
         } else {

@@ -10,10 +10,13 @@ use std::sync::Arc;
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 
+use super::super::carried::Carried;
 use super::super::protocol::{Call, Failure, FailureClass, FrameError, Generation, Outcome, Reply, Signing};
+use super::keygen::Made;
+use super::private_key::PrivateKey;
 use super::queue::{Outbox, Queue};
 use super::token::Token;
-use super::{inventory, keygen, sign};
+use super::{find, import, inventory, keygen, sealing, sign};
 use crate::checkpoint;
 use crate::config::Profile;
 use crate::key::KeyAlgorithm;
@@ -71,13 +74,26 @@ impl Worker {
         match call {
             Call::Sign(request) => self.sign(&request),
             Call::Generate(request) => self.generate(&request),
+            Call::Import { key, pkcs8 } => self.import(&key, &pkcs8),
+            Call::Find { id, label } => self
+                .keep(|token, session| find::find(token, session, id.as_deref(), label.as_deref()).map(Outcome::Found)),
+            Call::Seal { label, context, secret } => self.keep(|token, session| {
+                sealing::seal(token, session, &label, &context, secret.expose()).map(Outcome::Sealed)
+            }),
+            Call::Unseal { label, context, sealed } => self.keep(|token, session| {
+                sealing::unseal(token, session, &label, &context, &sealed).map(Outcome::Unsealed)
+            }),
+            Call::FindSealingKey { label } => {
+                self.keep(|_, session| sealing::is_there(session, &label).map(Outcome::SealingKey))
+            }
             Call::Destroy { id, label } => {
                 checkpoint::reach_blocking("host.destroy")?;
-                self.keep(|session| inventory::destroy(session, &id, &label)).map(Outcome::Removed)
+                self.keys.remove(&id);
+                self.keep(|_, session| inventory::destroy(session, &id, &label)).map(Outcome::Removed)
             }
-            Call::Inventory => self.keep(inventory::inventory).map(Outcome::Held),
+            Call::Inventory => self.keep(|_, session| inventory::inventory(session)).map(Outcome::Held),
             Call::RemoveBroken => match self.token.profile {
-                Profile::Softhsm => self.keep(inventory::remove_broken).map(Outcome::Removed),
+                Profile::Softhsm => self.keep(|_, session| inventory::remove_broken(session)).map(Outcome::Removed),
                 Profile::Generic => Ok(Outcome::Removed(0)),
             },
             Call::Open(_) | Call::InitToken(_) => {
@@ -107,13 +123,32 @@ impl Worker {
         Ok(Outcome::Signed(signature))
     }
 
-    /// Makes a key pair once. A failure leaves nothing in the token, or is `Broken`.
     fn generate(&mut self, request: &Generation) -> Result<Outcome, Failure> {
         keygen::check(&self.token.mechanisms, request)?;
         checkpoint::reach_blocking("host.generate.before")?;
-        match self.attempt(|token, session, _| keygen::generate(session, &token.mechanisms, request)) {
-            Ok(made) => Ok(Outcome::Generated { spki: made.spki, proof: made.proof }),
-            Err(failure) => match self.keep(|session| inventory::destroy(session, &request.id, &request.label)) {
+        self.make(request, |token, session| keygen::generate(session, &token.mechanisms, request))
+    }
+
+    fn import(&mut self, request: &Generation, pkcs8: &Carried) -> Result<Outcome, Failure> {
+        keygen::check(&self.token.mechanisms, request)?;
+        let key = PrivateKey::parse(request.algorithm, pkcs8.expose())?;
+        self.make(request, |token, session| import::import(session, &token.mechanisms, request, &key))
+    }
+
+    /// Makes a key pair once. A failure leaves nothing in the token, or is `Broken`.
+    fn make(
+        &mut self,
+        request: &Generation,
+        act: impl Fn(&Token, &Session) -> Result<Made, Failure>,
+    ) -> Result<Outcome, Failure> {
+        match self.attempt(|token, session, _| act(token, session)) {
+            Ok(made) => {
+                // The certificate's signature comes next, and need not search for the key.
+                let known = Known { key: request.algorithm, spki: made.spki.clone(), handle: made.private };
+                self.keys.insert(request.id.clone(), known);
+                Ok(Outcome::Generated { spki: made.spki, proof: made.proof })
+            }
+            Err(failure) => match self.keep(|_, session| inventory::destroy(session, &request.id, &request.label)) {
                 Ok(_) => Err(failure),
                 Err(left) => {
                     let detail = format!("{}; what it left was not removed: {}", failure.detail, left.detail);
@@ -124,9 +159,9 @@ impl Worker {
     }
 
     /// Does what may be done twice, in a token that is known to be alive afterwards.
-    fn keep<T>(&mut self, act: impl Fn(&Session) -> Result<T, Failure>) -> Result<T, Failure> {
+    fn keep<T>(&mut self, act: impl Fn(&Token, &Session) -> Result<T, Failure>) -> Result<T, Failure> {
         self.repeat(|token, session, _| {
-            let outcome = act(session)?;
+            let outcome = act(token, session)?;
             if token.is_alive(session) {
                 Ok(outcome)
             } else {

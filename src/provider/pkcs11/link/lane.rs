@@ -84,13 +84,16 @@ impl Lane {
         taken
     }
 
-    /// Says why no host runs, if none does.
-    pub(super) fn report(&self, reason: String) {
+    /// Says why no host runs, if none does, and whether that is news.
+    pub(super) fn report(&self, reason: &str) -> bool {
+        let mut news = false;
         self.hosts.send_modify(|hosts| {
+            news = hosts.down.as_deref() != Some(reason);
             if hosts.running.is_empty() {
-                hosts.down = Some(reason);
+                hosts.down = Some(reason.to_owned());
             }
         });
+        news
     }
 
     fn measure(&self) {

@@ -8,7 +8,7 @@
 //! the token at a time; a queue that is full says `Busy` at once.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex as AsyncMutex, watch};
@@ -32,6 +32,8 @@ mod tests;
 const ATTEMPTS: u32 = 5;
 /// How long a key and algorithm that took down two hosts are refused.
 const CONDEMNED: Duration = Duration::from_secs(600);
+/// New keys whose first signature has not come; beyond it they are forgotten.
+const MOST_FRESH: usize = 1024;
 /// For hosts to end by themselves when they are told to.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -58,8 +60,14 @@ struct Inner {
     /// Makes keeping calls follow each other, so that nothing waits inside the host.
     keeping_turn: AsyncMutex<()>,
     facts: Mutex<Option<Arc<TokenFacts>>>,
+    /// Why no host can be had until an operator acts.
+    verdict: Mutex<Option<String>>,
     condemned: Mutex<HashMap<(Vec<u8>, SignatureAlgorithm), Instant>>,
+    /// Keys that were just made, with the host that made them and still has their handle.
+    fresh: Mutex<HashMap<Vec<u8>, Weak<HostProcess>>>,
     reconcile: watch::Sender<u64>,
+    /// True once generations that wait shall not begin any more.
+    ending: watch::Sender<bool>,
 }
 
 impl Link {
@@ -73,8 +81,11 @@ impl Link {
             pin: AsyncMutex::default(),
             keeping_turn: AsyncMutex::default(),
             facts: Mutex::default(),
+            verdict: Mutex::default(),
             condemned: Mutex::default(),
+            fresh: Mutex::default(),
             reconcile: watch::Sender::new(0),
+            ending: watch::Sender::new(false),
         });
         let roles = if hosts.shared_host {
             vec![Role::Sign]
@@ -90,6 +101,11 @@ impl Link {
     /// What the token said of itself when it was last opened.
     pub(super) fn facts(&self) -> Option<Arc<TokenFacts>> {
         self.inner.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why there will be no host until an operator acts; `None` while there is hope.
+    pub(super) fn verdict(&self) -> Option<String> {
+        self.inner.verdict.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many hosts sign; or why none does, or why no host can be had that makes keys.
@@ -125,7 +141,13 @@ impl Link {
         }
         let _place = link.signing.enter()?;
         let limit = link.options.hosts.sign_timeout;
-        link.repeatable(Role::Sign, &Call::Sign(request), limit, || {
+        let suspected = match link.sign_where_made(&request, limit).await {
+            Some(Settled::Outcome(outcome)) => return Ok(outcome),
+            Some(Settled::Refused(error)) => return Err(error),
+            Some(Settled::Lost { started: false }) | None => false,
+            Some(Settled::Lost { started: true } | Settled::Broken(_)) => true,
+        };
+        link.repeatable(Role::Sign, &Call::Sign(request), limit, suspected, || {
             let (locator, algorithm) = (Locator::from_bytes(&suspect.0).ok(), suspect.1);
             tracing::error!(?locator, %algorithm, "a key took down two token hosts and is refused");
             let mut condemned = link.condemned();
@@ -135,16 +157,28 @@ impl Link {
         .await
     }
 
-    /// Makes a key; sent once.
-    pub(super) async fn generate(&self, call: Call) -> Result<Outcome, ProviderError> {
+    /// Makes or imports a key with this `CKA_ID`; sent once.
+    pub(super) async fn make(&self, id: Vec<u8>, call: &Call, deadline: Instant) -> Result<Outcome, ProviderError> {
         let link = &self.inner;
         let _place = link.keeping.enter()?;
-        let _turn = link.keeping_turn.lock().await;
+        let mut ending = link.ending.subscribe();
+        let _turn = tokio::select! {
+            biased;
+            _ = ending.wait_for(|ending| *ending) => {
+                return Err(ProviderError::Unavailable("the daemon is stopping".to_owned()));
+            }
+            turn = tokio::time::timeout_at(deadline.into(), link.keeping_turn.lock()) => {
+                turn.map_err(|_| ProviderError::Late)?
+            }
+        };
         let host = link.lane(Role::Keep).host(link.patience()).await?;
         let _together = host.turn.read().await;
-        let reply = host.call(&call, link.options.hosts.generate_timeout).await;
+        let reply = host.call(call, link.options.hosts.generate_timeout).await;
         match settle(&host, reply) {
-            Settled::Outcome(outcome) => Ok(outcome),
+            Settled::Outcome(outcome) => {
+                link.remember_fresh(id, &host);
+                Ok(outcome)
+            }
             Settled::Refused(error) => Err(error),
             Settled::Lost { started: false } => {
                 Err(ProviderError::Unavailable("the token host was lost before it began".to_owned()))
@@ -161,7 +195,12 @@ impl Link {
         let link = &self.inner;
         let _place = link.keeping.enter()?;
         let _turn = link.keeping_turn.lock().await;
-        link.repeatable(Role::Keep, &call, link.options.hosts.generate_timeout, || {}).await
+        link.repeatable(Role::Keep, &call, link.options.hosts.generate_timeout, false, || {}).await
+    }
+
+    /// Refuses generations that wait; the one under way goes on.
+    pub(super) fn refuse_generations(&self) {
+        self.inner.ending.send_replace(true);
     }
 
     /// Ends all hosts: told to first, then killed.
@@ -180,9 +219,8 @@ impl Link {
                 host.kill();
             }
         }
-        let stopped = || "stopped".to_owned();
-        self.inner.signing.report(stopped());
-        self.inner.keeping.report(stopped());
+        self.inner.signing.report("stopped");
+        self.inner.keeping.report("stopped");
     }
 
     fn abandon(&self) -> Vec<JoinHandle<()>> {
@@ -212,16 +250,16 @@ enum Settled {
 }
 
 impl Inner {
-    /// Sends a call until it is answered, a worker has been lost over it twice, or no
-    /// host takes it up.
+    /// Sends a call until it is answered, a worker has been lost over it twice (`suspected`:
+    /// once before), or no host takes it up.
     async fn repeatable(
         &self,
         role: Role,
         call: &Call,
         limit: Duration,
+        mut suspected: bool,
         condemn: impl Fn(),
     ) -> Result<Outcome, ProviderError> {
-        let mut suspected = false;
         let mut detail = "token hosts were lost before they took the call up".to_owned();
         for _ in 0..ATTEMPTS {
             let host = self.lane(role).host(self.patience()).await?;
@@ -251,6 +289,27 @@ impl Inner {
         Err(ProviderError::Unavailable(detail))
     }
 
+    /// Signs with a key that was just made in the host that made it: any other would have
+    /// to search the whole token for it. Not in the lane's turn, so that it waits for the
+    /// generation under way and for no other. `None` when that host is gone.
+    async fn sign_where_made(&self, request: &Signing, limit: Duration) -> Option<Settled> {
+        let host = self.fresh().remove(&request.id)?.upgrade()?;
+        let _together = host.turn.read().await;
+        Some(settle(&host, host.call(&Call::Sign(request.clone()), limit).await))
+    }
+
+    fn remember_fresh(&self, id: Vec<u8>, host: &Arc<HostProcess>) {
+        let mut fresh = self.fresh();
+        if fresh.len() >= MOST_FRESH {
+            fresh.clear();
+        }
+        fresh.insert(id, Arc::downgrade(host));
+    }
+
+    fn fresh(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Weak<HostProcess>>> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// How long a call waits for a host that is being replaced.
     const fn patience(&self) -> Duration {
         self.options.hosts.sign_timeout
@@ -269,6 +328,10 @@ impl Inner {
         // A host that does everything signs while it generates.
         let sessions = if role == Role::Keep { 1 } else { hosts.workers.max(1 + usize::from(hosts.shared_host)) };
         Opening { keeps, sessions, try_refused, low_priority: role == Role::Keep, ..self.options.opening() }
+    }
+
+    fn judge(&self, verdict: Option<String>) {
+        *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = verdict;
     }
 
     fn learn(&self, facts: TokenFacts) {

@@ -16,6 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{RwLock, mpsc, oneshot, watch};
+use zeroize::Zeroizing;
 
 use super::super::protocol::{self, Call, Failure, FailureClass, FrameError, Reply};
 
@@ -24,10 +25,13 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A call did not come back from its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Lost {
+pub(in super::super) struct Lost {
     /// Whether a worker had taken it up.
     pub(super) started: bool,
 }
+
+/// An encoded frame, which may hold a secret.
+type Frame = Zeroizing<Vec<u8>>;
 
 /// Why a host is to be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +46,7 @@ pub(super) enum Trouble {
 pub(in super::super) struct HostProcess {
     shared: Arc<Shared>,
     child: Mutex<Child>,
-    frames: mpsc::UnboundedSender<Vec<u8>>,
+    frames: mpsc::UnboundedSender<Frame>,
     next: AtomicU32,
     /// Held for reading by calls; a suspect takes it for writing and is alone.
     pub(super) turn: RwLock<()>,
@@ -106,10 +110,10 @@ impl HostProcess {
     ///
     /// # Errors
     /// [`Lost`] when host or call are given up first.
-    pub(super) async fn call(&self, call: &Call, limit: Duration) -> Result<Reply, Lost> {
+    pub(in super::super) async fn call(&self, call: &Call, limit: Duration) -> Result<Reply, Lost> {
         let not_sent = Lost { started: false };
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut frame = Vec::new();
+        let mut frame = Frame::default();
         if let Err(error) = protocol::append(&mut frame, number, call) {
             return Ok(Reply::Failed(Failure::new(FailureClass::Unsupported, error.to_string())));
         }
@@ -119,7 +123,7 @@ impl HostProcess {
             if self.trouble().is_some() {
                 return Err(not_sent);
             }
-            let repeatable = !matches!(call, Call::Generate(_));
+            let repeatable = !matches!(call, Call::Generate(_) | Call::Import { .. });
             in_flight.insert(number, InFlight { answer, limit, started: None, repeatable });
         }
         if self.frames.send(frame).is_err() {
@@ -150,7 +154,7 @@ impl HostProcess {
     /// Ends the stream after what was sent, and so the process.
     pub(super) fn close(&self) {
         // An error means that it has ended already.
-        let _ = self.frames.send(Vec::new());
+        let _ = self.frames.send(Frame::default());
     }
 
     /// Ends it at once; what is in flight is lost.
@@ -224,11 +228,15 @@ impl Shared {
 
 /// Writes calls as they come, those that wait in one write, until there are no more or an
 /// empty frame closes the stream.
-async fn write_calls(mut stream: OwnedWriteHalf, mut frames: mpsc::UnboundedReceiver<Vec<u8>>) {
+async fn write_calls(mut stream: OwnedWriteHalf, mut frames: mpsc::UnboundedReceiver<Frame>) {
     let mut batch = Vec::new();
     while frames.recv_many(&mut batch, 64).await > 0 {
-        let last = batch.iter().any(Vec::is_empty);
-        let written = stream.write_all(&batch.concat()).await;
+        let last = batch.iter().any(|frame| frame.is_empty());
+        let mut together = Frame::new(Vec::with_capacity(batch.iter().map(|frame| frame.len()).sum()));
+        for frame in &batch {
+            together.extend_from_slice(frame);
+        }
+        let written = stream.write_all(&together).await;
         if last || written.is_err() {
             return;
         }
@@ -256,7 +264,7 @@ async fn read_replies(stream: OwnedReadHalf, shared: Arc<Shared>) {
 async fn read_reply(stream: &mut BufReader<OwnedReadHalf>) -> Result<(u32, Reply), FrameError> {
     let mut head = [0; 4];
     stream.read_exact(&mut head).await?;
-    let mut body = vec![0; protocol::body_length(head)?];
+    let mut body = Zeroizing::new(vec![0; protocol::body_length(head)?]);
     stream.read_exact(&mut body).await?;
     protocol::decode(&body)
 }

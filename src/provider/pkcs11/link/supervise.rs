@@ -73,8 +73,9 @@ pub(super) async fn keep(link: Arc<Inner>, role: Role) {
             }
             Err(failed) => {
                 end(old.take()).await;
-                tracing::warn!(?role, reason = failed.reason, "a token host did not start");
-                lane.report(failed.reason);
+                if lane.report(&failed.reason) {
+                    tracing::warn!(?role, reason = failed.reason, "a token host did not start");
+                }
                 setbacks = (setbacks + 1).max(2);
                 again = failed.again;
             }
@@ -102,6 +103,7 @@ async fn start(link: &Inner, role: Role) -> Result<Arc<HostProcess>, NotStarted>
                 "a token host is ready"
             );
             *pin = PinTrust::Worked;
+            link.judge(None);
             link.learn(facts);
             return Ok(Arc::new(host));
         }
@@ -122,7 +124,9 @@ async fn start(link: &Inner, role: Role) -> Result<Arc<HostProcess>, NotStarted>
         FailureClass::TokenAbsent => Some(ABSENT_DELAY),
         _ => None,
     };
-    Err(NotStarted { reason: failure.detail, again })
+    let reason = format!("{}: {}", failure.class.advice(), failure.detail);
+    link.judge(failure.class.needs_operator().then(|| reason.clone()));
+    Err(NotStarted { reason, again })
 }
 
 /// Starts a process and opens the token in it.

@@ -88,7 +88,7 @@ pub(in super::super) async fn audit_events_stand_or_fall_with_their_change(store
 pub(in super::super) async fn audit_keeps_every_action_and_is_paged_by_number(store: AnyStore) {
     let store = &*store;
     let bare = Event { key: None, ring: None, request_id: None, ..event(Action::Orphaned, None) };
-    let events: Vec<Event> = Action::ALL.map(|action| event(action, None)).into_iter().chain([bare]).collect();
+    let events: Vec<Event> = Action::ALL.iter().map(|action| event(*action, None)).chain([bare]).collect();
     store.record(&events).await.unwrap();
     store.record(&[]).await.unwrap();
 

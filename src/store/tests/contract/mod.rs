@@ -1,14 +1,18 @@
 //! What every store does: each case takes an empty store. A database joins by naming
 //! its cases with [`every_case!`].
 
+mod documents;
 mod lifecycle;
+mod local;
 mod memory;
 mod requests;
 mod rings;
 
 use std::sync::Arc;
 
+pub(super) use documents::*;
 pub(super) use lifecycle::*;
+pub(super) use local::*;
 pub(super) use memory::*;
 pub(super) use requests::*;
 pub(super) use rings::*;
@@ -49,6 +53,15 @@ macro_rules! every_case {
             audit_events_stand_or_fall_with_their_change
             audit_keeps_every_action_and_is_paged_by_number
             epoch_counts_transitions_only
+            documents_are_kept_replaced_and_removed
+            document_refers_only_to_rings_with_an_active_key
+            key_that_is_referred_to_is_not_deleted
+            rotation_settings_go_with_the_last_key_of_their_ring
+            reference_and_deletion_never_both_win
+            sealed_half_is_kept_replaced_and_erased
+            key_in_a_token_is_given_no_sealed_half
+            master_keys_are_added_once_each
+            certificates_of_a_visible_key_are_replaced_at_once
         }
     };
     ($open:path: $($case:ident)*) => {

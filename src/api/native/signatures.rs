@@ -1,0 +1,183 @@
+//! The routes of signatures, each by key and by ring.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::routing::{MethodRouter, post};
+use utoipa::OpenApi;
+
+use super::error::{BodyRefusals, PathRefusals, Problem, Refusals};
+use super::{jws, keys, rings, sign};
+use crate::api::Services;
+use crate::api::extract::{Caller, JsonBody, Segment};
+use crate::signing::Target;
+
+/// The largest body of a batch, in bytes.
+const BATCH_BODY: usize = 8 * 1024 * 1024;
+
+type Answer<T> = Result<Json<T>, Problem>;
+
+pub(super) fn routes() -> Router<Arc<Services>> {
+    let batch = |route: MethodRouter<Arc<Services>>| route.layer(DefaultBodyLimit::max(BATCH_BODY));
+    Router::new()
+        .route("/v1/keys/{kid}/sign", post(sign_by_key))
+        .route("/v1/keys/{kid}/sign-batch", batch(post(sign_batch_by_key)))
+        .route("/v1/keys/{kid}/verify", post(verify_by_key))
+        .route("/v1/keys/{kid}/jws", post(jws_by_key))
+        .route("/v1/key-rings/{ring}/sign", post(sign_by_ring))
+        .route("/v1/key-rings/{ring}/sign-batch", batch(post(sign_batch_by_ring)))
+        .route("/v1/key-rings/{ring}/verify", post(verify_by_ring))
+        .route("/v1/key-rings/{ring}/jws", post(jws_by_ring))
+}
+
+/// The part of the OpenAPI document that describes signatures.
+#[derive(OpenApi)]
+#[openapi(paths(
+    sign_by_key,
+    sign_batch_by_key,
+    verify_by_key,
+    jws_by_key,
+    sign_by_ring,
+    sign_batch_by_ring,
+    verify_by_ring,
+    jws_by_ring
+))]
+pub(super) struct Document;
+
+/// Signs one input, with a key.
+#[utoipa::path(
+    post, path = "/v1/keys/{kid}/sign", operation_id = "signByKey", tag = "Native",
+    params(("kid" = String, Path, description = "Kid or id of the key pair.")),
+    request_body = sign::SignRequest,
+    responses((status = 200, description = "The signature.", body = sign::SignAnswer), PathRefusals, BodyRefusals, Refusals)
+)]
+async fn sign_by_key(
+    State(services): State<Arc<Services>>,
+    Caller(who, _): Caller<Problem>,
+    Segment(kid, _): Segment<Problem>,
+    body: JsonBody<sign::SignRequest, Problem>,
+) -> Answer<sign::SignAnswer> {
+    let target = Target::Key(keys::name(&kid)?);
+    Ok(Json(sign::sign(&services, &who, &target, body.value).await?))
+}
+
+/// Signs up to 1,000 inputs with a key; one that fails, fails alone. The body may have 8 MiB.
+#[utoipa::path(
+    post, path = "/v1/keys/{kid}/sign-batch", operation_id = "signBatchByKey", tag = "Native",
+    params(("kid" = String, Path, description = "Kid or id of the key pair.")),
+    request_body = sign::BatchRequest,
+    responses((status = 200, description = "Signatures and failures, in order.", body = sign::BatchAnswer), PathRefusals, BodyRefusals, Refusals)
+)]
+async fn sign_batch_by_key(
+    State(services): State<Arc<Services>>,
+    Caller(who, _): Caller<Problem>,
+    Segment(kid, _): Segment<Problem>,
+    body: JsonBody<sign::BatchRequest, Problem>,
+) -> Answer<sign::BatchAnswer> {
+    let target = Target::Key(keys::name(&kid)?);
+    Ok(Json(sign::sign_batch(&services, &who, &target, body.value).await?))
+}
+
+/// Verifies a signature, with a key.
+#[utoipa::path(
+    post, path = "/v1/keys/{kid}/verify", operation_id = "verifyByKey", tag = "Native",
+    params(("kid" = String, Path, description = "Kid or id of the key pair.")),
+    request_body = sign::VerifyRequest,
+    responses((status = 200, description = "Whether it is valid.", body = sign::VerifyAnswer), PathRefusals, BodyRefusals, Refusals)
+)]
+async fn verify_by_key(
+    State(services): State<Arc<Services>>,
+    Caller(who, _): Caller<Problem>,
+    Segment(kid, _): Segment<Problem>,
+    body: JsonBody<sign::VerifyRequest, Problem>,
+) -> Answer<sign::VerifyAnswer> {
+    let target = Target::Key(keys::name(&kid)?);
+    Ok(Json(sign::verify(&services, &who, &target, body.value).await?))
+}
+
+/// Makes a JWS, with a key.
+#[utoipa::path(
+    post, path = "/v1/keys/{kid}/jws", operation_id = "jwsByKey", tag = "Native",
+    params(("kid" = String, Path, description = "Kid or id of the key pair.")),
+    request_body = jws::JwsRequest,
+    responses((status = 200, description = "The JWS.", body = jws::JwsAnswer), PathRefusals, BodyRefusals, Refusals)
+)]
+async fn jws_by_key(
+    State(services): State<Arc<Services>>,
+    Caller(who, _): Caller<Problem>,
+    Segment(kid, _): Segment<Problem>,
+    body: JsonBody<jws::JwsRequest, Problem>,
+) -> Answer<jws::JwsAnswer> {
+    let target = Target::Key(keys::name(&kid)?);
+    Ok(Json(jws::jws(&services, &who, &target, body.value).await?))
+}
+
+/// Signs one input, with a ring's Active key.
+#[utoipa::path(
+    post, path = "/v1/key-rings/{ring}/sign", operation_id = "signByRing", tag = "Native",
+    params(("ring" = String, Path, description = "Id of the ring, for example `signing:orders-2026`.")),
+    request_body = sign::SignRequest,
+    responses((status = 200, description = "The signature.", body = sign::SignAnswer), PathRefusals, BodyRefusals, Refusals)
+)]
+async fn sign_by_ring(
+    State(services): State<Arc<Services>>,
+    Caller(who, _): Caller<Problem>,
+    Segment(ring, _): Segment<Problem>,
+    body: JsonBody<sign::SignRequest, Problem>,
+) -> Answer<sign::SignAnswer> {
+    let target = Target::Ring(rings::id(&ring)?);
+    Ok(Json(sign::sign(&services, &who, &target, body.value).await?))
+}
+
+/// Signs up to 1,000 inputs with a ring's Active key; one that fails, fails alone. The body may have 8 MiB.
+#[utoipa::path(
+    post, path = "/v1/key-rings/{ring}/sign-batch", operation_id = "signBatchByRing", tag = "Native",
+    params(("ring" = String, Path, description = "Id of the ring, for example `signing:orders-2026`.")),
+    request_body = sign::BatchRequest,
+    responses((status = 200, description = "Signatures and failures, in order.", body = sign::BatchAnswer), PathRefusals, BodyRefusals, Refusals)
+)]
+async fn sign_batch_by_ring(
+    State(services): State<Arc<Services>>,
+    Caller(who, _): Caller<Problem>,
+    Segment(ring, _): Segment<Problem>,
+    body: JsonBody<sign::BatchRequest, Problem>,
+) -> Answer<sign::BatchAnswer> {
+    let target = Target::Ring(rings::id(&ring)?);
+    Ok(Json(sign::sign_batch(&services, &who, &target, body.value).await?))
+}
+
+/// Verifies a signature, with a ring's Active key.
+#[utoipa::path(
+    post, path = "/v1/key-rings/{ring}/verify", operation_id = "verifyByRing", tag = "Native",
+    params(("ring" = String, Path, description = "Id of the ring, for example `signing:orders-2026`.")),
+    request_body = sign::VerifyRequest,
+    responses((status = 200, description = "Whether it is valid.", body = sign::VerifyAnswer), PathRefusals, BodyRefusals, Refusals)
+)]
+async fn verify_by_ring(
+    State(services): State<Arc<Services>>,
+    Caller(who, _): Caller<Problem>,
+    Segment(ring, _): Segment<Problem>,
+    body: JsonBody<sign::VerifyRequest, Problem>,
+) -> Answer<sign::VerifyAnswer> {
+    let target = Target::Ring(rings::id(&ring)?);
+    Ok(Json(sign::verify(&services, &who, &target, body.value).await?))
+}
+
+/// Makes a JWS, with a ring's Active key.
+#[utoipa::path(
+    post, path = "/v1/key-rings/{ring}/jws", operation_id = "jwsByRing", tag = "Native",
+    params(("ring" = String, Path, description = "Id of the ring, for example `signing:orders-2026`.")),
+    request_body = jws::JwsRequest,
+    responses((status = 200, description = "The JWS.", body = jws::JwsAnswer), PathRefusals, BodyRefusals, Refusals)
+)]
+async fn jws_by_ring(
+    State(services): State<Arc<Services>>,
+    Caller(who, _): Caller<Problem>,
+    Segment(ring, _): Segment<Problem>,
+    body: JsonBody<jws::JwsRequest, Problem>,
+) -> Answer<jws::JwsAnswer> {
+    let target = Target::Ring(rings::id(&ring)?);
+    Ok(Json(jws::jws(&services, &who, &target, body.value).await?))
+}

@@ -1,0 +1,117 @@
+//! Certification requests out, and what a CA makes of them in.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::error::{ApiError, BodyRefusals, PathRefusals, Refusals};
+use super::family::Named;
+use super::rules::{given, required, sentence};
+use super::view::{self, KeyPairView};
+use crate::api::Services;
+use crate::api::extract::{Caller, JsonBody};
+use crate::api::layer::request_id;
+use crate::auth::Principal;
+use crate::error::{Error, Rule, Violation};
+use crate::key::{CertificateDer, KeyPair};
+use crate::x509::{self, CertificateSummary, chain_for, is_issued_by};
+
+const DATA: &str = "fileData";
+
+/// What a certificate authority answered to a certification request.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = CSRResponse)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct CsrResponse {
+    /// X.509 or PKCS#7, as PEM with or without header and footer, or base64 of PEM.
+    #[schema(nullable = false, required = true, min_length = 1)]
+    file_data: Option<String>,
+}
+
+/// Gets a certification request for a {family} key pair as PEM.
+///
+/// It asks for what the present certificate says, and is signed by the key.
+#[utoipa::path(
+    get, path = "/pf-admin-api/v1/keyPairs/{family}/{id}/csr", operation_id = "export{Family}Csr",
+    tag = "PingFederate",
+    params(("id" = String, Path, description = "Id of the key pair.")),
+    responses(
+        (status = 200, description = "PKCS#10 in PEM (RFC 7468).", body = String, content_type = "application/pkcs10"),
+        PathRefusals,
+        Refusals
+    )
+)]
+pub(super) async fn request(
+    State(services): State<Arc<Services>>,
+    Caller(who, _): Caller<ApiError>,
+    Named(ring): Named,
+) -> Result<impl IntoResponse, ApiError> {
+    let request = services.keyring.certification_request(&who, &ring).await.map_err(ApiError::about(ring.name()))?;
+    Ok(([(CONTENT_TYPE, "application/pkcs10")], x509::request_to_pem(&request)))
+}
+
+/// Imports the response to a certification request: the key pair has its certificates from then on.
+#[utoipa::path(
+    post, path = "/pf-admin-api/v1/keyPairs/{family}/{id}/csr", operation_id = "import{Family}CsrResponse",
+    tag = "PingFederate",
+    params(("id" = String, Path, description = "Id of the key pair.")),
+    request_body = CsrResponse,
+    responses((status = 200, description = "The key pair with its new certificate.", body = KeyPairView),
+        PathRefusals, BodyRefusals, Refusals)
+)]
+pub(super) async fn respond(
+    State(services): State<Arc<Services>>,
+    Caller(who, _): Caller<ApiError>,
+    Named(ring): Named,
+    body: JsonBody<CsrResponse, ApiError>,
+) -> Result<Json<KeyPairView>, ApiError> {
+    let about = || ApiError::about(ring.name());
+    let pair = services.keyring.active(&who, &ring).await.map_err(about())?;
+    let mut findings = Vec::new();
+    let Some(data) = given(body.value.file_data.as_ref()) else {
+        required(DATA, &mut findings);
+        return Err(Error::invalid(findings).into());
+    };
+    let chain = accepted(&services, &who, &pair, data).await?;
+    let (keyring, request_id, caller, place) = (Arc::clone(&services.keyring), request_id(), who.clone(), ring.clone());
+    let work = async move { keyring.replace_certificates(&caller, &place, chain, request_id).await };
+    let pair = services.detached.run(work).await.map_err(about())?;
+    Ok(Json(view::whole(&services, &who, &pair).await?))
+}
+
+/// The certificates of a response, in order, if they are what the key needs.
+async fn accepted(
+    services: &Services,
+    who: &Principal,
+    pair: &KeyPair,
+    data: &str,
+) -> Result<Vec<CertificateDer>, Error> {
+    let invalid = |why: String| Error::invalid(vec![Violation::at(DATA, Rule::InvalidValue, sentence(DATA, &why))]);
+    let sent = x509::certificates(data.as_bytes()).map_err(|why| invalid(why.to_string()))?;
+    let chain = match &pair.spki {
+        Some(spki) => chain_for(sent, spki).map_err(|why| invalid(why.to_string()))?,
+        None => return Err(invalid("the key pair has no public key".to_owned())),
+    };
+    if let Some(leaf) = chain.first() {
+        let summary = CertificateSummary::of(leaf).map_err(|why| invalid(why.to_string()))?;
+        if summary.not_after < services.clock.now() {
+            return Err(invalid(format!("the certificate expired at {}", summary.not_after)));
+        }
+    }
+    if services.pingfederate.require_trusted_issuer {
+        let trusted = services.catalog.trusted_cas(who).await?;
+        let leads = |certificate: &CertificateDer| {
+            trusted.iter().any(|ca| ca.certificate == *certificate || is_issued_by(certificate, &ca.certificate))
+        };
+        // Each is issued by the next: one trusted link is enough.
+        if !chain.iter().any(leads) {
+            return Err(invalid("its issuer is none of the trusted certificate authorities".to_owned()));
+        }
+    }
+    Ok(chain)
+}

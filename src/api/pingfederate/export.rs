@@ -1,0 +1,109 @@
+//! Giving out a key pair, private key included.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderName;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::error::{ApiError, BodyRefusals, PathRefusals, Refusals};
+use super::family::Named;
+use super::wire::Hidden;
+use crate::api::Services;
+use crate::api::extract::{Caller, JsonBody};
+use crate::api::layer::request_id;
+use crate::auth::Principal;
+use crate::error::{Error, Kind};
+use crate::key::{CertificateDer, RingId};
+use crate::keyfile::{self, KeyFileError};
+use crate::secret::Secret;
+
+const PKCS12: &str = "application/x-pkcs12";
+const PEM: &str = "application/x-pem-file";
+
+/// How an exported key is protected.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct KeyPairExportSettings {
+    /// Will open the file.
+    #[schema(value_type = String, format = Password, nullable = false, required = true, min_length = 1,
+        example = "correct horse battery staple")]
+    password: Option<Hidden>,
+}
+
+/// Exports a {family} key pair as PKCS#12; only keys of the provider `LOCAL` can be.
+#[utoipa::path(
+    post, path = "/pf-admin-api/v1/keyPairs/{family}/{id}/pkcs12", operation_id = "export{Family}Pkcs12",
+    tag = "PingFederate",
+    params(("id" = String, Path, description = "Id of the key pair.")),
+    request_body = KeyPairExportSettings,
+    responses(
+        (status = 200, description = "PKCS#12 (RFC 7292) with the private key and its certificates.", body = [u8],
+            content_type = "application/x-pkcs12"),
+        PathRefusals,
+        BodyRefusals,
+        Refusals
+    )
+)]
+pub(super) async fn pkcs12(
+    State(services): State<Arc<Services>>,
+    Caller(who, _): Caller<ApiError>,
+    Named(ring): Named,
+    body: JsonBody<KeyPairExportSettings, ApiError>,
+) -> Result<impl IntoResponse, ApiError> {
+    export(&services, who, ring, body.value, PKCS12, keyfile::to_pkcs12).await
+}
+
+/// Exports a {family} key pair as PEM; only keys of the provider `LOCAL` can be.
+#[utoipa::path(
+    post, path = "/pf-admin-api/v1/keyPairs/{family}/{id}/pem", operation_id = "export{Family}Pem",
+    tag = "PingFederate",
+    params(("id" = String, Path, description = "Id of the key pair.")),
+    request_body = KeyPairExportSettings,
+    responses(
+        (status = 200, description = "PEM: the private key under PBES2 with AES (RFC 8018), then its certificates.",
+            body = String, content_type = "application/x-pem-file"),
+        PathRefusals,
+        BodyRefusals,
+        Refusals
+    )
+)]
+pub(super) async fn pem(
+    State(services): State<Arc<Services>>,
+    Caller(who, _): Caller<ApiError>,
+    Named(ring): Named,
+    body: JsonBody<KeyPairExportSettings, ApiError>,
+) -> Result<impl IntoResponse, ApiError> {
+    let write = |key: &Secret, chain: &[CertificateDer], password: &Secret| {
+        keyfile::to_pem(key, chain, password).map(String::into_bytes)
+    };
+    export(&services, who, ring, body.value, PEM, write).await
+}
+
+async fn export(
+    services: &Services,
+    who: Principal,
+    ring: RingId,
+    settings: KeyPairExportSettings,
+    content_type: &'static str,
+    write: impl FnOnce(&Secret, &[CertificateDer], &Secret) -> Result<Vec<u8>, KeyFileError> + Send + 'static,
+) -> Result<([(HeaderName, &'static str); 1], Vec<u8>), ApiError> {
+    let about = ApiError::about(ring.name());
+    let mut findings = Vec::new();
+    let Some(password) = Hidden::required(settings.password, "password", &mut findings) else {
+        return Err(Error::invalid(findings).into());
+    };
+    let (keyring, request_id) = (Arc::clone(&services.keyring), request_id());
+    let work = async move { keyring.export(&who, &ring, request_id).await };
+    let exported = services.detached.run(work).await.map_err(about)?;
+    let internal = |why: String| Error::new(Kind::Internal, "internal error").because(why);
+    // Keys are derived from passwords slowly, on purpose.
+    let file = tokio::task::spawn_blocking(move || write(&exported.pkcs8, &exported.pair.certificates, &password))
+        .await
+        .map_err(|failure| internal(failure.to_string()))?
+        .map_err(|failure| internal(failure.to_string()))?;
+    Ok(([(CONTENT_TYPE, content_type)], file))
+}

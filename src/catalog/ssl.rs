@@ -1,0 +1,111 @@
+//! SSL settings: which key pairs serve TLS.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Catalog, Change, Place, read};
+use crate::auth::{Principal, Scope};
+use crate::error::{Error, Kind, Rule, Violation};
+use crate::key::{RingId, RingKind, State};
+use crate::store::{DocumentKind, Put};
+
+const KIND: DocumentKind = DocumentKind::SslSettings;
+/// There is but one.
+const ID: &str = "default";
+
+/// Which `sslServer:` rings serve TLS; names without the kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct SslSettings {
+    pub runtime_server: Option<String>,
+    pub admin_console: Option<String>,
+    pub active_runtime_server: Vec<String>,
+    pub active_admin_console: Vec<String>,
+}
+
+impl Catalog {
+    /// The SSL settings; empty until they were kept once.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub async fn ssl_settings(&self, who: &Principal) -> Result<SslSettings, Error> {
+        who.require(Scope::Read)?;
+        self.store.document(KIND, ID).await?.as_ref().map_or_else(|| Ok(SslSettings::default()), read)
+    }
+
+    /// Keeps the SSL settings.
+    ///
+    /// # Errors
+    /// `Forbidden`; `Invalid` naming the field (`runtimeServerCertRef.id`,
+    /// `activeRuntimeServerCerts[n].id`, ...) of an id that is no SSL server key pair, or of a
+    /// default that is not among the active ones, where such are named.
+    pub async fn put_ssl_settings(
+        &self,
+        who: &Principal,
+        settings: SslSettings,
+        request_id: Option<String>,
+    ) -> Result<(), Error> {
+        who.require(Scope::Manage)?;
+        let mut missing = HashSet::new();
+        let mut references = Vec::new();
+        for (_, name) in settings.places() {
+            match self.serving(name).await? {
+                Some(ring) => references.push(ring),
+                None => drop(missing.insert(name.to_owned())),
+            }
+        }
+        let violations = settings.violations(&missing);
+        if !violations.is_empty() {
+            return Err(Error::invalid(violations));
+        }
+        let change = Change { who, kind: KIND, id: ID, request_id };
+        match self.put(change, &settings, Place { references: &references, new: false }).await? {
+            Put::Done => Ok(()),
+            // Deleted meanwhile.
+            Put::NoSuchRing(ring) => Err(Error::invalid(settings.violations(&HashSet::from([ring.name().to_owned()])))),
+            Put::Exists => Err(Error::new(Kind::Conflict, "the settings were changed meanwhile")),
+        }
+    }
+
+    /// The ring of a name, if it has an Active key.
+    async fn serving(&self, name: &str) -> Result<Option<RingId>, Error> {
+        let Ok(ring) = RingId::new(RingKind::SslServer, name) else { return Ok(None) };
+        let serves = self.store.ring(&ring).await?.iter().any(|pair| pair.state == State::Active);
+        Ok(serves.then_some(ring))
+    }
+}
+
+impl SslSettings {
+    /// Every id with its place.
+    fn places(&self) -> impl Iterator<Item = (String, &str)> {
+        let one = |path: &str, name: &'_ Option<String>| name.as_ref().map(|_| format!("{path}.id"));
+        let defaults = [("runtimeServerCertRef", &self.runtime_server), ("adminConsoleCertRef", &self.admin_console)];
+        let lists = [
+            ("activeRuntimeServerCerts", &self.active_runtime_server),
+            ("activeAdminConsoleCerts", &self.active_admin_console),
+        ];
+        let defaults = defaults.into_iter().filter_map(move |(path, name)| one(path, name).zip(name.as_deref()));
+        let many = lists.into_iter().flat_map(|(path, names)| {
+            names.iter().enumerate().map(move |(n, name)| (format!("{path}[{n}].id"), name.as_str()))
+        });
+        defaults.chain(many)
+    }
+
+    fn violations(&self, missing: &HashSet<String>) -> Vec<Violation> {
+        let unknown = self.places().filter(|(_, name)| missing.contains(*name)).map(|(path, name)| {
+            let message = format!("The ID '{name}' names no SSL server key pair.");
+            Violation::at(path, Rule::InvalidValue, message)
+        });
+        let pairs = [
+            ("runtimeServerCertRef.id", &self.runtime_server, &self.active_runtime_server),
+            ("adminConsoleCertRef.id", &self.admin_console, &self.active_admin_console),
+        ];
+        let idle = pairs.into_iter().filter_map(|(path, default, active)| {
+            let default = default.as_ref().filter(|name| !active.is_empty() && !active.contains(name))?;
+            let message = format!("The ID '{default}' must be among the active ones.");
+            Some(Violation::at(path, Rule::InvalidValue, message))
+        });
+        unknown.chain(idle).collect()
+    }
+}

@@ -1,0 +1,219 @@
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use std::time::Duration;
+
+use super::*;
+use crate::auth::Scope;
+use crate::clock::{SystemClock, Timestamp};
+use crate::error::Rule;
+use crate::key::{
+    CertificateDer, Hash, KeyAlgorithm, KeyId, KeyUse, Kid, Locator, Origin, ProviderKind, SignatureAlgorithm, SpkiDer,
+    State,
+};
+use crate::store::{Commit, NewReservation, Owner, Reserve, SqlStore, StoreError, Transition};
+
+const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
+
+const SETTINGS: RotationSettings = RotationSettings {
+    creation_buffer_days: 90,
+    activation_buffer_days: 30,
+    valid_days: 365,
+    algorithm: KeyAlgorithm::P256,
+    signature_algorithm: ES256,
+};
+
+struct Bench {
+    _place: tempfile::TempDir,
+    store: Arc<SqlStore>,
+    catalog: Catalog,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let store = SqlStore::open(&place.path().join("store.db")).await.unwrap();
+        let catalog = Catalog::new(Arc::clone(&store) as Arc<_>, Arc::new(SystemClock));
+        Self { _place: place, store, catalog }
+    }
+
+    async fn ring(&self, name: &str) -> RingId {
+        let ring: RingId = name.parse().unwrap();
+        let now = Timestamp::from_micros(1_800_000_000_000_000);
+        let new = NewReservation {
+            id: KeyId::new(now).unwrap(),
+            ring: Some(ring.clone()),
+            provider: ProviderKind::Hsm,
+            locator: Locator::new().unwrap(),
+            origin: Origin::Generated,
+            key_use: KeyUse::Sign,
+            algorithm: KeyAlgorithm::P256,
+            signature_algorithm: ES256,
+            permitted: vec![ES256],
+            owner: Owner { instance: "test".to_owned(), life: "one".to_owned() },
+            now,
+            lease: Duration::from_secs(60),
+            idempotency: None,
+        };
+        let Reserve::New(pair) = self.store.reserve(new, &[]).await.unwrap() else { panic!("a new row") };
+        let commit = Commit {
+            id: pair.id,
+            version: pair.version,
+            state: State::Active,
+            kid: Kid::parse("kid").unwrap(),
+            spki: spki(),
+            sealed: None,
+            certificates: vec![certificate()],
+            now,
+        };
+        self.store.commit(commit, &[]).await.unwrap();
+        ring
+    }
+
+    async fn delete(&self, ring: &RingId) -> Result<(), StoreError> {
+        let pair = self.store.ring(ring).await.unwrap().remove(0);
+        let to = State::Destroying;
+        let now = pair.created_at;
+        let transition = Transition { id: pair.id, version: pair.version, to, reactivate: false, now };
+        self.store.transition(transition, &[]).await.map(drop)
+    }
+
+    async fn actions(&self) -> Vec<Action> {
+        self.store.audit(0, 100).await.unwrap().into_iter().map(|(_, event)| event.action).collect()
+    }
+}
+
+fn certificate() -> CertificateDer {
+    use x509_cert::der::{DecodePem as _, Encode as _};
+    let leaf = x509_cert::Certificate::from_pem(include_str!("../store/tests/leaf.pem")).unwrap();
+    CertificateDer::parse(leaf.to_der().unwrap()).unwrap()
+}
+
+fn spki() -> SpkiDer {
+    use x509_cert::der::{Decode as _, Encode as _};
+    let leaf = x509_cert::Certificate::from_der(certificate().as_bytes()).unwrap();
+    SpkiDer::parse(leaf.tbs_certificate().subject_public_key_info().to_der().unwrap()).unwrap()
+}
+
+fn who(scopes: &[Scope]) -> Principal {
+    Principal::new("somebody".to_owned(), scopes.to_vec())
+}
+
+fn admin() -> Principal {
+    who(&[Scope::Read, Scope::Manage])
+}
+
+fn faults(outcome: Result<(), Error>) -> Vec<(String, Rule)> {
+    let failure = outcome.unwrap_err();
+    failure.violations().iter().map(|fault| (fault.path.clone().unwrap(), fault.rule)).collect()
+}
+
+#[tokio::test]
+async fn rotation_settings_live_and_go_with_their_ring() {
+    let bench = Bench::new().await;
+    let (catalog, admin) = (&bench.catalog, admin());
+    let absent: RingId = "signing:absent".parse().unwrap();
+    let outcome = catalog.put_rotation_settings(&admin, &absent, SETTINGS, None).await;
+    assert_eq!(outcome.unwrap_err().kind(), Kind::NotFound);
+
+    let ring = bench.ring("signing:a").await;
+    assert_eq!(catalog.rotation_settings(&admin, &ring).await.unwrap_err().kind(), Kind::NotFound);
+    catalog.put_rotation_settings(&admin, &ring, SETTINGS, None).await.unwrap();
+    let later = RotationSettings { valid_days: 30, ..SETTINGS };
+    catalog.put_rotation_settings(&admin, &ring, later, None).await.unwrap();
+    assert_eq!(catalog.rotation_settings(&admin, &ring).await.unwrap(), later);
+    assert_eq!(catalog.all_rotation_settings(&admin).await.unwrap(), [(ring.clone(), later)]);
+    catalog.delete_rotation_settings(&admin, &ring, None).await.unwrap();
+    let again = catalog.delete_rotation_settings(&admin, &ring, None).await;
+    assert_eq!(again.unwrap_err().kind(), Kind::NotFound);
+    let expected = [Action::SettingsChanged, Action::SettingsChanged, Action::SettingsRemoved];
+    assert_eq!(bench.actions().await, expected);
+
+    catalog.put_rotation_settings(&admin, &ring, SETTINGS, None).await.unwrap();
+    bench.delete(&ring).await.unwrap();
+    assert_eq!(catalog.all_rotation_settings(&admin).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn ssl_settings_hold_the_key_pairs_that_they_name() {
+    let bench = Bench::new().await;
+    let (catalog, admin) = (&bench.catalog, admin());
+    assert_eq!(catalog.ssl_settings(&admin).await.unwrap(), SslSettings::default());
+    let ring = bench.ring("sslServer:a").await;
+    bench.ring("signing:b").await;
+    let settings = SslSettings {
+        runtime_server: Some("a".to_owned()),
+        admin_console: Some("a".to_owned()),
+        active_runtime_server: vec!["a".to_owned()],
+        active_admin_console: Vec::new(),
+    };
+    catalog.put_ssl_settings(&admin, settings.clone(), None).await.unwrap();
+    assert_eq!(catalog.ssl_settings(&admin).await.unwrap(), settings);
+    assert!(matches!(bench.delete(&ring).await, Err(StoreError::InUse(_))));
+
+    let wrong = SslSettings {
+        runtime_server: Some("b".to_owned()),
+        admin_console: Some("nowhere".to_owned()),
+        active_runtime_server: vec!["a".to_owned(), String::new()],
+        active_admin_console: vec!["nowhere".to_owned()],
+    };
+    let expected = [
+        "runtimeServerCertRef.id",
+        "adminConsoleCertRef.id",
+        "activeRuntimeServerCerts[1].id",
+        "activeAdminConsoleCerts[0].id",
+        "runtimeServerCertRef.id",
+    ];
+    let found = faults(catalog.put_ssl_settings(&admin, wrong, None).await);
+    assert_eq!(found, expected.map(|path| (path.to_owned(), Rule::InvalidValue)));
+    assert_eq!(catalog.ssl_settings(&admin).await.unwrap(), settings);
+
+    catalog.put_ssl_settings(&admin, SslSettings::default(), None).await.unwrap();
+    bench.delete(&ring).await.unwrap();
+}
+
+#[tokio::test]
+async fn trusted_cas_are_added_once_and_removed() {
+    let bench = Bench::new().await;
+    let (catalog, admin) = (&bench.catalog, admin());
+    let ca = TrustedCa { id: "root".to_owned(), certificate: certificate() };
+    catalog.add_trusted_ca(&admin, ca.clone(), None).await.unwrap();
+    let again = catalog.add_trusted_ca(&admin, ca.clone(), None).await;
+    assert_eq!(faults(again), [("id".to_owned(), Rule::NotUnique)]);
+    assert_eq!(catalog.trusted_cas(&admin).await.unwrap(), [ca]);
+    catalog.delete_trusted_ca(&admin, "root", None).await.unwrap();
+    assert_eq!(catalog.delete_trusted_ca(&admin, "root", None).await.unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(catalog.trusted_cas(&admin).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn reader_changes_nothing_and_stranger_sees_nothing() {
+    let bench = Bench::new().await;
+    let catalog = &bench.catalog;
+    let ring = bench.ring("signing:a").await;
+    let (reader, stranger) = (who(&[Scope::Read]), who(&[Scope::Sign]));
+    let ca = TrustedCa { id: "root".to_owned(), certificate: certificate() };
+    for refused in [
+        catalog.put_rotation_settings(&reader, &ring, SETTINGS, None).await,
+        catalog.delete_rotation_settings(&reader, &ring, None).await,
+        catalog.put_ssl_settings(&reader, SslSettings::default(), None).await,
+        catalog.add_trusted_ca(&reader, ca, None).await,
+        catalog.delete_trusted_ca(&reader, "root", None).await,
+        catalog.rotation_settings(&stranger, &ring).await.map(drop),
+        catalog.all_rotation_settings(&stranger).await.map(drop),
+        catalog.ssl_settings(&stranger).await.map(drop),
+        catalog.trusted_cas(&stranger).await.map(drop),
+    ] {
+        assert_eq!(refused.unwrap_err().kind(), Kind::Forbidden);
+    }
+    assert_eq!(bench.actions().await, []);
+}
+
+#[tokio::test]
+async fn document_that_says_more_than_is_known_is_not_read() {
+    let bench = Bench::new().await;
+    let (kind, id) = (DocumentKind::SslSettings, "default".to_owned());
+    let body = r#"{"activeRuntimeServer":[],"activeAdminConsole":[],"color":1}"#.to_owned();
+    let document = Document { kind, id, body, updated_at: Timestamp::from_micros(0) };
+    bench.store.put_document(document, &[], false, &[]).await.unwrap();
+    assert_eq!(bench.catalog.ssl_settings(&admin()).await.unwrap_err().kind(), Kind::Internal);
+}

@@ -1,0 +1,76 @@
+//! Trusted certificate authorities.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use super::{Catalog, Change, Place, read, unreadable};
+use crate::auth::{Principal, Scope};
+use crate::error::{Error, Rule, Violation};
+use crate::key::CertificateDer;
+use crate::store::{Document, DocumentKind, Put};
+
+const KIND: DocumentKind = DocumentKind::TrustedCa;
+
+/// A trusted certificate authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedCa {
+    pub id: String,
+    pub certificate: CertificateDer,
+}
+
+/// The document.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Body {
+    /// DER in base64.
+    certificate: String,
+}
+
+impl Catalog {
+    /// Every trusted CA, by id.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub async fn trusted_cas(&self, who: &Principal) -> Result<Vec<TrustedCa>, Error> {
+        who.require(Scope::Read)?;
+        self.store.documents(KIND).await?.iter().map(ca).collect()
+    }
+
+    /// Trusts a CA.
+    ///
+    /// # Errors
+    /// `Forbidden`; `Invalid` when the id is taken.
+    pub async fn add_trusted_ca(
+        &self,
+        who: &Principal,
+        ca: TrustedCa,
+        request_id: Option<String>,
+    ) -> Result<(), Error> {
+        who.require(Scope::Manage)?;
+        let body = Body { certificate: STANDARD.encode(ca.certificate.as_bytes()) };
+        let change = Change { who, kind: KIND, id: &ca.id, request_id };
+        match self.put(change, &body, Place { references: &[], new: true }).await? {
+            Put::Done => Ok(()),
+            Put::Exists | Put::NoSuchRing(_) => {
+                let message = format!("The ID '{}' is already in use.", ca.id);
+                Err(Error::invalid(vec![Violation::at("id", Rule::NotUnique, message)]))
+            }
+        }
+    }
+
+    /// Trusts a CA no longer.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`.
+    pub async fn delete_trusted_ca(&self, who: &Principal, id: &str, request_id: Option<String>) -> Result<(), Error> {
+        who.require(Scope::Manage)?;
+        self.remove(Change { who, kind: KIND, id, request_id }).await
+    }
+}
+
+fn ca(document: &Document) -> Result<TrustedCa, Error> {
+    let body: Body = read(document)?;
+    let der = STANDARD.decode(body.certificate).map_err(unreadable)?;
+    Ok(TrustedCa { id: document.id.clone(), certificate: CertificateDer::parse(der).map_err(unreadable)? })
+}

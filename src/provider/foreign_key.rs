@@ -1,0 +1,85 @@
+//! How people write which key they mean: `CKA_ID` in hex, or a PKCS#11 URI (RFC 7512).
+
+use std::str::FromStr;
+
+use percent_encoding::percent_decode_str;
+
+use super::ForeignKey;
+use crate::key::Locator;
+
+/// Attributes that name a token, a slot or a module: the configuration has named those.
+const ELSEWHERE: [&str; 10] = [
+    "token",
+    "serial",
+    "manufacturer",
+    "model",
+    "slot-id",
+    "slot-description",
+    "slot-manufacturer",
+    "library-manufacturer",
+    "library-description",
+    "library-version",
+];
+
+/// A text that names no key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoForeignKey(String);
+
+impl FromStr for ForeignKey {
+    type Err = NoForeignKey;
+
+    fn from_str(text: &str) -> Result<Self, NoForeignKey> {
+        match text.strip_prefix("pkcs11:") {
+            Some(path) => uri(path),
+            None => hex(text).and_then(|id| locator(&id)).map(|id| Self { locator: Some(id), label: None }),
+        }
+    }
+}
+
+fn uri(path: &str) -> Result<ForeignKey, NoForeignKey> {
+    let refuse = |why: String| Err(NoForeignKey(why));
+    if path.contains('?') {
+        return refuse("query attributes are not accepted".to_owned());
+    }
+    let mut wanted = ForeignKey::default();
+    let mut seen: Vec<&str> = Vec::new();
+    for attribute in path.split(';').filter(|attribute| !attribute.is_empty()) {
+        let Some((name, value)) = attribute.split_once('=') else {
+            return refuse(format!("`{attribute}` has no value"));
+        };
+        if seen.contains(&name) {
+            return refuse(format!("`{name}` is given twice"));
+        }
+        seen.push(name);
+        let bytes: Vec<u8> = percent_decode_str(value).collect();
+        match name {
+            "id" => wanted.locator = Some(locator(&bytes)?),
+            "object" => {
+                let label = String::from_utf8(bytes).map_err(|_| NoForeignKey("`object` is not UTF-8".to_owned()))?;
+                wanted.label = Some(label);
+            }
+            "type" if bytes == b"private" => {}
+            "type" => return refuse("`type` must be `private`".to_owned()),
+            other if ELSEWHERE.contains(&other) => {}
+            other => return refuse(format!("`{other}` names no key; `id` and `object` do")),
+        }
+    }
+    if wanted == ForeignKey::default() {
+        return refuse("the URI names neither `id` nor `object`".to_owned());
+    }
+    Ok(wanted)
+}
+
+fn locator(bytes: &[u8]) -> Result<Locator, NoForeignKey> {
+    Locator::from_bytes(bytes).map_err(|_| NoForeignKey("CKA_ID must be 1 to 255 bytes".to_owned()))
+}
+
+fn hex(text: &str) -> Result<Vec<u8>, NoForeignKey> {
+    let fault = || NoForeignKey("neither CKA_ID in hex nor a PKCS#11 URI".to_owned());
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
+        return Err(fault());
+    }
+    let pairs = (0..text.len()).step_by(2).filter_map(|at| text.get(at..at + 2));
+    pairs.map(|pair| u8::from_str_radix(pair, 16).ok().filter(|_| !pair.starts_with('+')).ok_or_else(fault)).collect()
+}

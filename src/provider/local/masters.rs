@@ -1,0 +1,118 @@
+//! Master keys: how they are sealed, and those that are unsealed.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::key_file;
+use super::seal::{Broken, SealingKey};
+use crate::clock::random;
+use crate::key::StoreId;
+use crate::provider::ProviderError;
+use crate::provider::pkcs11::Pkcs11Provider;
+use crate::secret::Secret;
+
+/// What seals master keys; losing it loses every LOCAL key.
+pub enum MasterSealer {
+    /// A key of the token.
+    Token(Arc<Pkcs11Provider>),
+    /// The key in a file.
+    KeyFile(PathBuf),
+}
+
+impl MasterSealer {
+    /// What it is, for operators.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Token(_) => "a key of the token".to_owned(),
+            Self::KeyFile(path) => format!("the key file {}", path.display()),
+        }
+    }
+
+    /// Begins each sealed master, so that one is not taken for the other's.
+    const fn scheme(&self) -> u8 {
+        match self {
+            Self::Token(_) => b'T',
+            Self::KeyFile(_) => b'F',
+        }
+    }
+
+    /// Makes a master key and gives it sealed.
+    pub(super) async fn new_master(&self, store: StoreId, version: i64) -> Result<Vec<u8>, ProviderError> {
+        let bytes = zeroize::Zeroizing::new(random::<32>().map_err(|failure| unavailable(failure.to_string()))?);
+        let secret = Secret::new(bytes.to_vec());
+        let context = context(store, version);
+        let sealed = match self {
+            Self::Token(token) => token.seal(&label(store), &context, secret).await?,
+            Self::KeyFile(path) => {
+                let key = file_key(path)?;
+                key.seal(&context, &secret).map_err(|failure| unavailable(failure.to_string()))?
+            }
+        };
+        Ok([&[self.scheme()], sealed.as_slice()].concat())
+    }
+
+    /// Unseals a master key.
+    pub(super) async fn unseal(
+        &self,
+        store: StoreId,
+        version: i64,
+        sealed: &[u8],
+    ) -> Result<SealingKey, ProviderError> {
+        let broken = |Broken| refused(&format!("master key {version} does not open under {}", self.describe()));
+        let sealed = match sealed.split_first() {
+            Some((scheme, sealed)) if *scheme == self.scheme() => sealed,
+            _ => {
+                let message = format!("master key {version} was not sealed by {}", self.describe());
+                return Err(refused(&message));
+            }
+        };
+        let context = context(store, version);
+        let secret = match self {
+            Self::Token(token) => token.unseal(&label(store), &context, sealed).await?,
+            Self::KeyFile(path) => file_key(path)?.open(&context, sealed).map_err(broken)?,
+        };
+        SealingKey::new(&secret).map_err(broken)
+    }
+}
+
+/// The master keys that are unsealed.
+#[derive(Default)]
+pub(super) struct Masters {
+    pub(super) unsealed: BTreeMap<i64, Arc<SealingKey>>,
+    /// The highest version that the store has.
+    pub(super) latest: Option<i64>,
+    /// Why some are not unsealed.
+    pub(super) ailments: Vec<String>,
+}
+
+impl Masters {
+    /// The master key that seals new keys.
+    pub(super) fn current(&self) -> Option<(i64, Arc<SealingKey>)> {
+        let version = self.latest?;
+        self.unsealed.get(&version).map(|key| (version, Arc::clone(key)))
+    }
+}
+
+fn file_key(path: &std::path::Path) -> Result<SealingKey, ProviderError> {
+    let secret = key_file::read(path).map_err(unavailable)?;
+    SealingKey::new(&secret).map_err(|Broken| unavailable("the key file holds no key".to_owned()))
+}
+
+fn context(store: StoreId, version: i64) -> Vec<u8> {
+    format!("strongroom master key v1 {store} {version}").into_bytes()
+}
+
+/// The label of the token's sealing key.
+fn label(store: StoreId) -> String {
+    format!("sr-seal:{store}")
+}
+
+fn refused(message: &str) -> ProviderError {
+    ProviderError::Refused(message.to_owned())
+}
+
+const fn unavailable(message: String) -> ProviderError {
+    ProviderError::Unavailable(message)
+}

@@ -1,0 +1,87 @@
+//! Sealed blobs: AES-256-GCM under a master key, bound to what the blob belongs to.
+//!
+//! A blob is `format (1) || master version (8, big-endian) || nonce (12) || ciphertext and
+//! tag`. Its associated data name its purpose, the store, the master's version and its owner,
+//! so that a blob that was altered, or moved to another row or store, does not open.
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+
+use crate::clock::{NoEntropy, random};
+use crate::key::{Locator, StoreId};
+use crate::secret::Secret;
+
+const FORMAT: u8 = 1;
+const VERSION_LEN: usize = 8;
+const PURPOSE: &str = "strongroom local key v1";
+
+/// A key that seals other keys, in memory.
+pub(super) struct SealingKey(LessSafeKey);
+
+/// A blob that does not open under this key for this owner, or is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it does not open: it was altered, or belongs elsewhere")]
+pub(super) struct Broken;
+
+impl SealingKey {
+    /// Takes 32 bytes.
+    pub(super) fn new(bytes: &Secret) -> Result<Self, Broken> {
+        UnboundKey::new(&AES_256_GCM, bytes.expose()).map(|key| Self(LessSafeKey::new(key))).map_err(|_| Broken)
+    }
+
+    /// `nonce || ciphertext and tag`, the nonce random (NIST SP 800-38D section 8.2.2).
+    pub(super) fn seal(&self, context: &[u8], secret: &Secret) -> Result<Vec<u8>, NoEntropy> {
+        let nonce = random::<NONCE_LEN>()?;
+        let mut sealed = [&nonce, secret.expose()].concat();
+        let (_, text) = sealed.split_at_mut(NONCE_LEN);
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        let tag = self.0.seal_in_place_separate_tag(nonce, Aad::from(context), text).map_err(|_| NoEntropy)?;
+        sealed.extend_from_slice(tag.as_ref());
+        Ok(sealed)
+    }
+
+    /// What was sealed in this context.
+    pub(super) fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Secret, Broken> {
+        let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(Broken)?;
+        let mut room = zeroize::Zeroizing::new(text.to_vec());
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let plain = self.0.open_in_place(nonce, Aad::from(context), &mut room).map_err(|_| Broken)?;
+        Ok(Secret::new(plain.to_vec()))
+    }
+}
+
+/// Whose blob it is.
+pub(super) struct Owner<'a> {
+    pub(super) store: StoreId,
+    pub(super) locator: &'a Locator,
+}
+
+impl Owner<'_> {
+    /// The store's id has one length, the version too: no two owners have the same context.
+    fn context(&self, version: i64) -> Vec<u8> {
+        let store = self.store.to_string();
+        [PURPOSE.as_bytes(), store.as_bytes(), &version.to_be_bytes(), self.locator.as_bytes()].concat()
+    }
+
+    /// Seals under the master key of a version.
+    pub(super) fn seal(&self, version: i64, master: &SealingKey, secret: &Secret) -> Result<Vec<u8>, NoEntropy> {
+        let sealed = master.seal(&self.context(version), secret)?;
+        Ok([&[FORMAT], version.to_be_bytes().as_slice(), &sealed].concat())
+    }
+
+    /// Opens what was sealed under the master key of its version.
+    pub(super) fn open(&self, master: &SealingKey, blob: &[u8]) -> Result<Secret, Broken> {
+        let (version, sealed) = parse(blob)?;
+        master.open(&self.context(version), sealed)
+    }
+}
+
+/// The version of the master key under which a blob was sealed.
+pub(super) fn version_of(blob: &[u8]) -> Result<i64, Broken> {
+    parse(blob).map(|(version, _)| version)
+}
+
+fn parse(blob: &[u8]) -> Result<(i64, &[u8]), Broken> {
+    let ([format], rest) = blob.split_first_chunk::<1>().ok_or(Broken)?;
+    let (version, sealed) = rest.split_first_chunk::<VERSION_LEN>().ok_or(Broken)?;
+    if *format == FORMAT { Ok((i64::from_be_bytes(*version), sealed)) } else { Err(Broken) }
+}

@@ -1,0 +1,120 @@
+//! What may sign what (the rules that need no provider).
+
+use super::sign::MESSAGE_LIMIT;
+use super::{SignInput, SigningKey};
+use crate::error::{Error, Kind, Rule, Violation};
+use crate::jose;
+use crate::key::{KeyUse, RingId, RingKind, SignatureAlgorithm, State};
+
+/// How a signature is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Any bytes: whoever can have those signed can forge a token.
+    Raw,
+    /// As a JWS that this daemon puts together.
+    Jws,
+}
+
+impl SigningKey {
+    /// Passes when the key signs in this manner now.
+    ///
+    /// # Errors
+    /// `Forbidden` when it never does, `Conflict` when its state is against it,
+    /// `ProviderUnavailable` when its provider has lost it.
+    pub(super) fn may_sign(&self, manner: Manner) -> Result<(), Error> {
+        if self.key_use != KeyUse::Sign {
+            return Err(Error::new(Kind::Forbidden, "the key's use is decryption: it does not sign"));
+        }
+        match RawSigning::of(&self.ring) {
+            RawSigning::Allowed => {}
+            RawSigning::OnlyJws if manner == Manner::Jws => {}
+            RawSigning::OnlyJws => {
+                return Err(Error::new(
+                    Kind::Forbidden,
+                    "keys of this ring are published for tokens: they sign JWS only",
+                ));
+            }
+            RawSigning::OutOfReach => {
+                return Err(Error::new(Kind::Forbidden, "keys of this ring serve TLS: they sign nothing else"));
+            }
+        }
+        if self.state != State::Active {
+            return Err(Error::new(Kind::Conflict, format!("the key is {}: only an Active key signs", self.state)));
+        }
+        if self.missing {
+            return Err(Error::new(Kind::ProviderUnavailable, "the key is missing from its crypto provider"));
+        }
+        Ok(())
+    }
+
+    /// Passes when signatures of the key are still vouched for.
+    ///
+    /// # Errors
+    /// `Forbidden` when it never signs, `Conflict` when its state is against it.
+    pub(super) fn may_verify(&self) -> Result<(), Error> {
+        if self.key_use != KeyUse::Sign {
+            return Err(Error::new(Kind::Forbidden, "the key's use is decryption: it has no signatures"));
+        }
+        match self.state {
+            State::Active | State::Deactivated => Ok(()),
+            state => Err(Error::new(Kind::Conflict, format!("the key is {state}: it has no signatures"))),
+        }
+    }
+
+    /// The permitted algorithm of a JOSE or JCA name.
+    ///
+    /// # Errors
+    /// `Invalid` at `algorithm`.
+    pub(super) fn permitted(&self, name: &str) -> Result<SignatureAlgorithm, Error> {
+        let meant = SignatureAlgorithm::from_jca_name(name).or_else(|| jose::algorithm_of(self.algorithm(), name));
+        meant.filter(|algorithm| self.permitted.contains(algorithm)).ok_or_else(|| {
+            let names: Vec<&str> = self.permitted.iter().flat_map(|algorithm| self.names(*algorithm)).collect();
+            let message = format!("this key signs with one of {}.", names.join(", "));
+            Error::invalid(vec![Violation::at("algorithm", Rule::InvalidValue, message)])
+        })
+    }
+
+    fn names(&self, algorithm: SignatureAlgorithm) -> impl Iterator<Item = &'static str> {
+        jose::algorithm_name(self.algorithm(), algorithm).into_iter().chain([algorithm.jca_name()])
+    }
+}
+
+/// Passes what an algorithm can sign.
+///
+/// # Errors
+/// `Invalid` at `message` or `digest`.
+pub(super) fn check_input(algorithm: SignatureAlgorithm, input: &SignInput) -> Result<(), Error> {
+    let violation = match (input, algorithm.hash()) {
+        (SignInput::Message(message), _) if message.len() > MESSAGE_LIMIT => Violation::at(
+            "message",
+            Rule::TooLong,
+            format!("a message is at most {MESSAGE_LIMIT} bytes; send its digest."),
+        ),
+        (SignInput::Digest(_), None) => {
+            Violation::at("digest", Rule::InvalidValue, format!("{algorithm} signs messages, not digests."))
+        }
+        (SignInput::Digest(digest), Some(hash)) if digest.len() != hash.output_len() => {
+            let message = format!("a digest for {algorithm} has {} bytes.", hash.output_len());
+            Violation::at("digest", Rule::InvalidValue, message)
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::invalid(vec![violation]))
+}
+
+/// What a ring's purpose says of bytes that callers bring.
+enum RawSigning {
+    Allowed,
+    OnlyJws,
+    OutOfReach,
+}
+
+impl RawSigning {
+    const fn of(ring: &RingId) -> Self {
+        match ring.kind() {
+            RingKind::Signing => Self::Allowed,
+            RingKind::Connection | RingKind::WebKeys => Self::OnlyJws,
+            RingKind::SslServer | RingKind::SslClient => Self::OutOfReach,
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Signatures: who may have what signed by which key, and how it gets to the provider.
+//!
+//! Owns the policy of signing, the cache of keys that sign, messages and digests, batches,
+//! JWS and verification. Does not own a key's life (`keyring`, which it never meets), the
+//! form in which a dialect answers, or what a token does.
+//!
+//! Invariants: nothing that policy refuses reaches a provider; a warm key is found without
+//! the store; a cached key is used only at the store's revision in this process, and only
+//! while the store's epoch was confirmed within [`find::CONFIRMED`].
+
+mod authorise;
+mod find;
+mod jws;
+mod sign;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::key::{
+    KeyAlgorithm, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, Signature, SignatureAlgorithm, State,
+};
+use crate::provider::{KeyRef, Providers};
+use crate::store::Store;
+
+pub use crate::provider::SignInput;
+pub use jws::{Claims, JwsOrder, Payload};
+pub use sign::MESSAGE_LIMIT;
+pub use verify::Presented;
+
+/// What is to sign or verify: a key, or whichever key is Active in a ring.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    Key(KeyName),
+    Ring(RingId),
+}
+
+/// What is known of a key that signs or verifies.
+#[derive(Clone, Debug)]
+pub struct SigningKey {
+    pub key: KeyRef,
+    pub kid: Kid,
+    pub ring: RingId,
+    pub state: State,
+    pub key_use: KeyUse,
+    /// The algorithm used where none is asked for.
+    pub default: SignatureAlgorithm,
+    pub permitted: Vec<SignatureAlgorithm>,
+    pub provider: ProviderKind,
+    pub missing: bool,
+}
+
+impl SigningKey {
+    /// The key of a pair that is in a ring; `None` for a reservation or stock.
+    fn of(pair: &KeyPair) -> Option<Self> {
+        Some(Self {
+            key: KeyRef::of(pair)?,
+            kid: pair.kid.clone()?,
+            ring: pair.ring.clone()?,
+            state: pair.state,
+            key_use: pair.key_use,
+            default: pair.signature_algorithm,
+            permitted: pair.permitted.clone(),
+            provider: pair.provider,
+            missing: pair.missing,
+        })
+    }
+
+    /// Key algorithm and size.
+    #[must_use]
+    pub const fn algorithm(&self) -> KeyAlgorithm {
+        self.key.algorithm
+    }
+}
+
+/// A signature and the key that made it.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    pub key: Arc<SigningKey>,
+    pub signature: Signature,
+}
+
+/// The service that signs.
+pub struct Signing {
+    store: Arc<dyn Store>,
+    providers: Providers,
+    clock: Arc<dyn Clock>,
+    cache: find::Cache,
+}
+
+impl Signing {
+    /// A service over a store and providers; see [`Signing::keep_current`].
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, providers: Providers, clock: Arc<dyn Clock>) -> Self {
+        Self { store, providers, clock, cache: find::Cache::default() }
+    }
+}

@@ -1,0 +1,112 @@
+//! Signing: one input, or a batch.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use metrics::counter;
+
+use super::authorise::{Manner, check_input};
+use super::{SignInput, Signed, Signing, SigningKey, Target};
+use crate::audit::Event;
+use crate::auth::{Principal, Scope};
+use crate::error::{Error, Kind};
+use crate::key::{ProviderKind, Signature, SignatureAlgorithm};
+use crate::provider::ProviderError;
+
+/// The longest message, in bytes; of what is longer a digest is signed.
+pub const MESSAGE_LIMIT: usize = 64 * 1024;
+
+/// How many items of one batch are with providers at a time: enough for every worker of
+/// every host, and little of the queue that all callers share.
+const BATCH_WINDOW: usize = 64;
+
+impl Signing {
+    /// Signs one input.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`, `Conflict` (not Active, or an ambiguous kid), `Invalid`,
+    /// `Busy`, `ProviderUnavailable`.
+    pub async fn sign(
+        &self,
+        who: &Principal,
+        target: &Target,
+        algorithm: &str,
+        input: SignInput,
+    ) -> Result<Signed, Error> {
+        let (key, algorithm) = self.authorise(who, target, Some(algorithm), Manner::Raw).await?;
+        check_input(algorithm, &input)?;
+        let signature = self.made_by(who, &key, algorithm, input).await?;
+        Ok(Signed { key, signature })
+    }
+
+    /// Signs inputs with one key; each that fails, or came as a failure, fails alone.
+    ///
+    /// # Errors
+    /// As [`Signing::sign`], where it concerns all of them.
+    pub async fn sign_batch(
+        &self,
+        who: &Principal,
+        target: &Target,
+        algorithm: &str,
+        inputs: Vec<Result<SignInput, Error>>,
+    ) -> Result<(Arc<SigningKey>, Vec<Result<Signature, Error>>), Error> {
+        let (key, algorithm) = self.authorise(who, target, Some(algorithm), Manner::Raw).await?;
+        let signed = stream::iter(inputs).map(|input| {
+            let key = &key;
+            async move {
+                let input = input?;
+                check_input(algorithm, &input)?;
+                self.made_by(who, key, algorithm, input).await
+            }
+        });
+        let signatures = signed.buffered(BATCH_WINDOW).collect().await;
+        Ok((key, signatures))
+    }
+
+    /// The key of a target, if `who` may have it sign in this manner, and the algorithm of
+    /// a name, or the key's default.
+    pub(super) async fn authorise(
+        &self,
+        who: &Principal,
+        target: &Target,
+        algorithm: Option<&str>,
+        manner: Manner,
+    ) -> Result<(Arc<SigningKey>, SignatureAlgorithm), Error> {
+        who.require(Scope::Sign)?;
+        let key = self.find(target).await?;
+        key.may_sign(manner)?;
+        let algorithm = algorithm.map_or(Ok(key.default), |name| key.permitted(name))?;
+        Ok((key, algorithm))
+    }
+
+    /// Has the provider sign what was authorised and checked: the one place where
+    /// signatures are made, counted and, one day, audited.
+    pub(super) async fn made_by(
+        &self,
+        who: &Principal,
+        key: &SigningKey,
+        algorithm: SignatureAlgorithm,
+        input: SignInput,
+    ) -> Result<Signature, Error> {
+        let provider = self
+            .providers
+            .get(key.provider)
+            .ok_or_else(|| Error::new(Kind::ProviderUnavailable, "the key's crypto provider is not configured"))?;
+        let signed = provider.sign(&key.key, algorithm, input).await;
+        let outcome = match &signed {
+            Ok(_) => "signed",
+            Err(ProviderError::Busy) => "busy",
+            Err(_) => "failed",
+        };
+        counter!("strongroom_signatures_total", "algorithm" => algorithm.jca_name(), "outcome" => outcome).increment(1);
+        if let Err(refusal @ ProviderError::Refused(_)) = &signed
+            && key.provider == ProviderKind::Local
+        {
+            let (now, ring) = (self.clock.now(), Some(key.ring.clone()));
+            let event = Event::seal_broken(now, who.name(), key.key.id, ring, refusal.to_string());
+            self.store.record(&[event]).await?;
+        }
+        Ok(signed?)
+    }
+}

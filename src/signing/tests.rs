@@ -1,0 +1,292 @@
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, json};
+
+use super::find::{CONFIRMED, Cache};
+use super::{Claims, JwsOrder, Payload, Presented, SignInput, Signing, SigningKey, Target};
+use crate::auth::{Principal, Scope};
+use crate::clock::{SystemClock, Timestamp};
+use crate::error::{Error, Kind};
+use crate::jose;
+use crate::key::{
+    Hash, KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, SignatureAlgorithm, State,
+};
+use crate::provider::double::Double;
+use crate::provider::{KeyProvider as _, NewKey, Providers};
+use crate::store::{Commit, NewReservation, Owner, Reserve, SqlStore, Store as _, Transition};
+
+const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
+
+struct Bench {
+    directory: tempfile::TempDir,
+    store: Arc<SqlStore>,
+    double: Arc<Double>,
+    signing: Signing,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqlStore::open(&directory.path().join("store.db")).await.unwrap();
+        let double = Arc::new(Double::default());
+        let providers = Providers::default().with(Arc::clone(&double) as Arc<_>);
+        let signing = Signing::new(Arc::clone(&store) as Arc<_>, providers, Arc::new(SystemClock));
+        Self { directory, store, double, signing }
+    }
+
+    /// An Active P-256 key, under its thumbprint unless `kid` is given.
+    async fn key(&self, ring: &str, key_use: KeyUse, kid: Option<&str>) -> KeyPair {
+        let new = NewReservation {
+            id: KeyId::new(Timestamp::from_micros(1)).unwrap(),
+            ring: Some(ring.parse().unwrap()),
+            provider: ProviderKind::Hsm,
+            locator: Locator::new().unwrap(),
+            origin: Origin::Generated,
+            key_use,
+            algorithm: KeyAlgorithm::P256,
+            signature_algorithm: ES256,
+            permitted: vec![ES256],
+            owner: Owner { instance: "test".to_owned(), life: "1".to_owned() },
+            now: Timestamp::from_micros(1),
+            lease: Duration::from_secs(60),
+            idempotency: None,
+        };
+        let (id, locator) = (new.id, new.locator.clone());
+        let Reserve::New(pair) = self.store.reserve(new, &[]).await.unwrap() else { panic!("the ring is taken") };
+        let (label, algorithm) = (self.store.id().label(id), pair.algorithm);
+        let made = self
+            .double
+            .generate(NewKey { locator, label, algorithm, key_use, deadline: std::time::Instant::now() })
+            .await
+            .unwrap();
+        let kid = kid.map_or_else(|| jose::thumbprint(&made.spki).unwrap(), |kid| Kid::parse(kid).unwrap());
+        let (version, state, now) = (pair.version, State::Active, Timestamp::from_micros(2));
+        let commit = Commit { id, version, state, kid, spki: made.spki, sealed: None, certificates: Vec::new(), now };
+        self.store.commit(commit, &[]).await.unwrap()
+    }
+
+    async fn sign(&self, target: &Target) -> Result<(), Error> {
+        let input = SignInput::Message(b"message".to_vec());
+        self.signing.sign(&admin(), target, "ES256", input).await.map(drop)
+    }
+
+    async fn jws(&self, target: &Target) -> Result<String, Error> {
+        let payload = Payload::Json(json!({"sub": "a"}));
+        let (headers, claims) = (Map::new(), Claims::default());
+        let order = JwsOrder { algorithm: None, payload, headers, claims, detached: false };
+        self.signing.jws(&admin(), target, order).await
+    }
+
+    fn signed(&self) -> usize {
+        self.double.signed.load(Ordering::SeqCst)
+    }
+
+    async fn confirm(&self) {
+        self.signing.cache.confirm(self.store.epoch().await.unwrap(), Instant::now());
+    }
+}
+
+fn admin() -> Principal {
+    Principal::new("admin".to_owned(), Scope::ALL.to_vec())
+}
+
+fn by_ring(ring: &str) -> Target {
+    Target::Ring(ring.parse().unwrap())
+}
+
+fn by_id(pair: &KeyPair) -> Target {
+    Target::Key(KeyName::Id(pair.id))
+}
+
+fn by_kid(pair: &KeyPair) -> Target {
+    Target::Key(KeyName::Kid(pair.kid.clone().unwrap()))
+}
+
+fn kind(outcome: Result<(), Error>) -> Kind {
+    outcome.unwrap_err().kind()
+}
+
+async fn moved(store: &SqlStore, pair: &KeyPair, to: State) -> KeyPair {
+    let (id, version, now) = (pair.id, pair.version, Timestamp::from_micros(3));
+    store.transition(Transition { id, version, to, reactivate: false, now }, &[]).await.unwrap()
+}
+
+#[tokio::test]
+async fn warm_key_is_found_without_the_store_by_each_of_its_names() {
+    let bench = Bench::new().await;
+    let pair = bench.key("signing:a", KeyUse::Sign, None).await;
+    bench.key("signing:cold", KeyUse::Sign, None).await;
+    bench.confirm().await;
+    let names = [by_ring("signing:a"), by_id(&pair), by_kid(&pair)];
+    for name in &names {
+        bench.sign(name).await.unwrap();
+    }
+    bench.store.close().await;
+    for name in &names {
+        bench.sign(name).await.unwrap();
+    }
+    assert_eq!(kind(bench.sign(&by_ring("signing:cold")).await), Kind::ProviderUnavailable);
+}
+
+#[tokio::test]
+async fn own_transition_counts_at_once() {
+    let bench = Bench::new().await;
+    let pair = bench.key("signing:a", KeyUse::Sign, None).await;
+    bench.confirm().await;
+    bench.sign(&by_ring("signing:a")).await.unwrap();
+    bench.sign(&by_id(&pair)).await.unwrap();
+    moved(&bench.store, &pair, State::Deactivated).await;
+    assert_eq!(kind(bench.sign(&by_id(&pair)).await), Kind::Conflict);
+    assert_eq!(kind(bench.sign(&by_ring("signing:a")).await), Kind::NotFound);
+    assert_eq!(bench.signed(), 2);
+}
+
+#[tokio::test]
+async fn transition_of_another_daemon_counts_once_its_epoch_is_seen() {
+    let bench = Bench::new().await;
+    let pair = bench.key("signing:a", KeyUse::Sign, None).await;
+    bench.confirm().await;
+    bench.sign(&by_id(&pair)).await.unwrap();
+    let other = SqlStore::open(&bench.directory.path().join("store.db")).await.unwrap();
+    moved(&other, &pair, State::Deactivated).await;
+    bench.confirm().await;
+    assert_eq!(kind(bench.sign(&by_id(&pair)).await), Kind::Conflict);
+}
+
+#[tokio::test]
+async fn cache_that_nobody_confirms_is_not_used() {
+    let bench = Bench::new().await;
+    let pair = bench.key("signing:a", KeyUse::Sign, None).await;
+    let key = Arc::new(SigningKey::of(&pair).unwrap());
+    let (cache, target) = (Cache::default(), by_id(&pair));
+    let put = |cache: &Cache| cache.put(&target, &key, cache.begin(0));
+    put(&cache);
+    assert!(cache.get(&target, 0).is_none(), "no epoch was ever seen");
+    cache.confirm(1, Instant::now().checked_sub(CONFIRMED).unwrap());
+    put(&cache);
+    assert!(cache.get(&target, 0).is_none(), "the epoch is old");
+    cache.confirm(1, Instant::now());
+    assert!(cache.get(&target, 0).is_some());
+    assert!(cache.get(&target, 1).is_none(), "another revision");
+    cache.confirm(2, Instant::now());
+    assert!(cache.get(&target, 0).is_none(), "another epoch");
+}
+
+#[tokio::test]
+async fn what_was_read_before_a_change_is_not_kept_after_it() {
+    let bench = Bench::new().await;
+    let pair = bench.key("signing:a", KeyUse::Sign, None).await;
+    let key = Arc::new(SigningKey::of(&pair).unwrap());
+    let (cache, target) = (Cache::default(), by_id(&pair));
+    cache.confirm(1, Instant::now());
+    let begun = cache.begin(0);
+    cache.confirm(2, Instant::now());
+    cache.put(&target, &key, begun);
+    assert!(cache.get(&target, 0).is_none());
+    let begun = cache.begin(0);
+    cache.begin(1);
+    cache.put(&target, &key, begun);
+    assert!(cache.get(&target, 0).is_none() && cache.get(&target, 1).is_none());
+}
+
+#[tokio::test]
+async fn only_active_keys_sign_and_deactivated_ones_verify() {
+    let bench = Bench::new().await;
+    let pair = bench.key("signing:a", KeyUse::Sign, None).await;
+    let message = || SignInput::Message(b"message".to_vec());
+    let signed = bench.signing.sign(&admin(), &by_id(&pair), "SHA256withECDSA", message()).await.unwrap();
+    let verify = async || {
+        let raw = Presented::Raw(signed.signature.raw().to_vec());
+        bench.signing.verify(&admin(), &by_id(&pair), "ES256", &message(), raw).await.map(|(_, valid)| valid)
+    };
+    let deactivated = moved(&bench.store, &pair, State::Deactivated).await;
+    assert_eq!(kind(bench.sign(&by_id(&pair)).await), Kind::Conflict);
+    assert!(verify().await.unwrap());
+    moved(&bench.store, &deactivated, State::Destroying).await;
+    assert_eq!(verify().await.unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(bench.signed(), 1);
+}
+
+#[tokio::test]
+async fn missing_key_is_unavailable_until_it_is_found_again() {
+    let bench = Bench::new().await;
+    let pair = bench.key("signing:a", KeyUse::Sign, None).await;
+    bench.confirm().await;
+    bench.sign(&by_id(&pair)).await.unwrap();
+    bench.store.mark_missing(pair.id, Some((Timestamp::from_micros(9), true)), &[]).await.unwrap();
+    assert_eq!(kind(bench.sign(&by_id(&pair)).await), Kind::ProviderUnavailable);
+    assert_eq!(bench.signed(), 1);
+    bench.store.mark_missing(pair.id, None, &[]).await.unwrap();
+    bench.sign(&by_id(&pair)).await.unwrap();
+}
+
+#[tokio::test]
+async fn published_keys_sign_jws_only_and_those_of_tls_and_decryption_nothing() {
+    let bench = Bench::new().await;
+    for ring in ["connection:a", "web-keys"] {
+        bench.key(ring, KeyUse::Sign, None).await;
+        assert_eq!(kind(bench.sign(&by_ring(ring)).await), Kind::Forbidden);
+        let items = vec![Ok(SignInput::Message(Vec::new()))];
+        let batch = bench.signing.sign_batch(&admin(), &by_ring(ring), "ES256", items).await;
+        assert_eq!(batch.unwrap_err().kind(), Kind::Forbidden);
+        assert_eq!(bench.signed(), 0);
+        bench.jws(&by_ring(ring)).await.unwrap();
+        bench.double.signed.store(0, Ordering::SeqCst);
+    }
+    for (ring, key_use) in
+        [("sslServer:a", KeyUse::Sign), ("sslClient:a", KeyUse::Sign), ("signing:d", KeyUse::Decrypt)]
+    {
+        bench.key(ring, key_use, None).await;
+        assert_eq!(kind(bench.sign(&by_ring(ring)).await), Kind::Forbidden, "{ring}");
+        assert_eq!(bench.jws(&by_ring(ring)).await.unwrap_err().kind(), Kind::Forbidden, "{ring}");
+    }
+    assert_eq!(bench.signed(), 0);
+}
+
+#[tokio::test]
+async fn kid_of_two_keys_is_a_conflict_that_names_both() {
+    let bench = Bench::new().await;
+    let one = bench.key("signing:a", KeyUse::Sign, Some("twin")).await;
+    let other = bench.key("signing:b", KeyUse::Sign, Some("twin")).await;
+    let refused = bench.sign(&by_kid(&one)).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::Conflict);
+    for pair in [&one, &other] {
+        assert!(refused.public().contains(&pair.id.to_string()), "{}", refused.public());
+        bench.sign(&by_id(pair)).await.unwrap();
+    }
+    moved(&bench.store, &other, State::Destroying).await;
+    bench.sign(&by_kid(&one)).await.unwrap();
+}
+
+#[tokio::test]
+async fn scopes_are_required() {
+    let bench = Bench::new().await;
+    bench.key("signing:a", KeyUse::Sign, None).await;
+    let target = by_ring("signing:a");
+    let who = Principal::new("b".to_owned(), vec![Scope::Read, Scope::Manage, Scope::Decrypt, Scope::Operate]);
+    let message = || SignInput::Message(Vec::new());
+    assert_eq!(kind(bench.signing.sign(&who, &target, "ES256", message()).await.map(drop)), Kind::Forbidden);
+    let presented = Presented::Raw(vec![0; 64]);
+    let verified = bench.signing.verify(&who, &target, "ES256", &message(), presented).await;
+    assert_eq!(kind(verified.map(drop)), Kind::Forbidden);
+    assert_eq!(bench.signed(), 0);
+}
+
+#[tokio::test]
+async fn raw_signature_of_another_width_is_not_valid() {
+    let bench = Bench::new().await;
+    bench.key("signing:a", KeyUse::Sign, None).await;
+    let target = by_ring("signing:a");
+    let message = SignInput::Message(b"message".to_vec());
+    let signed = bench.signing.sign(&admin(), &target, "ES256", message.clone()).await.unwrap();
+    let (r, s) = signed.signature.raw().split_at(32);
+    let wide = [&[0], r, &[0], s].concat();
+    for (raw, expected) in [(wide, false), (Vec::new(), false), (signed.signature.raw().to_vec(), true)] {
+        let (_, valid) = bench.signing.verify(&admin(), &target, "ES256", &message, Presented::Raw(raw)).await.unwrap();
+        assert_eq!(valid, expected);
+    }
+}

@@ -1,0 +1,64 @@
+//! Verification, by the public half alone: no provider is asked.
+
+use std::sync::Arc;
+
+use super::authorise::check_input;
+use super::{SignInput, Signing, SigningKey, Target};
+use crate::auth::{Principal, Scope};
+use crate::error::Error;
+use crate::key::{KeyAlgorithm, Signature, SignatureAlgorithm};
+use crate::x509;
+
+/// A signature to be looked at.
+#[derive(Clone, Debug)]
+pub enum Presented {
+    /// In PKCS#11 form, which is also JOSE's.
+    Raw(Vec<u8>),
+    /// In X.509's form: ECDSA as DER.
+    Der(Vec<u8>),
+}
+
+impl Signing {
+    /// Whether a signature is this key's over this input.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`, `Conflict` (a key that has no signatures, or an ambiguous
+    /// kid), `Invalid`.
+    pub async fn verify(
+        &self,
+        who: &Principal,
+        target: &Target,
+        algorithm: &str,
+        input: &SignInput,
+        signature: Presented,
+    ) -> Result<(Arc<SigningKey>, bool), Error> {
+        who.require(Scope::Verify)?;
+        let key = self.find(target).await?;
+        key.may_verify()?;
+        let algorithm = key.permitted(algorithm)?;
+        check_input(algorithm, input)?;
+        let valid = encoded(key.algorithm(), algorithm, signature).is_some_and(|signature| {
+            let spki = &key.key.spki;
+            match input {
+                SignInput::Message(message) => x509::verify_encoded(spki, algorithm, message, &signature),
+                SignInput::Digest(digest) => x509::verify_digest(spki, algorithm, digest, &signature),
+            }
+            .is_ok()
+        });
+        Ok((key, valid))
+    }
+}
+
+/// The form of X.509; `None` for halves that are not as wide as the curve's order.
+fn encoded(key: KeyAlgorithm, algorithm: SignatureAlgorithm, signature: Presented) -> Option<Vec<u8>> {
+    match (signature, algorithm) {
+        (Presented::Raw(raw), SignatureAlgorithm::Ecdsa(_)) => {
+            let width = usize::try_from(key.bits().div_ceil(8)).ok()?;
+            if raw.len() != 2 * width {
+                return None;
+            }
+            x509::encode(&Signature::from_raw(algorithm, raw)).ok()
+        }
+        (Presented::Raw(bytes) | Presented::Der(bytes), _) => Some(bytes),
+    }
+}

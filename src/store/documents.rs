@@ -1,0 +1,142 @@
+//! The rows of documents and of their references to rings.
+
+use super::sqlite::Connection;
+use super::{Document, DocumentKind, Put, StoreError};
+use crate::clock::Timestamp;
+use crate::key::{KeyPair, RingId};
+
+type Row = (String, String, String, i64);
+
+/// One document.
+pub(super) async fn find(conn: &mut Connection, kind: DocumentKind, id: &str) -> Result<Option<Document>, StoreError> {
+    let sql = "SELECT kind, id, body, updated_at FROM documents WHERE kind = $1 AND id = $2";
+    let row: Option<Row> = sqlx::query_as(sql).bind(kind.name()).bind(id).fetch_optional(conn).await?;
+    row.map(document).transpose()
+}
+
+/// Every document of a kind, by id.
+pub(super) async fn of_kind(conn: &mut Connection, kind: DocumentKind) -> Result<Vec<Document>, StoreError> {
+    let sql = "SELECT kind, id, body, updated_at FROM documents WHERE kind = $1 ORDER BY id";
+    let rows: Vec<Row> = sqlx::query_as(sql).bind(kind.name()).fetch_all(conn).await?;
+    rows.into_iter().map(document).collect()
+}
+
+/// Keeps a document and what it refers to; anything but [`Put::Done`] has changed nothing.
+pub(super) async fn put(
+    conn: &mut Connection,
+    document: &Document,
+    references: &[RingId],
+    new: bool,
+) -> Result<Put, StoreError> {
+    let own = own_ring(document)?;
+    for ring in own.iter().chain(references) {
+        if !has_active(conn, ring).await? {
+            return Ok(Put::NoSuchRing(ring.clone()));
+        }
+    }
+    if new && find(conn, document.kind, &document.id).await?.is_some() {
+        return Ok(Put::Exists);
+    }
+    sqlx::query(
+        "INSERT INTO documents (kind, id, body, updated_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at",
+    )
+    .bind(document.kind.name())
+    .bind(&document.id)
+    .bind(&document.body)
+    .bind(document.updated_at.as_micros())
+    .execute(&mut *conn)
+    .await?;
+    refer(conn, document, references).await?;
+    Ok(Put::Done)
+}
+
+/// Removes a document with its references; whether there was one.
+pub(super) async fn delete(conn: &mut Connection, kind: DocumentKind, id: &str) -> Result<bool, StoreError> {
+    let done = sqlx::query("DELETE FROM documents WHERE kind = $1 AND id = $2")
+        .bind(kind.name())
+        .bind(id)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Refuses to let `pair` go while a document refers to its ring and no other key is Active there.
+pub(super) async fn release(conn: &mut Connection, pair: &KeyPair) -> Result<(), StoreError> {
+    let Some(ring) = &pair.ring else { return Ok(()) };
+    let referring: Vec<(String, String)> = sqlx::query_as(
+        "SELECT kind, id FROM document_references
+         WHERE ring = $1 AND NOT (kind = $2 AND id = $1)
+           AND NOT EXISTS (SELECT 1 FROM key_pairs k WHERE k.ring = $1 AND k.state = 'Active' AND k.id <> $3)
+         ORDER BY kind, id",
+    )
+    .bind(ring.to_string())
+    .bind(DocumentKind::RotationSettings.name())
+    .bind(pair.id.to_string())
+    .fetch_all(conn)
+    .await?;
+    if referring.is_empty() {
+        return Ok(());
+    }
+    let named = |(kind, id): (String, String)| Ok((kind_of(&kind)?, id));
+    Err(StoreError::InUse(referring.into_iter().map(named).collect::<Result<_, StoreError>>()?))
+}
+
+/// Removes the rotation settings of a ring that has no visible key left.
+pub(super) async fn leave_with_last_key(conn: &mut Connection, ring: &RingId) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM documents WHERE kind = $1 AND id = $2 AND NOT EXISTS (
+             SELECT 1 FROM key_pairs WHERE ring = $2 AND state IN ('PreActive', 'Active', 'Deactivated'))",
+    )
+    .bind(DocumentKind::RotationSettings.name())
+    .bind(ring.to_string())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The ring with which a document goes.
+fn own_ring(document: &Document) -> Result<Option<RingId>, StoreError> {
+    if document.kind != DocumentKind::RotationSettings {
+        return Ok(None);
+    }
+    let ring = document.id.parse();
+    ring.map(Some).map_err(|wrong| StoreError::Inconsistent(format!("rotation settings of {wrong}")))
+}
+
+async fn has_active(conn: &mut Connection, ring: &RingId) -> Result<bool, StoreError> {
+    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM key_pairs WHERE ring = $1 AND state = 'Active'")
+        .bind(ring.to_string())
+        .fetch_optional(conn)
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Replaces the references of a document.
+async fn refer(conn: &mut Connection, document: &Document, references: &[RingId]) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM document_references WHERE kind = $1 AND id = $2")
+        .bind(document.kind.name())
+        .bind(&document.id)
+        .execute(&mut *conn)
+        .await?;
+    for ring in references {
+        sqlx::query("INSERT INTO document_references (kind, id, ring) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+            .bind(document.kind.name())
+            .bind(&document.id)
+            .bind(ring.to_string())
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
+
+fn document((kind, id, body, updated_at): Row) -> Result<Document, StoreError> {
+    Ok(Document { kind: kind_of(&kind)?, id, body, updated_at: Timestamp::from_micros(updated_at) })
+}
+
+fn kind_of(name: &str) -> Result<DocumentKind, StoreError> {
+    DocumentKind::ALL
+        .into_iter()
+        .find(|kind| kind.name() == name)
+        .ok_or_else(|| StoreError::Inconsistent(format!("a document of kind {name:?}")))
+}
