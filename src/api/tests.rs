@@ -14,7 +14,7 @@ use tower::ServiceExt as _;
 use super::{Detached, Services, dialect, document, layer, pingfederate, router};
 use crate::auth::{Authenticator, Credential, Scope, SecretHash};
 use crate::catalog::Catalog;
-use crate::clock::{SystemClock, Timestamp};
+use crate::clock::SystemClock;
 use crate::error::Error;
 use crate::key::ProviderKind;
 use crate::keyring::Keyring;

@@ -24,8 +24,8 @@ const LEASE_MARGIN: Duration = Duration::from_secs(120);
 /// Store, providers and the services over both.
 pub(super) struct Holders {
     pub(super) keyring: Arc<Keyring>,
-    pub(super) signing: Arc<Signing>,
     pub(super) catalog: Arc<Catalog>,
+    pub(super) signing: Arc<Signing>,
     /// The provider `HSM`, where there is one.
     pub(super) token: Option<Arc<Pkcs11Provider>>,
     /// What unlocks the provider `LOCAL`, where there is one.
