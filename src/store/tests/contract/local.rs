@@ -28,7 +28,9 @@ pub(in super::super) async fn sealed_half_is_kept_replaced_and_erased(store: Any
     assert_eq!(pair.sealed, Some(sealed(1)));
     let epoch = store.epoch().await.unwrap();
     let resealed = [event(Action::Resealed, Some(pair.id))];
+    let (epoch, revision) = (store.epoch().await.unwrap(), store.revision());
     let later = store.reseal(pair.id, pair.version, sealed(2), &resealed).await.unwrap();
+    assert_eq!((store.epoch().await.unwrap(), store.revision()), (epoch + 1, revision + 1));
     assert_eq!((later.sealed.clone(), later.version), (Some(sealed(2)), pair.version + 1));
     assert!(store.epoch().await.unwrap() > epoch, "caches hold sealed halves");
     assert!(is_conflict(&store.reseal(pair.id, pair.version, sealed(3), &resealed).await));
