@@ -54,7 +54,7 @@ impl Holders {
         let master_keys =
             local.map(|local| Arc::new(MasterKeys::new(Arc::clone(&store) as Arc<_>, local, Arc::clone(&clock))));
         let (keyring, signing) = (Arc::new(keyring), Arc::new(signing));
-        Ok(Self { keyring, signing, catalog, token, master_keys, clock, store })
+        Ok(Self { keyring, catalog, signing, token, master_keys, clock, store })
     }
 
     pub(super) async fn close(self) {

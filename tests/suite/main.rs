@@ -30,4 +30,5 @@ mod pin;
 mod pingfederate;
 mod provider;
 mod recovery;
+mod schemathesis;
 mod signing;

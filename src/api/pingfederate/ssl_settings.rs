@@ -109,13 +109,10 @@ fn side(
     (active_path, active): (&str, Option<&[ResourceLink]>),
     findings: &mut Vec<Violation>,
 ) -> (Option<String>, Vec<String>) {
-    let default = match default {
-        Some(link) => id_of(default_path, link, findings),
-        None => {
-            required(default_path, findings);
-            None
-        }
-    };
+    if default.is_none() {
+        required(default_path, findings);
+    }
+    let default = default.and_then(|link| id_of(default_path, link, findings));
     let Some(active) = active else { return (default.clone(), default.into_iter().collect()) };
     let mut ids = Vec::with_capacity(active.len());
     for (index, link) in active.iter().enumerate() {

@@ -6,17 +6,22 @@ use serde_json::{Value, json};
 
 use super::generate::NewKeyPairSettings;
 use super::rules::Rules;
-use super::view::KeyPairView;
+use super::view::{KeyPairView, Look};
 use super::{SanFormat, Settings, algorithms, id};
 use crate::clock::Timestamp;
 use crate::error::Violation;
 use crate::key::{
-    Hash, KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, Origin, ProviderKind, SignatureAlgorithm, State,
+    Hash, KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, Origin, ProviderKind, RingKind, SignatureAlgorithm, State,
 };
 use crate::keyring::{Capabilities, NewKeyPair};
 use crate::x509::{AlternativeName, CertificateSummary};
 
-const HYBRID: Settings = Settings { hybrid: true, default_provider: ProviderKind::Hsm, san_format: SanFormat::Bare };
+const HYBRID: Settings = Settings {
+    hybrid: true,
+    default_provider: ProviderKind::Hsm,
+    san_format: SanFormat::Bare,
+    require_trusted_issuer: false,
+};
 
 fn everything() -> Capabilities {
     Capabilities { algorithms: KeyAlgorithm::ALL.map(|a| (a, a.signature_algorithms())).to_vec() }
@@ -34,9 +39,13 @@ fn request(changes: &Value) -> NewKeyPairSettings {
     serde_json::from_value(body).unwrap()
 }
 
+fn rules(settings: Settings, can: Option<Capabilities>) -> Rules {
+    let providers = vec![(ProviderKind::Hsm, can)];
+    Rules { settings, family: RingKind::Signing, providers, deadline: Duration::from_secs(1) }
+}
+
 fn check_with(settings: Settings, can: Option<Capabilities>, changes: &Value) -> Result<NewKeyPair, Vec<Violation>> {
-    let providers = [(ProviderKind::Hsm, can)];
-    Rules { settings, providers: &providers, deadline: Duration::from_secs(1) }.check(&request(changes))
+    rules(settings, can).check(&request(changes))
 }
 
 fn check(changes: &Value) -> Result<NewKeyPair, Vec<Violation>> {
@@ -326,7 +335,8 @@ fn view_at(now: i64, settings: Settings) -> Value {
         sha1_fingerprint: "0A".to_owned(),
         sha256_fingerprint: "0B".to_owned(),
     };
-    let view = KeyPairView::from_summary("orders", &pair, summary, settings, Timestamp::from_micros(now));
+    let look = Look { settings, now: Timestamp::from_micros(now) };
+    let view = KeyPairView::from_summary("orders", &pair, summary, &look);
     serde_json::to_value(view).unwrap()
 }
 

@@ -1,5 +1,8 @@
 //! The PingFederate dialect on a real token, judged by openssl and `pkcs11-tool`.
 
+mod families;
+mod files;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
