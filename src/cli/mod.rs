@@ -65,7 +65,6 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let command = Arguments::parse().command;
-    daemon::harden();
     telemetry::start_logging(match &command {
         Command::Dev(_) | Command::Serve { .. } | Command::TokenHost => Verbosity::Daemon,
         Command::Check { .. }
@@ -74,6 +73,7 @@ pub fn main() -> ExitCode {
         | Command::Local(_)
         | Command::Credential(_) => Verbosity::Command,
     });
+    daemon::harden();
     let outcome = match command {
         Command::Dev(arguments) => dev::run(arguments),
         Command::Serve { config } => serve::run(&config),

@@ -87,9 +87,9 @@ pub fn to_pkcs12(pkcs8: &Secret, certificates: &[CertificateDer], password: &Sec
 /// `Malformed` when the key cannot be written.
 pub fn to_pem(pkcs8: &Secret, certificates: &[CertificateDer], password: &Secret) -> Result<String, KeyFileError> {
     let (algorithm, ciphertext) = pbe::encrypt(pkcs8.expose(), utf8(password)?)?;
-    let ciphertext = OctetStringRef::new(&ciphertext).map_err(|_| unwritable())?;
+    let ciphertext = OctetStringRef::new(&ciphertext).map_err(unwritable)?;
     let key = pkcs12::EncryptedKey { algorithm: algorithm.owned_to_ref(), ciphertext };
-    let mut pem = armoured("ENCRYPTED PRIVATE KEY", &key.to_der().map_err(|_| unwritable())?);
+    let mut pem = armoured("ENCRYPTED PRIVATE KEY", &key.to_der().map_err(unwritable)?);
     pem.extend(certificates.iter().map(certificate_to_pem));
     Ok(pem)
 }
@@ -103,7 +103,8 @@ fn broken(part: &str) -> KeyFileError {
     KeyFileError::Malformed(format!("broken, truncated or not DER: {part}"))
 }
 
-fn unwritable() -> KeyFileError {
+/// Whatever the reason, which is never the caller's.
+fn unwritable<T>(_: T) -> KeyFileError {
     KeyFileError::Malformed("the key cannot be written".to_owned())
 }
 

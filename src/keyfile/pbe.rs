@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 use super::kdf::{self, Purpose};
 use super::work::Work;
-use super::{KeyFileError, broken};
+use super::{KeyFileError, broken, unwritable};
 use crate::clock;
 
 const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
@@ -39,7 +39,7 @@ const SHA_AND_RC2_128: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.
 const SHA_AND_RC2_40: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.6");
 
 /// Iterations of what is written here.
-pub(super) const ITERATIONS: u32 = 200_000;
+pub(super) const ITERATIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(199_999);
 
 const AES_BLOCK: usize = 16;
 
@@ -158,28 +158,25 @@ pub(super) fn decrypt(
 
 /// Encrypts by PBES2 with PBKDF2-HMAC-SHA-256 and AES-256-CBC.
 pub(super) fn encrypt(data: &[u8], password: &str) -> Result<(AlgorithmIdentifierOwned, Vec<u8>), KeyFileError> {
-    let unwritable = |_| super::unwritable();
-    let salt: [u8; 16] = clock::random().map_err(|_| super::unwritable())?;
-    let iv: [u8; AES_BLOCK] = clock::random().map_err(|_| super::unwritable())?;
-    let iterations = NonZeroU32::new(ITERATIONS).ok_or_else(super::unwritable)?;
+    let salt: [u8; 16] = clock::random().map_err(unwritable)?;
+    let iv: [u8; AES_BLOCK] = clock::random().map_err(unwritable)?;
     let mut key = Zeroizing::new([0; 32]);
-    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, iterations, &salt, password.as_bytes(), key.as_mut_slice());
-    let key = UnboundCipherKey::new(&AES_256, key.as_slice()).map_err(|_| super::unwritable())?;
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ITERATIONS, &salt, password.as_bytes(), key.as_mut_slice());
+    let key = UnboundCipherKey::new(&AES_256, key.as_slice()).map_err(unwritable)?;
     // With room for the padding, so that no copy of the plaintext stays behind.
     let mut ciphertext = Vec::with_capacity(data.len() + AES_BLOCK);
     ciphertext.extend_from_slice(data);
     PaddedBlockEncryptingKey::cbc_pkcs7(key)
         .and_then(|key| key.less_safe_encrypt(&mut ciphertext, EncryptionContext::Iv128(FixedLength::from(iv))))
-        .map_err(|_| super::unwritable())?;
+        .map_err(unwritable)?;
 
     let prf = AlgorithmIdentifierRef { oid: HMAC_WITH_SHA256, parameters: Some(Null.into()) };
     let salt = OctetStringRef::new(&salt).map_err(unwritable)?;
-    let kdf = Pbkdf2 { salt, iterations: ITERATIONS.into(), key_len: None, prf: Some(prf) };
+    let kdf = Pbkdf2 { salt, iterations: ITERATIONS.get().into(), key_len: None, prf: Some(prf) };
     let kdf = AlgorithmIdentifierOwned { oid: PBKDF2, parameters: Some(Any::encode_from(&kdf).map_err(unwritable)?) };
     let iv = Any::encode_from(&OctetString::new(iv).map_err(unwritable)?).map_err(unwritable)?;
     let cipher = AlgorithmIdentifierOwned { oid: AES_256_CBC, parameters: Some(iv) };
-    let parameters = [kdf, cipher].to_vec();
-    let parameters = Any::encode_from(&parameters).map_err(unwritable)?;
+    let parameters = Any::encode_from(&vec![kdf, cipher]).map_err(unwritable)?;
     Ok((AlgorithmIdentifierOwned { oid: PBES2, parameters: Some(parameters) }, ciphertext))
 }
 

@@ -187,7 +187,7 @@ pub(super) fn write(
     password: &str,
 ) -> Result<Vec<u8>, KeyFileError> {
     encode(pkcs8, id, certificates, password).map_err(|failure| match failure {
-        Failure::Encoding => unwritable(),
+        Failure::Encoding => unwritable(()),
         Failure::Known(failure) => failure,
     })
 }
@@ -251,7 +251,7 @@ fn encode(pkcs8: &[u8], id: &[u8], certificates: &[CertificateDer], password: &s
 /// The safe under a MAC.
 fn sealed(safe: &[u8], password: &str) -> Result<Vec<u8>, Failure> {
     let salt: [u8; 16] = clock::random().map_err(|_| Failure::Encoding)?;
-    let iterations = u64::from(pbe::ITERATIONS);
+    let iterations = u64::from(pbe::ITERATIONS.get());
     let key = kdf::derive(&digest::SHA256, password, &salt, Purpose::Mac, iterations, 32, &mut Work::new())?;
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), safe);
     let algorithm = AlgorithmIdentifierOwned { oid: ID_SHA_256, parameters: Some(Any::from(AnyRef::from(Null))) };

@@ -199,7 +199,7 @@ impl Store for SqlStore {
     async fn reseal(&self, id: KeyId, version: i64, sealed: SealedKey, audit: &[Event]) -> Result<KeyPair, StoreError> {
         let mut change = self.change("reseal").await?;
         let pair = key_pairs::reseal(&mut change.tx, id, version, &sealed).await?;
-        change.commit(audit).await?;
+        self.revised(change.commit(audit).await)?;
         Ok(pair)
     }
 

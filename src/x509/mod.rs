@@ -1,9 +1,8 @@
 //! X.509 without I/O: names, profiles, TBS bytes, signature identifiers, summaries.
 //!
 //! Owns what certificates and requests look like and what they say, and the armour that they
-//! travel in. Does not own who signs them
-//! (`issuance` brings TBS bytes to a provider) or where they are kept. The only room
-//! that touches the builder of x509-cert.
+//! travel in. Does not own who signs them (`issuance` brings TBS bytes to a provider) or
+//! where they are kept. The only room that touches the builder of x509-cert.
 //!
 //! Invariants: a TBS is assembled once; signatures in certificates are in X.509's form
 //! (ECDSA as DER, RFC 3279 section 2.2.3); whatever is parsed here may be hostile.

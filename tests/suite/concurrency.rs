@@ -96,7 +96,7 @@ fn a_deadline_that_passes_after_the_commit_answers_201() {
 
 #[test]
 fn full_queues_answer_503_with_retry_after_and_leave_nothing() {
-    let (_dir, token, configuration) = serving("[hosts]\ngenerate-queue = 1\nworkers = 1");
+    let (_dir, token, configuration) = serving("[hosts]\ngenerate-queue = 2\nworkers = 1");
     let mut daemon = Launch::serve(&configuration).at("host.generate.before=hold:2000").start();
     daemon.await_ready();
     let answers: Vec<_> = std::thread::scope(|scope| {

@@ -2,13 +2,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Certificate, Configuration, Daemon, Launch, SIGNING, Scratch, Token, eventually, key_pair, tamper, values,
+    Certificate, Configuration, Daemon, Launch, SIGNING, Scratch, Token, eventually, key_pair, run, tamper, values,
 };
 
 const SEALED_BY_TOKEN: &str = "[local]\nmaster-key = \"token\"\n";
@@ -67,7 +70,7 @@ fn hybrid_keeps_each_key_where_it_was_asked_for() {
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
     let in_token = |objects: usize| {
-        assert_eq!(token.objects().iter().filter(|found| found.label.contains("sr:")).count(), objects)
+        assert_eq!(token.objects().iter().filter(|found| found.label.contains("sr:")).count(), objects);
     };
     in_token(0);
     for (algorithm, size) in [("RSA", Some(2048)), ("EC", Some(256)), ("EC", Some(521)), ("Ed25519", None)] {
@@ -273,4 +276,48 @@ fn master_key_is_rotated_beside_a_running_daemon() {
     let actions = values(&configuration.database(), "SELECT action FROM audit_events WHERE action LIKE 'master%'");
     assert_eq!(actions, ["master-key.added", "master-key.added"]);
     assert_eq!(daemon.stop(Signal::TERM).code(), Some(0));
+}
+
+/// Runs openssl in a directory; what it printed on its standard output.
+fn openssl(dir: &Path, arguments: &str) -> Vec<u8> {
+    let output = run(Command::new("openssl").current_dir(dir).args(arguments.split_whitespace()), b"");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// Parts of a private key that no certificate shows: the scalar of P-256 (RFC 5915 within RFC 5958),
+/// and of RSA what follows modulus and exponents (RFC 8017 appendix A.1.2).
+fn private_parts(algorithm: &str, pkcs8: &[u8]) -> Vec<Vec<u8>> {
+    let private = if algorithm == "ec" { &pkcs8[36..68] } else { &pkcs8[pkcs8.len() - 640..] };
+    private.chunks_exact(16).map(<[u8]>::to_vec).collect()
+}
+
+#[test]
+fn imported_key_stands_in_no_file_of_the_store_in_any_form() {
+    let dir = Scratch::new();
+    let token = Token::fresh(&dir);
+    let configuration = local_only(&dir, &token);
+    let mut daemon = Launch::serve(&configuration).start();
+    daemon.await_ready();
+    for (algorithm, options) in [("ec", "-newkey ec -pkeyopt ec_paramgen_curve:P-256"), ("rsa", "-newkey rsa:2048")] {
+        openssl(&dir, &format!("req -x509 {options} -nodes -keyout key.pem -out cert.pem -subj /CN=x -days 9"));
+        openssl(&dir, "pkcs12 -export -inkey key.pem -in cert.pem -passout pass:a-password -out key.p12");
+        let pkcs8 = openssl(&dir, "pkcs8 -topk8 -nocrypt -in key.pem -outform DER");
+        let file = STANDARD.encode(fs::read(dir.join("key.p12")).unwrap());
+        let request = json!({"fileData": file, "password": "a-password", "cryptoProvider": "LOCAL"});
+        let view = daemon.call(Method::POST, &format!("{SIGNING}/import")).json(&request).send().expect(201).json();
+        assert_eq!(view["cryptoProvider"], "LOCAL");
+
+        let bytes = store_bytes(&configuration);
+        for part in private_parts(algorithm, &pkcs8) {
+            let hex = part.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+            assert!(!contains(&bytes, &part), "{algorithm} in clear");
+            assert!(!contains(&bytes.to_ascii_lowercase(), hex.as_bytes()), "{algorithm} in hex");
+            for start in 0..3 {
+                let text = STANDARD.encode(&part[start..start + 12]);
+                assert!(!contains(&bytes, text.as_bytes()), "{algorithm} in base64");
+                assert!(!daemon.log().contains(&text) && !daemon.log().contains(&hex));
+            }
+        }
+    }
 }

@@ -70,7 +70,13 @@ impl MasterSealer {
         };
         let context = context(store, version);
         let secret = match self {
-            Self::Token(token) => token.unseal(&label(store), &context, sealed).await?,
+            Self::Token(token) => token.unseal(&label(store), &context, sealed).await.map_err(|failure| match failure {
+                ProviderError::KeyMissing => unavailable(format!(
+                    "the token does not have the key {} that sealed master key {version}; restore the token's backup",
+                    label(store)
+                )),
+                other => other,
+            })?,
             Self::KeyFile(path) => file_key(path)?.open(&context, sealed).map_err(broken)?,
         };
         SealingKey::new(&secret).map_err(broken)

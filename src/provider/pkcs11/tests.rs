@@ -3,10 +3,13 @@
 
 use std::io::Cursor;
 
+use super::carried::Carried;
 use super::protocol::{
-    Call, FRAME_LIMIT, Failure, FailureClass, FrameError, Input, Outcome, Reply, Signing, append, body_length, read,
+    Call, FRAME_LIMIT, Failure, FailureClass, FrameError, Generation, Input, Outcome, Reply, Signing, append,
+    body_length, read,
 };
-use crate::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
+use crate::key::{Hash, KeyAlgorithm, KeyUse, SignatureAlgorithm};
+use crate::secret::Secret;
 
 fn signing(message: Vec<u8>) -> Call {
     Call::Sign(Signing {
@@ -63,4 +66,24 @@ fn a_frame_that_is_cut_short_or_garbled_is_an_error() {
     assert!(matches!(read::<Call>(&mut Cursor::new(cut)), Err(FrameError::Io(_))));
     let garbled = [0, 0, 0, 2, 1, 0xff];
     assert!(matches!(read::<Call>(&mut Cursor::new(garbled)), Err(FrameError::Malformed(_))));
+}
+
+#[test]
+fn secrets_arrive_whole_and_are_never_printed() {
+    let key =
+        Generation { id: vec![1; 16], label: "sr:x".to_owned(), algorithm: KeyAlgorithm::P256, key_use: KeyUse::Sign };
+    let call = Call::Import { key, pkcs8: Secret::new(b"private".to_vec()).into() };
+    let outcome = Outcome::Unsealed(Carried::new(b"private".to_vec()));
+    for printed in [format!("{call:?}"), format!("{outcome:?}")] {
+        assert!(printed.contains("redacted") && !printed.contains("112, 114"), "{printed}");
+    }
+    let mut stream = Vec::new();
+    append(&mut stream, 1, &call).unwrap();
+    let (_, call) = read::<Call>(&mut Cursor::new(&stream)).unwrap().unwrap();
+    let Call::Import { pkcs8, .. } = call else { panic!("not the call that was sent") };
+    assert_eq!(Secret::from(pkcs8).expose(), b"private");
+    stream.clear();
+    append(&mut stream, 2, &Reply::Done(outcome)).unwrap();
+    let (_, reply) = read::<Reply>(&mut Cursor::new(&stream)).unwrap().unwrap();
+    assert!(matches!(reply, Reply::Done(Outcome::Unsealed(secret)) if secret.expose() == b"private"));
 }

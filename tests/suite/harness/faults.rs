@@ -38,7 +38,7 @@ impl Faults {
         log.lines().filter(|line| line.split(' ').nth(1) == Some(function)).count()
     }
 
-    pub(super) fn module() -> PathBuf {
+    pub fn module() -> PathBuf {
         built_beside_daemon(&format!(
             "{}strongroom_faults{}",
             std::env::consts::DLL_PREFIX,
@@ -46,7 +46,7 @@ impl Faults {
         ))
     }
 
-    pub(super) fn environment(&self) -> Vec<(String, String)> {
+    pub fn environment(&self) -> Vec<(String, String)> {
         let text = |path: &Path| path.display().to_string();
         vec![
             ("STRONGROOM_FAULTS_MODULE".to_owned(), text(softhsm_module())),

@@ -63,7 +63,7 @@ impl Token {
         Self { module: softhsm_module(), conf: data.join("softhsm2.conf"), label, pin }
     }
 
-    /// Everything that the token shows to a logged-in user, sorted.
+    /// Every key that the token shows to a logged-in user, sorted; the one that seals software keys left out.
     pub fn objects(&self) -> Vec<Object> {
         let mut command = Command::new("pkcs11-tool");
         command.env("SOFTHSM2_CONF", &self.conf).env("TOKEN_PIN", &self.pin).arg("--module").arg(self.module);
@@ -113,6 +113,7 @@ fn parse(listing: &str) -> Vec<Object> {
             object.note(name, value.trim());
         }
     }
+    objects.retain(|object| !object.label.starts_with("sr-seal:"));
     objects
 }
 

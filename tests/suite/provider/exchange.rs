@@ -11,7 +11,7 @@ use strongroom::provider::pkcs11::{Pkcs11Options, Pkcs11Provider};
 use strongroom::provider::{ForeignKey, FoundKey, KeyProvider, KeyRef, NewKey, ProviderError};
 use strongroom::secret::Secret;
 
-use crate::harness::built_beside_daemon;
+use crate::harness::{Faults, built_beside_daemon};
 
 use super::bench::{Bench, MODULE, generated, message, new_key, started, verify};
 
@@ -135,6 +135,55 @@ async fn a_key_that_is_not_what_it_should_be_is_refused_and_leaves_nothing() {
         assert!(matches!(outcome, Err(ProviderError::Refused(_))), "{what}: {outcome:?}");
     }
     assert_eq!(provider.inventory().await.unwrap(), []);
+    provider.stop().await;
+}
+
+/// The bench's token behind the fault module.
+async fn faulty(bench: &Bench) -> (Faults, Arc<Pkcs11Provider>) {
+    let faults = Faults::new(bench.dir.path());
+    let mut options = bench.options();
+    options.token.module = Faults::module();
+    options.token.environment.extend(faults.environment());
+    let provider = started(options).await;
+    (faults, provider)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_unwrapped_where_the_token_can_and_created_in_parts_where_it_cannot() {
+    let bench = Bench::with_token().await;
+    let (faults, provider) = faulty(&bench).await;
+    let imported = import_each(&provider).await;
+    let keys = imported.len();
+    assert_eq!(faults.calls("C_UnwrapKey"), keys);
+    // A wrapping key and a public half each; SoftHSM does not unwrap Ed25519 (2.6.1).
+    assert_eq!(faults.calls("C_CreateObject"), 2 * keys + 1);
+
+    let before = provider.inventory().await.unwrap();
+    faults.set("C_UnwrapKey rv=70");
+    let (_, new) = new_key(KeyAlgorithm::P256);
+    let pkcs8 = Secret::new(openssl_key(&openssl_options(KeyAlgorithm::P256)));
+    provider.import(new.clone(), pkcs8).await.unwrap();
+    assert_eq!(provider.inventory().await.unwrap().len(), before.len() + 1);
+    provider.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_fails_anywhere_leaves_nothing() {
+    let bench = Bench::with_token().await;
+    let (faults, provider) = faulty(&bench).await;
+    let pkcs8 = || Secret::new(openssl_key(&openssl_options(KeyAlgorithm::P384)));
+    faults.set("C_Sign corrupt");
+    let outcome = provider.import(new_key(KeyAlgorithm::P384).1, pkcs8()).await;
+    assert!(matches!(outcome, Err(ProviderError::Refused(_))), "{outcome:?}");
+    faults.clear();
+    assert_eq!(provider.inventory().await.unwrap(), []);
+    for rules in ["C_CreateObject skip=1 n=1 rv=30", "C_UnwrapKey n=1 after=30\nC_CreateObject skip=1 n=1 rv=30"] {
+        faults.set(rules);
+        let outcome = provider.import(new_key(KeyAlgorithm::P384).1, pkcs8()).await;
+        assert!(matches!(outcome, Err(ProviderError::Unavailable(_))), "{rules}: {outcome:?}");
+        faults.clear();
+        assert_eq!(provider.inventory().await.unwrap(), [], "{rules}");
+    }
     provider.stop().await;
 }
 

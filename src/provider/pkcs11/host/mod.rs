@@ -4,7 +4,7 @@
 //! own when it is started, retried or replaced, nor queues and deadlines: that is the
 //! daemon's end of the link. Speaks `protocol` over the stream that is its standard input.
 //!
-//! Invariants: a refused PIN is not tried twice; a key leaves `generate` proven or not at
+//! Invariants: a refused PIN is not tried twice; a key is generated or imported proven or not at
 //! all; a handle signs for others only after its first signature verified; the end of the
 //! stream ends the process at once, without destructors.
 

@@ -26,11 +26,12 @@ pub(in super::super) async fn sealed_half_is_kept_replaced_and_erased(store: Any
     let store = &*store;
     let pair = local(store, "signing:a").await;
     assert_eq!(pair.sealed, Some(sealed(1)));
-    let epoch = store.epoch().await.unwrap();
+    let (epoch, revision) = (store.epoch().await.unwrap(), store.revision());
     let resealed = [event(Action::Resealed, Some(pair.id))];
     let later = store.reseal(pair.id, pair.version, sealed(2), &resealed).await.unwrap();
     assert_eq!((later.sealed.clone(), later.version), (Some(sealed(2)), pair.version + 1));
-    assert!(store.epoch().await.unwrap() > epoch, "caches hold sealed halves");
+    let grown = (store.epoch().await.unwrap(), store.revision());
+    assert_eq!(grown, (epoch + 1, revision + 1), "caches hold sealed halves");
     assert!(is_conflict(&store.reseal(pair.id, pair.version, sealed(3), &resealed).await));
 
     let pair = moved(store, &later, State::Destroying, at(2)).await;

@@ -99,16 +99,19 @@ pub(in super::super) async fn audit_keeps_every_action_and_is_paged_by_number(st
     assert_eq!(all.into_iter().map(|(_, event)| event).collect::<Vec<_>>(), events);
 }
 
-pub(in super::super) async fn epoch_counts_transitions_only(store: AnyStore) {
+pub(in super::super) async fn epoch_and_revision_grow_with_what_caches_may_know(store: AnyStore) {
     let store = &*store;
-    let start = store.epoch().await.unwrap();
+    let now = async || (store.epoch().await.unwrap(), store.revision());
+    let (epoch, revision) = now().await;
     let pair = reserved(store, new(Some(&ring("signing:a")), at(0))).await;
     store.record(&[event(Action::Orphaned, None)]).await.unwrap();
     store.ping().await.unwrap();
     assert!(is_forbidden(&store.transition(move_of(&pair, State::Active, at(1)), &[]).await));
-    assert_eq!(store.epoch().await.unwrap(), start);
+    assert_eq!(now().await, (epoch, revision));
     let pair = store.commit(commit_of(&pair, State::Active, at(1)), &[]).await.unwrap();
-    assert_eq!(store.epoch().await.unwrap(), start + 1);
-    moved(store, &pair, State::Deactivated, at(1)).await;
-    assert_eq!(store.epoch().await.unwrap(), start + 2);
+    assert_eq!(now().await, (epoch + 1, revision + 1));
+    let pair = moved(store, &pair, State::Deactivated, at(1)).await;
+    assert_eq!(now().await, (epoch + 2, revision + 2));
+    store.mark_missing(pair.id, Some((at(2), true)), &[]).await.unwrap();
+    assert_eq!(now().await, (epoch + 3, revision + 3));
 }

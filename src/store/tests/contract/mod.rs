@@ -52,7 +52,7 @@ macro_rules! every_case {
             missing_mark_is_refused_for_keys_that_need_not_be_there
             audit_events_stand_or_fall_with_their_change
             audit_keeps_every_action_and_is_paged_by_number
-            epoch_counts_transitions_only
+            epoch_and_revision_grow_with_what_caches_may_know
             documents_are_kept_replaced_and_removed
             document_refers_only_to_rings_with_an_active_key
             key_that_is_referred_to_is_not_deleted
