@@ -67,7 +67,7 @@ impl Keyring {
             Source::Found { key, .. } => key.locator.clone(),
         };
         let mut reservation = match self.reserve(who, &wish, locator, claim).await? {
-            Reserve::New(pair) => Reservation::new(*pair, who, &wish.request_id),
+            Reserve::New(pair) => Reservation::new(*pair, who, wish.request_id.as_ref()),
             precedent => return self.follow(precedent, &wish).await,
         };
         let _underway = Underway::enter(&self.generating);

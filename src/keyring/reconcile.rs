@@ -112,7 +112,7 @@ impl Keyring {
                 Mode::Repair { .. } => self.undo(pair).await.err().map(|failure| failure.to_string()),
             };
             if let Some(why) = &why {
-                self.warn_once(format!("key {key} is {state} and cannot be finished: {why}"));
+                self.warn_once(&format!("key {key} is {state} and cannot be finished: {why}"));
             }
             let mended = mode != Mode::Report && why.is_none();
             findings.push(Finding::Unfinished { key, ring, state, why, mended });
@@ -214,7 +214,7 @@ impl Keyring {
                 Ok(true)
             }
             Err(failure) => {
-                self.warn_once(format!("destroyed key {} stays in the token: {failure}", pair.id));
+                self.warn_once(&format!("destroyed key {} stays in the token: {failure}", pair.id));
                 Ok(false)
             }
         }
@@ -280,15 +280,15 @@ impl Keyring {
         finding: &Finding,
     ) -> Result<(), Error> {
         let text = finding.to_string();
-        if mode != Mode::Report && self.warn_once(text.clone()) {
+        if mode != Mode::Report && self.warn_once(&text) {
             self.store.record(&[self.unbound_event(action, key, text)]).await?;
         }
         Ok(())
     }
 
     /// Logs a sentence the first time that this process says it, and tells whether it was.
-    fn warn_once(&self, text: String) -> bool {
-        let first = self.reported.lock().is_ok_and(|mut reported| reported.insert(text.clone()));
+    fn warn_once(&self, text: &str) -> bool {
+        let first = self.reported.lock().is_ok_and(|mut reported| reported.insert(text.to_owned()));
         if first {
             tracing::warn!("{text}");
         }

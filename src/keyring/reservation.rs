@@ -29,8 +29,8 @@ pub(super) struct Finished {
 }
 
 impl Reservation {
-    pub(super) fn new(pair: KeyPair, who: &Principal, request_id: &Option<String>) -> Self {
-        Self { pair, who: who.clone(), request_id: request_id.clone(), may_hold_key: false }
+    pub(super) fn new(pair: KeyPair, who: &Principal, request_id: Option<&String>) -> Self {
+        Self { pair, who: who.clone(), request_id: request_id.cloned(), may_hold_key: false }
     }
 
     pub(super) fn event(&self, keyring: &Keyring, action: Action, detail: String) -> Event {

@@ -70,7 +70,7 @@ fn hybrid_keeps_each_key_where_it_was_asked_for() {
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
     let in_token = |objects: usize| {
-        assert_eq!(token.objects().iter().filter(|found| found.label.contains("sr:")).count(), objects)
+        assert_eq!(token.objects().iter().filter(|found| found.label.contains("sr:")).count(), objects);
     };
     in_token(0);
     for (algorithm, size) in [("RSA", Some(2048)), ("EC", Some(256)), ("EC", Some(521)), ("Ed25519", None)] {
