@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::programs::{built_beside_daemon, run, softhsm_module, stdout_of};
+use super::programs::{built_beside_daemon, softhsm_module, stdout_of};
 
 const SO_PIN: &str = "so-pin-of-a-test";
 
@@ -65,10 +65,7 @@ impl Token {
 
     /// Every key that the token shows to a logged-in user, sorted; the one that seals software keys left out.
     pub fn objects(&self) -> Vec<Object> {
-        let mut command = Command::new("pkcs11-tool");
-        command.env("SOFTHSM2_CONF", &self.conf).env("TOKEN_PIN", &self.pin).arg("--module").arg(self.module);
-        command.args(["--token-label", &self.label, "--login", "--pin", "env:TOKEN_PIN", "--list-objects"]);
-        let mut objects = parse(&stdout_of(&mut command));
+        let mut objects = parse(&self.tool("--list-objects"));
         objects.sort();
         objects
     }
@@ -89,11 +86,25 @@ impl Token {
 
     /// Puts a key of somebody else into the token.
     pub fn add_foreign_key(&self, label: &str, id: &str) {
+        self.tool(&format!("--keypairgen --key-type EC:prime256v1 --label {label} --id {id}"));
+    }
+
+    /// Puts a secret key of somebody else into the token.
+    pub fn add_foreign_secret(&self, label: &str, id: &str) {
+        self.tool(&format!("--keygen --key-type AES:32 --label {label} --id {id}"));
+    }
+
+    /// Writes a public key (`SubjectPublicKeyInfo` in DER) to a file.
+    pub fn write_public_key(&self, id: &str, file: &Path) {
+        self.tool(&format!("--read-object --type pubkey --id {id} --output-file {}", file.display()));
+    }
+
+    /// `pkcs11-tool`, logged in.
+    fn tool(&self, line: &str) -> String {
         let mut command = Command::new("pkcs11-tool");
         command.env("SOFTHSM2_CONF", &self.conf).env("TOKEN_PIN", &self.pin).arg("--module").arg(self.module);
-        command.args(["--token-label", &self.label, "--login", "--pin", "env:TOKEN_PIN", "--keypairgen"]);
-        let output = run(command.args(["--key-type", "EC:prime256v1", "--label", label, "--id", id]), b"");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        command.args(["--token-label", &self.label, "--login", "--pin", "env:TOKEN_PIN"]);
+        stdout_of(command.args(line.split_whitespace()))
     }
 }
 
