@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +10,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Certificate, Configuration, Daemon, Launch, SIGNING, Scratch, Token, eventually, key_pair, run, tamper, values,
+    Certificate, Configuration, Daemon, Launch, SIGNING, Scratch, Token, eventually, key_pair, openssl, tamper, values,
 };
 
 const SEALED_BY_TOKEN: &str = "[local]\nmaster-key = \"token\"\n";
@@ -276,13 +275,6 @@ fn master_key_is_rotated_beside_a_running_daemon() {
     let actions = values(&configuration.database(), "SELECT action FROM audit_events WHERE action LIKE 'master%'");
     assert_eq!(actions, ["master-key.added", "master-key.added"]);
     assert_eq!(daemon.stop(Signal::TERM).code(), Some(0));
-}
-
-/// Runs openssl in a directory; what it printed on its standard output.
-fn openssl(dir: &Path, arguments: &str) -> Vec<u8> {
-    let output = run(Command::new("openssl").current_dir(dir).args(arguments.split_whitespace()), b"");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
 }
 
 /// Parts of a private key that no certificate shows: the scalar of P-256 (RFC 5915 within RFC 5958),

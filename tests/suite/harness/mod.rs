@@ -25,13 +25,13 @@ mod signatures;
 mod token;
 mod wait;
 
-pub use agreement::{agreement, agreement_within};
+pub use agreement::{Agreement, agreement, agreement_within};
 pub use configuration::{AUDITOR, Configuration};
 pub use daemon::{Daemon, Launch};
 pub use faults::Faults;
 pub use golden::golden;
 pub use http::{Answer, Call, block_on};
-pub use openssl::Certificate;
+pub use openssl::{Certificate, openssl};
 pub use programs::{built_beside_daemon, python, run};
 pub use requests::{GENERATE, SIGNING, key_pair};
 pub use rows::{rows, tamper, values};

@@ -1,10 +1,19 @@
-//! openssl's word on a certificate.
+//! openssl's word on a certificate, and its other services.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command;
 
 use super::programs::{run, stdout_of};
 use super::scratch::Scratch;
+
+/// What one openssl command, its words parted by blanks, prints in a directory; it has to succeed.
+#[track_caller]
+pub fn openssl(dir: &Path, line: &str) -> Vec<u8> {
+    let output = run(Command::new("openssl").args(line.split_whitespace()).current_dir(dir), b"");
+    assert!(output.status.success(), "openssl {line}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
 
 /// A certificate in PEM.
 pub struct Certificate(pub String);

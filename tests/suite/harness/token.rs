@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::programs::{built_beside_daemon, run, softhsm_module, stdout_of};
+use super::programs::{built_beside_daemon, softhsm_module, stdout_of};
 
 const SO_PIN: &str = "so-pin-of-a-test";
 
@@ -65,12 +65,17 @@ impl Token {
 
     /// Every key that the token shows to a logged-in user, sorted; the one that seals software keys left out.
     pub fn objects(&self) -> Vec<Object> {
-        let mut command = Command::new("pkcs11-tool");
-        command.env("SOFTHSM2_CONF", &self.conf).env("TOKEN_PIN", &self.pin).arg("--module").arg(self.module);
-        command.args(["--token-label", &self.label, "--login", "--pin", "env:TOKEN_PIN", "--list-objects"]);
-        let mut objects = parse(&stdout_of(&mut command));
+        let mut objects = parse(&self.tool(&["--list-objects"]));
         objects.sort();
         objects
+    }
+
+    /// What `pkcs11-tool` prints, logged in; it has to succeed.
+    pub fn tool(&self, args: &[&str]) -> String {
+        let mut command = Command::new("pkcs11-tool");
+        command.env("SOFTHSM2_CONF", &self.conf).env("TOKEN_PIN", &self.pin).arg("--module").arg(self.module);
+        command.args(["--token-label", &self.label, "--login", "--pin", "env:TOKEN_PIN"]);
+        stdout_of(command.args(args))
     }
 
     /// The one private key with this `CKA_ID`.
@@ -89,11 +94,7 @@ impl Token {
 
     /// Puts a key of somebody else into the token.
     pub fn add_foreign_key(&self, label: &str, id: &str) {
-        let mut command = Command::new("pkcs11-tool");
-        command.env("SOFTHSM2_CONF", &self.conf).env("TOKEN_PIN", &self.pin).arg("--module").arg(self.module);
-        command.args(["--token-label", &self.label, "--login", "--pin", "env:TOKEN_PIN", "--keypairgen"]);
-        let output = run(command.args(["--key-type", "EC:prime256v1", "--label", label, "--id", id]), b"");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        self.tool(&["--keypairgen", "--key-type", "EC:prime256v1", "--label", label, "--id", id]);
     }
 }
 

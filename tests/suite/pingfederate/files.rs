@@ -1,20 +1,13 @@
 //! Key pairs and certificates as files, made and read by openssl.
 
 use std::path::Path;
-use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Daemon, Launch, SIGNING, Scratch, Token, key_pair, run};
-
-fn openssl(dir: &Path, line: &str) -> Vec<u8> {
-    let output = run(Command::new("openssl").args(line.split(' ')).current_dir(dir), b"");
-    assert!(output.status.success(), "openssl {line}: {}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
-}
+use crate::harness::{Answer, Daemon, Launch, SIGNING, Scratch, Token, key_pair, openssl};
 
 /// `key.pem` and `certificate.pem`, and both as `pair.p12` under the password `secret`.
 fn pair(dir: &Path) {
