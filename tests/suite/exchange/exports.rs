@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Bench, P256, PASSWORD, certified_key, hierarchy, imported, keytool, public_half, text};
+use super::{Bench, PASSWORD, certified_key, hierarchy, imported, keytool, public_half, text};
 use crate::harness::{key_pair, openssl, values};
 
 #[test]
@@ -63,5 +63,4 @@ fn what_was_exported_comes_back_with_its_chain() {
             assert!(listed.contains("Certificate chain length: 3"), "{listed}");
         }
     }
-    let _ = P256;
 }

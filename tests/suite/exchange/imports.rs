@@ -53,9 +53,6 @@ fn every_form_that_openssl_writes_is_imported_to_either_provider() {
         }
     }
     assert_eq!(bench.get("signing").expect(200).json()["items"].as_array().unwrap().len(), 20);
-    let held =
-        "SELECT provider || ' ' || origin || ' ' || (sealed IS NOT NULL) || ' ' || count(*) FROM key_pairs GROUP BY 1";
-    let _ = held;
     let where_they_are = "SELECT DISTINCT provider || (sealed IS NOT NULL) FROM key_pairs ORDER BY 1";
     assert_eq!(values(&bench.database(), where_they_are), ["HSM0", "LOCAL1"]);
     assert_eq!(bench.token().objects().len(), 20, "ten keys of two halves");

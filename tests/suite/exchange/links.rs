@@ -45,7 +45,7 @@ fn key_of_the_token_is_linked_by_its_id_or_its_uri_and_stays_when_it_is_deleted(
     let ways = [
         ("a1", "EC:prime256v1", "a1".to_owned()),
         ("a2", "rsa:2048", "pkcs11:id=%a2;type=private".to_owned()),
-        ("a3", "EC:secp384r1", "pkcs11:token=strongroom;object=theirs%20a3".to_owned()),
+        ("a3", "rsa:3072", "pkcs11:token=strongroom;object=theirs%20a3".to_owned()),
         ("a4", "EC:prime256v1", "pkcs11:id=%A4;object=theirs%20a4".to_owned()),
     ];
     for (id, kind, name) in ways {

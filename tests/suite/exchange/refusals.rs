@@ -70,7 +70,7 @@ fn bomb_of_iterations_is_refused_before_it_goes_off() {
     let (small, large) = ([0x02, 0x03, 0x01, 0x01, 0x01], [0x02, 0x03, 0x7f, 0xaa, 0x55]);
     for options in ["-iter 65793", "-iter 65793 -legacy"] {
         let mut data = pkcs12(&bench, "key", options);
-        let places: Vec<usize> = (0..data.len() - 5).filter(|at| data[*at..at + 5] == small).collect();
+        let places: Vec<usize> = (0..=data.len() - 5).filter(|at| data[*at..at + 5] == small).collect();
         assert!(!places.is_empty());
         places.into_iter().for_each(|at| data[at..at + 5].copy_from_slice(&large));
         let start = std::time::Instant::now();
