@@ -259,7 +259,7 @@ async fn key_that_cannot_be_destroyed_does_not_keep_the_others() {
         matches!(unfinished.as_slice(), [Finding::Unfinished { key, why: Some(_), .. }] if *key == first.id),
         "{findings:?}"
     );
-    assert_eq!(bench.double.locators(), [first.locator.clone()]);
+    assert_eq!(bench.double.locators(), std::slice::from_ref(&first.locator));
     *bench.double.indestructible.lock().unwrap() = None;
     bench.keyring.reconcile(REPAIR).await.unwrap();
     assert!(bench.double.locators().is_empty());

@@ -162,7 +162,7 @@ impl Link {
         let link = &self.inner;
         let _place = link.keeping.enter()?;
         let mut ending = link.ending.subscribe();
-        let begin = async {
+        let ready = async {
             let turn = link.keeping_turn.lock().await;
             Ok((turn, link.lane(Role::Keep).host(link.patience()).await?))
         };
@@ -171,7 +171,7 @@ impl Link {
             _ = ending.wait_for(|ending| *ending) => {
                 return Err(ProviderError::Unavailable("the daemon is stopping".to_owned()));
             }
-            begun = tokio::time::timeout_at(deadline.into(), begin) => begun.map_err(|_| ProviderError::Late)??
+            ready = tokio::time::timeout_at(deadline.into(), ready) => ready.map_err(|_| ProviderError::Late)??
         };
         let _together = host.turn.read().await;
         let reply = host.call(call, link.options.hosts.generate_timeout).await;
