@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod exchange;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -34,9 +36,13 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
+        Self::over(Double::default()).await
+    }
+
+    async fn over(double: Double) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = SqlStore::open(&directory.path().join("store.db")).await.unwrap();
-        let double = Arc::new(Double::default());
+        let double = Arc::new(double);
         let clock = Arc::new(Hand(AtomicI64::new(START)));
         let keyring = keyring(&store, &double, &clock, "first");
         Self { _directory: directory, store, double, clock, keyring }

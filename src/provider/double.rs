@@ -41,10 +41,18 @@ struct Entry {
     pair: EcdsaKeyPair,
 }
 
+impl Entry {
+    fn spki(&self) -> SpkiDer {
+        SpkiDer::parse([&P256_SPKI_PREFIX, self.pair.public_key().as_ref()].concat()).unwrap()
+    }
+}
+
 /// A token in memory.
 #[derive(Default)]
 pub(crate) struct Double {
     keys: Mutex<BTreeMap<Locator, Entry>>,
+    is_local: bool,
+    /// Strikes whatever makes a key.
     pub(crate) generate_fault: Mutex<Option<Fault>>,
     pub(crate) sign_fault: Mutex<Option<Fault>>,
     pub(crate) generated: AtomicUsize,
@@ -52,6 +60,11 @@ pub(crate) struct Double {
 }
 
 impl Double {
+    /// A provider of software keys.
+    pub(crate) fn local() -> Self {
+        Self { is_local: true, ..Self::default() }
+    }
+
     /// Locators of the keys that it holds.
     pub(crate) fn locators(&self) -> Vec<Locator> {
         self.keys.lock().unwrap().keys().cloned().collect()
@@ -61,12 +74,40 @@ impl Double {
     pub(crate) fn lose(&self, locator: &Locator) {
         self.keys.lock().unwrap().remove(locator);
     }
+
+    /// Holds a key from now on, as its fault says.
+    async fn take(&self, key: NewKey, pair: EcdsaKeyPair, fault: Option<Fault>) -> Result<GeneratedKey, ProviderError> {
+        let entry = Entry { label: key.label, pair };
+        let spki = entry.spki();
+        self.keys.lock().unwrap().insert(key.locator, entry);
+        match fault {
+            Some(Fault::LoseReply) => Err(ProviderError::Unknown("asked to".to_owned())),
+            Some(Fault::Hang) => std::future::pending().await,
+            Some(Fault::Corrupt) => {
+                let spki = Entry { label: String::new(), pair: new_pair() }.spki();
+                Ok(GeneratedKey { spki, sealed: None, proof: "of another key".to_owned() })
+            }
+            _ => Ok(GeneratedKey { spki, sealed: None, proof: "in memory".to_owned() }),
+        }
+    }
+
+    fn making(&self) -> Result<Option<Fault>, ProviderError> {
+        self.generated.fetch_add(1, Ordering::SeqCst);
+        match self.generate_fault.lock().unwrap().take() {
+            Some(Fault::Refuse) => Err(ProviderError::Unavailable("asked to".to_owned())),
+            fault => Ok(fault),
+        }
+    }
+}
+
+fn new_pair() -> EcdsaKeyPair {
+    EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap()
 }
 
 #[async_trait]
 impl KeyProvider for Double {
     fn kind(&self) -> ProviderKind {
-        ProviderKind::Hsm
+        if self.is_local { ProviderKind::Local } else { ProviderKind::Hsm }
     }
 
     fn capabilities(&self) -> Option<Capabilities> {
@@ -79,33 +120,39 @@ impl KeyProvider for Double {
     }
 
     async fn generate(&self, key: NewKey) -> Result<GeneratedKey, ProviderError> {
-        self.generated.fetch_add(1, Ordering::SeqCst);
-        let fault = self.generate_fault.lock().unwrap().take();
-        if fault == Some(Fault::Refuse) {
-            return Err(ProviderError::Unavailable("asked to".to_owned()));
-        }
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        let spki = [&P256_SPKI_PREFIX, pair.public_key().as_ref()].concat();
-        self.keys.lock().unwrap().insert(key.locator, Entry { label: key.label, pair });
-        if fault == Some(Fault::LoseReply) {
-            return Err(ProviderError::Unknown("asked to".to_owned()));
-        }
-        if fault == Some(Fault::Hang) {
-            std::future::pending::<()>().await;
-        }
-        Ok(GeneratedKey { spki: SpkiDer::parse(spki).unwrap(), sealed: None, proof: "in memory".to_owned() })
+        let fault = self.making()?;
+        self.take(key, new_pair(), fault).await
     }
 
-    async fn import(&self, _key: NewKey, _pkcs8: Secret) -> Result<GeneratedKey, ProviderError> {
-        Err(ProviderError::Unsupported("import".to_owned()))
+    async fn import(&self, key: NewKey, pkcs8: Secret) -> Result<GeneratedKey, ProviderError> {
+        let fault = self.making()?;
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.expose());
+        let pair = pair.map_err(|why| ProviderError::Refused(why.to_string()))?;
+        self.take(key, pair, fault).await
     }
 
-    async fn find(&self, _wanted: &ForeignKey) -> Result<FoundKey, ProviderError> {
-        Err(ProviderError::Unsupported("finding keys by name".to_owned()))
+    async fn find(&self, wanted: &ForeignKey) -> Result<FoundKey, ProviderError> {
+        let keys = self.keys.lock().unwrap();
+        let matches = |(locator, entry): &(&Locator, &Entry)| {
+            wanted.locator.as_ref().is_none_or(|wanted| wanted == *locator)
+                && wanted.label.as_ref().is_none_or(|wanted| *wanted == entry.label)
+        };
+        match keys.iter().filter(matches).collect::<Vec<_>>().as_slice() {
+            [] => Err(ProviderError::KeyMissing),
+            [(locator, entry)] => Ok(FoundKey {
+                locator: (*locator).clone(),
+                algorithm: KeyAlgorithm::P256,
+                spki: entry.spki(),
+                proof: "found in memory".to_owned(),
+            }),
+            several => Err(ProviderError::Refused(format!("{} keys match", several.len()))),
+        }
     }
 
-    async fn export(&self, _key: &KeyRef) -> Result<Secret, ProviderError> {
-        Err(ProviderError::Unsupported("export".to_owned()))
+    async fn export(&self, key: &KeyRef) -> Result<Secret, ProviderError> {
+        let keys = self.keys.lock().unwrap();
+        let entry = keys.get(&key.locator).ok_or(ProviderError::KeyMissing)?;
+        Ok(Secret::new(entry.pair.to_pkcs8v1().unwrap().as_ref().to_vec()))
     }
 
     async fn sign(

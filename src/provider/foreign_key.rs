@@ -7,6 +7,9 @@ use percent_encoding::percent_decode_str;
 use super::ForeignKey;
 use crate::key::Locator;
 
+#[cfg(test)]
+mod tests;
+
 /// Attributes that name a token, a slot or a module: the configuration has named those.
 const ELSEWHERE: [&str; 10] = [
     "token",
@@ -52,7 +55,7 @@ fn uri(path: &str) -> Result<ForeignKey, NoForeignKey> {
             return refuse(format!("`{name}` is given twice"));
         }
         seen.push(name);
-        let bytes: Vec<u8> = percent_decode_str(value).collect();
+        let bytes = decoded(name, value)?;
         match name {
             "id" => wanted.locator = Some(locator(&bytes)?),
             "object" => {
@@ -69,6 +72,16 @@ fn uri(path: &str) -> Result<ForeignKey, NoForeignKey> {
         return refuse("the URI names neither `id` nor `object`".to_owned());
     }
     Ok(wanted)
+}
+
+fn decoded(name: &str, value: &str) -> Result<Vec<u8>, NoForeignKey> {
+    let escapes = value.split('%').skip(1);
+    let complete = |escape: &str| escape.len() >= 2 && escape.bytes().take(2).all(|digit| digit.is_ascii_hexdigit());
+    if escapes.map(complete).all(|complete| complete) {
+        Ok(percent_decode_str(value).collect())
+    } else {
+        Err(NoForeignKey(format!("`{name}` has a `%` without two hexadecimal digits")))
+    }
 }
 
 fn locator(bytes: &[u8]) -> Result<Locator, NoForeignKey> {

@@ -22,6 +22,7 @@ mod concurrency;
 mod configuration;
 mod containers;
 mod dev;
+mod exchange;
 mod faults;
 mod hybrid;
 mod idempotency;

@@ -204,7 +204,7 @@ impl KeyProvider for Pkcs11Provider {
     async fn find(&self, wanted: &ForeignKey) -> Result<FoundKey, ProviderError> {
         let id = wanted.locator.as_ref().map(|locator| locator.as_bytes().to_vec());
         let call = Call::Find { id, label: wanted.label.clone() };
-        match timed("find", self.link.keep(call)).await? {
+        match timed("find", self.link.search(call)).await? {
             Outcome::Found(object) => found(object),
             other => Err(unexpected(&other)),
         }

@@ -9,7 +9,7 @@ use super::token::{Object, Token};
 use super::wait::eventually;
 
 /// What both hold.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Agreement {
     pub objects: Vec<Object>,
     pub rows: Vec<Row>,

@@ -72,6 +72,12 @@ impl Call {
         self
     }
 
+    /// The client hangs up when the answer takes longer.
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.request = self.request.timeout(limit);
+        self
+    }
+
     /// Sends; the test fails when there is no answer.
     pub fn send(self) -> Answer {
         self.try_send().expect("an answer")

@@ -25,7 +25,7 @@ mod signatures;
 mod token;
 mod wait;
 
-pub use agreement::{agreement, agreement_within};
+pub use agreement::{Agreement, agreement, agreement_within};
 pub use configuration::{AUDITOR, Configuration};
 pub use daemon::{Daemon, Launch};
 pub use faults::Faults;

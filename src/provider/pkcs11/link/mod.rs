@@ -198,6 +198,14 @@ impl Link {
         link.repeatable(Role::Keep, &call, link.options.hosts.generate_timeout, false, || {}).await
     }
 
+    /// Looks for a key that somebody else may have made, in a host that makes none itself:
+    /// what was there before its own last write, SoftHSM (2.6.1) never shows to a process.
+    pub(super) async fn search(&self, call: Call) -> Result<Outcome, ProviderError> {
+        let link = &self.inner;
+        let _place = link.signing.enter()?;
+        link.repeatable(Role::Sign, &call, link.options.hosts.sign_timeout, false, || {}).await
+    }
+
     /// Refuses generations that wait; the one under way goes on.
     pub(super) fn refuse_generations(&self) {
         self.inner.ending.send_replace(true);
