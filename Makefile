@@ -40,7 +40,7 @@ check: ## formatting and lints, as CI wants them
 fmt: ## format everything
 	$(CARGO) fmt --all
 
-setup: ## find or install SoftHSM, pkcs11-tool, openssl, curl, Python, Node.js and a C compiler
+setup: ## find or install SoftHSM, pkcs11-tool, openssl, keytool, curl, Python, Node.js and a C compiler
 	@softhsm/setup
 
 clean: ## remove build output and the tests' Python environment

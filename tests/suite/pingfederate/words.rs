@@ -50,6 +50,10 @@ fn key_pairs_are_imported_and_exported_word_by_word() {
     );
     openssl(&dir, "pkcs8 -topk8 -in ec.key -passout pass:secret -out ec.p8");
     join(&dir, &["ec.p8", "ec.pem"], "encrypted.pem");
+    // A certificate without extensions is one of X.509 version 1.
+    openssl(&dir, "req -new -key key.pem -subj /CN=one -out one.csr");
+    openssl(&dir, "x509 -req -in one.csr -signkey key.pem -days 9 -out one.pem");
+    join(&dir, &["key.pem", "one.pem"], "one.pair");
     for (name, start) in [("past", "-60d"), ("future", "+60d")] {
         keytool(&dir, &format!("{EC} -keystore {name}.p12 -dname CN={name} -startdate {start}"));
     }
