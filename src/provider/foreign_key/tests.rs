@@ -64,7 +64,7 @@ proptest! {
         id in prop::collection::vec(any::<u8>(), 1..=255),
         label in "\\PC{1,20}",
     ) {
-        let escaped = |bytes: &[u8]| bytes.iter().map(|byte| format!("%{byte:02x}")).collect::<String>();
+        let escaped = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| text + &format!("%{byte:02x}"));
         let uri = format!("pkcs11:id={};object={}", escaped(&id), escaped(label.as_bytes()));
         prop_assert_eq!(uri.parse::<ForeignKey>().unwrap(), key(Some(&id), Some(&label)));
         let hex = escaped(&id).replace('%', "");
