@@ -108,6 +108,12 @@ fn key_and_certificate(dir: &Path, name: &str, options: &str) {
     openssl(dir, &format!("req -x509 -newkey {options} -nodes -keyout {name}.key -out {name}.pem -subj /CN={name}"));
 }
 
+/// A private key and its certificate in one text.
+fn key_in_pem(dir: &Path) -> String {
+    key_and_certificate(dir, "key", P256);
+    text(dir, "key.key") + &text(dir, "key.pem")
+}
+
 const P256: &str = "ec -pkeyopt ec_paramgen_curve:P-256";
 
 /// `root.pem` issued `middle.pem` issued `leaf.pem`; each has its key beside.
