@@ -23,11 +23,9 @@ use crate::key::ProviderKind;
 use crate::provider::pkcs11;
 use crate::secret::Secret;
 
-/// Where distributions put the module of SoftHSM.
-const MODULES: [&str; 9] = [
+/// Where distributions put the module of SoftHSM; Debian's multiarch folders come on top.
+const MODULES: [&str; 7] = [
     "/usr/lib/softhsm/libsofthsm2.so",
-    "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
-    "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
     "/usr/lib64/pkcs11/libsofthsm2.so",
     "/usr/lib64/softhsm/libsofthsm2.so",
     "/usr/lib/pkcs11/libsofthsm2.so",
@@ -62,7 +60,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     let lock = InstanceLock::claim(&layout.path("state"))?;
     layout.prepare(&arguments.token_label)?;
     let secret = layout.admin_secret(arguments.admin_token)?;
-    let config = layout.config(&secret, arguments.listen, arguments.token_label.clone())?;
+    let admin = Credential { name: "admin".to_owned(), hash: SecretHash::of(&secret)?, scopes: Scope::ALL.to_vec() };
+    let config = layout.config(vec![admin], arguments.listen, arguments.token_label.clone())?;
     block_on(async {
         layout.initialise_token(&config, arguments.token_label).await?;
         daemon::run(config, Announce::WhenReady, lock).await
@@ -74,7 +73,7 @@ pub(super) fn existing(data: &Path) -> anyhow::Result<Config> {
     let layout = Layout { root: fs::canonicalize(data).with_context(|| format!("cannot open {}", data.display()))? };
     ensure!(layout.path("pin").exists(), "{} was not made by `strongroom dev`", data.display());
     let label = fs::read_to_string(layout.path("token-label")).context("cannot read the token's label")?;
-    layout.config(&new_secret()?, Listener::default().address, label)
+    layout.config(Vec::new(), Listener::default().address, label)
 }
 
 fn default_data() -> anyhow::Result<PathBuf> {
@@ -160,7 +159,7 @@ impl Layout {
         Ok(secret)
     }
 
-    fn config(&self, secret: &Secret, listen: SocketAddr, label: String) -> anyhow::Result<Config> {
+    fn config(&self, credentials: Vec<Credential>, listen: SocketAddr, label: String) -> anyhow::Result<Config> {
         let environment = BTreeMap::from([(
             "SOFTHSM2_CONF".to_owned(),
             self.path("softhsm2.conf").to_str().context("the data directory's path is not plain text")?.to_owned(),
@@ -181,11 +180,7 @@ impl Layout {
             // SoftHSM's threads contend, its processes do not.
             hosts: Hosts { signing_hosts: cores.min(4), workers: 1, ..Hosts::default() },
             store: self.path("strongroom.db"),
-            credentials: vec![Credential {
-                name: "admin".to_owned(),
-                hash: SecretHash::of(secret)?,
-                scopes: Scope::ALL.to_vec(),
-            }],
+            credentials,
             limits: Limits::default(),
             pingfederate: PingFederate {
                 hybrid: true,
@@ -211,7 +206,9 @@ fn module() -> anyhow::Result<PathBuf> {
         ensure!(path.is_absolute() && path.exists(), "STRONGROOM_SOFTHSM_MODULE names no module: {}", path.display());
         return Ok(path);
     }
-    MODULES.iter().map(PathBuf::from).find(|path| path.exists()).context(
+    let multiarch = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    let multiarch = multiarch.map(|folder| folder.join("softhsm/libsofthsm2.so"));
+    MODULES.iter().map(PathBuf::from).chain(multiarch).find(|path| path.exists()).context(
         "SoftHSM is not installed; run softhsm/setup, or install softhsm2 (Debian, Ubuntu), softhsm (Fedora, Homebrew)",
     )
 }

@@ -70,7 +70,9 @@ impl Config {
     pub fn load(path: &Path) -> Result<Self, Findings> {
         let text = std::fs::read_to_string(path)
             .map_err(|failure| Findings(vec![format!("cannot read {}: {failure}", path.display())]))?;
-        Self::parse(&text)
+        Self::parse(&text).map_err(|Findings(findings)| {
+            Findings(findings.into_iter().map(|finding| format!("{}: {finding}", path.display())).collect())
+        })
     }
 
     /// Reads the text of a configuration file.
@@ -85,7 +87,11 @@ impl Config {
                 findings.push(format!("`{}` is no known key", path.to_string().replace("?.", "")));
             })
         });
-        let file: File = parsed.map_err(|failure| Findings(vec![failure.to_string().trim_end().to_owned()]))?;
+        let file: File = parsed.map_err(|failure: toml::de::Error| {
+            let start = failure.span().map_or(0, |span| span.start);
+            let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
+            Findings(vec![format!("line {line}: {}", failure.message())])
+        })?;
         let config = file.validate(&mut findings);
         if findings.is_empty() { Ok(config) } else { Err(Findings(findings)) }
     }
@@ -95,8 +101,8 @@ impl Config {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct File {
-    version: u32,
-    state_dir: PathBuf,
+    version: Option<u32>,
+    state_dir: Option<PathBuf>,
     instance: Option<String>,
     #[serde(default)]
     listener: Listener,
@@ -104,7 +110,7 @@ struct File {
     local: Option<local::Section>,
     #[serde(default)]
     hosts: Hosts,
-    store: StoreSection,
+    store: Option<StoreSection>,
     #[serde(default)]
     credentials: Vec<credentials::Section>,
     #[serde(default)]
@@ -120,14 +126,13 @@ struct StoreSection {
 
 impl File {
     fn validate(self, findings: &mut Vec<String>) -> Config {
-        if self.version != 1 {
-            findings.push(format!("version: {} is unknown; this program reads version 1", self.version));
+        match self.version {
+            Some(1) => {}
+            Some(other) => findings.push(format!("version: {other} is unknown; this program reads version 1")),
+            None => findings.push("version: it is missing; this program reads version 1".to_owned()),
         }
-        for (key, path) in [("state-dir", &self.state_dir), ("store.path", &self.store.path)] {
-            if !path.is_absolute() {
-                findings.push(format!("{key}: `{}` is not an absolute path", path.display()));
-            }
-        }
+        let state_dir = absolute("state-dir", self.state_dir, findings);
+        let store = absolute("store.path", self.store.map(|section| section.path), findings);
         self.listener.validate(findings);
         self.hosts.validate(findings);
         self.limits.validate(findings);
@@ -140,16 +145,24 @@ impl File {
         }
         let pingfederate = self.pingfederate.validate(has_token, has_local, findings);
         Config {
-            state_dir: self.state_dir,
+            state_dir,
             instance: self.instance.unwrap_or_else(|| "default".to_owned()),
             listener: self.listener,
             token,
             local,
             hosts: self.hosts,
-            store: self.store.path,
+            store,
             credentials,
             limits: self.limits,
             pingfederate,
         }
     }
+}
+
+fn absolute(key: &str, path: Option<PathBuf>, findings: &mut Vec<String>) -> PathBuf {
+    let path = path.unwrap_or_default();
+    if !path.is_absolute() {
+        findings.push(format!("{key}: `{}` is not an absolute path", path.display()));
+    }
+    path
 }

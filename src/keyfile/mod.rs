@@ -26,6 +26,8 @@ use crate::key::{CertificateDer, KeyAlgorithm, SpkiDer};
 use crate::secret::Secret;
 use crate::x509::{armoured, to_pem as certificate_to_pem};
 
+pub use private::RsaPrivateKey;
+
 /// More certificates than any chain has.
 const MOST_CERTIFICATES: usize = 32;
 

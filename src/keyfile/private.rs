@@ -29,20 +29,20 @@ pub(super) struct PrivateKey {
     pub(super) spki: SpkiDer,
 }
 
-/// RFC 8017 appendix A.1.2.
+/// `RSAPrivateKey` (RFC 8017 appendix A.1.2).
 #[derive(Sequence)]
-struct RsaPrivateKey<'a> {
-    version: u8,
-    modulus: UintRef<'a>,
-    public_exponent: UintRef<'a>,
-    private_exponent: UintRef<'a>,
-    prime1: UintRef<'a>,
-    prime2: UintRef<'a>,
-    exponent1: UintRef<'a>,
-    exponent2: UintRef<'a>,
-    coefficient: UintRef<'a>,
+pub struct RsaPrivateKey<'a> {
+    pub version: u8,
+    pub modulus: UintRef<'a>,
+    pub public_exponent: UintRef<'a>,
+    pub private_exponent: UintRef<'a>,
+    pub prime1: UintRef<'a>,
+    pub prime2: UintRef<'a>,
+    pub exponent1: UintRef<'a>,
+    pub exponent2: UintRef<'a>,
+    pub coefficient: UintRef<'a>,
     #[asn1(optional = "true")]
-    other_primes: Option<AnyRef<'a>>,
+    pub other_primes: Option<AnyRef<'a>>,
 }
 
 /// RFC 5915 section 3.

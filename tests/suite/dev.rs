@@ -147,6 +147,44 @@ fn an_address_beyond_loopback_is_refused() {
 }
 
 #[test]
+fn a_second_start_on_a_running_directory_is_refused_and_changes_nothing() {
+    let dir = Scratch::new();
+    let daemon = Launch::dev(&dir).start();
+    let id = daemon.generate(&key_pair("EC", None)).expect(201).id();
+    let before = names_in(&dir);
+    let second = |label: &str| {
+        let (data, listen) = (dir.as_os_str(), "127.0.0.1:0".as_ref());
+        Launch::command(["dev".as_ref(), "--data".as_ref(), data, "--listen".as_ref(), listen])
+            .arg("--token-label")
+            .arg(label)
+            .run()
+    };
+    for label in ["strongroom", "other"] {
+        assert_refused(&second(label), "another strongroom is running");
+    }
+    assert_eq!(names_in(&dir), before);
+    daemon.kill();
+    assert_refused(&second("other"), "token-label");
+    let daemon = Launch::dev(&dir).start();
+    daemon.get(&format!("{SIGNING}/{id}")).expect(200);
+}
+
+#[test]
+fn files_of_others_are_refused_and_left_as_they_are() {
+    for (name, text, mode) in [
+        ("pin", "12345678", 0o644),
+        ("so-pin", "12345678", 0o640),
+        ("softhsm2.conf", "directories.tokendir = /x\n", 0o600),
+    ] {
+        let dir = Scratch::new();
+        fs::write(dir.join(name), text).unwrap();
+        fs::set_permissions(dir.join(name), fs::Permissions::from_mode(mode)).unwrap();
+        assert_refused(&Launch::dev(&dir).run(), name);
+        assert_eq!(fs::read_to_string(dir.join(name)).unwrap(), text);
+    }
+}
+
+#[test]
 fn secrets_appear_in_no_argument_list_and_in_no_log() {
     let dir = Scratch::new();
     let daemon = Launch::dev(&dir).start();

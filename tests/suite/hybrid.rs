@@ -13,7 +13,7 @@ use crate::harness::{
     Certificate, Configuration, Daemon, Launch, SIGNING, Scratch, Token, eventually, key_pair, openssl, tamper, values,
 };
 
-const SEALED_BY_TOKEN: &str = "[local]\nmaster-key = \"token\"\n";
+pub const SEALED_BY_TOKEN: &str = "[local]\nmaster-key = \"token\"\n";
 
 fn local(algorithm: &str, size: Option<u32>) -> Value {
     let mut request = key_pair(algorithm, size);
@@ -22,7 +22,7 @@ fn local(algorithm: &str, size: Option<u32>) -> Value {
 }
 
 /// A configuration without a token, its master keys sealed by a key file.
-fn local_only(dir: &Path, token: &Token) -> Configuration {
+pub fn local_only(dir: &Path, token: &Token) -> Configuration {
     let file = dir.join("master.key");
     if !file.exists() {
         let made = Launch::command(["local".as_ref(), "new-key-file".as_ref(), file.as_os_str()]).run();

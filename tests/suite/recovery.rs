@@ -228,3 +228,19 @@ fn listed(daemon: &Daemon) -> BTreeSet<String> {
     let list = daemon.get(SIGNING).expect(200).json();
     list["items"].as_array().unwrap().iter().map(|view| view["id"].as_str().unwrap().to_owned()).collect()
 }
+
+#[test]
+fn generations_that_wait_when_it_is_asked_to_stop_are_refused_and_leave_nothing() {
+    let dir = Scratch::new();
+    let daemon = Launch::dev(&dir).at("host.generate.before=hold:1500").start();
+    let database = dir.join("strongroom.db");
+    let requests: Vec<_> = (0..5).map(|_| daemon.call(Method::POST, GENERATE).json(&key_pair("EC", None))).collect();
+    let running: Vec<_> = requests.into_iter().map(|request| std::thread::spawn(move || request.send())).collect();
+    eventually("five reservations", Duration::from_secs(10), || (rows(&database).len() == 5).then_some(()));
+    assert_eq!(daemon.stop(Signal::TERM).code(), Some(0));
+    let answers: Vec<_> = running.into_iter().map(|request| request.join().unwrap().status.as_u16()).collect();
+    let made = answers.iter().filter(|status| **status == 201).count();
+    assert_eq!(made, 1, "the one under way is finished: {answers:?}");
+    assert!(answers.iter().all(|status| [201, 503].contains(status)), "{answers:?}");
+    assert_eq!(agreement(&Token::of_dev(&dir), &database).keys().len(), made);
+}

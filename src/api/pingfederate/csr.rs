@@ -16,7 +16,7 @@ use super::view::{self, KeyPairView};
 use crate::api::Services;
 use crate::api::extract::{Caller, JsonBody};
 use crate::api::layer::request_id;
-use crate::auth::Principal;
+use crate::auth::{Principal, Scope};
 use crate::error::{Error, Rule, Violation};
 use crate::key::{CertificateDer, KeyPair};
 use crate::x509::{self, CertificateSummary, chain_for, is_issued_by};
@@ -70,6 +70,7 @@ pub(super) async fn respond(
     Named(ring): Named,
     body: JsonBody<CsrResponse, ApiError>,
 ) -> Result<Json<KeyPairView>, ApiError> {
+    who.require(Scope::Manage).map_err(Error::from)?;
     let about = || ApiError::about(ring.name());
     let pair = services.keyring.active(&who, &ring).await.map_err(about())?;
     let mut findings = Vec::new();

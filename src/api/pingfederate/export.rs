@@ -15,7 +15,7 @@ use super::wire::Hidden;
 use crate::api::Services;
 use crate::api::extract::{Caller, JsonBody};
 use crate::api::layer::request_id;
-use crate::auth::Principal;
+use crate::auth::{Principal, Scope};
 use crate::error::{Error, Kind};
 use crate::key::{CertificateDer, RingId};
 use crate::keyfile::{self, KeyFileError};
@@ -91,6 +91,7 @@ async fn export(
     content_type: &'static str,
     write: impl FnOnce(&Secret, &[CertificateDer], &Secret) -> Result<Vec<u8>, KeyFileError> + Send + 'static,
 ) -> Result<([(HeaderName, &'static str); 1], Vec<u8>), ApiError> {
+    who.require(Scope::Manage).map_err(Error::from)?;
     let about = ApiError::about(ring.name());
     let mut findings = Vec::new();
     let Some(password) = Hidden::required(settings.password, "password", &mut findings) else {

@@ -7,7 +7,7 @@ use super::generate::NewKeyPairSettings;
 use super::wire::CryptoProvider;
 use super::{Settings, family, id};
 use crate::api::Services;
-use crate::auth::Principal;
+use crate::auth::{Principal, Scope};
 use crate::error::{Error, Rule, Violation};
 use crate::key::{KeyUse, ProviderKind, RingId, RingKind};
 use crate::keyring::{Capabilities, CertificateSpec, NewKeyPair};
@@ -27,11 +27,12 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// The rules for requests to a family, here and now.
+    /// The rules for changes to a family, here and now: who may make none is told nothing else.
     ///
     /// # Errors
     /// `Forbidden`.
     pub(super) fn of(services: &Services, who: &Principal, family: RingKind) -> Result<Self, Error> {
+        who.require(Scope::Manage)?;
         let providers = services.keyring.capabilities(who)?;
         Ok(Self { settings: services.pingfederate, family, providers, deadline: services.generate_deadline })
     }

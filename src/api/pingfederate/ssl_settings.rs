@@ -13,6 +13,7 @@ use super::wire::ResourceLink;
 use crate::api::Services;
 use crate::api::extract::{Caller, JsonBody};
 use crate::api::layer::request_id;
+use crate::auth::Scope;
 use crate::catalog::SslSettings;
 use crate::error::{Error, Rule, Violation};
 
@@ -76,6 +77,7 @@ pub(super) async fn replace(
     Caller(who, _): Caller<ApiError>,
     body: JsonBody<SslServerSettings, ApiError>,
 ) -> Result<Json<SslServerSettings>, ApiError> {
+    who.require(Scope::Manage).map_err(Error::from)?;
     let settings = check(&body.value).map_err(Error::invalid)?;
     let answer = SslServerSettings::from(&settings);
     let (catalog, request_id) = (Arc::clone(&services.catalog), request_id());

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{Bench, PASSWORD, certified_key, hierarchy, imported, keytool, public_half, text};
-use crate::harness::{key_pair, openssl, values};
+use super::{Bench, PASSWORD, certified_key, hierarchy, imported, public_half, text};
+use crate::harness::{key_pair, keytool, openssl, values};
 
 #[test]
 fn every_export_is_read_by_openssl_and_keytool() {

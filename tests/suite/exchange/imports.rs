@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::{
-    Bench, P256, PASSWORD, certified_key, encoded, hierarchy, imported, key_and_certificate, key_in_pem, keytool, text,
+    Bench, P256, PASSWORD, certified_key, encoded, hierarchy, imported, key_and_certificate, key_in_pem, text,
 };
-use crate::harness::{Answer, openssl, values};
+use crate::harness::{Answer, keytool, openssl, values};
 
 /// Imports to HSM and LOCAL; both views, certificates and provider are held against openssl.
 fn imported_to_both(bench: &Bench, name: &str, data: &str, public: &[u8]) {

@@ -9,14 +9,13 @@ mod refusals;
 mod requests;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Agreement, Answer, Daemon, Launch, Scratch, Token, agreement, openssl, run};
+use crate::harness::{Agreement, Answer, Daemon, Launch, Scratch, Token, agreement, openssl};
 
 const KEY_PAIRS: &str = "/pf-admin-api/v1/keyPairs";
 const PASSWORD: &str = "secret-of-a-file";
@@ -130,15 +129,6 @@ fn hierarchy(dir: &Path) {
 fn issue(dir: &Path, name: &str, issuer: &str, options: &str) {
     let by = format!("-CA {issuer}.pem -CAkey {issuer}.key -CAcreateserial");
     openssl(dir, &format!("x509 -req -in {name}.csr {by} -days 30 {options} -out {name}.pem"));
-}
-
-/// What keytool prints in a directory; it has to succeed.
-#[track_caller]
-fn keytool(dir: &Path, line: &str) -> String {
-    let output = run(Command::new("keytool").args(line.split_whitespace()).current_dir(dir), b"");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "keytool {line}: {said}{}", String::from_utf8_lossy(&output.stderr));
-    said
 }
 
 /// The public key of a PEM file's private key.

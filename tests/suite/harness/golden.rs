@@ -1,43 +1,104 @@
 //! Golden files: exchanges as they have to be, word by word.
 //!
-//! A file is a list of exchanges, `{"request": {method, path, body?}, "response":
-//! {status, type?, body?}}`, carried out in order. Where a value differs from run to run
-//! the file says what it looks like instead: `<serial>`, `<date>`, `<sha1>`, `<sha256>`,
-//! `<id>`, `<uuid>`, `<kid>`, `<text>`, `<pem>`.
+//! A file is a list of exchanges, `{"request": {method, path, as?, headers?, body?, raw?},
+//! "response": {status, type?, headers?, body}}`, carried out in order. The admin asks,
+//! unless `as` says `admin-by-password`, `auditor`, `stranger` or `nobody`. In a request
+//! `<location>` is the `Location` of an earlier answer, `<base64 NAME>` and `<text NAME>`
+//! are files of the test. Where a value of an answer differs from run to run the file says
+//! what it looks like instead: see `looks_like`.
 
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::Value;
 
+use super::configuration::AUDITOR;
 use super::daemon::Daemon;
+use super::http::{Answer, Call};
 
 /// Carries out the exchanges of `tests/golden/{name}.json`; the test fails at the first difference.
 pub fn golden(daemon: &Daemon, name: &str) {
+    golden_with(Path::new(""), daemon, name);
+}
+
+/// The same where requests have files of a directory in them.
+pub fn golden_with(files: &Path, daemon: &Daemon, name: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name).with_extension("json");
     let text = std::fs::read_to_string(&file).expect("the golden file");
     let exchanges: Vec<Value> = serde_json::from_str(&text).expect("a list of exchanges");
+    let mut location = String::new();
     for (index, exchange) in exchanges.iter().enumerate() {
         let place = format!("{name}, exchange {}", index + 1);
-        let (request, response) = (&exchange["request"], &exchange["response"]);
-        let method = Method::from_bytes(request["method"].as_str().expect("a method").as_bytes()).expect("a method");
-        let mut call = daemon.call(method, request["path"].as_str().expect("a path"));
-        if let Some(body) = request.get("body") {
-            call = call.json(body);
+        let answer = call(daemon, files, &location, &exchange["request"]).send();
+        compare(&place, &exchange["response"], &answer);
+        if !answer.header("location").is_empty() {
+            answer.header("location").clone_into(&mut location);
         }
-        let answer = call.send();
-        assert_eq!(Value::from(answer.status.as_u16()), response["status"], "{place}: {}", answer.text());
-        if let Some(kind) = response.get("type") {
-            assert_eq!(answer.header("content-type"), kind.as_str().expect("a content type"), "{place}");
+    }
+}
+
+fn call(daemon: &Daemon, files: &Path, location: &str, request: &Value) -> Call {
+    let method = Method::from_bytes(text(&request["method"]).as_bytes()).expect("a method");
+    let call = daemon.call(method, &text(&request["path"]).replace("<location>", location));
+    let mut call = match request["as"].as_str() {
+        None => call,
+        Some("admin-by-password") => call.basic("admin", daemon.secret()),
+        Some("auditor") => call.bearer(AUDITOR),
+        Some("stranger") => call.bearer("nobody-knows-this-secret"),
+        Some("nobody") => call.anonymous(),
+        Some(other) => panic!("golden files know nobody named {other}"),
+    };
+    for (name, value) in request["headers"].as_object().into_iter().flatten() {
+        call = call.header(name, text(value));
+    }
+    match (request.get("body"), request.get("raw")) {
+        (Some(body), None) => call.json(&filled(files, body)),
+        (None, Some(raw)) => call.body(text(raw)),
+        _ => call,
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("text where {value} is"))
+}
+
+/// A body with the files in their places.
+fn filled(files: &Path, body: &Value) -> Value {
+    let read = |name: &str| std::fs::read(files.join(name)).unwrap_or_else(|why| panic!("{name}: {why}"));
+    match body {
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| (name.clone(), filled(files, value))).collect::<Value>()
         }
-        let body = if answer.body.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_slice(&answer.body).unwrap_or_else(|_| Value::from(answer.text()))
-        };
-        if let Some(difference) = difference("$", &response["body"], &body) {
-            panic!("{place}: {difference}\nthe answer was {body:#}");
+        Value::String(text) => {
+            let place = text.strip_prefix('<').and_then(|text| text.strip_suffix('>')?.split_once(' '));
+            match place {
+                Some(("base64", name)) => STANDARD.encode(read(name)).into(),
+                Some(("text", name)) => String::from_utf8(read(name)).expect("a text").into(),
+                _ => body.clone(),
+            }
         }
+        _ => body.clone(),
+    }
+}
+
+fn compare(place: &str, expected: &Value, answer: &Answer) {
+    assert_eq!(Value::from(answer.status.as_u16()), expected["status"], "{place}: {}", answer.text());
+    if let Some(kind) = expected.get("type") {
+        assert_eq!(answer.header("content-type"), text(kind), "{place}");
+    }
+    for (name, value) in expected["headers"].as_object().into_iter().flatten() {
+        let difference = difference(name, value, &answer.header(name).into());
+        assert_eq!(difference, None, "{place}");
+    }
+    let body = if answer.body.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_slice(&answer.body).unwrap_or_else(|_| Value::from(answer.text()))
+    };
+    if let Some(difference) = difference("$", &expected["body"], &body) {
+        panic!("{place}: {difference}\nthe answer was {body:#}");
     }
 }
 
@@ -63,6 +124,7 @@ fn difference(path: &str, expected: &Value, actual: &Value) -> Option<String> {
         (Value::String(wanted), Value::String(found)) if wanted.starts_with('<') && wanted.ends_with('>') => {
             (!looks_like(wanted, found)).then(|| format!("{path} is {found}, which is no {wanted}"))
         }
+        (Value::String(shape), Value::Object(_)) if shape == "<document>" => None,
         _ => (expected != actual).then(|| format!("{path} is {actual}, expected {expected}")),
     }
 }
@@ -78,10 +140,20 @@ fn looks_like(shape: &str, text: &str) -> bool {
         "<id>" => of(25, |c| c.is_ascii_digit() || c.is_ascii_lowercase()),
         "<uuid>" => of(36, |c| c.is_ascii_hexdigit() || c == '-'),
         "<kid>" => of(43, |c| c.is_ascii_alphanumeric() || c == '-' || c == '_'),
-        "<pem>" => text.starts_with("-----BEGIN CERTIFICATE-----\n") && text.ends_with("-----END CERTIFICATE-----\n"),
-        "<text>" => !text.is_empty(),
+        "<pem>" => spans(text, "CERTIFICATE", "CERTIFICATE"),
+        "<certification request>" => spans(text, "CERTIFICATE REQUEST", "CERTIFICATE REQUEST"),
+        "<encrypted key and certificates>" => spans(text, "ENCRYPTED PRIVATE KEY", "CERTIFICATE"),
+        "<location>" => text
+            .rsplit_once('/')
+            .is_some_and(|(family, id)| family.starts_with("/pf-admin-api/v1/keyPairs/") && looks_like("<id>", id)),
+        "<text>" | "<binary>" => !text.is_empty(),
         _ => panic!("{shape} is not a shape that golden files know"),
     }
+}
+
+/// Whether a text is PEM from a block of one label to a block of another.
+fn spans(text: &str, first: &str, last: &str) -> bool {
+    text.starts_with(&format!("-----BEGIN {first}-----\n")) && text.ends_with(&format!("-----END {last}-----\n"))
 }
 
 #[test]

@@ -35,6 +35,12 @@ fn each_family_has_its_own_ids_and_its_own_extensions() {
 }
 
 #[test]
+fn families_have_separate_ids_word_by_word() {
+    let dir = Scratch::new();
+    golden(&Launch::dev(&dir).start(), "pingfederate/families");
+}
+
+#[test]
 fn rotation_settings_are_filled_in_word_by_word() {
     let dir = Scratch::new();
     golden(&Launch::dev(&dir).start(), "pingfederate/rotation-settings");

@@ -9,10 +9,12 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Daemon, Launch, SIGNING, Scratch, Token, key_pair, openssl};
 
-/// `key.pem` and `certificate.pem`, and both as `pair.p12` under the password `secret`.
-fn pair(dir: &Path) {
+/// `key.pem` and `certificate.pem`, both as `pair.pem`, and as `pair.p12` under the password `secret`.
+pub fn pair(dir: &Path) {
     openssl(dir, "req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out certificate.pem -subj /CN=brought -days 30");
     openssl(dir, "pkcs12 -export -inkey key.pem -in certificate.pem -out pair.p12 -passout pass:secret");
+    let pem = ["key.pem", "certificate.pem"].map(|name| std::fs::read_to_string(dir.join(name)).unwrap());
+    std::fs::write(dir.join("pair.pem"), pem.concat()).unwrap();
 }
 
 fn encoded(dir: &Path, name: &str) -> String {

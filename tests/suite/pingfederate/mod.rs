@@ -1,7 +1,10 @@
 //! The PingFederate dialect on a real token, judged by openssl and `pkcs11-tool`.
 
+mod access;
 mod families;
 mod files;
+mod providers;
+mod words;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -17,6 +17,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::super::protocol::{Failure, FailureClass};
 use super::public_key::{RSA_EXPONENT, ec_params};
 use crate::key::KeyAlgorithm;
+use crate::keyfile::RsaPrivateKey;
 
 /// A private key that is whole and of the algorithm that was named.
 pub(super) struct PrivateKey {
@@ -172,18 +173,4 @@ struct PrivateKeyInfo<'a> {
     version: u8,
     algorithm: AlgorithmIdentifierRef<'a>,
     private_key: &'a OctetStringRef,
-}
-
-/// RFC 8017 appendix A.1.2, with two primes.
-#[derive(Sequence)]
-struct RsaPrivateKey<'a> {
-    version: u8,
-    modulus: UintRef<'a>,
-    public_exponent: UintRef<'a>,
-    private_exponent: UintRef<'a>,
-    prime1: UintRef<'a>,
-    prime2: UintRef<'a>,
-    exponent1: UintRef<'a>,
-    exponent2: UintRef<'a>,
-    coefficient: UintRef<'a>,
 }
