@@ -5,10 +5,8 @@ use std::time::Duration;
 use reqwest::Method;
 
 use super::links::{foreign_key, linked};
-use super::{Bench, KEY_PAIRS, hierarchy, imported, key_in_pem, text};
-use crate::harness::{Configuration, Daemon, Faults, Launch, Scratch, Token, agreement_within, eventually, rows};
-
-pub(super) const PATIENCE: Duration = Duration::from_secs(40);
+use super::{Bench, KEY_PAIRS, PATIENCE, hierarchy, imported, key_in_pem, text};
+use crate::harness::{Configuration, Daemon, Faults, Launch, Scratch, Token, agreement_within, eventually};
 
 #[test]
 fn a_crash_at_any_step_of_an_import_loses_no_acknowledged_key() {
@@ -24,8 +22,7 @@ fn a_crash_at_any_step_of_an_import_loses_no_acknowledged_key() {
             let bench = bench.restarted();
             // Past the commit the key is there although nobody was told.
             let there = point == "generate.commit";
-            let gone = || rows(&bench.database()).iter().all(|row| !row.is_unfinished());
-            eventually("the end of reconcile", PATIENCE, || gone().then_some(()));
+            bench.await_finished();
             let halves = if there && provider == "HSM" { 4 } else { 2 };
             eventually("agreement of the token", PATIENCE, || (bench.token().objects().len() == halves).then_some(()));
             bench.get("signing/kept").expect(200);
@@ -124,8 +121,7 @@ fn a_crash_in_a_link_never_costs_the_key_of_somebody_else() {
         assert!(!bench.daemon.await_end().success(), "{point}");
 
         let bench = bench.restarted();
-        let finished = || rows(&bench.database()).iter().all(|row| !row.is_unfinished());
-        eventually("the end of reconcile", PATIENCE, || finished().then_some(()));
+        bench.await_finished();
         assert_eq!(bench.token().objects().len(), 2, "both halves of the foreign key are there");
         bench.post("signing/link", &request).expect(if there { 422 } else { 201 });
         let data = bench.dir.as_os_str();

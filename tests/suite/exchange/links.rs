@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Bench, KEY_PAIRS, P256, certified_key, encoded, hierarchy, key_and_certificate, text};
-use crate::harness::{Configuration, Launch, Scratch, Token, eventually, key_pair, openssl, values};
+use crate::harness::{Configuration, Launch, Scratch, Token, key_pair, openssl, values};
 
 /// A foreign key pair in the token, and `{id}.pem`, a certificate for it by `middle` of the hierarchy.
 pub(super) fn foreign_key(bench: &Bench, id: &str, kind: &str) {
@@ -70,8 +70,7 @@ fn key_of_the_token_is_linked_by_its_id_or_its_uri_and_stays_when_it_is_deleted(
         bench.refuses("sslServer/link", &linked(&name, &data), ("privateKeyId", "not_unique"), "already in use");
         bench.delete(&format!("signing/{pair}")).expect(204);
         bench.get(&format!("signing/{pair}")).expect(404);
-        let buried = || values(&bench.database(), "SELECT id FROM key_pairs WHERE state = 'Destroying'").is_empty();
-        eventually("the end of the deletion", super::crashes::PATIENCE, || buried().then_some(()));
+        bench.await_finished();
         let again = link(&bench, &linked(&name, &data));
         bench.delete(&format!("signing/{again}")).expect(204);
     }
