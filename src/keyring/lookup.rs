@@ -1,10 +1,18 @@
 //! Finding key pairs, and what providers can do.
 
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+
 use super::Keyring;
 use crate::auth::{Principal, Scope};
 use crate::error::{Error, Kind};
 use crate::key::{KeyId, KeyName, KeyPair, ProviderKind, RingId, RingKind, State};
 use crate::provider::Capabilities;
+use crate::store::Store;
+
+/// How long what the store answered a ping stands for it: a ping is a durable write, and anybody may ask.
+pub(super) const PULSE_LASTS: Duration = Duration::from_secs(1);
 
 /// A ring with its visible key pairs, the Active one first.
 #[derive(Clone, Debug)]
@@ -95,7 +103,7 @@ impl Keyring {
 
     /// What is wrong with store and providers, in sentences; empty when ready.
     pub async fn ailments(&self) -> Vec<String> {
-        let mut ailments: Vec<String> = self.store.ping().await.err().iter().map(ToString::to_string).collect();
+        let mut ailments: Vec<String> = self.pulse.of(self.store.as_ref()).await.into_iter().collect();
         for provider in self.providers.iter() {
             let health = provider.health();
             if !health.ready {
@@ -103,6 +111,25 @@ impl Keyring {
             }
         }
         ailments
+    }
+}
+
+/// What the store last answered a ping; those who ask at the same time share one.
+#[derive(Default)]
+pub(super) struct Pulse(Mutex<Option<(Instant, Option<String>)>>);
+
+impl Pulse {
+    /// What is wrong with the store.
+    async fn of(&self, store: &dyn Store) -> Option<String> {
+        let mut last = self.0.lock().await;
+        if let Some((at, ailment)) = last.as_ref()
+            && at.elapsed() < PULSE_LASTS
+        {
+            return ailment.clone();
+        }
+        let ailment = store.ping().await.err().map(|failure| failure.to_string());
+        *last = Some((Instant::now(), ailment.clone()));
+        ailment
     }
 }
 

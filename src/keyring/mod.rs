@@ -34,6 +34,7 @@ use crate::error::Error;
 use crate::key::{KeyPair, ProviderKind};
 use crate::provider::{ProviderError, Providers};
 use crate::store::{Owner, Store};
+use lookup::Pulse;
 
 pub use crate::issuance::CertificateSpec;
 pub use crate::provider::{Capabilities, ForeignKey, NoForeignKey};
@@ -58,6 +59,8 @@ pub struct Keyring {
     inventory_due: AtomicBool,
     /// Findings that this process has audited.
     reported: Mutex<HashSet<String>>,
+    /// Whether the store could be written lately.
+    pulse: Pulse,
 }
 
 impl Keyring {
@@ -80,6 +83,7 @@ impl Keyring {
             due: Notify::new(),
             inventory_due: AtomicBool::new(true),
             reported: Mutex::default(),
+            pulse: Pulse::default(),
         }
     }
 

@@ -6,13 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use sqlx::Connection as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+
+use super::lookup::PULSE_LASTS;
 use super::{CertificateSpec, Finding, IdempotencyKey, Keyring, Mode, NewKeyPair};
 use crate::auth::{Principal, Scope};
 use crate::clock::{Clock, Timestamp};
 use crate::error::Kind;
 use crate::key::{Hash, KeyAlgorithm, KeyUse, ProviderKind, RingId, RingKind, SignatureAlgorithm, State};
-use crate::provider::double::{Double, Fault};
-use crate::provider::{KeyProvider as _, NewKey, Providers};
+use crate::provider::double::{Double, Fault, unavailable};
+use crate::provider::{KeyProvider as _, NewKey, ProviderError, Providers};
 use crate::store::{Owner, SqlStore, Store as _};
 use crate::x509::{Profile, Subject};
 
@@ -27,7 +31,7 @@ impl Clock for Hand {
 }
 
 struct Bench {
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
     store: Arc<SqlStore>,
     double: Arc<Double>,
     clock: Arc<Hand>,
@@ -45,12 +49,19 @@ impl Bench {
         let double = Arc::new(double);
         let clock = Arc::new(Hand(AtomicI64::new(START)));
         let keyring = keyring(&store, &double, &clock, "first");
-        Self { _directory: directory, store, double, clock, keyring }
+        Self { directory, store, double, clock, keyring }
     }
 
     /// The same daemon after a crash.
     fn restarted(&self) -> Keyring {
         keyring(&self.store, &self.double, &self.clock, "second")
+    }
+
+    /// How often the store was written to by a ping.
+    async fn pings(&self) -> i64 {
+        let options = SqliteConnectOptions::new().filename(self.directory.path().join("store.db")).read_only(true);
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query_scalar("SELECT pings FROM store_meta").fetch_one(&mut connection).await.unwrap()
     }
 
     fn pass(&self, time: Duration) {
@@ -109,9 +120,9 @@ async fn generated_key_pair_is_active_and_has_a_certificate() {
 #[tokio::test]
 async fn any_fault_on_the_way_leaves_nothing_behind() {
     let faults = [
-        (Some(Fault::Refuse), None),
+        (Some(Fault::Refuse(unavailable())), None),
         (Some(Fault::LoseReply), None),
-        (None, Some(Fault::Refuse)),
+        (None, Some(Fault::Refuse(unavailable()))),
         (None, Some(Fault::Corrupt)),
     ];
     for (generating, signing) in faults {
@@ -126,6 +137,33 @@ async fn any_fault_on_the_way_leaves_nothing_behind() {
         // The name is free again.
         bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn provider_that_made_nothing_is_not_asked_to_destroy() {
+    for (refusal, kind) in [
+        (ProviderError::Busy, Kind::Busy),
+        (ProviderError::Late, Kind::Deadline),
+        (unavailable(), Kind::ProviderUnavailable),
+    ] {
+        let bench = Bench::new().await;
+        *bench.double.generate_fault.lock().unwrap() = Some(Fault::Refuse(refusal));
+        assert_eq!(bench.keyring.generate(&admin(), wanted("a")).await.unwrap_err().kind(), kind);
+        assert_eq!(bench.double.destroyed.load(Ordering::SeqCst), 0, "{kind:?}");
+        // Its row came to its end nevertheless.
+        assert!(bench.restarted().reconcile(Mode::Report).await.unwrap().findings.is_empty());
+        let rows = bench.store.page(None, Timestamp::from_micros(0), 10).await.unwrap();
+        assert_eq!(rows.iter().map(|pair| pair.state).collect::<Vec<_>>(), [State::Destroyed]);
+    }
+}
+
+#[tokio::test]
+async fn key_whose_maker_is_unsure_is_destroyed() {
+    let bench = Bench::new().await;
+    *bench.double.generate_fault.lock().unwrap() = Some(Fault::LoseReply);
+    bench.keyring.generate(&admin(), wanted("a")).await.unwrap_err();
+    assert_eq!(bench.double.destroyed.load(Ordering::SeqCst), 1);
+    assert!(bench.double.locators().is_empty());
 }
 
 #[tokio::test]
@@ -173,11 +211,25 @@ async fn idempotent_request_makes_one_key() {
 }
 
 #[tokio::test]
+async fn replay_answers_although_the_provider_is_away() {
+    let bench = Bench::new().await;
+    let key = IdempotencyKey { key: "k".to_owned(), route: "POST /x".to_owned(), body: Vec::new() };
+    let wish = NewKeyPair { idempotency: Some(key), ..wanted("a") };
+    let first = bench.keyring.generate(&admin(), wish.clone()).await.unwrap();
+    bench.double.away.store(true, Ordering::SeqCst);
+    let again = bench.keyring.generate(&admin(), wish).await.unwrap();
+    assert!(again.replayed);
+    assert_eq!(again.pair, first.pair);
+    let other = bench.keyring.generate(&admin(), wanted("b")).await.unwrap_err();
+    assert_eq!(other.kind(), Kind::ProviderUnavailable);
+}
+
+#[tokio::test]
 async fn failed_request_is_not_remembered_as_done() {
     let bench = Bench::new().await;
     let key = IdempotencyKey { key: "k".to_owned(), route: "POST /x".to_owned(), body: Vec::new() };
     let wish = NewKeyPair { idempotency: Some(key), ..wanted("a") };
-    *bench.double.sign_fault.lock().unwrap() = Some(Fault::Refuse);
+    *bench.double.sign_fault.lock().unwrap() = Some(Fault::Refuse(unavailable()));
     bench.keyring.generate(&admin(), wish.clone()).await.unwrap_err();
     assert!(!bench.keyring.generate(&admin(), wish).await.unwrap().replayed);
 }
@@ -194,6 +246,41 @@ async fn deleted_key_pair_is_gone_at_once_and_destroyed_by_reconcile() {
     assert_eq!(bench.store.pair(made.pair.id).await.unwrap().unwrap().state, State::Destroyed);
     let again = bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
     assert_eq!(again.pair.generation, 2);
+}
+
+#[tokio::test]
+async fn key_that_cannot_be_destroyed_does_not_keep_the_others() {
+    let bench = Bench::new().await;
+    let mut made = Vec::new();
+    for name in ["a", "b", "c"] {
+        made.push(bench.keyring.generate(&admin(), wanted(name)).await.unwrap().pair);
+        bench.keyring.delete(&admin(), &ring(name), None).await.unwrap();
+    }
+    // The first that a pass comes to, whichever that is of a millisecond.
+    let first = made.iter().min_by_key(|pair| pair.id.to_string()).unwrap();
+    *bench.double.indestructible.lock().unwrap() = Some(first.locator.clone());
+    let findings = bench.keyring.reconcile(REPAIR).await.unwrap().findings;
+    let unfinished: Vec<_> = findings.iter().filter(|finding| !finding.is_mended()).collect();
+    assert!(
+        matches!(unfinished.as_slice(), [Finding::Unfinished { key, why: Some(_), .. }] if *key == first.id),
+        "{findings:?}"
+    );
+    assert_eq!(bench.double.locators(), std::slice::from_ref(&first.locator));
+    *bench.double.indestructible.lock().unwrap() = None;
+    bench.keyring.reconcile(REPAIR).await.unwrap();
+    assert!(bench.double.locators().is_empty());
+}
+
+#[tokio::test]
+async fn many_who_ask_for_readiness_share_one_write() {
+    let bench = Bench::new().await;
+    let asked = (0..50).map(|_| bench.keyring.ailments());
+    assert!(futures_util::future::join_all(asked).await.iter().all(Vec::is_empty));
+    assert!(bench.keyring.ailments().await.is_empty());
+    assert_eq!(bench.pings().await, 1);
+    tokio::time::sleep(PULSE_LASTS).await;
+    assert!(bench.keyring.ailments().await.is_empty());
+    assert_eq!(bench.pings().await, 2, "what the store said long ago does not stand for it");
 }
 
 #[tokio::test]

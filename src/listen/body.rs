@@ -49,6 +49,8 @@ impl Body for Timed {
         let patience = self.patience;
         let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
         ready!(deadline.as_mut().poll(context));
+        // Who took too long is not waited for again.
+        self.body = None;
         Poll::Ready(Some(Err(Late.into())))
     }
 

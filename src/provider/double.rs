@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use aws_lc_rs::rand::SystemRandom;
@@ -24,10 +24,10 @@ const P256_SPKI_PREFIX: [u8; 26] = [
 ];
 
 /// What shall go wrong with the next call of a kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Fault {
-    /// Nothing is done.
-    Refuse,
+    /// Nothing is done, for this reason.
+    Refuse(ProviderError),
     /// It is done, but the reply is lost.
     LoseReply,
     /// It is done, but one bit of the answer is wrong.
@@ -55,8 +55,13 @@ pub(crate) struct Double {
     /// Strikes whatever makes a key.
     pub(crate) generate_fault: Mutex<Option<Fault>>,
     pub(crate) sign_fault: Mutex<Option<Fault>>,
+    /// The key that cannot be destroyed.
+    pub(crate) indestructible: Mutex<Option<Locator>>,
+    /// Whether it has never been ready.
+    pub(crate) away: AtomicBool,
     pub(crate) generated: AtomicUsize,
     pub(crate) signed: AtomicUsize,
+    pub(crate) destroyed: AtomicUsize,
 }
 
 impl Double {
@@ -94,7 +99,7 @@ impl Double {
     fn making(&self) -> Result<Option<Fault>, ProviderError> {
         self.generated.fetch_add(1, Ordering::SeqCst);
         match self.generate_fault.lock().unwrap().take() {
-            Some(Fault::Refuse) => Err(ProviderError::Unavailable("asked to".to_owned())),
+            Some(Fault::Refuse(why)) => Err(why),
             fault => Ok(fault),
         }
     }
@@ -111,6 +116,9 @@ impl KeyProvider for Double {
     }
 
     fn capabilities(&self) -> Option<Capabilities> {
+        if self.away.load(Ordering::SeqCst) {
+            return None;
+        }
         let ecdsa = vec![SignatureAlgorithm::Ecdsa(Hash::Sha256)];
         Some(Capabilities { algorithms: vec![(KeyAlgorithm::P256, ecdsa)] })
     }
@@ -166,19 +174,23 @@ impl KeyProvider for Double {
             return Err(ProviderError::Unsupported("digests".to_owned()));
         };
         let fault = self.sign_fault.lock().unwrap().take();
-        if fault == Some(Fault::Refuse) {
-            return Err(ProviderError::Unavailable("asked to".to_owned()));
+        if let Some(Fault::Refuse(why)) = fault {
+            return Err(why);
         }
         let keys = self.keys.lock().unwrap();
         let entry = keys.get(&key.locator).ok_or(ProviderError::KeyMissing)?;
         let mut raw = entry.pair.sign(&SystemRandom::new(), &message).unwrap().as_ref().to_vec();
-        if fault == Some(Fault::Corrupt) {
+        if matches!(fault, Some(Fault::Corrupt)) {
             raw[7] ^= 1;
         }
         Ok(Signature::from_raw(algorithm, raw))
     }
 
     async fn destroy(&self, locator: &Locator, label: &str) -> Result<Destroyed, ProviderError> {
+        self.destroyed.fetch_add(1, Ordering::SeqCst);
+        if self.indestructible.lock().unwrap().as_ref() == Some(locator) {
+            return Err(unavailable());
+        }
         let mut keys = self.keys.lock().unwrap();
         let ours = keys.get(locator).is_some_and(|entry| entry.label == label);
         let objects = if ours && keys.remove(locator).is_some() { 2 } else { 0 };
@@ -202,4 +214,9 @@ impl KeyProvider for Double {
     async fn remove_broken(&self) -> Result<Destroyed, ProviderError> {
         Ok(Destroyed::default())
     }
+}
+
+/// A failure that says nothing of interest.
+pub(crate) fn unavailable() -> ProviderError {
+    ProviderError::Unavailable("asked to".to_owned())
 }

@@ -4,7 +4,7 @@
 //! (one session, in a child process of its own), the daemon's rate of generations with
 //! their certificates at 1 and at 8 clients, both as ratios to one raw generation plus
 //! one raw signature; the rate of signatures over HTTP, by `wrk`, as ratios to raw ones;
-//! and the resident memory of the daemon and its hosts with 100 keys and one signing
+//! how long it takes to list and to get key pairs among up to 10,000; and the resident memory of the daemon and its hosts with 100 keys and one signing
 //! host. A measurement, not a test: nothing here can fail a build.
 
 #![allow(
@@ -12,6 +12,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a program for people"
 )]
 
@@ -19,6 +20,7 @@
 #[allow(dead_code, unused_imports, reason = "the fixture room of the tests, of which this needs a part")]
 #[allow(clippy::indexing_slicing, clippy::print_stderr, clippy::missing_panics_doc, reason = "tests")]
 mod harness;
+mod lists;
 mod raw;
 mod signatures;
 
@@ -53,6 +55,7 @@ fn main() {
     println!("\nratios: generations over HTTP, certificate included, to one raw generation plus one raw signature");
     println!("        on one session; the aim for EC 256 at 1 client is 0.5 or more\n");
     signatures::print(&raw);
+    lists::print();
     memory();
 }
 

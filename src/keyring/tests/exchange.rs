@@ -96,12 +96,12 @@ async fn imported_key_is_active_with_its_certificates() {
 async fn any_fault_of_an_import_leaves_nothing_behind() {
     let foreign = Foreign::new().await;
     for (fault, kind) in [
-        (Fault::Refuse, Kind::ProviderUnavailable),
+        (Fault::Refuse(ProviderError::Unavailable("asked to".to_owned())), Kind::ProviderUnavailable),
         (Fault::LoseReply, Kind::ProviderUnavailable),
         (Fault::Corrupt, Kind::Invalid),
     ] {
         let bench = Bench::new().await;
-        *bench.double.generate_fault.lock().unwrap() = Some(fault);
+        *bench.double.generate_fault.lock().unwrap() = Some(fault.clone());
         let outcome = bench.keyring.import(&admin(), foreign.import("a", ProviderKind::Hsm)).await;
         assert_eq!(outcome.unwrap_err().kind(), kind, "{fault:?}");
         assert!(bench.double.locators().is_empty(), "{fault:?}");

@@ -9,7 +9,8 @@ use crate::harness::{Configuration, Launch, Scratch, Token, key_pair, openssl, v
 /// A foreign key pair in the token, and `{id}.pem`, a certificate for it by `middle` of the hierarchy.
 pub(super) fn foreign_key(bench: &Bench, id: &str, kind: &str) {
     let (dir, token) = (&bench.dir, bench.token());
-    token.tool(&format!("--keypairgen --key-type {kind} --id {id} --label theirs-{id} --usage-sign"));
+    let label = format!("theirs-{id}");
+    token.tool(&["--keypairgen", "--key-type", kind, "--id", id, "--label", &label, "--usage-sign"]);
     token.write_public_key(id, &dir.join("public.der"));
     openssl(dir, "pkey -pubin -inform DER -in public.der -out public.pem");
     let by = "-CA middle.pem -CAkey middle.key -CAcreateserial";
@@ -102,8 +103,8 @@ fn links_to_what_cannot_be_used_are_refused_with_the_reason() {
     foreign_key(&bench, "c1", "EC:prime256v1");
     foreign_key(&bench, "c2", "EC:prime256v1");
     token.add_foreign_secret("a-secret", "d0");
-    token.tool("--keypairgen --key-type rsa:1024 --id d1 --label short");
-    token.tool("--keypairgen --key-type EC:secp256k1 --id d2 --label foreign-curve");
+    token.tool(&["--keypairgen", "--key-type", "rsa:1024", "--id", "d1", "--label", "short"]);
+    token.tool(&["--keypairgen", "--key-type", "EC:secp256k1", "--id", "d2", "--label", "foreign-curve"]);
     for _ in 0..2 {
         token.add_foreign_key("twin", "d3");
     }

@@ -171,3 +171,25 @@ fn golden_files_notice_what_is_absent_unexpected_or_different() {
         assert!(difference("$", &expected, &wrong).is_some(), "{wrong}");
     }
 }
+
+#[test]
+fn shapes_refuse_what_does_not_look_like_them() {
+    let pem = |label: &str| format!("-----BEGIN {label}-----\nAA==\n-----END {label}-----\n");
+    let id = "419x9yg43rlawqwq9v6az997k";
+    for (shape, right, wrong) in [
+        ("<pem>", pem("CERTIFICATE"), pem("CERTIFICATE REQUEST")),
+        ("<certification request>", pem("CERTIFICATE REQUEST"), pem("NEW CERTIFICATE REQUEST")),
+        (
+            "<encrypted key and certificates>",
+            pem("ENCRYPTED PRIVATE KEY") + &pem("CERTIFICATE"),
+            pem("PRIVATE KEY") + &pem("CERTIFICATE"),
+        ),
+        ("<location>", format!("/pf-admin-api/v1/keyPairs/signing/{id}"), format!("/keyPairs/signing/{id}")),
+        ("<location>", format!("/pf-admin-api/v1/keyPairs/signing/{id}"), "/pf-admin-api/v1/keyPairs/signing/a".into()),
+        ("<id>", id.to_owned(), id.to_uppercase()),
+        ("<binary>", "\u{0}".to_owned(), String::new()),
+    ] {
+        assert!(looks_like(shape, &right), "{shape}: {right}");
+        assert!(!looks_like(shape, &wrong), "{shape}: {wrong}");
+    }
+}

@@ -1,4 +1,4 @@
-//! What openssl makes, and its word on a certificate.
+//! What openssl and keytool make, and openssl's word on a certificate.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,14 +7,16 @@ use std::process::Command;
 use super::programs::{run, stdout_of};
 use super::scratch::Scratch;
 
-/// Runs openssl in a directory; what it printed on its standard output.
+/// What one openssl command, its words parted by blanks, prints in a directory; it has to succeed.
+#[track_caller]
 pub fn openssl(dir: &Path, line: &str) -> Vec<u8> {
     let output = run(Command::new("openssl").args(line.split_whitespace()).current_dir(dir), b"");
     assert!(output.status.success(), "openssl {line}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
 
-/// Runs keytool in a directory; what it printed on its standard output.
+/// What one keytool command prints in a directory; it has to succeed.
+#[track_caller]
 pub fn keytool(dir: &Path, line: &str) -> String {
     stdout_of(Command::new("keytool").args(line.split_whitespace()).current_dir(dir))
 }

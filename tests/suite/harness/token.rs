@@ -65,9 +65,17 @@ impl Token {
 
     /// Every key that the token shows to a logged-in user, sorted; the one that seals software keys left out.
     pub fn objects(&self) -> Vec<Object> {
-        let mut objects = parse(&self.tool("--list-objects"));
+        let mut objects = parse(&self.tool(&["--list-objects"]));
         objects.sort();
         objects
+    }
+
+    /// What `pkcs11-tool` prints, logged in; it has to succeed.
+    pub fn tool(&self, args: &[&str]) -> String {
+        let mut command = Command::new("pkcs11-tool");
+        command.env("SOFTHSM2_CONF", &self.conf).env("TOKEN_PIN", &self.pin).arg("--module").arg(self.module);
+        command.args(["--token-label", &self.label, "--login", "--pin", "env:TOKEN_PIN"]);
+        stdout_of(command.args(args))
     }
 
     /// The one private key with this `CKA_ID`.
@@ -86,25 +94,18 @@ impl Token {
 
     /// Puts a key of somebody else into the token.
     pub fn add_foreign_key(&self, label: &str, id: &str) {
-        self.tool(&format!("--keypairgen --key-type EC:prime256v1 --label {label} --id {id}"));
+        self.tool(&["--keypairgen", "--key-type", "EC:prime256v1", "--label", label, "--id", id]);
     }
 
     /// Puts a secret key of somebody else into the token.
     pub fn add_foreign_secret(&self, label: &str, id: &str) {
-        self.tool(&format!("--keygen --key-type AES:32 --label {label} --id {id}"));
+        self.tool(&["--keygen", "--key-type", "AES:32", "--label", label, "--id", id]);
     }
 
     /// Writes a public key (`SubjectPublicKeyInfo` in DER) to a file.
     pub fn write_public_key(&self, id: &str, file: &Path) {
-        self.tool(&format!("--read-object --type pubkey --id {id} --output-file {}", file.display()));
-    }
-
-    /// What `pkcs11-tool` prints, logged in; it has to succeed.
-    pub fn tool(&self, line: &str) -> String {
-        let mut command = Command::new("pkcs11-tool");
-        command.env("SOFTHSM2_CONF", &self.conf).env("TOKEN_PIN", &self.pin).arg("--module").arg(self.module);
-        command.args(["--token-label", &self.label, "--login", "--pin", "env:TOKEN_PIN"]);
-        stdout_of(command.args(line.split_whitespace()))
+        let file = file.to_str().expect("a path in plain text");
+        self.tool(&["--read-object", "--type", "pubkey", "--id", id, "--output-file", file]);
     }
 }
 

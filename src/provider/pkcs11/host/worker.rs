@@ -21,6 +21,8 @@ use crate::checkpoint;
 use crate::config::Profile;
 use crate::key::KeyAlgorithm;
 
+/// Handles that a worker remembers; beyond it they are forgotten, and each is searched for again.
+const MOST_KEYS: usize = 16_384;
 /// Unexplained failures in a row after which even a token that answers is given up.
 const PATIENCE: u32 = 5;
 
@@ -117,7 +119,7 @@ impl Worker {
                 let detail = "the signature does not verify: another key has this CKA_ID, or the token errs";
                 return Err(Failure::new(FailureClass::Refused, detail));
             }
-            keys.insert(request.id.clone(), Known { key: request.key, spki: request.spki.clone(), handle });
+            remember(keys, &request.id, Known { key: request.key, spki: request.spki.clone(), handle });
             Ok(signature)
         })?;
         Ok(Outcome::Signed(signature))
@@ -145,7 +147,7 @@ impl Worker {
             Ok(made) => {
                 // The certificate's signature comes next, and need not search for the key.
                 let known = Known { key: request.algorithm, spki: made.spki.clone(), handle: made.private };
-                self.keys.insert(request.id.clone(), known);
+                remember(&mut self.keys, &request.id, known);
                 Ok(Outcome::Generated { spki: made.spki, proof: made.proof })
             }
             Err(failure) => match self.keep(|_, session| inventory::destroy(session, &request.id, &request.label)) {
@@ -208,4 +210,11 @@ impl Worker {
             _ => failure,
         }
     }
+}
+
+fn remember(keys: &mut Keys, id: &[u8], known: Known) {
+    if keys.len() >= MOST_KEYS {
+        keys.clear();
+    }
+    keys.insert(id.to_vec(), known);
 }

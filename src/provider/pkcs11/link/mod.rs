@@ -162,16 +162,17 @@ impl Link {
         let link = &self.inner;
         let _place = link.keeping.enter()?;
         let mut ending = link.ending.subscribe();
-        let _turn = tokio::select! {
+        let ready = async {
+            let turn = link.keeping_turn.lock().await;
+            Ok((turn, link.lane(Role::Keep).host(link.patience()).await?))
+        };
+        let (_turn, host) = tokio::select! {
             biased;
             _ = ending.wait_for(|ending| *ending) => {
                 return Err(ProviderError::Unavailable("the daemon is stopping".to_owned()));
             }
-            turn = tokio::time::timeout_at(deadline.into(), link.keeping_turn.lock()) => {
-                turn.map_err(|_| ProviderError::Late)?
-            }
+            ready = tokio::time::timeout_at(deadline.into(), ready) => ready.map_err(|_| ProviderError::Late)??
         };
-        let host = link.lane(Role::Keep).host(link.patience()).await?;
         let _together = host.turn.read().await;
         let reply = host.call(call, link.options.hosts.generate_timeout).await;
         match settle(&host, reply) {
