@@ -75,9 +75,8 @@ fn uri(path: &str) -> Result<ForeignKey, NoForeignKey> {
 }
 
 fn decoded(name: &str, value: &str) -> Result<Vec<u8>, NoForeignKey> {
-    let mut escapes = value.split('%').skip(1);
     let complete = |escape: &str| escape.len() >= 2 && escape.bytes().take(2).all(|digit| digit.is_ascii_hexdigit());
-    if escapes.all(complete) {
+    if value.split('%').skip(1).all(complete) {
         Ok(percent_decode_str(value).collect())
     } else {
         Err(NoForeignKey(format!("`{name}` has a `%` without two hexadecimal digits")))

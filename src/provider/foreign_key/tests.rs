@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use proptest::prelude::*;
 
 use super::ForeignKey;
@@ -64,10 +65,10 @@ proptest! {
         id in prop::collection::vec(any::<u8>(), 1..=255),
         label in "\\PC{1,20}",
     ) {
-        let escaped = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| text + &format!("%{byte:02x}"));
+        let escaped = |bytes| percent_encode(bytes, NON_ALPHANUMERIC).to_string();
         let uri = format!("pkcs11:id={};object={}", escaped(&id), escaped(label.as_bytes()));
         prop_assert_eq!(uri.parse::<ForeignKey>().unwrap(), key(Some(&id), Some(&label)));
-        let hex = escaped(&id).replace('%', "");
+        let hex = Locator::from_bytes(&id).unwrap().to_string();
         prop_assert_eq!(hex.parse::<ForeignKey>().unwrap(), key(Some(&id), None));
     }
 

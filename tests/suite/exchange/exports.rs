@@ -3,8 +3,7 @@
 use serde_json::json;
 
 use super::{Bench, PASSWORD, certified_key, hierarchy, imported, public_half, text};
-use crate::harness::keytool;
-use crate::harness::{key_pair, openssl, values};
+use crate::harness::{key_pair, keytool, openssl, values};
 
 #[test]
 fn every_export_is_read_by_openssl_and_keytool() {

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use super::{Bench, P256, PASSWORD, certified_key, encoded, hierarchy, imported, key_and_certificate, text};
-use crate::harness::keytool;
-use crate::harness::{Answer, openssl, values};
+use super::{
+    Bench, P256, PASSWORD, certified_key, encoded, hierarchy, imported, key_and_certificate, key_in_pem, text,
+};
+use crate::harness::{Answer, keytool, openssl, values};
 
 /// Imports to HSM and LOCAL; both views, certificates and provider are held against openssl.
 fn imported_to_both(bench: &Bench, name: &str, data: &str, public: &[u8]) {
@@ -108,8 +109,7 @@ fn expired_certificate_is_imported_and_shown_as_expired() {
 #[test]
 fn each_family_imports_into_its_own_ids() {
     let bench = Bench::new();
-    key_and_certificate(&bench.dir, "key", P256);
-    let pem = text(&bench.dir, "key.key") + &text(&bench.dir, "key.pem");
+    let pem = key_in_pem(&bench.dir);
     for family in ["signing", "sslServer", "sslClient"] {
         bench.post(&format!("{family}/import"), &imported("same", "LOCAL", &pem)).expect(201);
         assert_eq!(bench.get(&format!("{family}/same")).expect(200).id(), "same");
@@ -119,23 +119,20 @@ fn each_family_imports_into_its_own_ids() {
 #[test]
 fn deleted_import_leaves_nothing_in_the_token_and_its_id_is_free_again() {
     let bench = Bench::new();
-    key_and_certificate(&bench.dir, "key", P256);
-    let pem = text(&bench.dir, "key.key") + &text(&bench.dir, "key.pem");
+    let pem = key_in_pem(&bench.dir);
     for _ in 0..2 {
         bench.post("signing/import", &imported("again", "HSM", &pem)).expect(201);
         assert_eq!(bench.token().objects().len(), 2);
         bench.delete("signing/again").expect(204);
-        crate::harness::eventually("destruction in the token", super::crashes::PATIENCE, || {
-            bench.token().objects().is_empty().then_some(())
-        });
+        bench.await_finished();
+        assert_eq!(bench.token().objects(), []);
     }
 }
 
 #[test]
 fn same_import_under_one_idempotency_key_is_one_key_pair() {
     let bench = Bench::new();
-    key_and_certificate(&bench.dir, "key", P256);
-    let pem = text(&bench.dir, "key.key") + &text(&bench.dir, "key.pem");
+    let pem = key_in_pem(&bench.dir);
     let mut request = imported("", "HSM", &pem);
     request.as_object_mut().unwrap().remove("id");
     let send = |request: &serde_json::Value| -> Answer {

@@ -4,16 +4,14 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Bench, KEY_PAIRS, P256, certified_key, encoded, hierarchy, key_and_certificate, text};
-use crate::harness::{Configuration, Launch, Scratch, Token, eventually, key_pair, openssl, values};
+use crate::harness::{Configuration, Launch, Scratch, Token, key_pair, openssl, values};
 
 /// A foreign key pair in the token, and `{id}.pem`, a certificate for it by `middle` of the hierarchy.
 pub(super) fn foreign_key(bench: &Bench, id: &str, kind: &str) {
     let (dir, token) = (&bench.dir, bench.token());
-    let label = format!("theirs {id}");
+    let label = format!("theirs-{id}");
     token.tool(&["--keypairgen", "--key-type", kind, "--id", id, "--label", &label, "--usage-sign"]);
-    let file = dir.join("public.der");
-    let file = file.to_str().unwrap();
-    token.tool(&["--read-object", "--type", "pubkey", "--id", id, "--output-file", file]);
+    token.write_public_key(id, &dir.join("public.der"));
     openssl(dir, "pkey -pubin -inform DER -in public.der -out public.pem");
     let by = "-CA middle.pem -CAkey middle.key -CAcreateserial";
     openssl(dir, &format!("x509 -new -force_pubkey public.pem -subj /CN=linked {by} -days 30 -out {id}.pem"));
@@ -45,8 +43,8 @@ fn key_of_the_token_is_linked_by_its_id_or_its_uri_and_stays_when_it_is_deleted(
     let ways = [
         ("a1", "EC:prime256v1", "a1".to_owned()),
         ("a2", "rsa:2048", "pkcs11:id=%a2;type=private".to_owned()),
-        ("a3", "rsa:3072", "pkcs11:token=strongroom;object=theirs%20a3".to_owned()),
-        ("a4", "EC:prime256v1", "pkcs11:id=%A4;object=theirs%20a4".to_owned()),
+        ("a3", "rsa:3072", "pkcs11:token=strongroom;object=theirs%2Da3".to_owned()),
+        ("a4", "EC:prime256v1", "pkcs11:id=%A4;object=theirs%2Da4".to_owned()),
     ];
     for (id, kind, name) in ways {
         foreign_key(&bench, id, kind);
@@ -73,8 +71,7 @@ fn key_of_the_token_is_linked_by_its_id_or_its_uri_and_stays_when_it_is_deleted(
         bench.refuses("sslServer/link", &linked(&name, &data), ("privateKeyId", "not_unique"), "already in use");
         bench.delete(&format!("signing/{pair}")).expect(204);
         bench.get(&format!("signing/{pair}")).expect(404);
-        let buried = || values(&bench.database(), "SELECT id FROM key_pairs WHERE state = 'Destroying'").is_empty();
-        eventually("the end of the deletion", super::crashes::PATIENCE, || buried().then_some(()));
+        bench.await_finished();
         let again = link(&bench, &linked(&name, &data));
         bench.delete(&format!("signing/{again}")).expect(204);
     }
@@ -105,9 +102,9 @@ fn links_to_what_cannot_be_used_are_refused_with_the_reason() {
     let token = bench.token();
     foreign_key(&bench, "c1", "EC:prime256v1");
     foreign_key(&bench, "c2", "EC:prime256v1");
-    token.tool(&["--keygen", "--key-type", "aes:32", "--id", "d0", "--label", "a secret"]);
+    token.add_foreign_secret("a-secret", "d0");
     token.tool(&["--keypairgen", "--key-type", "rsa:1024", "--id", "d1", "--label", "short"]);
-    token.tool(&["--keypairgen", "--key-type", "EC:secp256k1", "--id", "d2", "--label", "foreign curve"]);
+    token.tool(&["--keypairgen", "--key-type", "EC:secp256k1", "--id", "d2", "--label", "foreign-curve"]);
     for _ in 0..2 {
         token.add_foreign_key("twin", "d3");
     }
@@ -121,7 +118,7 @@ fn links_to_what_cannot_be_used_are_refused_with_the_reason() {
     let id = ("privateKeyId", "invalid_value");
     let cases = [
         ("d0", id, "secret key"),
-        ("pkcs11:object=a%20secret", id, "secret key"),
+        ("pkcs11:object=a-secret", id, "secret key"),
         ("d1", id, "RSA with 2048"),
         ("d2", id, "P-256"),
         ("d3", id, "2 private keys match"),
@@ -129,7 +126,7 @@ fn links_to_what_cannot_be_used_are_refused_with_the_reason() {
         ("pkcs11:object=nobody", id, "no private key"),
         (ours[0].as_str(), id, "Strongroom's own"),
         ("c1", ("privateKeyId", "not_unique"), "already in use"),
-        ("pkcs11:object=theirs%20c1", ("privateKeyId", "not_unique"), "already in use"),
+        ("pkcs11:object=theirs%2Dc1", ("privateKeyId", "not_unique"), "already in use"),
         ("c2", ("certificateData", "invalid_value"), "must be one for the private key"),
         ("not hex", id, "CKA_ID in hex"),
         ("pkcs11:", id, "`id`"),

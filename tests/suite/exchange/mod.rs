@@ -9,16 +9,18 @@ mod refusals;
 mod requests;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Agreement, Answer, Daemon, Launch, Scratch, Token, agreement, openssl};
+use crate::harness::{Agreement, Answer, Daemon, Launch, Scratch, Token, agreement, eventually, openssl, rows};
 
 const KEY_PAIRS: &str = "/pf-admin-api/v1/keyPairs";
 const PASSWORD: &str = "secret-of-a-file";
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A daemon, its token, and the files of its clients.
 struct Bench {
@@ -55,6 +57,12 @@ impl Bench {
     /// Every object of the token and every row of the store.
     fn holdings(&self) -> Agreement {
         agreement(&self.token(), &self.database())
+    }
+
+    /// Waits until reconcile has nothing left to do.
+    fn await_finished(&self) {
+        let finished = || rows(&self.database()).iter().all(|row| !row.is_unfinished());
+        eventually("the end of reconcile", PATIENCE, || finished().then_some(()));
     }
 
     /// Posts to a path below the key pairs.
@@ -105,6 +113,12 @@ fn text(dir: &Path, name: &str) -> String {
 /// `{name}.key` and its self-signed `{name}.pem`, for `openssl req -newkey`'s options.
 fn key_and_certificate(dir: &Path, name: &str, options: &str) {
     openssl(dir, &format!("req -x509 -newkey {options} -nodes -keyout {name}.key -out {name}.pem -subj /CN={name}"));
+}
+
+/// A private key and its certificate in one text.
+fn key_in_pem(dir: &Path) -> String {
+    key_and_certificate(dir, "key", P256);
+    text(dir, "key.key") + &text(dir, "key.pem")
 }
 
 const P256: &str = "ec -pkeyopt ec_paramgen_curve:P-256";

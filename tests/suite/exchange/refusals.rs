@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Bench, KEY_PAIRS, P256, PASSWORD, encoded, hierarchy, imported, key_and_certificate, text};
+use super::{Bench, KEY_PAIRS, P256, PASSWORD, encoded, hierarchy, imported, key_and_certificate, key_in_pem, text};
 use crate::harness::{key_pair, openssl};
 
 const DATA: (&str, &str) = ("fileData", "invalid_value");
@@ -119,8 +119,7 @@ fn keys_that_nothing_here_signs_with_are_refused_with_what_is_accepted() {
 #[test]
 fn id_is_given_once_however_its_key_pair_is_made() {
     let bench = Bench::new();
-    key_and_certificate(&bench.dir, "key", P256);
-    let pem = text(&bench.dir, "key.key") + &text(&bench.dir, "key.pem");
+    let pem = key_in_pem(&bench.dir);
     let generate = |id: &str| {
         let mut request = key_pair("EC", None);
         request["id"] = id.into();
@@ -193,8 +192,7 @@ fn responses_that_do_not_fit_leave_the_certificates_as_they_were() {
 #[test]
 fn export_wants_a_password_and_a_local_key() {
     let bench = Bench::new();
-    key_and_certificate(&bench.dir, "key", P256);
-    let pem = text(&bench.dir, "key.key") + &text(&bench.dir, "key.pem");
+    let pem = key_in_pem(&bench.dir);
     for provider in ["HSM", "LOCAL"] {
         bench.post("signing/import", &imported(provider, provider, &pem)).expect(201);
     }
@@ -211,8 +209,7 @@ fn export_wants_a_password_and_a_local_key() {
 #[test]
 fn settings_that_name_unknown_ids_are_refused_at_each_of_them() {
     let bench = Bench::new();
-    key_and_certificate(&bench.dir, "key", P256);
-    let pem = text(&bench.dir, "key.key") + &text(&bench.dir, "key.pem");
+    let pem = key_in_pem(&bench.dir);
     bench.post("sslServer/import", &imported("there", "LOCAL", &pem)).expect(201);
     // Another family's ids do not count.
     bench.post("signing/import", &imported("signing", "LOCAL", &pem)).expect(201);
