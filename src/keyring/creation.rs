@@ -214,6 +214,7 @@ impl Keyring {
         reach("generate.reserve").await?;
         let pair = &reservation.pair;
         let key = NewKey {
+            id: pair.id,
             locator: pair.locator.clone(),
             label: self.store.id().label(pair.id),
             algorithm: pair.algorithm,

@@ -46,6 +46,7 @@ impl Foreign {
     async fn put_into(&self, token: &Double, label: &str) -> Locator {
         let locator = Locator::new().unwrap();
         let key = NewKey {
+            id: self.pair.id,
             locator: locator.clone(),
             label: label.to_owned(),
             algorithm: KeyAlgorithm::P256,

@@ -6,8 +6,8 @@
 //! that the store need not be met.
 //!
 //! Invariants: no private key is ever written in clear; a blob that was swapped, altered or
-//! replayed does not open (AES-256-GCM, purpose, store and locator as associated data); what
-//! was opened is wiped after use.
+//! replayed does not open (AES-256-GCM, purpose, store and all of the row's key as associated
+//! data); what was opened is wiped after use.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -110,7 +110,7 @@ impl LocalProvider {
             return Ok(None);
         }
         let secret = self.open(key).await?;
-        self.seal(&key.locator, &secret).map(|(_, sealed)| Some(sealed))
+        self.seal(key, &secret).map(|(_, sealed)| Some(sealed))
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Masters) -> T) -> T {
@@ -147,10 +147,9 @@ impl LocalProvider {
         })
     }
 
-    fn seal(&self, locator: &Locator, secret: &Secret) -> Result<(i64, SealedKey), ProviderError> {
+    fn seal(&self, key: &KeyRef, secret: &Secret) -> Result<(i64, SealedKey), ProviderError> {
         let (version, master) = self.current()?;
-        let owner = Owner { store: self.store, locator };
-        let sealed = owner.seal(version, &master, secret);
+        let sealed = Owner { store: self.store, key }.seal(version, &master, secret);
         let sealed = sealed.map_err(|failure| ProviderError::Unavailable(failure.to_string()))?;
         Ok((version, SealedKey::from_bytes(sealed)))
     }
@@ -160,8 +159,7 @@ impl LocalProvider {
         let blob = blob(key)?;
         let version = seal::version_of(blob).map_err(|broken| refused(key, broken))?;
         let master = self.master(version).await?;
-        let owner = Owner { store: self.store, locator: &key.locator };
-        owner.open(&master, blob).map_err(|broken| refused(key, broken))
+        Owner { store: self.store, key }.open(&master, blob).map_err(|broken| refused(key, broken))
     }
 
     /// Seals a key and proves that what was sealed opens as the same key.
@@ -169,14 +167,14 @@ impl LocalProvider {
         let spki = key.spki().ok().and_then(|spki| SpkiDer::parse(spki).ok());
         let spki = spki.ok_or_else(|| ProviderError::Refused("the key has no public half".to_owned()))?;
         let secret = key.to_pkcs8().map_err(|_| ProviderError::Refused("the key cannot be written".to_owned()))?;
-        let (version, sealed) = self.seal(&new.locator, &secret)?;
-        let owner = Owner { store: self.store, locator: &new.locator };
-        let master = self.master(version).await?;
-        let back = owner.open(&master, sealed.as_bytes());
-        let back = back.map_err(|broken| ProviderError::Refused(format!("the sealed key: {broken}")))?;
-        use_key(new.algorithm, back, spki.clone(), |_| Ok(())).await?;
+        let NewKey { id, locator, algorithm, .. } = new.clone();
+        let mut kept = KeyRef { id, locator, algorithm, spki, sealed: None };
+        let (version, sealed) = self.seal(&kept, &secret)?;
+        kept.sealed = Some(sealed);
+        let back = self.open(&kept).await?;
+        use_key(algorithm, back, kept.spki.clone(), |_| Ok(())).await?;
         let proof = format!("{origin}, software, sealed under master key {version}, read back");
-        Ok(GeneratedKey { spki, sealed: Some(sealed), proof })
+        Ok(GeneratedKey { spki: kept.spki, sealed: kept.sealed, proof })
     }
 }
 

@@ -37,6 +37,7 @@ impl Bench {
 
 fn new_key(algorithm: KeyAlgorithm) -> NewKey {
     NewKey {
+        id: KeyId::new(Timestamp::from_micros(0)).unwrap(),
         locator: Locator::new().unwrap(),
         label: "unused".to_owned(),
         algorithm,
@@ -48,8 +49,7 @@ fn new_key(algorithm: KeyAlgorithm) -> NewKey {
 async fn made(provider: &LocalProvider, algorithm: KeyAlgorithm) -> KeyRef {
     let new = new_key(algorithm);
     let GeneratedKey { spki, sealed, .. } = provider.generate(new.clone()).await.unwrap();
-    let id = KeyId::new(Timestamp::from_micros(0)).unwrap();
-    KeyRef { id, locator: new.locator, algorithm, spki, sealed }
+    KeyRef { id: new.id, locator: new.locator, algorithm, spki, sealed }
 }
 
 async fn signs(provider: &LocalProvider, key: &KeyRef) -> Result<Signature, ProviderError> {
@@ -171,10 +171,19 @@ async fn unknown_master_key_is_asked_for_and_then_refused() {
 async fn sealed_key_opens_for_its_own_row_and_store_only() {
     let bench = Bench::new().await;
     let (one, two) = (made(&bench.provider, KeyAlgorithm::P256).await, made(&bench.provider, KeyAlgorithm::P256).await);
-    let swapped = KeyRef { sealed: two.sealed.clone(), ..one.clone() };
-    assert!(is_refused(&signs(&bench.provider, &swapped).await));
-    let other_half = KeyRef { spki: two.spki.clone(), ..one.clone() };
-    assert!(is_refused(&signs(&bench.provider, &other_half).await), "its public half must match too");
+    let other_algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha384);
+    for (what, altered) in [
+        ("sealed", KeyRef { sealed: two.sealed.clone(), ..one.clone() }),
+        ("spki", KeyRef { spki: two.spki.clone(), ..one.clone() }),
+        ("locator", KeyRef { locator: two.locator.clone(), ..one.clone() }),
+        ("all but the id", KeyRef { id: one.id, ..two.clone() }),
+        ("id", KeyRef { id: two.id, ..one.clone() }),
+    ] {
+        assert!(is_refused(&signs(&bench.provider, &altered).await), "{what}");
+    }
+    let altered = KeyRef { algorithm: KeyAlgorithm::P384, ..one.clone() };
+    let outcome = bench.provider.sign(&altered, other_algorithm, SignInput::Message(Vec::new())).await;
+    assert!(is_refused(&outcome), "algorithm");
     let without = KeyRef { sealed: None, ..one.clone() };
     assert!(matches!(signs(&bench.provider, &without).await, Err(ProviderError::KeyMissing)));
 
