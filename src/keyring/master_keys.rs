@@ -116,7 +116,7 @@ impl MasterKeys {
             let sealed = match self.local.reseal(&key).await {
                 Ok(Some(sealed)) => sealed,
                 Ok(None) => return Ok(()),
-                Err(failure @ ProviderError::Refused(_)) => {
+                Err(failure @ ProviderError::Damaged(_)) => {
                     let who = Principal::strongroom();
                     self.store.record(&[broken_seal(self.clock.now(), &who, &pair, &failure)]).await?;
                     done.broken.push(pair.id);

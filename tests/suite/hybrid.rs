@@ -250,8 +250,11 @@ fn altered_and_swapped_keys_are_refused_and_audited() {
         daemon.call(Method::POST, &format!("/v1/key-rings/{ring}/sign")).json(&request).send()
     };
     let rings = values(&database, "SELECT ring FROM key_pairs ORDER BY id");
-    sign(&rings[0]).expect(503);
-    sign(&rings[1]).expect(503);
+    for ring in [&rings[0], &rings[1], &rings[1]] {
+        let damaged = sign(ring).expect(500);
+        assert!(damaged.header("retry-after").is_empty(), "it does not mend itself");
+        assert_eq!(damaged.json()["type"], "urn:strongroom:error:damaged");
+    }
     sign(&rings[3]).expect(200);
     let by_admin =
         "SELECT key_id FROM audit_events WHERE action = 'key.seal-broken' AND principal = 'admin' ORDER BY key_id";

@@ -103,10 +103,10 @@ impl LocalProvider {
     /// Seals a key anew under the latest master key; `None` when it is already.
     ///
     /// # Errors
-    /// [`ProviderError::Refused`] when it does not open, [`ProviderError::Unavailable`] while locked.
+    /// [`ProviderError::Damaged`] when it does not open, [`ProviderError::Unavailable`] while locked.
     pub async fn reseal(&self, key: &KeyRef) -> Result<Option<SealedKey>, ProviderError> {
         let (latest, _) = self.current()?;
-        if seal::version_of(blob(key)?).map_err(|broken| refused(key, broken))? == latest {
+        if seal::version_of(blob(key)?).map_err(|broken| damaged(key, broken))? == latest {
             return Ok(None);
         }
         let secret = self.open(key).await?;
@@ -140,7 +140,7 @@ impl LocalProvider {
         self.unsealed(version).ok_or_else(|| {
             let ailments = self.look(|masters| masters.ailments.join("; "));
             if loaded && ailments.is_empty() {
-                ProviderError::Refused(format!("sealed under master key {version}, which the store does not have"))
+                ProviderError::Damaged(format!("sealed under master key {version}, which the store does not have"))
             } else {
                 ProviderError::Unavailable(format!("master key {version} is not unsealed: {ailments}"))
             }
@@ -157,9 +157,9 @@ impl LocalProvider {
     /// The private key in PKCS#8.
     async fn open(&self, key: &KeyRef) -> Result<Secret, ProviderError> {
         let blob = blob(key)?;
-        let version = seal::version_of(blob).map_err(|broken| refused(key, broken))?;
+        let version = seal::version_of(blob).map_err(|broken| damaged(key, broken))?;
         let master = self.master(version).await?;
-        Owner { store: self.store, key }.open(&master, blob).map_err(|broken| refused(key, broken))
+        Owner { store: self.store, key }.open(&master, blob).map_err(|broken| damaged(key, broken))
     }
 
     /// Seals a key and proves that what was sealed opens as the same key.
@@ -267,7 +267,7 @@ async fn use_key<T: Send + 'static>(
     spki: SpkiDer,
     using: impl FnOnce(&SoftwareKey) -> Result<T, ProviderError> + Send + 'static,
 ) -> Result<T, ProviderError> {
-    let other = || ProviderError::Refused("the sealed key is not the key of this public half".to_owned());
+    let other = || ProviderError::Damaged("the sealed key is not the key of this public half".to_owned());
     blocking(move || {
         let key = SoftwareKey::from_pkcs8(algorithm, &pkcs8).map_err(|_| other())?;
         if key.spki().ok().as_deref() != Some(spki.as_bytes()) {
@@ -284,7 +284,6 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     done.map_err(|failure| ProviderError::Unavailable(format!("the computation ended early: {failure}")))
 }
 
-fn refused(key: &KeyRef, broken: seal::Broken) -> ProviderError {
-    tracing::error!(key = %key.id, locator = %key.locator, "the seal of a LOCAL key is broken: {broken}");
-    ProviderError::Refused(format!("the sealed key {}: {broken}", key.id))
+fn damaged(key: &KeyRef, broken: seal::Broken) -> ProviderError {
+    ProviderError::Damaged(format!("the sealed key {}: {broken}", key.id))
 }

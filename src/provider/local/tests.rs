@@ -60,6 +60,10 @@ fn is_refused<T>(outcome: &Result<T, ProviderError>) -> bool {
     matches!(outcome, Err(ProviderError::Refused(_)))
 }
 
+fn is_damaged<T>(outcome: &Result<T, ProviderError>) -> bool {
+    matches!(outcome, Err(ProviderError::Damaged(_)))
+}
+
 #[tokio::test]
 async fn every_algorithm_signs_messages_and_digests_that_verify() {
     let Bench { provider, .. } = &Bench::new().await;
@@ -136,17 +140,17 @@ async fn no_byte_of_a_sealed_key_can_be_altered() {
         let mut altered = blob.clone();
         altered[at] ^= 1;
         let key = KeyRef { sealed: Some(SealedKey::from_bytes(altered)), ..key.clone() };
-        assert!(is_refused(&signs(provider, &key).await), "byte {at}");
-        assert!(is_refused(&provider.export(&key).await), "byte {at}");
+        assert!(is_damaged(&signs(provider, &key).await), "byte {at}");
+        assert!(is_damaged(&provider.export(&key).await), "byte {at}");
     }
     for length in [0, 1, 9, 20, 21, blob.len() - 1] {
         let key = KeyRef { sealed: Some(SealedKey::from_bytes(blob[..length].to_vec())), ..key.clone() };
-        assert!(is_refused(&signs(provider, &key).await), "{length} bytes");
+        assert!(is_damaged(&signs(provider, &key).await), "{length} bytes");
     }
 }
 
 #[tokio::test]
-async fn unknown_master_key_is_asked_for_and_then_refused() {
+async fn unknown_master_key_is_asked_for_and_then_missed() {
     let bench = Bench::new().await;
     let (provider, key) = (&bench.provider, made(&bench.provider, KeyAlgorithm::P256).await);
     let later = [bench.masters[0].clone(), (2, provider.new_master(2).await.unwrap())];
@@ -164,7 +168,7 @@ async fn unknown_master_key_is_asked_for_and_then_refused() {
     altered[8] = 9;
     let altered = KeyRef { sealed: Some(SealedKey::from_bytes(altered)), ..key };
     let (signature, ()) = tokio::join!(signs(provider, &altered), answer());
-    assert!(is_refused(&signature), "{signature:?}");
+    assert!(is_damaged(&signature), "{signature:?}");
 }
 
 #[tokio::test]
@@ -179,11 +183,11 @@ async fn sealed_key_opens_for_its_own_row_and_store_only() {
         ("all but the id", KeyRef { id: one.id, ..two.clone() }),
         ("id", KeyRef { id: two.id, ..one.clone() }),
     ] {
-        assert!(is_refused(&signs(&bench.provider, &altered).await), "{what}");
+        assert!(is_damaged(&signs(&bench.provider, &altered).await), "{what}");
     }
     let altered = KeyRef { algorithm: KeyAlgorithm::P384, ..one.clone() };
     let outcome = bench.provider.sign(&altered, other_algorithm, SignInput::Message(Vec::new())).await;
-    assert!(is_refused(&outcome), "algorithm");
+    assert!(is_damaged(&outcome), "algorithm");
     let without = KeyRef { sealed: None, ..one.clone() };
     assert!(matches!(signs(&bench.provider, &without).await, Err(ProviderError::KeyMissing)));
 
