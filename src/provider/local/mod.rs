@@ -21,7 +21,7 @@ use super::{
 };
 use crate::key::{KeyAlgorithm, Locator, ProviderKind, SealedKey, Signature, SignatureAlgorithm, SpkiDer, StoreId};
 use crate::secret::Secret;
-use masters::Masters;
+use masters::{Masters, Unsealed};
 use seal::{Owner, SealingKey};
 use software::SoftwareKey;
 
@@ -73,21 +73,25 @@ impl LocalProvider {
     /// Unseals those of the store's master keys, version and sealed bytes, that are not yet known.
     ///
     /// # Errors
-    /// The first failure, after every one was tried.
+    /// The first failure, after every one was tried: that of one which the store lost or
+    /// altered since it was unsealed, or does not open.
     pub async fn unlock(&self, sealed: &[(i64, Vec<u8>)]) -> Result<(), ProviderError> {
-        let mut failures = Vec::new();
+        let mut failures = self.look(|masters| masters.altered(sealed));
+        let altered = !failures.is_empty();
         for (version, sealed) in sealed {
             if self.unsealed(*version).is_some() {
                 continue;
             }
             match self.sealer.unseal(self.store, *version, sealed).await {
                 Ok(key) => {
-                    self.change(|masters| masters.unsealed.insert(*version, Arc::new(key)));
+                    let unsealed = Unsealed { key: Arc::new(key), sealed: sealed.clone() };
+                    self.change(|masters| masters.unsealed.insert(*version, unsealed));
                 }
                 Err(failure) => failures.push(failure),
             }
         }
         self.change(|masters| {
+            masters.altered = altered;
             masters.latest = sealed.iter().map(|(version, _)| *version).max();
             masters.ailments = failures.iter().map(ToString::to_string).collect();
         });
@@ -122,7 +126,7 @@ impl LocalProvider {
     }
 
     fn unsealed(&self, version: i64) -> Option<Arc<SealingKey>> {
-        self.look(|masters| masters.unsealed.get(&version).map(Arc::clone))
+        self.look(|masters| masters.unsealed.get(&version).map(|master| Arc::clone(&master.key)))
     }
 
     fn current(&self) -> Result<(i64, Arc<SealingKey>), ProviderError> {
@@ -194,11 +198,11 @@ impl KeyProvider for LocalProvider {
             (Some((version, _)), _) => {
                 Health { ready: true, detail: format!("master key {version}, sealed by {}", self.sealer.describe()) }
             }
-            (None, None) => Health {
+            (None, None) if masters.ailments.is_empty() => Health {
                 ready: false,
                 detail: format!("locked: there is no master key yet; it will be sealed by {}", self.sealer.describe()),
             },
-            (None, Some(_)) => Health { ready: false, detail: format!("locked: {}", masters.ailments.join("; ")) },
+            (None, _) => Health { ready: false, detail: format!("locked: {}", masters.ailments.join("; ")) },
         })
     }
 

@@ -214,6 +214,22 @@ async fn locked_provider_says_so_and_does_nothing() {
 }
 
 #[tokio::test]
+async fn master_key_that_the_store_lost_or_altered_seals_nothing_more() {
+    let bench = Bench::new().await;
+    let other = vec![(1, bench.provider.new_master(1).await.unwrap())];
+    let key = made(&bench.provider, KeyAlgorithm::P256).await;
+    for stored in [Vec::new(), other] {
+        assert!(is_refused(&bench.provider.unlock(&stored).await));
+        assert!(bench.provider.health().detail.contains("restore"), "{:?}", bench.provider.health());
+        let outcome = bench.provider.generate(new_key(KeyAlgorithm::P256)).await;
+        assert!(matches!(outcome, Err(ProviderError::Unavailable(_))));
+        signs(&bench.provider, &key).await.unwrap();
+    }
+    bench.provider.unlock(&bench.masters).await.unwrap();
+    made(&bench.provider, KeyAlgorithm::P256).await;
+}
+
+#[tokio::test]
 async fn reseal_changes_the_seal_and_not_the_key() {
     let bench = Bench::new().await;
     let provider = &bench.provider;
