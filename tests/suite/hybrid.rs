@@ -231,7 +231,7 @@ fn altered_and_swapped_keys_are_refused_and_audited() {
     tamper(
         &database,
         "CREATE TEMP TABLE two AS SELECT id, locator, sealed, spki FROM key_pairs ORDER BY id LIMIT 2 OFFSET 1;
-         UPDATE key_pairs SET locator = X'00' || locator WHERE id IN (SELECT id FROM two);
+         UPDATE key_pairs SET locator = CAST('0' || locator AS BLOB) WHERE id IN (SELECT id FROM two);
          UPDATE key_pairs SET locator = two.locator, sealed = two.sealed, spki = two.spki FROM two
          WHERE key_pairs.id IN (SELECT id FROM two) AND two.id <> key_pairs.id",
     );
