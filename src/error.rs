@@ -36,6 +36,8 @@ pub enum Kind {
     /// The deadline passed; nothing was changed.
     Deadline,
     Throttled,
+    /// What is stored of the key was altered; trying again does not help.
+    Damaged,
     Internal,
 }
 
@@ -176,6 +178,7 @@ impl From<ProviderError> for Error {
             ProviderError::Busy => (Kind::Busy, "the crypto provider is busy"),
             ProviderError::Late => (Kind::Deadline, "the deadline passed before the key pair was ready"),
             ProviderError::Unsupported(_) => (Kind::Unsupported, "the crypto provider cannot do this"),
+            ProviderError::Damaged(_) => (Kind::Damaged, "the sealed private half of the key pair does not open"),
             ProviderError::Unavailable(_)
             | ProviderError::Unknown(_)
             | ProviderError::KeyMissing

@@ -63,7 +63,7 @@ const fn meaning(status: u16) -> &'static str {
         413 => "The body is too large.",
         415 => "The body is not JSON.",
         422 => "Well formed, but with values that cannot be; all of them are listed.",
-        500 => "A fault of the daemon; nothing was changed.",
+        500 => "A fault of the daemon, or a key pair that is damaged in the store; nothing was changed.",
         503 => "The crypto provider or the store is unavailable or busy; nothing was changed.",
         _ => "Refused.",
     }

@@ -214,6 +214,7 @@ impl Keyring {
         reach("generate.reserve").await?;
         let pair = &reservation.pair;
         let key = NewKey {
+            id: pair.id,
             locator: pair.locator.clone(),
             label: self.store.id().label(pair.id),
             algorithm: pair.algorithm,
@@ -281,7 +282,8 @@ impl Keyring {
 fn refused_file(failure: ProviderError) -> Error {
     match failure {
         ProviderError::Refused(_) => {
-            let message = "The crypto provider does not accept this private key.";
+            let message = "The crypto provider does not accept this private key; \
+                           an RSA key in an HSM must have the public exponent 65537.";
             Error::invalid(vec![Violation::at("fileData", Rule::InvalidValue, message)]).because(failure)
         }
         other => other.into(),

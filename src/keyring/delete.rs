@@ -6,7 +6,7 @@ use crate::audit::{Action, Event};
 use crate::auth::{Principal, Scope};
 use crate::checkpoint::reach;
 use crate::error::{Error, Kind};
-use crate::key::{KeyPair, Origin, RingId, State};
+use crate::key::{KeyPair, Origin, ProviderKind, RingId, State};
 use crate::store::{DocumentKind, StoreError, Transition};
 
 impl Keyring {
@@ -36,14 +36,12 @@ impl Keyring {
 
     /// Carries out what a row in `Abandoning` or `Destroying` says, and leaves a tombstone.
     pub(super) async fn finish(&self, pair: &KeyPair) -> Result<(), Error> {
-        let objects = if pair.origin == Origin::Linked {
-            0
-        } else {
-            let provider = self
-                .providers
-                .get(pair.provider)
-                .ok_or_else(|| Error::new(Kind::ProviderUnavailable, "the key's provider is not configured"))?;
-            provider.destroy(&pair.locator, &self.store.id().label(pair.id)).await?.objects
+        let objects = match self.providers.get(pair.provider) {
+            _ if pair.origin == Origin::Linked => 0,
+            Some(provider) => provider.destroy(&pair.locator, &self.store.id().label(pair.id)).await?.objects,
+            // The store alone holds it, and erases it with the burial.
+            None if pair.provider == ProviderKind::Local => 0,
+            None => return Err(Error::new(Kind::ProviderUnavailable, "the key's provider is not configured")),
         };
         reach("delete.destroy").await?;
         self.bury(pair, objects).await

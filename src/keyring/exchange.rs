@@ -69,7 +69,7 @@ impl Keyring {
     /// Gives out the Active key pair of a ring, private half included.
     ///
     /// # Errors
-    /// `Forbidden`, `NotFound`, `NotExportable` for keys in a token.
+    /// `Forbidden`, `NotFound`, `NotExportable` for keys in a token, `Damaged`.
     pub async fn export(
         &self,
         who: &Principal,
@@ -86,6 +86,7 @@ impl Keyring {
         if pair.provider == ProviderKind::Hsm {
             return Err(not_exportable());
         }
+        own_certificate(&pair)?;
         let exported = self.provider(pair.provider)?.export(&reference(&pair)?).await;
         let exported = exported.map_err(|failure| match failure {
             ProviderError::Unsupported(_) => not_exportable().because(failure),
@@ -101,9 +102,10 @@ impl Keyring {
     /// A certification request (PKCS#10 in DER) for the Active key of a ring, signed by it.
     ///
     /// # Errors
-    /// `Forbidden`, `NotFound`, what the provider answers.
+    /// `Forbidden`, `NotFound`, `Damaged`, what the provider answers.
     pub async fn certification_request(&self, who: &Principal, ring: &RingId) -> Result<Vec<u8>, Error> {
         let pair = self.active(who, ring).await?;
+        own_certificate(&pair)?;
         let certificate = pair.leaf().ok_or_else(|| internal("a key pair without certificate asks for one"))?;
         let provider = self.provider(pair.provider)?;
         let key = reference(&pair)?;
@@ -137,6 +139,15 @@ fn reference(pair: &KeyPair) -> Result<KeyRef, Error> {
 
 fn internal(why: &'static str) -> Error {
     Error::new(Kind::Internal, "internal error").because(why)
+}
+
+/// Passes unless the stored certificate is one for another key.
+fn own_certificate(pair: &KeyPair) -> Result<(), Error> {
+    let own = |leaf| public_key(leaf).is_ok_and(|certified| Some(certified) == pair.spki);
+    if pair.leaf().is_none_or(own) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Damaged, "the stored certificate of the key pair is not for its key"))
 }
 
 /// Passes when the leaf certifies the key.

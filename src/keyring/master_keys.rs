@@ -53,7 +53,11 @@ impl MasterKeys {
     pub async fn unlock(&self) -> Result<(), Error> {
         let mut masters = self.store.master_keys().await?;
         if masters.is_empty() {
-            self.add(1).await?;
+            if let Err(failure) = self.add(1).await {
+                // One that the store has lost must seal nothing more.
+                self.local.unlock(&[]).await?;
+                return Err(failure);
+            }
             masters = self.store.master_keys().await?;
         }
         let sealed: Vec<_> = masters.into_iter().map(|master| (master.version, master.sealed)).collect();
@@ -116,7 +120,7 @@ impl MasterKeys {
             let sealed = match self.local.reseal(&key).await {
                 Ok(Some(sealed)) => sealed,
                 Ok(None) => return Ok(()),
-                Err(failure @ ProviderError::Refused(_)) => {
+                Err(failure @ ProviderError::Damaged(_)) => {
                     let who = Principal::strongroom();
                     self.store.record(&[broken_seal(self.clock.now(), &who, &pair, &failure)]).await?;
                     done.broken.push(pair.id);

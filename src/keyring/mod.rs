@@ -31,7 +31,7 @@ use crate::audit::{Action, Event};
 use crate::auth::Principal;
 use crate::clock::{Clock, Timestamp};
 use crate::error::Error;
-use crate::key::{KeyPair, ProviderKind};
+use crate::key::KeyPair;
 use crate::provider::{ProviderError, Providers};
 use crate::store::{Owner, Store};
 use lookup::Pulse;
@@ -99,20 +99,21 @@ impl Keyring {
         }
     }
 
-    /// Passes on what came of a provider's work; that a seal is broken goes into the audit trail first.
+    /// Passes on what came of a provider's work; that a seal is broken goes into the audit trail
+    /// the first time that this process sees it.
     async fn judged<T>(&self, who: &Principal, pair: &KeyPair, outcome: Result<T, Error>) -> Result<T, Error> {
-        if let Some(refusal @ ProviderError::Refused(_)) = outcome.as_ref().err().and_then(Error::cause)
-            && pair.provider == ProviderKind::Local
+        if let Some(damage @ ProviderError::Damaged(_)) = outcome.as_ref().err().and_then(Error::cause)
+            && self.warn_once(&format!("key {}: {damage}", pair.id))
         {
-            self.store.record(&[broken_seal(self.clock.now(), who, pair, refusal)]).await?;
+            self.store.record(&[broken_seal(self.clock.now(), who, pair, damage)]).await?;
         }
         outcome
     }
 }
 
 /// The event that the sealed half of a pair did not open.
-fn broken_seal(at: Timestamp, who: &Principal, pair: &KeyPair, refusal: &ProviderError) -> Event {
-    Event::seal_broken(at, who.name(), pair.id, pair.ring.clone(), refusal.to_string())
+fn broken_seal(at: Timestamp, who: &Principal, pair: &KeyPair, damage: &ProviderError) -> Event {
+    Event::seal_broken(at, who.name(), pair.id, pair.ring.clone(), damage.to_string())
 }
 
 /// An event of the daemon's own that belongs to no key pair.

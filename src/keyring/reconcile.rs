@@ -287,7 +287,7 @@ impl Keyring {
     }
 
     /// Logs a sentence the first time that this process says it, and tells whether it was.
-    fn warn_once(&self, text: &str) -> bool {
+    pub(super) fn warn_once(&self, text: &str) -> bool {
         let first = self.reported.lock().is_ok_and(|mut reported| reported.insert(text.to_owned()));
         if first {
             tracing::warn!("{text}");

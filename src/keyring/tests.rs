@@ -309,11 +309,11 @@ async fn key_that_appears_after_its_row_was_destroyed_is_removed() {
     let made = bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
     bench.keyring.delete(&admin(), &ring("a"), None).await.unwrap();
     bench.keyring.reconcile(REPAIR).await.unwrap();
-    let label = bench.store.id().label(made.pair.id);
-    let (locator, algorithm) = (made.pair.locator, KeyAlgorithm::P256);
+    let (id, locator, algorithm) = (made.pair.id, made.pair.locator, KeyAlgorithm::P256);
+    let label = bench.store.id().label(id);
     bench
         .double
-        .generate(NewKey { locator, label, algorithm, key_use: KeyUse::Sign, deadline: std::time::Instant::now() })
+        .generate(NewKey { id, locator, label, algorithm, key_use: KeyUse::Sign, deadline: std::time::Instant::now() })
         .await
         .unwrap();
     let findings = bench.keyring.reconcile(REPAIR).await.unwrap().findings;
@@ -328,6 +328,7 @@ async fn object_that_no_row_knows_is_reported_and_kept() {
     let label = bench.store.id().label(unknown);
     let locator = crate::key::Locator::new().unwrap();
     let key = NewKey {
+        id: unknown,
         locator,
         label,
         algorithm: KeyAlgorithm::P256,

@@ -24,6 +24,9 @@ pub enum ProviderError {
     /// What came back is not what was asked for; whatever was made has been destroyed.
     #[error("refused: {0}")]
     Refused(String),
+    /// The sealed private half does not open for this key, nor ever will.
+    #[error("damaged: {0}")]
+    Damaged(String),
 }
 
 impl ProviderError {
@@ -32,7 +35,7 @@ impl ProviderError {
     pub const fn may_have_made(&self) -> bool {
         match self {
             Self::Unavailable(_) | Self::Busy | Self::Late | Self::Unsupported(_) | Self::KeyMissing => false,
-            Self::Unknown(_) | Self::Refused(_) => true,
+            Self::Unknown(_) | Self::Refused(_) | Self::Damaged(_) => true,
         }
     }
 }

@@ -31,6 +31,7 @@ pub use foreign_key::NoForeignKey;
 /// A key to be made.
 #[derive(Clone, Debug)]
 pub struct NewKey {
+    pub id: KeyId,
     /// What the key will be found by (`CKA_ID`).
     pub locator: Locator,
     /// `CKA_LABEL`, `sr:{store id}:{key id}`.

@@ -16,11 +16,12 @@ mod sign;
 mod tests;
 mod verify;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 
 use crate::clock::Clock;
 use crate::key::{
-    KeyAlgorithm, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, Signature, SignatureAlgorithm, State,
+    KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, Signature, SignatureAlgorithm, State,
 };
 use crate::provider::{KeyRef, Providers};
 use crate::store::Store;
@@ -88,12 +89,14 @@ pub struct Signing {
     providers: Providers,
     clock: Arc<dyn Clock>,
     cache: find::Cache,
+    /// Keys whose broken seal this process has audited.
+    damaged: Mutex<HashSet<KeyId>>,
 }
 
 impl Signing {
     /// A service over a store and providers; see [`Signing::keep_current`].
     #[must_use]
     pub fn new(store: Arc<dyn Store>, providers: Providers, clock: Arc<dyn Clock>) -> Self {
-        Self { store, providers, clock, cache: find::Cache::default() }
+        Self { store, providers, clock, cache: find::Cache::default(), damaged: Mutex::default() }
     }
 }

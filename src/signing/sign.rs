@@ -11,7 +11,7 @@ use super::{SignInput, Signed, Signing, SigningKey, Target};
 use crate::audit::Event;
 use crate::auth::{Principal, Scope};
 use crate::error::{Error, Kind};
-use crate::key::{ProviderKind, Signature, SignatureAlgorithm};
+use crate::key::{Signature, SignatureAlgorithm};
 use crate::provider::ProviderError;
 
 /// The longest message, in bytes; of what is longer a digest is signed.
@@ -100,13 +100,23 @@ impl Signing {
             Err(_) => "failed",
         };
         counter!("strongroom_signatures_total", "algorithm" => algorithm.jca_name(), "outcome" => outcome).increment(1);
-        if let Err(refusal @ ProviderError::Refused(_)) = &signed
-            && key.provider == ProviderKind::Local
-        {
-            let (now, ring) = (self.clock.now(), Some(key.ring.clone()));
-            let event = Event::seal_broken(now, who.name(), key.key.id, ring, refusal.to_string());
-            self.store.record(&[event]).await?;
+        if let Err(damage @ ProviderError::Damaged(_)) = &signed {
+            self.audit_damage(who, key, damage).await?;
         }
         Ok(signed?)
+    }
+
+    /// Audits a broken seal the first time that this process sees it.
+    async fn audit_damage(&self, who: &Principal, key: &SigningKey, damage: &ProviderError) -> Result<(), Error> {
+        let id = key.key.id;
+        if self.damaged.lock().is_ok_and(|damaged| damaged.contains(&id)) {
+            return Ok(());
+        }
+        let event = Event::seal_broken(self.clock.now(), who.name(), id, Some(key.ring.clone()), damage.to_string());
+        self.store.record(&[event]).await?;
+        if let Ok(mut damaged) = self.damaged.lock() {
+            damaged.insert(id);
+        }
+        Ok(())
     }
 }

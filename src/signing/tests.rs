@@ -60,7 +60,7 @@ impl Bench {
         let (label, algorithm) = (self.store.id().label(id), pair.algorithm);
         let made = self
             .double
-            .generate(NewKey { locator, label, algorithm, key_use, deadline: std::time::Instant::now() })
+            .generate(NewKey { id, locator, label, algorithm, key_use, deadline: std::time::Instant::now() })
             .await
             .unwrap();
         let kid = kid.map_or_else(|| jose::thumbprint(&made.spki).unwrap(), |kid| Kid::parse(kid).unwrap());

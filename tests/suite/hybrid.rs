@@ -230,8 +230,9 @@ fn altered_and_swapped_keys_are_refused_and_audited() {
     );
     tamper(
         &database,
-        "WITH two AS (SELECT id, sealed FROM key_pairs ORDER BY id LIMIT 2 OFFSET 1)
-         UPDATE key_pairs SET sealed = two.sealed FROM two
+        "CREATE TEMP TABLE two AS SELECT id, locator, sealed, spki FROM key_pairs ORDER BY id LIMIT 2 OFFSET 1;
+         UPDATE key_pairs SET locator = CAST('0' || locator AS BLOB) WHERE id IN (SELECT id FROM two);
+         UPDATE key_pairs SET locator = two.locator, sealed = two.sealed, spki = two.spki FROM two
          WHERE key_pairs.id IN (SELECT id FROM two) AND two.id <> key_pairs.id",
     );
     let (succeeded, said) = rotate(&configuration);
@@ -249,8 +250,11 @@ fn altered_and_swapped_keys_are_refused_and_audited() {
         daemon.call(Method::POST, &format!("/v1/key-rings/{ring}/sign")).json(&request).send()
     };
     let rings = values(&database, "SELECT ring FROM key_pairs ORDER BY id");
-    sign(&rings[0]).expect(503);
-    sign(&rings[1]).expect(503);
+    for ring in [&rings[0], &rings[1], &rings[1]] {
+        let damaged = sign(ring).expect(500);
+        assert!(damaged.header("retry-after").is_empty(), "it does not mend itself");
+        assert_eq!(damaged.json()["type"], "urn:strongroom:error:damaged");
+    }
     sign(&rings[3]).expect(200);
     let by_admin =
         "SELECT key_id FROM audit_events WHERE action = 'key.seal-broken' AND principal = 'admin' ORDER BY key_id";

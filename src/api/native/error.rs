@@ -133,6 +133,7 @@ const fn status_and_word(kind: Kind) -> (StatusCode, &'static str) {
         Kind::ProviderUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "provider-unavailable"),
         Kind::Deadline => (StatusCode::SERVICE_UNAVAILABLE, "deadline"),
         Kind::Throttled => (StatusCode::TOO_MANY_REQUESTS, "throttled"),
+        Kind::Damaged => (StatusCode::INTERNAL_SERVER_ERROR, "damaged"),
         Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
     }
 }

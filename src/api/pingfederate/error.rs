@@ -139,6 +139,7 @@ const fn status_and_id(kind: Kind) -> (StatusCode, &'static str) {
         Kind::ProviderUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "crypto_provider_unavailable"),
         Kind::Deadline => (StatusCode::SERVICE_UNAVAILABLE, "deadline_exceeded"),
         Kind::Throttled => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
+        Kind::Damaged => (StatusCode::INTERNAL_SERVER_ERROR, "key_damaged"),
         Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
     }
 }

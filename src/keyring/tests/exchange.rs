@@ -46,6 +46,7 @@ impl Foreign {
     async fn put_into(&self, token: &Double, label: &str) -> Locator {
         let locator = Locator::new().unwrap();
         let key = NewKey {
+            id: self.pair.id,
             locator: locator.clone(),
             label: label.to_owned(),
             algorithm: KeyAlgorithm::P256,
@@ -164,6 +165,20 @@ async fn link_that_does_not_fit_is_refused_at_its_field() {
 }
 
 #[tokio::test]
+async fn software_key_is_erased_without_its_provider() {
+    let foreign = Foreign::new().await;
+    let bench = Bench::over(Double::local()).await;
+    bench.keyring.import(&admin(), foreign.import("a", ProviderKind::Local)).await.unwrap();
+    let without = keyring(&bench.store, &Arc::new(Double::default()), &bench.clock, "second");
+    without.delete(&admin(), &ring("a"), None).await.unwrap();
+    let pair = bench.store.page(None, Timestamp::from_micros(i64::MAX), 9).await.unwrap().remove(0);
+    assert_eq!(pair.state, State::Destroying);
+    without.finish(&pair).await.unwrap();
+    let pair = bench.store.pair(pair.id).await.unwrap().unwrap();
+    assert_eq!((pair.state, pair.sealed), (State::Destroyed, None));
+}
+
+#[tokio::test]
 async fn only_software_keys_are_given_out() {
     let foreign = Foreign::new().await;
     let software = Bench::over(Double::local()).await;
@@ -171,6 +186,10 @@ async fn only_software_keys_are_given_out() {
     let exported = software.keyring.export(&admin(), &ring("a"), None).await.unwrap();
     assert!(exported.pkcs8.expose() == foreign.pkcs8.expose());
     assert_eq!(exported.pair.certificates, foreign.certificates());
+    let other = software.keyring.generate(&admin(), NewKeyPair { provider: ProviderKind::Local, ..wanted("c") }).await;
+    let (pair, chain) = (exported.pair, other.unwrap().pair.certificates);
+    software.store.replace_certificates(pair.id, pair.version, chain, &[]).await.unwrap();
+    assert_eq!(complaint(software.keyring.export(&admin(), &ring("a"), None).await).0, Kind::Damaged);
     let linked = software.keyring.link(&admin(), foreign.link("b", "theirs")).await;
     assert_eq!(complaint(linked).0, Kind::Unsupported, "there is no token");
 

@@ -83,21 +83,39 @@ impl MasterSealer {
     }
 }
 
+/// A master key in memory, and what it was unsealed from.
+pub(super) struct Unsealed {
+    pub(super) key: Arc<SealingKey>,
+    pub(super) sealed: Vec<u8>,
+}
+
 /// The master keys that are unsealed.
 #[derive(Default)]
 pub(super) struct Masters {
-    pub(super) unsealed: BTreeMap<i64, Arc<SealingKey>>,
+    pub(super) unsealed: BTreeMap<i64, Unsealed>,
     /// The highest version that the store has.
     pub(super) latest: Option<i64>,
-    /// Why some are not unsealed.
+    /// Whether the store no longer has one as it was unsealed: what it seals now could not be
+    /// opened after a restart.
+    pub(super) altered: bool,
+    /// Why some are not unsealed, or are altered.
     pub(super) ailments: Vec<String>,
 }
 
 impl Masters {
     /// The master key that seals new keys.
     pub(super) fn current(&self) -> Option<(i64, Arc<SealingKey>)> {
-        let version = self.latest?;
-        self.unsealed.get(&version).map(|key| (version, Arc::clone(key)))
+        let version = self.latest.filter(|_| !self.altered)?;
+        self.unsealed.get(&version).map(|master| (version, Arc::clone(&master.key)))
+    }
+
+    /// Those that the store had and has no longer, or otherwise.
+    pub(super) fn altered(&self, stored: &[(i64, Vec<u8>)]) -> Vec<ProviderError> {
+        let stands = |version: i64, sealed: &[u8]| stored.iter().any(|(v, s)| *v == version && s == sealed);
+        let altered = self.unsealed.iter().filter(|(version, master)| !stands(**version, &master.sealed));
+        let text =
+            |version| format!("master key {version} is gone from the store, or altered; restore it from a backup");
+        altered.map(|(version, _)| refused(&text(version))).collect()
     }
 }
 

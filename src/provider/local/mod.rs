@@ -6,8 +6,8 @@
 //! that the store need not be met.
 //!
 //! Invariants: no private key is ever written in clear; a blob that was swapped, altered or
-//! replayed does not open (AES-256-GCM, purpose, store and locator as associated data); what
-//! was opened is wiped after use.
+//! replayed does not open (AES-256-GCM, purpose, store and all of the row's key as associated
+//! data); what was opened is wiped after use.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::key::{KeyAlgorithm, Locator, ProviderKind, SealedKey, Signature, SignatureAlgorithm, SpkiDer, StoreId};
 use crate::secret::Secret;
-use masters::Masters;
+use masters::{Masters, Unsealed};
 use seal::{Owner, SealingKey};
 use software::SoftwareKey;
 
@@ -73,21 +73,25 @@ impl LocalProvider {
     /// Unseals those of the store's master keys, version and sealed bytes, that are not yet known.
     ///
     /// # Errors
-    /// The first failure, after every one was tried.
+    /// The first failure, after every one was tried: that of one which the store lost or
+    /// altered since it was unsealed, or does not open.
     pub async fn unlock(&self, sealed: &[(i64, Vec<u8>)]) -> Result<(), ProviderError> {
-        let mut failures = Vec::new();
+        let mut failures = self.look(|masters| masters.altered(sealed));
+        let altered = !failures.is_empty();
         for (version, sealed) in sealed {
             if self.unsealed(*version).is_some() {
                 continue;
             }
             match self.sealer.unseal(self.store, *version, sealed).await {
                 Ok(key) => {
-                    self.change(|masters| masters.unsealed.insert(*version, Arc::new(key)));
+                    let unsealed = Unsealed { key: Arc::new(key), sealed: sealed.clone() };
+                    self.change(|masters| masters.unsealed.insert(*version, unsealed));
                 }
                 Err(failure) => failures.push(failure),
             }
         }
         self.change(|masters| {
+            masters.altered = altered;
             masters.latest = sealed.iter().map(|(version, _)| *version).max();
             masters.ailments = failures.iter().map(ToString::to_string).collect();
         });
@@ -103,14 +107,14 @@ impl LocalProvider {
     /// Seals a key anew under the latest master key; `None` when it is already.
     ///
     /// # Errors
-    /// [`ProviderError::Refused`] when it does not open, [`ProviderError::Unavailable`] while locked.
+    /// [`ProviderError::Damaged`] when it does not open, [`ProviderError::Unavailable`] while locked.
     pub async fn reseal(&self, key: &KeyRef) -> Result<Option<SealedKey>, ProviderError> {
         let (latest, _) = self.current()?;
-        if seal::version_of(blob(key)?).map_err(|broken| refused(key, broken))? == latest {
+        if seal::version_of(blob(key)?).map_err(|broken| damaged(key, broken))? == latest {
             return Ok(None);
         }
         let secret = self.open(key).await?;
-        self.seal(&key.locator, &secret).map(|(_, sealed)| Some(sealed))
+        self.seal(key, &secret).map(|(_, sealed)| Some(sealed))
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Masters) -> T) -> T {
@@ -122,7 +126,7 @@ impl LocalProvider {
     }
 
     fn unsealed(&self, version: i64) -> Option<Arc<SealingKey>> {
-        self.look(|masters| masters.unsealed.get(&version).map(Arc::clone))
+        self.look(|masters| masters.unsealed.get(&version).map(|master| Arc::clone(&master.key)))
     }
 
     fn current(&self) -> Result<(i64, Arc<SealingKey>), ProviderError> {
@@ -140,17 +144,16 @@ impl LocalProvider {
         self.unsealed(version).ok_or_else(|| {
             let ailments = self.look(|masters| masters.ailments.join("; "));
             if loaded && ailments.is_empty() {
-                ProviderError::Refused(format!("sealed under master key {version}, which the store does not have"))
+                ProviderError::Damaged(format!("sealed under master key {version}, which the store does not have"))
             } else {
                 ProviderError::Unavailable(format!("master key {version} is not unsealed: {ailments}"))
             }
         })
     }
 
-    fn seal(&self, locator: &Locator, secret: &Secret) -> Result<(i64, SealedKey), ProviderError> {
+    fn seal(&self, key: &KeyRef, secret: &Secret) -> Result<(i64, SealedKey), ProviderError> {
         let (version, master) = self.current()?;
-        let owner = Owner { store: self.store, locator };
-        let sealed = owner.seal(version, &master, secret);
+        let sealed = Owner { store: self.store, key }.seal(version, &master, secret);
         let sealed = sealed.map_err(|failure| ProviderError::Unavailable(failure.to_string()))?;
         Ok((version, SealedKey::from_bytes(sealed)))
     }
@@ -158,10 +161,9 @@ impl LocalProvider {
     /// The private key in PKCS#8.
     async fn open(&self, key: &KeyRef) -> Result<Secret, ProviderError> {
         let blob = blob(key)?;
-        let version = seal::version_of(blob).map_err(|broken| refused(key, broken))?;
+        let version = seal::version_of(blob).map_err(|broken| damaged(key, broken))?;
         let master = self.master(version).await?;
-        let owner = Owner { store: self.store, locator: &key.locator };
-        owner.open(&master, blob).map_err(|broken| refused(key, broken))
+        Owner { store: self.store, key }.open(&master, blob).map_err(|broken| damaged(key, broken))
     }
 
     /// Seals a key and proves that what was sealed opens as the same key.
@@ -169,14 +171,14 @@ impl LocalProvider {
         let spki = key.spki().ok().and_then(|spki| SpkiDer::parse(spki).ok());
         let spki = spki.ok_or_else(|| ProviderError::Refused("the key has no public half".to_owned()))?;
         let secret = key.to_pkcs8().map_err(|_| ProviderError::Refused("the key cannot be written".to_owned()))?;
-        let (version, sealed) = self.seal(&new.locator, &secret)?;
-        let owner = Owner { store: self.store, locator: &new.locator };
-        let master = self.master(version).await?;
-        let back = owner.open(&master, sealed.as_bytes());
-        let back = back.map_err(|broken| ProviderError::Refused(format!("the sealed key: {broken}")))?;
-        use_key(new.algorithm, back, spki.clone(), |_| Ok(())).await?;
+        let NewKey { id, locator, algorithm, .. } = new.clone();
+        let mut kept = KeyRef { id, locator, algorithm, spki, sealed: None };
+        let (version, sealed) = self.seal(&kept, &secret)?;
+        kept.sealed = Some(sealed);
+        let back = self.open(&kept).await?;
+        use_key(algorithm, back, kept.spki.clone(), |_| Ok(())).await?;
         let proof = format!("{origin}, software, sealed under master key {version}, read back");
-        Ok(GeneratedKey { spki, sealed: Some(sealed), proof })
+        Ok(GeneratedKey { spki: kept.spki, sealed: kept.sealed, proof })
     }
 }
 
@@ -196,11 +198,11 @@ impl KeyProvider for LocalProvider {
             (Some((version, _)), _) => {
                 Health { ready: true, detail: format!("master key {version}, sealed by {}", self.sealer.describe()) }
             }
-            (None, None) => Health {
+            (None, None) if masters.ailments.is_empty() => Health {
                 ready: false,
                 detail: format!("locked: there is no master key yet; it will be sealed by {}", self.sealer.describe()),
             },
-            (None, Some(_)) => Health { ready: false, detail: format!("locked: {}", masters.ailments.join("; ")) },
+            (None, _) => Health { ready: false, detail: format!("locked: {}", masters.ailments.join("; ")) },
         })
     }
 
@@ -269,7 +271,7 @@ async fn use_key<T: Send + 'static>(
     spki: SpkiDer,
     using: impl FnOnce(&SoftwareKey) -> Result<T, ProviderError> + Send + 'static,
 ) -> Result<T, ProviderError> {
-    let other = || ProviderError::Refused("the sealed key is not the key of this public half".to_owned());
+    let other = || ProviderError::Damaged("the sealed key is not the key of this public half".to_owned());
     blocking(move || {
         let key = SoftwareKey::from_pkcs8(algorithm, &pkcs8).map_err(|_| other())?;
         if key.spki().ok().as_deref() != Some(spki.as_bytes()) {
@@ -286,7 +288,6 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     done.map_err(|failure| ProviderError::Unavailable(format!("the computation ended early: {failure}")))
 }
 
-fn refused(key: &KeyRef, broken: seal::Broken) -> ProviderError {
-    tracing::error!(key = %key.id, locator = %key.locator, "the seal of a LOCAL key is broken: {broken}");
-    ProviderError::Refused(format!("the sealed key {}: {broken}", key.id))
+fn damaged(key: &KeyRef, broken: seal::Broken) -> ProviderError {
+    ProviderError::Damaged(format!("the sealed key {}: {broken}", key.id))
 }

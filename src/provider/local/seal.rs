@@ -1,13 +1,15 @@
 //! Sealed blobs: AES-256-GCM under a master key, bound to what the blob belongs to.
 //!
 //! A blob is `format (1) || master version (8, big-endian) || nonce (12) || ciphertext and
-//! tag`. Its associated data name its purpose, the store, the master's version and its owner,
-//! so that a blob that was altered, or moved to another row or store, does not open.
+//! tag`. Its associated data name its purpose, the store, the master's version and all that
+//! the row says of the key, so that a blob does not open once it, the row's locator, algorithm
+//! or public half was altered, or it was moved to another row or store.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
 use crate::clock::{NoEntropy, random};
-use crate::key::{Locator, StoreId};
+use crate::key::{Hash, StoreId};
+use crate::provider::KeyRef;
 use crate::secret::Secret;
 
 const FORMAT: u8 = 1;
@@ -52,14 +54,19 @@ impl SealingKey {
 /// Whose blob it is.
 pub(super) struct Owner<'a> {
     pub(super) store: StoreId,
-    pub(super) locator: &'a Locator,
+    pub(super) key: &'a KeyRef,
 }
 
 impl Owner<'_> {
-    /// The store's id has one length, the version too: no two owners have the same context.
+    /// Only the last two parts vary in length, and no algorithm's name has a zero byte: no two
+    /// owners have the same context.
     fn context(&self, version: i64) -> Vec<u8> {
-        let store = self.store.to_string();
-        [PURPOSE.as_bytes(), store.as_bytes(), &version.to_be_bytes(), self.locator.as_bytes()].concat()
+        let KeyRef { id, locator, algorithm, spki, sealed: _ } = self.key;
+        let row = format!("{}{id}", self.store);
+        let public = Hash::Sha256.digest(spki.as_bytes());
+        let algorithm = algorithm.to_string();
+        let version = version.to_be_bytes();
+        [PURPOSE.as_bytes(), row.as_bytes(), &version, &public, algorithm.as_bytes(), &[0], locator.as_bytes()].concat()
     }
 
     /// Seals under the master key of a version.

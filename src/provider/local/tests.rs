@@ -37,6 +37,7 @@ impl Bench {
 
 fn new_key(algorithm: KeyAlgorithm) -> NewKey {
     NewKey {
+        id: KeyId::new(Timestamp::from_micros(0)).unwrap(),
         locator: Locator::new().unwrap(),
         label: "unused".to_owned(),
         algorithm,
@@ -48,8 +49,7 @@ fn new_key(algorithm: KeyAlgorithm) -> NewKey {
 async fn made(provider: &LocalProvider, algorithm: KeyAlgorithm) -> KeyRef {
     let new = new_key(algorithm);
     let GeneratedKey { spki, sealed, .. } = provider.generate(new.clone()).await.unwrap();
-    let id = KeyId::new(Timestamp::from_micros(0)).unwrap();
-    KeyRef { id, locator: new.locator, algorithm, spki, sealed }
+    KeyRef { id: new.id, locator: new.locator, algorithm, spki, sealed }
 }
 
 async fn signs(provider: &LocalProvider, key: &KeyRef) -> Result<Signature, ProviderError> {
@@ -58,6 +58,10 @@ async fn signs(provider: &LocalProvider, key: &KeyRef) -> Result<Signature, Prov
 
 fn is_refused<T>(outcome: &Result<T, ProviderError>) -> bool {
     matches!(outcome, Err(ProviderError::Refused(_)))
+}
+
+fn is_damaged<T>(outcome: &Result<T, ProviderError>) -> bool {
+    matches!(outcome, Err(ProviderError::Damaged(_)))
 }
 
 #[tokio::test]
@@ -136,17 +140,17 @@ async fn no_byte_of_a_sealed_key_can_be_altered() {
         let mut altered = blob.clone();
         altered[at] ^= 1;
         let key = KeyRef { sealed: Some(SealedKey::from_bytes(altered)), ..key.clone() };
-        assert!(is_refused(&signs(provider, &key).await), "byte {at}");
-        assert!(is_refused(&provider.export(&key).await), "byte {at}");
+        assert!(is_damaged(&signs(provider, &key).await), "byte {at}");
+        assert!(is_damaged(&provider.export(&key).await), "byte {at}");
     }
     for length in [0, 1, 9, 20, 21, blob.len() - 1] {
         let key = KeyRef { sealed: Some(SealedKey::from_bytes(blob[..length].to_vec())), ..key.clone() };
-        assert!(is_refused(&signs(provider, &key).await), "{length} bytes");
+        assert!(is_damaged(&signs(provider, &key).await), "{length} bytes");
     }
 }
 
 #[tokio::test]
-async fn unknown_master_key_is_asked_for_and_then_refused() {
+async fn unknown_master_key_is_asked_for_and_then_missed() {
     let bench = Bench::new().await;
     let (provider, key) = (&bench.provider, made(&bench.provider, KeyAlgorithm::P256).await);
     let later = [bench.masters[0].clone(), (2, provider.new_master(2).await.unwrap())];
@@ -164,17 +168,26 @@ async fn unknown_master_key_is_asked_for_and_then_refused() {
     altered[8] = 9;
     let altered = KeyRef { sealed: Some(SealedKey::from_bytes(altered)), ..key };
     let (signature, ()) = tokio::join!(signs(provider, &altered), answer());
-    assert!(is_refused(&signature), "{signature:?}");
+    assert!(is_damaged(&signature), "{signature:?}");
 }
 
 #[tokio::test]
 async fn sealed_key_opens_for_its_own_row_and_store_only() {
     let bench = Bench::new().await;
     let (one, two) = (made(&bench.provider, KeyAlgorithm::P256).await, made(&bench.provider, KeyAlgorithm::P256).await);
-    let swapped = KeyRef { sealed: two.sealed.clone(), ..one.clone() };
-    assert!(is_refused(&signs(&bench.provider, &swapped).await));
-    let other_half = KeyRef { spki: two.spki.clone(), ..one.clone() };
-    assert!(is_refused(&signs(&bench.provider, &other_half).await), "its public half must match too");
+    let other_algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha384);
+    for (what, altered) in [
+        ("sealed", KeyRef { sealed: two.sealed.clone(), ..one.clone() }),
+        ("spki", KeyRef { spki: two.spki.clone(), ..one.clone() }),
+        ("locator", KeyRef { locator: two.locator.clone(), ..one.clone() }),
+        ("all but the id", KeyRef { id: one.id, ..two.clone() }),
+        ("id", KeyRef { id: two.id, ..one.clone() }),
+    ] {
+        assert!(is_damaged(&signs(&bench.provider, &altered).await), "{what}");
+    }
+    let altered = KeyRef { algorithm: KeyAlgorithm::P384, ..one.clone() };
+    let outcome = bench.provider.sign(&altered, other_algorithm, SignInput::Message(Vec::new())).await;
+    assert!(is_damaged(&outcome), "algorithm");
     let without = KeyRef { sealed: None, ..one.clone() };
     assert!(matches!(signs(&bench.provider, &without).await, Err(ProviderError::KeyMissing)));
 
@@ -198,6 +211,22 @@ async fn locked_provider_says_so_and_does_nothing() {
     assert!(locked.unlock(&bench.masters).await.is_err());
     assert!(!locked.health().ready);
     assert!(matches!(signs(&locked, &key).await, Err(ProviderError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn master_key_that_the_store_lost_or_altered_seals_nothing_more() {
+    let bench = Bench::new().await;
+    let other = vec![(1, bench.provider.new_master(1).await.unwrap())];
+    let key = made(&bench.provider, KeyAlgorithm::P256).await;
+    for stored in [Vec::new(), other] {
+        assert!(is_refused(&bench.provider.unlock(&stored).await));
+        assert!(bench.provider.health().detail.contains("restore"), "{:?}", bench.provider.health());
+        let outcome = bench.provider.generate(new_key(KeyAlgorithm::P256)).await;
+        assert!(matches!(outcome, Err(ProviderError::Unavailable(_))));
+        signs(&bench.provider, &key).await.unwrap();
+    }
+    bench.provider.unlock(&bench.masters).await.unwrap();
+    made(&bench.provider, KeyAlgorithm::P256).await;
 }
 
 #[tokio::test]

@@ -265,7 +265,7 @@ async fn timed<T>(call: &'static str, work: impl Future<Output = T>) -> T {
 }
 
 fn generation(key: NewKey) -> Generation {
-    let NewKey { locator, label, algorithm, key_use, deadline: _ } = key;
+    let NewKey { id: _, locator, label, algorithm, key_use, deadline: _ } = key;
     Generation { id: locator.as_bytes().to_vec(), label, algorithm, key_use }
 }
 

@@ -117,6 +117,7 @@ pub fn new_key(algorithm: KeyAlgorithm) -> (KeyId, NewKey) {
     (
         id,
         NewKey {
+            id,
             locator: Locator::new().unwrap(),
             label,
             algorithm,

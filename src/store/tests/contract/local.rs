@@ -58,6 +58,13 @@ pub(in super::super) async fn master_keys_are_added_once_each(store: AnyStore) {
     assert_eq!(trail(&*store).await.len(), 2);
 }
 
+pub(in super::super) async fn first_master_key_is_not_made_where_keys_are_sealed(store: AnyStore) {
+    local(&*store, "signing:a").await;
+    let outcome = store.add_master_key(master(1), &[]).await;
+    assert!(matches!(outcome, Err(StoreError::Inconsistent(_))), "{outcome:?}");
+    assert_eq!(store.master_keys().await.unwrap(), []);
+}
+
 pub(in super::super) async fn certificates_of_a_visible_key_are_replaced_at_once(store: AnyStore) {
     let store = &*store;
     let pair = active(store, &ring("signing:a"), at(0)).await;

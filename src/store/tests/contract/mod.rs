@@ -61,6 +61,7 @@ macro_rules! every_case {
             sealed_half_is_kept_replaced_and_erased
             key_in_a_token_is_given_no_sealed_half
             master_keys_are_added_once_each
+            first_master_key_is_not_made_where_keys_are_sealed
             certificates_of_a_visible_key_are_replaced_at_once
         }
     };
