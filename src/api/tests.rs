@@ -137,6 +137,35 @@ async fn every_refusal_under_a_dialects_paths_has_that_dialects_body() {
 }
 
 #[tokio::test]
+async fn who_may_change_nothing_is_told_nothing_about_the_body() {
+    let changes = [
+        ("POST", "/signing/generate"),
+        ("POST", "/sslServer/import"),
+        ("POST", "/signing/import"),
+        ("POST", "/signing/link"),
+        ("POST", "/signing/a/csr"),
+        ("POST", "/signing/a/pkcs12"),
+        ("POST", "/signing/a/pem"),
+        ("DELETE", "/signing/a"),
+        ("PUT", "/signing/a/rotationSettings"),
+        ("DELETE", "/signing/a/rotationSettings"),
+        ("PUT", "/sslServer/settings"),
+        ("POST", "/../certificates/ca/import"),
+        ("DELETE", "/../certificates/ca/a"),
+    ];
+    let bearer = format!("Bearer {READER}");
+    let headers = [("authorization", bearer.as_str()), ("idempotency-key", "not visible")];
+    for (method, path) in changes {
+        let path = format!("/pf-admin-api/v1/keyPairs{path}").replace("/keyPairs/..", "");
+        for body in ["", "{", "{}", r#"{"fileData": "x", "password": "x"}"#, &"x".repeat(2000)] {
+            let answer = send(router(services()), method, &path, &headers, body).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{method} {path} {body}: {}", answer.body);
+            assert_eq!(answer.json()["resultId"], "insufficient_permission");
+        }
+    }
+}
+
+#[tokio::test]
 async fn malformed_bodies_are_refused_with_their_place() {
     let answer = ask("POST", GENERATE, r#"{"subjectAlternativeNames": ["a", 1]}"#).await;
     assert!(answer.body.contains("at subjectAlternativeNames[1]"), "{}", answer.body);

@@ -14,9 +14,9 @@ use super::family::Named;
 use super::rules::{given, required, sentence};
 use super::view::{self, KeyPairView};
 use crate::api::Services;
-use crate::api::extract::{Caller, JsonBody};
+use crate::api::extract::{Caller, JsonBody, Manager};
 use crate::api::layer::request_id;
-use crate::auth::{Principal, Scope};
+use crate::auth::Principal;
 use crate::error::{Error, Rule, Violation};
 use crate::key::{CertificateDer, KeyPair};
 use crate::x509::{self, CertificateSummary, chain_for, is_issued_by};
@@ -66,11 +66,10 @@ pub(super) async fn request(
 )]
 pub(super) async fn respond(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Manager(who, _): Manager<ApiError>,
     Named(ring): Named,
     body: JsonBody<CsrResponse, ApiError>,
 ) -> Result<Json<KeyPairView>, ApiError> {
-    who.require(Scope::Manage).map_err(Error::from)?;
     let about = || ApiError::about(ring.name());
     let pair = services.keyring.active(&who, &ring).await.map_err(about())?;
     let mut findings = Vec::new();

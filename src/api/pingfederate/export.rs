@@ -13,9 +13,9 @@ use super::error::{ApiError, BodyRefusals, PathRefusals, Refusals};
 use super::family::Named;
 use super::wire::Hidden;
 use crate::api::Services;
-use crate::api::extract::{Caller, JsonBody};
+use crate::api::extract::{JsonBody, Manager};
 use crate::api::layer::request_id;
-use crate::auth::{Principal, Scope};
+use crate::auth::Principal;
 use crate::error::{Error, Kind};
 use crate::key::{CertificateDer, RingId};
 use crate::keyfile::{self, KeyFileError};
@@ -50,7 +50,7 @@ pub(super) struct KeyPairExportSettings {
 )]
 pub(super) async fn pkcs12(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Manager(who, _): Manager<ApiError>,
     Named(ring): Named,
     body: JsonBody<KeyPairExportSettings, ApiError>,
 ) -> Result<impl IntoResponse, ApiError> {
@@ -73,7 +73,7 @@ pub(super) async fn pkcs12(
 )]
 pub(super) async fn pem(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Manager(who, _): Manager<ApiError>,
     Named(ring): Named,
     body: JsonBody<KeyPairExportSettings, ApiError>,
 ) -> Result<impl IntoResponse, ApiError> {
@@ -91,7 +91,6 @@ async fn export(
     content_type: &'static str,
     write: impl FnOnce(&Secret, &[CertificateDer], &Secret) -> Result<Vec<u8>, KeyFileError> + Send + 'static,
 ) -> Result<([(HeaderName, &'static str); 1], Vec<u8>), ApiError> {
-    who.require(Scope::Manage).map_err(Error::from)?;
     let about = ApiError::about(ring.name());
     let mut findings = Vec::new();
     let Some(password) = Hidden::required(settings.password, "password", &mut findings) else {

@@ -17,7 +17,7 @@ use super::rules::{Rules, one_of, sentence};
 use super::view::KeyPairView;
 use super::wire::{CryptoProvider, Hidden};
 use crate::api::Services;
-use crate::api::extract::{Caller, Idempotency, JsonBody};
+use crate::api::extract::{Idempotency, JsonBody, Manager};
 use crate::api::layer::request_id;
 use crate::error::{Error, Kind, Rule, Violation};
 use crate::key::{KeyAlgorithm, ProviderKind, RingId};
@@ -85,7 +85,7 @@ impl From<KeyPairFormat> for keyfile::Format {
 )]
 pub(super) async fn import(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Manager(who, _): Manager<ApiError>,
     Family(family): Family,
     Idempotency(key, _): Idempotency<ApiError>,
     body: JsonBody<KeyPairFile, ApiError>,

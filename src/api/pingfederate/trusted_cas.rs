@@ -14,7 +14,7 @@ use super::rules::{Rules, given, required, sentence};
 use super::view::CertView;
 use super::wire::CryptoProvider;
 use crate::api::Services;
-use crate::api::extract::{Caller, JsonBody, Segment};
+use crate::api::extract::{Caller, JsonBody, Manager, Segment};
 use crate::api::layer::request_id;
 use crate::catalog::TrustedCa;
 use crate::error::{Error, Kind, Rule, Violation};
@@ -84,7 +84,7 @@ pub(super) async fn show(
 )]
 pub(super) async fn import(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Manager(who, _): Manager<ApiError>,
     body: JsonBody<X509File, ApiError>,
 ) -> Result<(StatusCode, Json<CertView>), ApiError> {
     let rules = Rules::of(&services, &who, RingKind::Signing)?;
@@ -108,7 +108,7 @@ pub(super) async fn import(
 )]
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Manager(who, _): Manager<ApiError>,
     Segment(id, _): Segment<ApiError>,
 ) -> Result<StatusCode, ApiError> {
     let about = ApiError::about(&id);
