@@ -52,9 +52,9 @@ pub(super) async fn pkcs12(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<ApiError>,
     Named(ring): Named,
-    body: JsonBody<KeyPairExportSettings, ApiError>,
+    body: Result<JsonBody<KeyPairExportSettings, ApiError>, ApiError>,
 ) -> Result<impl IntoResponse, ApiError> {
-    export(&services, who, ring, body.value, PKCS12, keyfile::to_pkcs12).await
+    export(&services, who, ring, body, PKCS12, keyfile::to_pkcs12).await
 }
 
 /// Exports a {family} key pair as PEM; only keys of the provider `LOCAL` can be.
@@ -75,30 +75,32 @@ pub(super) async fn pem(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<ApiError>,
     Named(ring): Named,
-    body: JsonBody<KeyPairExportSettings, ApiError>,
+    body: Result<JsonBody<KeyPairExportSettings, ApiError>, ApiError>,
 ) -> Result<impl IntoResponse, ApiError> {
     let write = |key: &Secret, chain: &[CertificateDer], password: &Secret| {
         keyfile::to_pem(key, chain, password).map(String::into_bytes)
     };
-    export(&services, who, ring, body.value, PEM, write).await
+    export(&services, who, ring, body, PEM, write).await
 }
 
 async fn export(
     services: &Services,
     who: Principal,
     ring: RingId,
-    settings: KeyPairExportSettings,
+    body: Result<JsonBody<KeyPairExportSettings, ApiError>, ApiError>,
     content_type: &'static str,
     write: impl FnOnce(&Secret, &[CertificateDer], &Secret) -> Result<Vec<u8>, KeyFileError> + Send + 'static,
 ) -> Result<([(HeaderName, &'static str); 1], Vec<u8>), ApiError> {
-    let about = ApiError::about(ring.name());
+    let about = || ApiError::about(ring.name());
+    // What cannot be exported cannot with any body.
+    services.keyring.exportable(&who, &ring).await.map_err(about())?;
     let mut findings = Vec::new();
-    let Some(password) = Hidden::required(settings.password, "password", &mut findings) else {
+    let Some(password) = Hidden::required(body?.value.password, "password", &mut findings) else {
         return Err(Error::invalid(findings).into());
     };
-    let (keyring, request_id) = (Arc::clone(&services.keyring), request_id());
-    let work = async move { keyring.export(&who, &ring, request_id).await };
-    let exported = services.detached.run(work).await.map_err(about)?;
+    let (keyring, request_id, place) = (Arc::clone(&services.keyring), request_id(), ring.clone());
+    let work = async move { keyring.export(&who, &place, request_id).await };
+    let exported = services.detached.run(work).await.map_err(about())?;
     let internal = |why: String| Error::new(Kind::Internal, "internal error").because(why);
     // Keys are derived from passwords slowly, on purpose.
     let file = tokio::task::spawn_blocking(move || write(&exported.pkcs8, &exported.pair.certificates, &password))
