@@ -8,14 +8,15 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::routing::get;
+use futures_util::FutureExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use super::{Detached, Services, dialect, document, layer, pingfederate, router};
+use super::{Derivations, Detached, Services, dialect, document, layer, pingfederate, router};
 use crate::auth::{Authenticator, Credential, Scope, SecretHash};
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::key::ProviderKind;
 use crate::keyring::Keyring;
 use crate::provider::Providers;
@@ -59,6 +60,7 @@ fn services() -> Services {
         generate_deadline: Duration::from_secs(1),
         body_limit: 1024,
         detached: Detached::default(),
+        derivations: Derivations::default(),
     }
 }
 
@@ -285,6 +287,23 @@ async fn work_outlives_the_client_that_asked_for_it() {
     assert!(!done.load(Ordering::SeqCst));
     detached.idle().await;
     assert!(done.load(Ordering::SeqCst));
+}
+
+#[tokio::test]
+async fn derivations_run_two_at_a_time_and_turn_away_those_who_would_wait_too_long() {
+    let derivations = Derivations::default();
+    let (first, _second) = (derivations.turn().await.unwrap(), derivations.turn().await.unwrap());
+    let mut waiting = Vec::new();
+    for _ in 0..8 {
+        waiting.push(Box::pin(derivations.turn()));
+        assert!(waiting.last_mut().unwrap().now_or_never().is_none());
+    }
+    assert_eq!(derivations.turn().await.err().unwrap().kind(), Kind::Busy);
+    assert_eq!(first.run(|| Ok(7)).await.unwrap(), 7);
+    assert!(waiting.first_mut().unwrap().now_or_never().is_some());
+    // Who gives up leaves a place.
+    drop(waiting);
+    assert!(derivations.turn().now_or_never().is_some());
 }
 
 #[test]

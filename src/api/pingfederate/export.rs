@@ -98,14 +98,13 @@ async fn export(
     let Some(password) = Hidden::required(body?.value.password, "password", &mut findings) else {
         return Err(Error::invalid(findings).into());
     };
+    // Before the export is on record.
+    let turn = services.derivations.turn().await?;
     let (keyring, request_id, place) = (Arc::clone(&services.keyring), request_id(), ring.clone());
     let work = async move { keyring.export(&who, &place, request_id).await };
     let exported = services.detached.run(work).await.map_err(about())?;
-    let internal = |why: String| Error::new(Kind::Internal, "internal error").because(why);
-    // Keys are derived from passwords slowly, on purpose.
-    let file = tokio::task::spawn_blocking(move || write(&exported.pkcs8, &exported.pair.certificates, &password))
-        .await
-        .map_err(|failure| internal(failure.to_string()))?
-        .map_err(|failure| internal(failure.to_string()))?;
+    let internal = |failure: KeyFileError| Error::new(Kind::Internal, "internal error").because(failure);
+    let write = move || write(&exported.pkcs8, &exported.pair.certificates, &password).map_err(internal);
+    let file = turn.run(write).await?;
     Ok(([(CONTENT_TYPE, content_type)], file))
 }
