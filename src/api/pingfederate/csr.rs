@@ -19,7 +19,7 @@ use crate::api::layer::request_id;
 use crate::auth::Principal;
 use crate::error::{Error, Rule, Violation};
 use crate::key::{CertificateDer, KeyPair};
-use crate::x509::{self, CertificateSummary, chain_for, is_issued_by};
+use crate::x509::{self, CertificateSummary, chain_for, check_trust};
 
 const DATA: &str = "fileData";
 
@@ -105,13 +105,8 @@ async fn accepted(
     }
     if services.pingfederate.require_trusted_issuer {
         let trusted = services.catalog.trusted_cas(who).await?;
-        let leads = |certificate: &CertificateDer| {
-            trusted.iter().any(|ca| ca.certificate == *certificate || is_issued_by(certificate, &ca.certificate))
-        };
-        // Each is issued by the next: one trusted link is enough.
-        if !chain.iter().any(leads) {
-            return Err(invalid("its issuer is none of the trusted certificate authorities".to_owned()));
-        }
+        let anchors: Vec<_> = trusted.into_iter().map(|ca| ca.certificate).collect();
+        check_trust(&chain, &anchors, services.clock.now()).map_err(|why| invalid(why.to_string()))?;
     }
     Ok(chain)
 }

@@ -19,7 +19,7 @@ use crate::api::layer::request_id;
 use crate::catalog::TrustedCa;
 use crate::error::{Error, Kind, Rule, Violation};
 use crate::key::{CertificateDer, RingKind};
-use crate::x509::certificates;
+use crate::x509::{certificates, check_ca};
 
 const DATA: &str = "fileData";
 
@@ -145,10 +145,11 @@ fn check(rules: &Rules, wire: X509File) -> Result<TrustedCa, Error> {
     }
 }
 
-/// The one certificate of a file.
+/// The one certificate of a file, that of a CA.
 fn one(data: &str) -> Result<CertificateDer, String> {
     let found = certificates(data.as_bytes()).map_err(|why| why.to_string())?;
     let [certificate] = <[CertificateDer; 1]>::try_from(found).map_err(|_| "it has more than one certificate")?;
+    check_ca(&certificate).map_err(|why| why.to_string())?;
     Ok(certificate)
 }
 
