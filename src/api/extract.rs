@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::Services;
 use super::dialect::DialectError;
-use crate::auth::Principal;
+use crate::auth::{Principal, Scope};
 use crate::error::{Error, Kind};
 
 const IDEMPOTENCY_HEADER: &str = "idempotency-key";
@@ -30,6 +30,19 @@ impl<E: DialectError> FromRequestParts<Arc<Services>> for Caller<E> {
             .ok_or_else(|| Error::new(Kind::Unauthenticated, "there are no credentials, or none that are known"))?;
         E::check_forgery(scheme, &parts.headers)?;
         Ok(Self(principal, PhantomData))
+    }
+}
+
+/// A caller that may make changes: to any other, a request says nothing about its path or body.
+pub(super) struct Manager<E>(pub Principal, pub PhantomData<E>);
+
+impl<E: DialectError> FromRequestParts<Arc<Services>> for Manager<E> {
+    type Rejection = E;
+
+    async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, E> {
+        let Caller(principal, dialect) = Caller::<E>::from_request_parts(parts, services).await?;
+        principal.require(Scope::Manage).map_err(Error::from)?;
+        Ok(Self(principal, dialect))
     }
 }
 

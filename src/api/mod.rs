@@ -9,6 +9,7 @@
 //! but health, the document and its page asks for credentials; a mutation runs detached,
 //! so that a client that hangs up cancels nothing.
 
+mod derivations;
 mod detached;
 mod dialect;
 mod extract;
@@ -21,6 +22,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use derivations::Derivations;
 pub use detached::Detached;
 pub use openapi::document;
 pub use state::{Services, router};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 
-use super::{Detached, dialect, health, layer, native, openapi, pingfederate};
+use super::{Derivations, Detached, dialect, health, layer, native, openapi, pingfederate};
 use crate::auth::Authenticator;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -29,6 +29,8 @@ pub struct Services {
     pub body_limit: usize,
     /// Mutations at work; wait for them after the last connection has closed.
     pub detached: Detached,
+    /// Work on key files, bounded.
+    pub derivations: Derivations,
 }
 
 /// Every route of the daemon.

@@ -8,14 +8,15 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::routing::get;
+use futures_util::FutureExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use super::{Detached, Services, dialect, document, layer, pingfederate, router};
+use super::{Derivations, Detached, Services, dialect, document, layer, pingfederate, router};
 use crate::auth::{Authenticator, Credential, Scope, SecretHash};
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::key::ProviderKind;
 use crate::keyring::Keyring;
 use crate::provider::Providers;
@@ -59,6 +60,7 @@ fn services() -> Services {
         generate_deadline: Duration::from_secs(1),
         body_limit: 1024,
         detached: Detached::default(),
+        derivations: Derivations::default(),
     }
 }
 
@@ -133,6 +135,35 @@ async fn every_refusal_under_a_dialects_paths_has_that_dialects_body() {
         assert_eq!(answer.header("allow").is_empty(), status != 405, "{method} {path}");
         assert_eq!(answer.header("cache-control"), "no-store");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    }
+}
+
+#[tokio::test]
+async fn who_may_change_nothing_is_told_nothing_about_the_body() {
+    let changes = [
+        ("POST", "/signing/generate"),
+        ("POST", "/sslServer/import"),
+        ("POST", "/signing/import"),
+        ("POST", "/signing/link"),
+        ("POST", "/signing/a/csr"),
+        ("POST", "/signing/a/pkcs12"),
+        ("POST", "/signing/a/pem"),
+        ("DELETE", "/signing/a"),
+        ("PUT", "/signing/a/rotationSettings"),
+        ("DELETE", "/signing/a/rotationSettings"),
+        ("PUT", "/sslServer/settings"),
+        ("POST", "/../certificates/ca/import"),
+        ("DELETE", "/../certificates/ca/a"),
+    ];
+    let bearer = format!("Bearer {READER}");
+    let headers = [("authorization", bearer.as_str()), ("idempotency-key", "not visible")];
+    for (method, path) in changes {
+        let path = format!("/pf-admin-api/v1/keyPairs{path}").replace("/keyPairs/..", "");
+        for body in ["", "{", "{}", r#"{"fileData": "x", "password": "x"}"#, &"x".repeat(2000)] {
+            let answer = send(router(services()), method, &path, &headers, body).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{method} {path} {body}: {}", answer.body);
+            assert_eq!(answer.json()["resultId"], "insufficient_permission");
+        }
     }
 }
 
@@ -256,6 +287,23 @@ async fn work_outlives_the_client_that_asked_for_it() {
     assert!(!done.load(Ordering::SeqCst));
     detached.idle().await;
     assert!(done.load(Ordering::SeqCst));
+}
+
+#[tokio::test]
+async fn derivations_run_two_at_a_time_and_turn_away_those_who_would_wait_too_long() {
+    let derivations = Derivations::default();
+    let (first, _second) = (derivations.turn().await.unwrap(), derivations.turn().await.unwrap());
+    let mut waiting = Vec::new();
+    for _ in 0..8 {
+        waiting.push(Box::pin(derivations.turn()));
+        assert!(waiting.last_mut().unwrap().now_or_never().is_none());
+    }
+    assert_eq!(derivations.turn().await.err().unwrap().kind(), Kind::Busy);
+    assert_eq!(first.run(|| Ok(7)).await.unwrap(), 7);
+    assert!(waiting.first_mut().unwrap().now_or_never().is_some());
+    // Who gives up leaves a place.
+    drop(waiting);
+    assert!(derivations.turn().now_or_never().is_some());
 }
 
 #[test]

@@ -117,6 +117,7 @@ fn services(config: &Config, holders: &Holders, metrics: PrometheusHandle, detac
         generate_deadline: config.limits.generate_deadline,
         body_limit: config.limits.body_bytes,
         detached,
+        derivations: api::Derivations::default(),
     }
 }
 

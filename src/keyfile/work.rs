@@ -7,8 +7,8 @@ use super::{KeyFileError, broken};
 /// Hashes: NSS, the costliest writer known, asks for three times 600,000.
 const HASHES: u64 = 3_000_000;
 
-/// Block mixes of scrypt: N * r * p, which also bounds its memory to 128 MiB.
-const MIXES: u64 = 1 << 20;
+/// Block mixes of scrypt: N * r * p, which also bounds its memory to 32 MiB.
+const MIXES: u64 = 1 << 18;
 
 /// What is left to be spent on one container.
 pub(super) struct Work {

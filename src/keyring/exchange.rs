@@ -66,6 +66,17 @@ impl Keyring {
         self.create(who, wish, Source::Found { key, certificates: new.certificates }).await
     }
 
+    /// The Active key pair of a ring, if its private half may leave.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`, `NotExportable` for keys in a token.
+    pub async fn exportable(&self, who: &Principal, ring: &RingId) -> Result<KeyPair, Error> {
+        who.require(Scope::Manage)?;
+        let pair = self.active(who, ring).await?;
+        // Whatever a token might do, what it holds stays there.
+        if pair.provider == ProviderKind::Hsm { Err(not_exportable(ring)) } else { Ok(pair) }
+    }
+
     /// Gives out the Active key pair of a ring, private half included.
     ///
     /// # Errors
@@ -76,20 +87,11 @@ impl Keyring {
         ring: &RingId,
         request_id: Option<String>,
     ) -> Result<ExportedKeyPair, Error> {
-        who.require(Scope::Manage)?;
-        let pair = self.active(who, ring).await?;
-        let not_exportable = || {
-            let message = format!("The private key of '{}' is held by the HSM, which gives no key out.", ring.name());
-            Error::new(Kind::NotExportable, message)
-        };
-        // Whatever a token might do, what it holds stays there.
-        if pair.provider == ProviderKind::Hsm {
-            return Err(not_exportable());
-        }
+        let pair = self.exportable(who, ring).await?;
         own_certificate(&pair)?;
         let exported = self.provider(pair.provider)?.export(&reference(&pair)?).await;
         let exported = exported.map_err(|failure| match failure {
-            ProviderError::Unsupported(_) => not_exportable().because(failure),
+            ProviderError::Unsupported(_) => not_exportable(ring).because(failure),
             other => other.into(),
         });
         let pkcs8 = self.judged(who, &pair, exported).await?;
@@ -135,6 +137,11 @@ impl Keyring {
 
 fn reference(pair: &KeyPair) -> Result<KeyRef, Error> {
     KeyRef::of(pair).ok_or_else(|| internal("an Active key pair without a public half"))
+}
+
+fn not_exportable(ring: &RingId) -> Error {
+    let message = format!("The private key of '{}' is held by the HSM, which gives no key out.", ring.name());
+    Error::new(Kind::NotExportable, message)
 }
 
 fn internal(why: &'static str) -> Error {

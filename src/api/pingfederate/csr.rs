@@ -14,12 +14,12 @@ use super::family::Named;
 use super::rules::{given, required, sentence};
 use super::view::{self, KeyPairView};
 use crate::api::Services;
-use crate::api::extract::{Caller, JsonBody};
+use crate::api::extract::{Caller, JsonBody, Manager};
 use crate::api::layer::request_id;
-use crate::auth::{Principal, Scope};
+use crate::auth::Principal;
 use crate::error::{Error, Rule, Violation};
 use crate::key::{CertificateDer, KeyPair};
-use crate::x509::{self, CertificateSummary, chain_for, is_issued_by};
+use crate::x509::{self, CertificateSummary, chain_for, check_trust};
 
 const DATA: &str = "fileData";
 
@@ -66,11 +66,10 @@ pub(super) async fn request(
 )]
 pub(super) async fn respond(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Manager(who, _): Manager<ApiError>,
     Named(ring): Named,
     body: JsonBody<CsrResponse, ApiError>,
 ) -> Result<Json<KeyPairView>, ApiError> {
-    who.require(Scope::Manage).map_err(Error::from)?;
     let about = || ApiError::about(ring.name());
     let pair = services.keyring.active(&who, &ring).await.map_err(about())?;
     let mut findings = Vec::new();
@@ -106,13 +105,8 @@ async fn accepted(
     }
     if services.pingfederate.require_trusted_issuer {
         let trusted = services.catalog.trusted_cas(who).await?;
-        let leads = |certificate: &CertificateDer| {
-            trusted.iter().any(|ca| ca.certificate == *certificate || is_issued_by(certificate, &ca.certificate))
-        };
-        // Each is issued by the next: one trusted link is enough.
-        if !chain.iter().any(leads) {
-            return Err(invalid("its issuer is none of the trusted certificate authorities".to_owned()));
-        }
+        let anchors: Vec<_> = trusted.into_iter().map(|ca| ca.certificate).collect();
+        check_trust(&chain, &anchors, services.clock.now()).map_err(|why| invalid(why.to_string()))?;
     }
     Ok(chain)
 }

@@ -13,9 +13,9 @@ use super::error::{ApiError, BodyRefusals, PathRefusals, Refusals};
 use super::family::Named;
 use super::wire::Hidden;
 use crate::api::Services;
-use crate::api::extract::{Caller, JsonBody};
+use crate::api::extract::{JsonBody, Manager};
 use crate::api::layer::request_id;
-use crate::auth::{Principal, Scope};
+use crate::auth::Principal;
 use crate::error::{Error, Kind};
 use crate::key::{CertificateDer, RingId};
 use crate::keyfile::{self, KeyFileError};
@@ -50,11 +50,11 @@ pub(super) struct KeyPairExportSettings {
 )]
 pub(super) async fn pkcs12(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Manager(who, _): Manager<ApiError>,
     Named(ring): Named,
-    body: JsonBody<KeyPairExportSettings, ApiError>,
+    body: Result<JsonBody<KeyPairExportSettings, ApiError>, ApiError>,
 ) -> Result<impl IntoResponse, ApiError> {
-    export(&services, who, ring, body.value, PKCS12, keyfile::to_pkcs12).await
+    export(&services, who, ring, body, PKCS12, keyfile::to_pkcs12).await
 }
 
 /// Exports a {family} key pair as PEM; only keys of the provider `LOCAL` can be.
@@ -73,38 +73,38 @@ pub(super) async fn pkcs12(
 )]
 pub(super) async fn pem(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Manager(who, _): Manager<ApiError>,
     Named(ring): Named,
-    body: JsonBody<KeyPairExportSettings, ApiError>,
+    body: Result<JsonBody<KeyPairExportSettings, ApiError>, ApiError>,
 ) -> Result<impl IntoResponse, ApiError> {
     let write = |key: &Secret, chain: &[CertificateDer], password: &Secret| {
         keyfile::to_pem(key, chain, password).map(String::into_bytes)
     };
-    export(&services, who, ring, body.value, PEM, write).await
+    export(&services, who, ring, body, PEM, write).await
 }
 
 async fn export(
     services: &Services,
     who: Principal,
     ring: RingId,
-    settings: KeyPairExportSettings,
+    body: Result<JsonBody<KeyPairExportSettings, ApiError>, ApiError>,
     content_type: &'static str,
     write: impl FnOnce(&Secret, &[CertificateDer], &Secret) -> Result<Vec<u8>, KeyFileError> + Send + 'static,
 ) -> Result<([(HeaderName, &'static str); 1], Vec<u8>), ApiError> {
-    who.require(Scope::Manage).map_err(Error::from)?;
-    let about = ApiError::about(ring.name());
+    let about = || ApiError::about(ring.name());
+    // What cannot be exported cannot with any body.
+    services.keyring.exportable(&who, &ring).await.map_err(about())?;
     let mut findings = Vec::new();
-    let Some(password) = Hidden::required(settings.password, "password", &mut findings) else {
+    let Some(password) = Hidden::required(body?.value.password, "password", &mut findings) else {
         return Err(Error::invalid(findings).into());
     };
-    let (keyring, request_id) = (Arc::clone(&services.keyring), request_id());
-    let work = async move { keyring.export(&who, &ring, request_id).await };
-    let exported = services.detached.run(work).await.map_err(about)?;
-    let internal = |why: String| Error::new(Kind::Internal, "internal error").because(why);
-    // Keys are derived from passwords slowly, on purpose.
-    let file = tokio::task::spawn_blocking(move || write(&exported.pkcs8, &exported.pair.certificates, &password))
-        .await
-        .map_err(|failure| internal(failure.to_string()))?
-        .map_err(|failure| internal(failure.to_string()))?;
+    // Before the export is on record.
+    let turn = services.derivations.turn().await?;
+    let (keyring, request_id, place) = (Arc::clone(&services.keyring), request_id(), ring.clone());
+    let work = async move { keyring.export(&who, &place, request_id).await };
+    let exported = services.detached.run(work).await.map_err(about())?;
+    let internal = |failure: KeyFileError| Error::new(Kind::Internal, "internal error").because(failure);
+    let write = move || write(&exported.pkcs8, &exported.pair.certificates, &password).map_err(internal);
+    let file = turn.run(write).await?;
     Ok(([(CONTENT_TYPE, content_type)], file))
 }

@@ -15,7 +15,7 @@ use super::rules::Rules;
 use super::view::KeyPairView;
 use super::wire::CryptoProvider;
 use crate::api::Services;
-use crate::api::extract::{Caller, Idempotency, JsonBody};
+use crate::api::extract::{Idempotency, JsonBody, Manager};
 use crate::api::layer::request_id;
 use crate::error::Error;
 
@@ -80,7 +80,7 @@ pub(super) struct NewKeyPairSettings {
 )]
 pub(super) async fn generate(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Manager(who, _): Manager<ApiError>,
     Family(family): Family,
     Idempotency(key, _): Idempotency<ApiError>,
     body: JsonBody<NewKeyPairSettings, ApiError>,

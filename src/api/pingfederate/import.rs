@@ -17,9 +17,9 @@ use super::rules::{Rules, one_of, sentence};
 use super::view::KeyPairView;
 use super::wire::{CryptoProvider, Hidden};
 use crate::api::Services;
-use crate::api::extract::{Caller, Idempotency, JsonBody};
+use crate::api::extract::{Idempotency, JsonBody, Manager};
 use crate::api::layer::request_id;
-use crate::error::{Error, Kind, Rule, Violation};
+use crate::error::{Error, Rule, Violation};
 use crate::key::{KeyAlgorithm, ProviderKind, RingId};
 use crate::keyfile::{self, KeyFileError};
 use crate::keyring::{Capabilities, ImportKeyPair};
@@ -85,17 +85,14 @@ impl From<KeyPairFormat> for keyfile::Format {
 )]
 pub(super) async fn import(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Manager(who, _): Manager<ApiError>,
     Family(family): Family,
     Idempotency(key, _): Idempotency<ApiError>,
     body: JsonBody<KeyPairFile, ApiError>,
 ) -> Result<(StatusCode, Json<KeyPairView>), ApiError> {
     let rules = Rules::of(&services, &who, family)?;
     let file = checked(&rules, body.value)?;
-    // Keys are derived from passwords slowly, on purpose.
-    let mut new = tokio::task::spawn_blocking(move || read(&rules, file))
-        .await
-        .map_err(|failure| Error::new(Kind::Internal, "internal error").because(failure))??;
+    let mut new = services.derivations.turn().await?.run(move || read(&rules, file)).await?;
     new.request_id = request_id();
     new.idempotency = idempotency(family, "import", key, &body.bytes);
 

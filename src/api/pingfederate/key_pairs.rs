@@ -13,7 +13,7 @@ use super::family::{Family, Named};
 use super::view::{KeyPairView, KeyPairViews};
 use super::{rotation, view};
 use crate::api::Services;
-use crate::api::extract::Caller;
+use crate::api::extract::{Caller, Manager};
 use crate::api::layer::request_id;
 use crate::error::Error;
 use crate::x509::to_pem;
@@ -71,7 +71,7 @@ pub(super) async fn show(
 )]
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Manager(who, _): Manager<ApiError>,
     Named(ring): Named,
 ) -> Result<StatusCode, ApiError> {
     let about = ApiError::about(ring.name());

@@ -14,7 +14,7 @@ use super::family::{Family, idempotency};
 use super::id;
 use super::rules::{Rules, given, required, sentence};
 use crate::api::Services;
-use crate::api::extract::{Caller, Idempotency, JsonBody};
+use crate::api::extract::{Idempotency, JsonBody, Manager};
 use crate::api::layer::request_id;
 use crate::error::{Error, Kind, Rule, Violation};
 use crate::key::{CertificateDer, ProviderKind, RingId};
@@ -54,7 +54,7 @@ pub(super) struct KeyPairLink {
 )]
 pub(super) async fn link(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Manager(who, _): Manager<ApiError>,
     Family(family): Family,
     Idempotency(key, _): Idempotency<ApiError>,
     body: JsonBody<KeyPairLink, ApiError>,

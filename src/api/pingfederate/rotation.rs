@@ -16,7 +16,7 @@ use super::error::{ApiError, ApiResult, BodyRefusals, PathRefusals, Refusals};
 use super::family::Named;
 use super::rules::{MAX_VALID_DAYS, Rules, given, required};
 use crate::api::Services;
-use crate::api::extract::{Caller, JsonBody};
+use crate::api::extract::{Caller, JsonBody, Manager};
 use crate::api::layer::request_id;
 use crate::auth::Principal;
 use crate::catalog::RotationSettings;
@@ -137,7 +137,7 @@ pub(super) async fn show(
 )]
 pub(super) async fn replace(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Manager(who, _): Manager<ApiError>,
     Named(ring): Named,
     body: JsonBody<KeyPairRotationSettings, ApiError>,
 ) -> Result<Json<KeyPairRotationSettings>, ApiError> {
@@ -164,7 +164,7 @@ pub(super) async fn replace(
 )]
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Manager(who, _): Manager<ApiError>,
     Named(ring): Named,
 ) -> Result<StatusCode, ApiError> {
     let about = ApiError::about(ring.name());

@@ -11,9 +11,8 @@ use super::error::{ApiError, BodyRefusals, Refusals};
 use super::rules::{given, required};
 use super::wire::ResourceLink;
 use crate::api::Services;
-use crate::api::extract::{Caller, JsonBody};
+use crate::api::extract::{Caller, JsonBody, Manager};
 use crate::api::layer::request_id;
-use crate::auth::Scope;
 use crate::catalog::SslSettings;
 use crate::error::{Error, Rule, Violation};
 
@@ -74,10 +73,9 @@ pub(super) async fn show(
 )]
 pub(super) async fn replace(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Manager(who, _): Manager<ApiError>,
     body: JsonBody<SslServerSettings, ApiError>,
 ) -> Result<Json<SslServerSettings>, ApiError> {
-    who.require(Scope::Manage).map_err(Error::from)?;
     let settings = check(&body.value).map_err(Error::invalid)?;
     let answer = SslServerSettings::from(&settings);
     let (catalog, request_id) = (Arc::clone(&services.catalog), request_id());

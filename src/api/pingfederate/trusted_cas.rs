@@ -14,12 +14,12 @@ use super::rules::{Rules, given, required, sentence};
 use super::view::CertView;
 use super::wire::CryptoProvider;
 use crate::api::Services;
-use crate::api::extract::{Caller, JsonBody, Segment};
+use crate::api::extract::{Caller, JsonBody, Manager, Segment};
 use crate::api::layer::request_id;
 use crate::catalog::TrustedCa;
 use crate::error::{Error, Kind, Rule, Violation};
 use crate::key::{CertificateDer, RingKind};
-use crate::x509::certificates;
+use crate::x509::{certificates, check_ca};
 
 const DATA: &str = "fileData";
 
@@ -84,7 +84,7 @@ pub(super) async fn show(
 )]
 pub(super) async fn import(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Manager(who, _): Manager<ApiError>,
     body: JsonBody<X509File, ApiError>,
 ) -> Result<(StatusCode, Json<CertView>), ApiError> {
     let rules = Rules::of(&services, &who, RingKind::Signing)?;
@@ -108,7 +108,7 @@ pub(super) async fn import(
 )]
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Manager(who, _): Manager<ApiError>,
     Segment(id, _): Segment<ApiError>,
 ) -> Result<StatusCode, ApiError> {
     let about = ApiError::about(&id);
@@ -145,10 +145,11 @@ fn check(rules: &Rules, wire: X509File) -> Result<TrustedCa, Error> {
     }
 }
 
-/// The one certificate of a file.
+/// The one certificate of a file, that of a CA.
 fn one(data: &str) -> Result<CertificateDer, String> {
     let found = certificates(data.as_bytes()).map_err(|why| why.to_string())?;
     let [certificate] = <[CertificateDer; 1]>::try_from(found).map_err(|_| "it has more than one certificate")?;
+    check_ca(&certificate).map_err(|why| why.to_string())?;
     Ok(certificate)
 }
 

@@ -3,6 +3,7 @@
 mod bundles;
 mod ecdsa;
 mod finished;
+mod issuers;
 mod names;
 mod summaries;
 

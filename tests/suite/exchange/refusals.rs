@@ -200,8 +200,10 @@ fn export_wants_a_password_and_a_local_key() {
         for body in [json!({}), json!({"password": ""}), json!({"password": null})] {
             bench.refuses(&format!("signing/LOCAL/{form}"), &body, ("password", "required"), "password is required");
         }
-        let refused = bench.post(&format!("signing/HSM/{form}"), &json!({"password": PASSWORD})).expect(403);
-        assert_eq!(refused.json()["resultId"], "not_exportable");
+        for body in [json!({"password": PASSWORD}), json!({"password": ""}), json!({}), json!([]), json!({"no": 1})] {
+            let refused = bench.post(&format!("signing/HSM/{form}"), &body).expect(403);
+            assert_eq!(refused.json()["resultId"], "not_exportable");
+        }
         bench.post(&format!("signing/nobody/{form}"), &json!({"password": PASSWORD})).expect(404);
     }
 }
