@@ -86,7 +86,7 @@ fn split(bytes: &[u8]) -> Result<Vec<CertificateDer>, Box<dyn std::error::Error>
     let mut reader = der::SliceReader::new(bytes)?;
     let mut certificates = Vec::new();
     while !reader.is_finished() {
-        certificates.push(CertificateDer::parse(reader.tlv_bytes()?.to_vec())?);
+        certificates.push(CertificateDer::from_stored(reader.tlv_bytes()?.to_vec()));
     }
     Ok(certificates)
 }
