@@ -1,5 +1,6 @@
 //! What is asked of the keyring.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::issuance::CertificateSpec;
@@ -26,13 +27,20 @@ pub struct NewKeyPair {
 }
 
 /// A client's `Idempotency-Key`, and the request it stands for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct IdempotencyKey {
     /// The header's value: 1 to 255 visible ASCII characters.
     pub key: String,
     /// Method and path.
     pub route: String,
     pub body: Vec<u8>,
+}
+
+/// Without the body, which may hold a private key and its password.
+impl fmt::Debug for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdempotencyKey").field("key", &self.key).field("route", &self.route).finish_non_exhaustive()
+    }
 }
 
 /// A key pair that was made, now or by the same request before.
