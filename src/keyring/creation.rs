@@ -96,6 +96,12 @@ impl Keyring {
         provider.ok_or_else(|| Error::new(Kind::Unsupported, format!("there is no {} provider here", kind.name())))
     }
 
+    /// The provider of a key that is there: without it the key is out of reach, not unsupported.
+    pub(super) fn holder(&self, pair: &KeyPair) -> Result<Arc<dyn KeyProvider>, Error> {
+        let holder = self.providers.get(pair.provider).map(Arc::clone);
+        holder.ok_or_else(|| Error::new(Kind::ProviderUnavailable, "the key's provider is not configured"))
+    }
+
     fn capable(&self, wish: &Wish) -> Result<Arc<dyn KeyProvider>, Error> {
         let provider = self.provider(wish.provider)?;
         // A key that is there already has shown what it can do.

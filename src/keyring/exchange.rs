@@ -89,7 +89,7 @@ impl Keyring {
     ) -> Result<ExportedKeyPair, Error> {
         let pair = self.exportable(who, ring).await?;
         own_certificate(&pair)?;
-        let exported = self.provider(pair.provider)?.export(&reference(&pair)?).await;
+        let exported = self.holder(&pair)?.export(&reference(&pair)?).await;
         let exported = exported.map_err(|failure| match failure {
             ProviderError::Unsupported(_) => not_exportable(ring).because(failure),
             other => other.into(),
@@ -109,7 +109,7 @@ impl Keyring {
         let pair = self.active(who, ring).await?;
         own_certificate(&pair)?;
         let certificate = pair.leaf().ok_or_else(|| internal("a key pair without certificate asks for one"))?;
-        let provider = self.provider(pair.provider)?;
+        let provider = self.holder(&pair)?;
         let key = reference(&pair)?;
         let request = issuance::request(certificate, pair.signature_algorithm, provider.as_ref(), &key).await;
         self.judged(who, &pair, request).await
