@@ -13,11 +13,29 @@ const LATEST: i64 = 2;
 pub(super) async fn run(conn: &mut Connection) -> Result<(), StoreError> {
     Migrator::with_migrations(known()).run(conn).await.map_err(|failure| match failure {
         MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => cause.into(),
-        MigrateError::VersionMissing(version) => StoreError::Inconsistent(format!(
-            "a schema of version {version}, made by a newer strongroom; this one knows versions up to {LATEST}"
-        )),
+        MigrateError::VersionMissing(version) => too_new(version),
         other => StoreError::Inconsistent(other.to_string()),
     })
+}
+
+/// The version of a schema that is there, 0 before the first; and the one that this program writes.
+///
+/// # Errors
+/// [`StoreError::Inconsistent`] when a newer program has written it.
+pub(super) async fn version(conn: &mut Connection) -> Result<(i64, i64), StoreError> {
+    let applied = sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").fetch_one(conn).await;
+    match applied {
+        // Not even the table of versions.
+        Err(sqlx::Error::Database(_)) => Ok((0, LATEST)),
+        Ok(newer) if newer > LATEST => Err(too_new(newer)),
+        version => Ok((version?, LATEST)),
+    }
+}
+
+fn too_new(version: i64) -> StoreError {
+    StoreError::Inconsistent(format!(
+        "a schema of version {version}, made by a newer strongroom; this one knows versions up to {LATEST}"
+    ))
 }
 
 fn known() -> Vec<Migration> {

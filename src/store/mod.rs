@@ -32,7 +32,7 @@ use crate::key::{
     RingKind, SealedKey, SignatureAlgorithm, SpkiDer, State, StoreId,
 };
 
-pub use sql::SqlStore;
+pub use sql::{Looked, SqlStore};
 
 /// The daemon that owns a reservation: an instance, and one life of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +80,8 @@ pub enum Reserve {
     New(Box<KeyPair>),
     /// The same request succeeded before with this key.
     Replay(KeyId),
+    /// The same request succeeded before, with a key that was deleted since.
+    Deleted,
     /// The same request is running.
     InProgress,
     /// The same idempotency key came with another body.
@@ -260,14 +262,19 @@ pub trait Store: Send + Sync {
         audit: &[Event],
     ) -> Result<(), StoreError>;
 
-    /// Replaces the certificates of a visible key pair, by compare-and-set.
+    /// Replaces the certificates of a visible key pair, by compare-and-set; with `void` it also removes
+    /// the rotation settings of its ring, where there are some, and writes that event.
     async fn replace_certificates(
         &self,
         id: KeyId,
         version: i64,
         certificates: Vec<CertificateDer>,
+        void: Option<Event>,
         audit: &[Event],
     ) -> Result<KeyPair, StoreError>;
+
+    /// How many key pairs of a provider there are, tombstones and undone reservations aside.
+    async fn held_by(&self, provider: ProviderKind) -> Result<i64, StoreError>;
 
     /// Replaces the sealed private half of a key pair, by compare-and-set.
     async fn reseal(&self, id: KeyId, version: i64, sealed: SealedKey, audit: &[Event]) -> Result<KeyPair, StoreError>;

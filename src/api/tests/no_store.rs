@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::audit::Event;
 use crate::clock::Timestamp;
-use crate::key::{CertificateDer, KeyId, KeyName, KeyPair, RingId, RingKind, SealedKey, StoreId};
+use crate::key::{CertificateDer, KeyId, KeyName, KeyPair, ProviderKind, RingId, RingKind, SealedKey, StoreId};
 use crate::store::{
     Commit, Document, DocumentKind, IdempotencyClaim, MasterKey, NewReservation, Owner, Put, Reserve, Store,
     StoreError, Transition,
@@ -72,9 +72,14 @@ impl Store for NoStore {
         _id: KeyId,
         _version: i64,
         _certificates: Vec<CertificateDer>,
+        _void: Option<Event>,
         _audit: &[Event],
     ) -> Result<KeyPair, StoreError> {
         Err(StoreError::Conflict)
+    }
+
+    async fn held_by(&self, _: ProviderKind) -> Result<i64, StoreError> {
+        unavailable()
     }
 
     async fn reseal(
