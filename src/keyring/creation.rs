@@ -54,11 +54,9 @@ impl Keyring {
     pub(super) async fn create(&self, who: &Principal, wish: Wish, source: Source) -> Result<Made, Error> {
         who.require(Scope::Manage)?;
         reach("generate.authorise").await?;
-        let claim = self.claim(who, &wish);
-        if let Some(claim) = &claim
-            && let Some(precedent) = self.store.precedent(claim, self.clock.now()).await?
-        {
-            return self.follow(precedent, &wish).await;
+        let claim = self.claim(who, wish.idempotency.as_ref());
+        if let Some(made) = self.replayed(claim.as_ref(), &wish.ring).await? {
+            return Ok(made);
         }
         let provider = self.capable(&wish)?;
         reach("generate.capability").await?;
@@ -68,7 +66,7 @@ impl Keyring {
         };
         let mut reservation = match self.reserve(who, &wish, locator, claim).await? {
             Reserve::New(pair) => Reservation::new(*pair, who, wish.request_id.clone()),
-            precedent => return self.follow(precedent, &wish).await,
+            precedent => return self.follow(precedent, &wish.ring).await,
         };
         let _underway = Underway::enter(&self.generating);
         match self.obtain(&mut reservation, &wish, source, provider.as_ref()).await {
@@ -123,14 +121,27 @@ impl Keyring {
         Ok(provider)
     }
 
-    fn claim(&self, who: &Principal, wish: &Wish) -> Option<IdempotencyClaim> {
-        wish.idempotency.as_ref().map(|key| IdempotencyClaim {
+    pub(super) fn claim(&self, who: &Principal, key: Option<&IdempotencyKey>) -> Option<IdempotencyClaim> {
+        key.map(|key| IdempotencyClaim {
             principal: who.name().to_owned(),
             route: key.route.clone(),
             key: key.key.clone(),
             fingerprint: self.store.fingerprint(&key.body),
             expires: self.clock.now().plus(IDEMPOTENCY_WINDOW),
         })
+    }
+
+    /// What the same request came to before; `None` when it is new.
+    pub(super) async fn replayed(
+        &self,
+        claim: Option<&IdempotencyClaim>,
+        ring: &RingId,
+    ) -> Result<Option<Made>, Error> {
+        let Some(claim) = claim else { return Ok(None) };
+        match self.store.precedent(claim, self.clock.now()).await? {
+            Some(precedent) => self.follow(precedent, ring).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn reserve(
@@ -187,10 +198,16 @@ impl Keyring {
     }
 
     /// What a wish comes to that cannot be fulfilled anew.
-    async fn follow(&self, precedent: Reserve, wish: &Wish) -> Result<Made, Error> {
+    async fn follow(&self, precedent: Reserve, ring: &RingId) -> Result<Made, Error> {
         match precedent {
             Reserve::New(pair) => Ok(Made { pair: *pair, replayed: false }),
             Reserve::Replay(id) => Ok(Made { pair: self.made_before(id).await?, replayed: true }),
+            // A client that tries again must not hear of a key that there is no longer.
+            Reserve::Deleted => Err(Error::new(
+                Kind::Conflict,
+                "the key pair that this request made has been deleted since; \
+                 another Idempotency-Key makes another key pair",
+            )),
             Reserve::InProgress => Err(Error::new(Kind::Conflict, "the same request is still running")),
             Reserve::Mismatch => Err(Error::invalid(vec![Violation {
                 path: None,
@@ -198,7 +215,7 @@ impl Keyring {
                 message: "this Idempotency-Key came before with another body".to_owned(),
             }])),
             Reserve::RingExists => {
-                let message = format!("The ID '{}' is already in use.", wish.ring.name());
+                let message = format!("The ID '{}' is already in use.", ring.name());
                 Err(Error::invalid(vec![Violation::at("id", Rule::NotUnique, message)]))
             }
         }
