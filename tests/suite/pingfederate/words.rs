@@ -173,3 +173,22 @@ fn generation_is_refused_word_by_word() {
     let dir = Scratch::new();
     golden(&Launch::dev(&dir).start(), "pingfederate/generate-refusals");
 }
+
+#[test]
+fn key_pairs_are_made_at_once_word_by_word() {
+    let dir = Scratch::new();
+    golden(&Launch::dev(&dir).start(), "pingfederate/concurrent");
+}
+
+#[test]
+fn repeated_requests_are_answered_word_by_word() {
+    let dir = Scratch::new();
+    // The first of two lasts until the second is there.
+    golden(&Launch::dev(&dir).at("generate.generate#1=hold:3000").start(), "pingfederate/idempotency");
+}
+
+#[test]
+fn bodies_of_another_kind_or_size_are_refused_word_by_word() {
+    let dir = Scratch::new();
+    golden(&Launch::dev(&dir).start(), "pingfederate/body-refusals");
+}
