@@ -4,7 +4,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{SqlSafeStr, SqlStr};
 
 use super::StoreError;
-use super::sqlite::Connection;
+use super::sqlite::{self, Connection};
 
 /// The version of the schema that this program writes.
 const LATEST: i64 = 3;
@@ -23,13 +23,12 @@ pub(super) async fn run(conn: &mut Connection) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError::Inconsistent`] when a newer program has written it.
 pub(super) async fn version(conn: &mut Connection) -> Result<(i64, i64), StoreError> {
-    let applied = sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").fetch_one(conn).await;
-    match applied {
-        // Not even the table of versions.
-        Err(sqlx::Error::Database(_)) => Ok((0, LATEST)),
-        Ok(newer) if newer > LATEST => Err(too_new(newer)),
-        version => Ok((version?, LATEST)),
+    if !sqlite::has_table(conn, "_sqlx_migrations").await? {
+        return Ok((0, LATEST));
     }
+    let applied = sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").fetch_one(conn);
+    let version = applied.await?;
+    if version > LATEST { Err(too_new(version)) } else { Ok((version, LATEST)) }
 }
 
 fn too_new(version: i64) -> StoreError {
