@@ -111,6 +111,9 @@ async fn look_at_keys(config: &Config, store: Arc<SqlStore>, logged_in: bool) ->
         0 => println!("master keys    none yet; the first start makes one"),
         count => println!("master keys    {count}; LOCAL keys that open: {}", seen.open),
     }
+    for idle in &seen.idle {
+        println!("               {idle}");
+    }
     Ok(seen.findings)
 }
 

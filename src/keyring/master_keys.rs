@@ -48,6 +48,8 @@ pub struct Inspection {
     pub masters: usize,
     /// Keys that open.
     pub open: usize,
+    /// Master keys that do not open and seal nothing any more, in sentences.
+    pub idle: Vec<String>,
     /// What does not, in sentences.
     pub findings: Vec<String>,
 }
@@ -90,7 +92,7 @@ impl MasterKeys {
             failures.into_iter().partition(|(version, _)| needed.contains_key(version));
         match needed.into_iter().next() {
             Some((_, failure)) => Err(failure.into()),
-            None => Ok(idle.iter().map(|(_, failure)| format!("{failure}; no key is sealed under it")).collect()),
+            None => Ok(idle.iter().map(|(_, failure)| idle_master(failure)).collect()),
         }
     }
 
@@ -135,8 +137,12 @@ impl MasterKeys {
         let mut seen = Inspection { masters: masters.len(), ..Inspection::default() };
         let needed = self.needed().await?;
         for (version, failure) in &locked {
-            let keys = needed.get(version).copied().unwrap_or_default();
-            seen.findings.push(format!("{failure}; LOCAL keys that are lost unless it opens again: {keys}"));
+            match needed.get(version) {
+                Some(keys) => {
+                    seen.findings.push(format!("{failure}; LOCAL keys that are lost unless it opens again: {keys}"));
+                }
+                None => seen.idle.push(idle_master(failure)),
+            }
         }
         let mut after = None;
         while let Some(pairs) = self.sealed_pairs(&mut after).await? {
@@ -264,4 +270,9 @@ impl MasterKeys {
             Err(failure) => Err(failure.into()),
         }
     }
+}
+
+/// The sentence about a master key that does not open and is not missed.
+fn idle_master(failure: &ProviderError) -> String {
+    format!("{failure}; no key is sealed under it")
 }

@@ -205,6 +205,9 @@ fn rotation_goes_on_without_a_former_master_key_that_seals_nothing() {
     assert!(said.contains("master key 1 does not open") && said.contains("no key is sealed under it"), "{said}");
     assert!(said.contains("master key 3 seals new keys; 1 keys were sealed anew"), "{said}");
 
+    let (succeeded, said) = check(&configuration);
+    assert!(succeeded && said.contains("master key 1 does not open") && said.contains("that open: 1"), "{said}");
+
     tamper(
         &configuration.database(),
         "UPDATE master_keys SET sealed = CAST(substr(sealed, 1, 20) || x'0000' || substr(sealed, 23) AS BLOB)

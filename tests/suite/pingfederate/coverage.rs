@@ -70,9 +70,9 @@ fn every_golden_file_is_named_in_the_table_and_the_table_names_no_other() {
     let shown_by = |line: &str| line.strip_suffix('|')?.rsplit_once('|').map(|(_, cell)| cell.to_owned());
     let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| #"));
     let cells: Vec<String> = rows.filter_map(shown_by).collect();
-    let names = cells.iter().flat_map(|cell| cell.split([',', ';'])).map(str::trim);
+    let words = cells.iter().flat_map(|cell| cell.split([',', ';'])).map(str::trim);
     let named: BTreeSet<String> =
-        names.filter(|name| !name.is_empty() && !name.starts_with('`')).map(str::to_owned).collect();
+        words.filter(|name| !name.is_empty() && !name.starts_with('`')).map(str::to_owned).collect();
     let files: BTreeSet<String> = golden_files().into_iter().map(|(name, _)| name).collect();
     assert_eq!(named, files);
 }
