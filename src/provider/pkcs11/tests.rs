@@ -4,10 +4,8 @@
 use std::io::Cursor;
 
 use super::carried::Carried;
-use super::protocol::{
-    Call, FRAME_LIMIT, Failure, FailureClass, FrameError, Generation, Input, Outcome, Reply, Signing, append,
-    body_length, read,
-};
+use super::frames::{Arriving, FRAME_LIMIT, FrameError, append};
+use super::protocol::{Call, Failure, FailureClass, Generation, Input, Outcome, Reply, Signing, TokenTime};
 use crate::key::{Hash, KeyAlgorithm, KeyUse, SignatureAlgorithm};
 use crate::secret::Secret;
 
