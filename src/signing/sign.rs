@@ -90,9 +90,7 @@ impl Signing {
     ) -> Result<Signature, Error> {
         let signed = self.holder(key)?.sign(&key.key, algorithm, input).await;
         count(algorithm, std::slice::from_ref(&signed));
-        if let Err(damage @ ProviderError::Damaged(_)) = &signed {
-            self.audit_damage(who, key, damage).await?;
-        }
+        self.audited(who, key, &signed).await?;
         Ok(signed?)
     }
 
@@ -106,21 +104,26 @@ impl Signing {
     ) -> Result<Vec<Result<Signature, Error>>, Error> {
         let signed = self.holder(key)?.sign_batch(&key.key, algorithm, inputs).await;
         count(algorithm, &signed);
-        let mut failures = signed.iter().filter_map(|signed| signed.as_ref().err());
-        if let Some(damage) = failures.find(|failure| matches!(failure, ProviderError::Damaged(_))) {
-            self.audit_damage(who, key, damage).await?;
+        for signed in signed.iter().filter(|signed| signed.is_err()) {
+            self.audited(who, key, signed).await?;
         }
         Ok(signed.into_iter().map(|signed| signed.map_err(Error::from)).collect())
     }
 
-    fn holder(&self, key: &SigningKey) -> Result<&Arc<dyn KeyProvider>, Error> {
-        self.providers
-            .get(key.provider)
-            .ok_or_else(|| Error::new(Kind::ProviderUnavailable, "the key's crypto provider is not configured"))
+    /// The provider that holds a key.
+    pub(super) fn holder(&self, key: &SigningKey) -> Result<&Arc<dyn KeyProvider>, Error> {
+        let holder = self.providers.get(key.provider);
+        holder.ok_or_else(|| Error::new(Kind::ProviderUnavailable, "the key's crypto provider is not configured"))
     }
 
     /// Audits a broken seal the first time that this process sees it.
-    async fn audit_damage(&self, who: &Principal, key: &SigningKey, damage: &ProviderError) -> Result<(), Error> {
+    pub(super) async fn audited<T: Sync>(
+        &self,
+        who: &Principal,
+        key: &SigningKey,
+        outcome: &Result<T, ProviderError>,
+    ) -> Result<(), Error> {
+        let Err(damage @ ProviderError::Damaged(_)) = outcome else { return Ok(()) };
         let id = key.key.id;
         if self.damaged.lock().is_ok_and(|damaged| damaged.contains(&id)) {
             return Ok(());
@@ -145,7 +148,8 @@ fn count(algorithm: SignatureAlgorithm, signed: &[Result<Signature, ProviderErro
         let count = signed.iter().filter(|signed| outcome(signed) == word).count();
         if count > 0 {
             let count = u64::try_from(count).unwrap_or(u64::MAX);
-            counter!("strongroom_signatures_total", "algorithm" => algorithm.jca_name(), "outcome" => word).increment(count);
+            counter!("strongroom_signatures_total", "algorithm" => algorithm.jca_name(), "outcome" => word)
+                .increment(count);
         }
     }
 }

@@ -19,8 +19,8 @@ use futures_util::{StreamExt as _, stream};
 use tokio::sync::watch;
 
 use super::{
-    BATCH_WINDOW, Capabilities, Destroyed, ForeignKey, FoundKey, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey,
-    ProviderError, SignInput,
+    BATCH_WINDOW, Capabilities, Destroyed, ForeignKey, FoundKey, GeneratedKey, Health, Held, KeyProvider, KeyRef,
+    NewKey, ProviderError, SignInput,
 };
 use crate::config::{Hosts, Token};
 use crate::key::{Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};

@@ -19,6 +19,15 @@ use super::super::protocol::{Call, Failure, FailureClass, Reply};
 /// A call and its number.
 pub(super) type Numbered = (u64, Call);
 
+/// How many signatures a worker takes at a time.
+#[derive(Clone, Copy)]
+pub(super) struct Appetite {
+    /// Whatever waits besides.
+    pub(super) usual: usize,
+    /// Where four times as many wait.
+    pub(super) of_many: usize,
+}
+
 /// Calls that wait for a worker, in the order of arrival. The daemon bounds their number.
 pub(super) struct Queue {
     waiting: Mutex<Waiting>,
@@ -47,16 +56,16 @@ impl Queue {
         Self { waiting: Mutex::new(waiting), changed: Condvar::new(), workers: workers.max(1) }
     }
 
-    /// Takes the next call, or signatures that ask for `most` altogether as far as they wait
-    /// and no other worker wants for them. Sends what is in the outbox before it waits.
+    /// Takes the next call, or several signatures as far as they wait and no other worker
+    /// wants for them. Sends what is in the outbox before it waits.
     ///
     /// # Errors
     /// When the stream has ended or cannot be understood.
-    pub(super) fn take(&self, most: usize, outbox: &mut Outbox) -> Result<Vec<Numbered>, FrameError> {
+    pub(super) fn take(&self, appetite: Appetite, outbox: &mut Outbox) -> Result<Vec<Numbered>, FrameError> {
         let mut waiting = self.lock();
         loop {
             if !waiting.calls.is_empty() {
-                let taken = waiting.take(most, self.workers);
+                let taken = waiting.take(appetite, self.workers);
                 if waiting.idle > 0 {
                     // For the calls that are left, or for the reader's place.
                     self.changed.notify_one();
@@ -87,13 +96,14 @@ impl Queue {
 }
 
 impl Waiting {
-    fn take(&mut self, most: usize, workers: usize) -> Vec<Numbered> {
-        let share = self.calls.len().div_ceil(workers).min(most);
-        let mut taken = Vec::with_capacity(share);
+    fn take(&mut self, appetite: Appetite, workers: usize) -> Vec<Numbered> {
+        let share = self.calls.len().div_ceil(workers);
+        let most = share.min(appetite.usual).max((share / 4).min(appetite.of_many));
+        let mut taken = Vec::with_capacity(most);
         let mut signatures = 0;
         while let Some((_, call)) = self.calls.front() {
-            signatures += call.signatures().unwrap_or(most);
-            if !taken.is_empty() && (taken.len() >= share || signatures > most) {
+            signatures += call.signatures().unwrap_or(usize::MAX / 2);
+            if !taken.is_empty() && signatures > most {
                 break;
             }
             taken.extend(self.calls.pop_front());

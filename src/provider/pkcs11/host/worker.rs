@@ -13,12 +13,10 @@ use cryptoki::session::Session;
 
 use super::super::carried::Carried;
 use super::super::frames::FrameError;
-use super::super::protocol::{
-    Call, Failure, FailureClass, Generation, Input, Outcome, Reply, Signing, TokenTime,
-};
+use super::super::protocol::{Call, Failure, FailureClass, Generation, Input, Outcome, Reply, Signing, TokenTime};
 use super::keygen::Made;
 use super::private_key::PrivateKey;
-use super::queue::{Outbox, Queue};
+use super::queue::{Appetite, Outbox, Queue};
 use super::token::Token;
 use super::{find, import, inventory, keygen, sealing, sign};
 use crate::checkpoint;
@@ -31,6 +29,8 @@ const MOST_KEYS: usize = 16_384;
 const PATIENCE: u32 = 5;
 /// How long a signature may wait for those made after it, to be sent in one write with them.
 const SLICE: Duration = Duration::from_micros(400);
+/// The same where four times as many wait: to them it makes little difference.
+const LONG_SLICE: Duration = Duration::from_millis(4);
 const MOST_AT_ONCE: usize = 16;
 /// How often a batch says that it goes on.
 const STILL_AT_IT: Duration = Duration::from_millis(100);
@@ -71,33 +71,36 @@ impl Worker {
     /// When calls cannot be read or replies not sent any more.
     pub(super) fn serve(mut self, queue: &Queue, mut outbox: Outbox) -> Result<(), FrameError> {
         loop {
-            let calls = queue.take(self.most(), &mut outbox)?;
+            let calls = queue.take(self.appetite(), &mut outbox)?;
             let alone = matches!(calls.as_slice(), [(_, Call::Sign(_))]);
-            let mut unannounced = !(alone && outbox.is_empty());
             let mut numbers: VecDeque<u64> = calls.iter().map(|(number, _)| *number).collect();
+            let mut due = !(alone && outbox.is_empty());
+            let mut told = Instant::now();
             for (number, call) in calls {
-                if unannounced {
+                if due {
                     for number in &numbers {
                         outbox.add(*number, &Reply::Started)?;
                     }
                     outbox.send()?;
+                    told = Instant::now();
                 }
                 numbers.pop_front();
                 let begun = Instant::now();
                 let done = self.answer(number, call, &mut outbox)?;
-                let taken = begun.elapsed();
-                let reply = done.map_or_else(Reply::Failed, |outcome| Reply::Done(outcome, TokenTime::of(taken)));
-                outbox.add(number, &reply)?;
+                let time = TokenTime::of(begun.elapsed());
+                outbox.add(number, &done.map_or_else(Reply::Failed, |outcome| Reply::Done(outcome, time)))?;
                 // After a slow one, what it held up is sent, and the next has its own clock.
-                unannounced = taken > SLICE;
+                due = told.elapsed() > LONG_SLICE;
             }
         }
     }
 
-    /// How many signatures are taken at a time: as many as are made in a [`SLICE`].
-    fn most(&self) -> usize {
-        let fit = SLICE.as_micros() / self.pace.as_micros().max(1);
-        usize::try_from(fit).unwrap_or(MOST_AT_ONCE).clamp(1, MOST_AT_ONCE)
+    fn appetite(&self) -> Appetite {
+        let fit = |time: Duration| {
+            let fit = time.as_micros() / self.pace.as_micros().max(1);
+            usize::try_from(fit).unwrap_or(MOST_AT_ONCE).clamp(1, MOST_AT_ONCE)
+        };
+        Appetite { usual: fit(SLICE), of_many: fit(LONG_SLICE) }
     }
 
     fn answer(&mut self, number: u64, call: Call, outbox: &mut Outbox) -> Result<Result<Outcome, Failure>, FrameError> {

@@ -17,13 +17,14 @@ use tokio::task::JoinHandle;
 use super::super::ProviderError;
 use super::Pkcs11Options;
 use super::protocol::{Call, Opening, Outcome, TokenFacts};
-use crate::key::SignatureAlgorithm;
 use attempt::Settled;
+use condemned::Condemned;
 use lane::Lane;
 use process::HostProcess;
 use supervise::PinTrust;
 
 mod attempt;
+mod condemned;
 mod lane;
 mod process;
 mod sign;
@@ -61,8 +62,7 @@ struct Inner {
     facts: Mutex<Option<Arc<TokenFacts>>>,
     /// Why no host can be had until an operator acts.
     verdict: Mutex<Option<String>>,
-    /// Keys with algorithms that took down two hosts.
-    condemned: Mutex<HashMap<(Vec<u8>, SignatureAlgorithm), Instant>>,
+    condemned: Condemned,
     /// Keys that were just made, with the host that made them and still has their handle.
     fresh: Mutex<HashMap<Vec<u8>, Weak<HostProcess>>>,
     reconcile: watch::Sender<u64>,
@@ -82,7 +82,7 @@ impl Link {
             keeping_turn: AsyncMutex::default(),
             facts: Mutex::default(),
             verdict: Mutex::default(),
-            condemned: Mutex::default(),
+            condemned: Condemned::default(),
             fresh: Mutex::default(),
             reconcile: watch::Sender::new(0),
             ending: watch::Sender::new(false),

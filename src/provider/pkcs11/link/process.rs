@@ -146,7 +146,8 @@ impl HostProcess {
             if let Err(error) = frames::append(&mut calls.outgoing, number, call) {
                 return Ok(Reply::Failed(Failure::new(FailureClass::Unsupported, error.to_string())));
             }
-            let (signatures, repeatable) = (call.signatures(), !matches!(call, Call::Generate(_) | Call::Import { .. }));
+            let (signatures, repeatable) =
+                (call.signatures(), !matches!(call, Call::Generate(_) | Call::Import { .. }));
             calls.last = number;
             calls.load += signatures.unwrap_or(1);
             calls.in_flight.insert(number, InFlight { answer, limit, started: None, signatures, repeatable });
@@ -257,7 +258,6 @@ impl Calls {
             let _ = call.answer.send(Err(Lost { started: call.started.is_some() }));
         }
     }
-
 }
 
 /// Writes calls as they come, those that come together in one write, until the stream is closed.

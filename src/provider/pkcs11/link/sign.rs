@@ -1,17 +1,11 @@
 //! Signatures: one, or several in one call; on a second host if the first is lost.
 
-use std::collections::HashMap;
-use std::sync::{MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
 use super::super::super::ProviderError;
 use super::super::protocol::{Call, Input, Outcome, Signing};
 use super::attempt::{Settled, error_of};
+use super::condemned::Suspect;
 use super::{Inner, Link, Role};
-use crate::key::{KeyAlgorithm, KeyFamily, Locator, SignatureAlgorithm};
-
-/// How long a key and algorithm that took down two hosts are refused.
-const CONDEMNED: Duration = Duration::from_secs(600);
+use crate::key::{KeyAlgorithm, KeyFamily};
 
 /// The most signatures of a batch that go into one call.
 const MOST: usize = 16;
@@ -25,7 +19,7 @@ impl Link {
     /// Signs.
     pub(in super::super) async fn sign(&self, request: Signing) -> Signed {
         let link = &self.inner;
-        link.acquit(&request)?;
+        link.condemned.pass(&suspect(&request))?;
         let _place = link.signing.enter(1)?;
         let suspected = match link.sign_where_made(&request).await {
             Some(Settled::Outcome(outcome)) => return one(outcome),
@@ -53,7 +47,7 @@ impl Link {
     pub(in super::super) async fn sign_batch(&self, first: Signing, rest: Vec<Input>) -> Vec<Signed> {
         let count = 1 + rest.len();
         let link = &self.inner;
-        let _place = match link.acquit(&first).and_then(|()| link.signing.enter(count)) {
+        let _place = match link.condemned.pass(&suspect(&first)).and_then(|()| link.signing.enter(count)) {
             Ok(place) => place,
             Err(error) => return vec![Err(error); count],
         };
@@ -72,32 +66,10 @@ impl Link {
 }
 
 impl Inner {
-    /// Passes unless the key and algorithm took down two hosts lately.
-    fn acquit(&self, request: &Signing) -> Result<(), ProviderError> {
-        let condemned = self.condemned();
-        if condemned.is_empty() {
-            return Ok(());
-        }
-        match condemned.get(&(request.id.clone(), request.algorithm)) {
-            Some(since) if since.elapsed() < CONDEMNED => {
-                let detail = "this key and algorithm took down two token hosts; refused for ten minutes";
-                Err(ProviderError::Unsupported(detail.to_owned()))
-            }
-            _ => Ok(()),
-        }
-    }
-
     async fn sign(&self, request: Signing, suspected: bool) -> Signed {
-        let suspect = (request.id.clone(), request.algorithm);
-        let limit = self.options.hosts.sign_timeout;
+        let (suspect, limit) = (suspect(&request), self.options.hosts.sign_timeout);
         let call = Call::Sign(request);
-        let signed = self.repeatable(Role::Sign, &call, limit, suspected, || {
-            let (locator, algorithm) = (Locator::from_bytes(&suspect.0).ok(), suspect.1);
-            tracing::error!(?locator, %algorithm, "a key took down two token hosts and is refused");
-            let mut condemned = self.condemned();
-            condemned.retain(|_, since| since.elapsed() < CONDEMNED);
-            condemned.insert(suspect.clone(), Instant::now());
-        });
+        let signed = self.repeatable(Role::Sign, &call, limit, suspected, || self.condemned.add(&suspect));
         one(signed.await?)
     }
 
@@ -108,7 +80,7 @@ impl Inner {
         let mut next = first.clone();
         for input in std::iter::once(first.input).chain(rest) {
             next.input = input;
-            signed.push(match self.acquit(&next) {
+            signed.push(match self.condemned.pass(&suspect(&next)) {
                 Ok(()) => self.sign(next.clone(), suspected).await,
                 Err(error) => Err(error),
             });
@@ -125,10 +97,11 @@ impl Inner {
         let call = Call::Sign(request.clone());
         Some(self.ask(&self.signing, &host, &call, self.options.hosts.sign_timeout).await)
     }
+}
 
-    fn condemned(&self) -> MutexGuard<'_, HashMap<(Vec<u8>, SignatureAlgorithm), Instant>> {
-        self.condemned.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What is condemned where a signature takes down hosts.
+fn suspect(request: &Signing) -> Suspect {
+    (request.id.clone(), request.algorithm.jca_name())
 }
 
 fn one(outcome: Outcome) -> Signed {
