@@ -8,6 +8,7 @@
 //! says more than this program knows is not read.
 
 mod rotation;
+mod rotation_period;
 mod ssl;
 #[cfg(test)]
 mod tests;
@@ -62,7 +63,7 @@ impl Catalog {
             principal: change.who.name().to_owned(),
             action,
             key: None,
-            ring: (change.kind == DocumentKind::RotationSettings).then(|| change.id.parse().ok()).flatten(),
+            ring: change.kind.is_of_a_ring().then(|| change.id.parse().ok()).flatten(),
             detail,
             request_id: change.request_id.clone(),
         }

@@ -12,8 +12,13 @@ pub mod plan;
 pub mod policy;
 mod publication;
 mod rotate;
+mod successor;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
+
+use tokio::sync::Notify;
 
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -26,13 +31,15 @@ pub use publication::{KeySet, Published};
 pub use rotate::{Outlook, RotateRing, Rotated};
 
 /// The service over succession and publication.
-#[allow(dead_code, reason = "the engine is being built")]
 pub struct Rotation {
+    #[allow(dead_code, reason = "sweeps are being built")]
     store: Arc<dyn Store>,
     keyring: Arc<Keyring>,
     catalog: Arc<Catalog>,
     clock: Arc<dyn Clock>,
     defaults: Defaults,
+    /// Wakes the scheduler.
+    wake: Notify,
 }
 
 impl Rotation {
@@ -45,6 +52,6 @@ impl Rotation {
         clock: Arc<dyn Clock>,
         defaults: Defaults,
     ) -> Self {
-        Self { store, keyring, catalog, clock, defaults }
+        Self { store, keyring, catalog, clock, defaults, wake: Notify::new() }
     }
 }
