@@ -8,6 +8,7 @@
 //! by schedule before it has been published for a lead; a sweep that finds nothing due
 //! changes nothing; only the holder of the latest fence writes.
 
+mod members;
 pub mod plan;
 pub mod policy;
 mod publication;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::keyring::Keyring;
-use crate::store::Store;
+use crate::store::{Confirmed, Store};
 
 pub use plan::{Plan, Step, StepKind};
 pub use policy::{Defaults, Policy, Schedule};
@@ -33,6 +34,7 @@ pub struct Rotation {
     catalog: Arc<Catalog>,
     clock: Arc<dyn Clock>,
     defaults: Defaults,
+    published: Confirmed<Published, publication::Kept>,
 }
 
 impl Rotation {
@@ -45,6 +47,6 @@ impl Rotation {
         clock: Arc<dyn Clock>,
         defaults: Defaults,
     ) -> Self {
-        Self { store, keyring, catalog, clock, defaults }
+        Self { store, keyring, catalog, clock, defaults, published: Confirmed::default() }
     }
 }

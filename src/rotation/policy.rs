@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use super::Rotation;
+use crate::error::Error;
+use crate::key::RingId;
+
 /// What the configuration says for every ring of a sort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Defaults {
@@ -69,4 +73,16 @@ pub enum Afterwards {
     DestroyButLatest,
     /// It stays until it is deleted.
     Keep,
+}
+
+impl Rotation {
+    /// What is meant to happen to the keys of a ring.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    #[allow(clippy::unused_async, reason = "reads the documents about the ring once it is built")]
+    pub async fn policy(&self, _ring: &RingId) -> Result<Policy, Error> {
+        let (lead, overlap) = (self.defaults.lead, Some(self.defaults.overlap));
+        Ok(Policy { schedule: None, always_next: false, lead, overlap, afterwards: Afterwards::Destroy })
+    }
 }

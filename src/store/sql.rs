@@ -246,7 +246,7 @@ impl Store for SqlStore {
     ) -> Result<KeyPair, StoreError> {
         let mut writing = self.begin("replace_certificates").await?;
         let pair = key_pairs::replace_certificates(&mut writing.tx, id, version, &certificates).await?;
-        writing.commit(audit).await?;
+        self.revised(writing.commit(audit).await)?;
         Ok(pair)
     }
 
