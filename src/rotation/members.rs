@@ -54,7 +54,12 @@ impl Draft {
     /// Adds a key under its own name, which a JWS made here carries.
     pub(super) fn add(&mut self, pair: &KeyPair, certificates: Certificates) -> Result<(), Error> {
         let kid = pair.kid.as_ref().ok_or_else(|| unfit("a visible key pair without a kid"))?;
-        self.add_as(pair, kid.as_str(), usual_algorithm(pair), certificates)
+        self.add_named(pair, kid.as_str(), certificates)
+    }
+
+    /// Adds a key under a name.
+    pub(super) fn add_named(&mut self, pair: &KeyPair, kid: &str, certificates: Certificates) -> Result<(), Error> {
+        self.add_as(pair, kid, usual_algorithm(pair), certificates)
     }
 
     /// Adds a key under a name and for an algorithm; the same twice is once, with its certificates if either has them.
@@ -68,11 +73,11 @@ impl Draft {
         let spki = pair.spki.as_ref().ok_or_else(|| unfit("a visible key pair without a public key"))?;
         let plain = Jwk::of(spki).map_err(unfit)?.named(kid).used(pair.key_use, algorithm);
         let full = plain.clone().certified(&pair.certificates);
-        let jwk = if certificates == Certificates::Shown { full.clone() } else { plain.clone() };
+        let is_shown = certificates == Certificates::Shown;
         match self.keys.iter_mut().find(|known| **known == plain || **known == full) {
-            Some(known) if certificates == Certificates::Shown => *known = jwk,
+            Some(known) if is_shown => *known = full,
             Some(_) => {}
-            None => self.keys.push(jwk),
+            None => self.keys.push(if is_shown { full } else { plain }),
         }
         Ok(())
     }

@@ -9,6 +9,7 @@
 //! changes nothing; only the holder of the latest fence writes.
 
 mod members;
+mod oidc;
 pub mod plan;
 pub mod policy;
 mod publication;

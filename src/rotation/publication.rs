@@ -73,7 +73,7 @@ impl Rotation {
         match place {
             Published::Ring(ring) => self.add_ring(ring, &mut draft).await?,
             Published::ConnectionNamed(name) => self.add_ring(&connection(name)?, &mut draft).await?,
-            Published::Oidc => {}
+            Published::Oidc => self.add_oidc(&mut draft).await?,
         }
         let kept = Kept::of(&draft)?;
         self.published.put(place.clone(), kept.clone(), begun);
