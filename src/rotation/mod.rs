@@ -8,6 +8,8 @@
 //! by schedule before it has been published for a lead; a sweep that finds nothing due
 //! changes nothing; only the holder of the latest fence writes.
 
+mod members;
+mod oidc;
 pub mod plan;
 pub mod policy;
 mod publication;
@@ -23,7 +25,7 @@ use tokio::sync::Notify;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::keyring::Keyring;
-use crate::store::Store;
+use crate::store::{Confirmed, Store};
 
 pub use plan::{Plan, Step, StepKind};
 pub use policy::{Defaults, Policy, Schedule};
@@ -40,6 +42,7 @@ pub struct Rotation {
     defaults: Defaults,
     /// Wakes the scheduler.
     wake: Notify,
+    published: Confirmed<Published, publication::Kept>,
 }
 
 impl Rotation {
@@ -52,6 +55,6 @@ impl Rotation {
         clock: Arc<dyn Clock>,
         defaults: Defaults,
     ) -> Self {
-        Self { store, keyring, catalog, clock, defaults, wake: Notify::new() }
+        Self { store, keyring, catalog, clock, defaults, wake: Notify::new(), published: Confirmed::default() }
     }
 }
