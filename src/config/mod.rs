@@ -4,6 +4,7 @@
 //! reported at once. Does not own what the values do. Unknown keys are refused; secrets
 //! come from files or systemd credentials, never as values.
 
+mod auth0;
 mod credentials;
 mod dialects;
 mod duration;
@@ -23,6 +24,7 @@ use serde::Deserialize;
 
 use crate::auth::Credential;
 
+pub use auth0::{Auth0, Connections};
 pub use dialects::{PingFederate, SanFormat};
 pub use hosts::Hosts;
 pub use limits::Limits;
@@ -48,6 +50,7 @@ pub struct Config {
     pub credentials: Vec<Credential>,
     pub limits: Limits,
     pub pingfederate: PingFederate,
+    pub auth0: Auth0,
 }
 
 /// Everything that is wrong with a configuration, one sentence each.
@@ -117,6 +120,8 @@ struct File {
     limits: Limits,
     #[serde(default)]
     pingfederate: dialects::Section,
+    #[serde(default)]
+    auth0: auth0::Section,
 }
 
 #[derive(Deserialize)]
@@ -144,6 +149,7 @@ impl File {
             findings.push("there is neither [token] nor [local], so no key could be made".to_owned());
         }
         let pingfederate = self.pingfederate.validate(has_token, has_local, findings);
+        let auth0 = self.auth0.validate(has_token, has_local, findings);
         Config {
             state_dir,
             instance: self.instance.unwrap_or_else(|| "default".to_owned()),
@@ -155,6 +161,7 @@ impl File {
             credentials,
             limits: self.limits,
             pingfederate,
+            auth0,
         }
     }
 }

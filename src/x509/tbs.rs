@@ -48,7 +48,7 @@ impl SelfSigned {
     /// When the subject has faults, a date is outside of what X.509 can say, or the
     /// public key is none.
     pub fn tbs(&self) -> Result<Tbs, Unencodable> {
-        if let Some((field, fault)) = self.subject.faults().first() {
+        if let Some((field, fault)) = self.subject.faults_within(self.profile.longest_common_name()).first() {
             return Err(Unencodable(format!("subject: {field:?} {fault:?}")));
         }
         if self.not_after < self.not_before {
