@@ -45,6 +45,38 @@ impl Grant for RotateKeys {
         "Insufficient scope; expected all of: create:connections_keys, update:connections_keys.";
 }
 
+/// `read:connections`.
+pub(super) struct ReadConnections;
+
+impl Grant for ReadConnections {
+    const SCOPE: Scope = Scope::Read;
+    const MISSING: &'static str = "Insufficient scope; expected any of: read:connections.";
+}
+
+/// `create:connections`.
+pub(super) struct CreateConnections;
+
+impl Grant for CreateConnections {
+    const SCOPE: Scope = Scope::Manage;
+    const MISSING: &'static str = "Insufficient scope; expected any of: create:connections.";
+}
+
+/// `update:connections`.
+pub(super) struct UpdateConnections;
+
+impl Grant for UpdateConnections {
+    const SCOPE: Scope = Scope::Manage;
+    const MISSING: &'static str = "Insufficient scope; expected any of: update:connections.";
+}
+
+/// `delete:connections`.
+pub(super) struct DeleteConnections;
+
+impl Grant for DeleteConnections {
+    const SCOPE: Scope = Scope::Manage;
+    const MISSING: &'static str = "Insufficient scope; expected any of: delete:connections.";
+}
+
 /// A caller who has what the route asks for.
 pub(super) struct Granted<G>(pub Principal, pub PhantomData<G>);
 
@@ -68,10 +100,16 @@ impl FromRequestParts<Arc<Services>> for ConnectionId {
         let Ok(Segment(id, _)) = Segment::<ApiError>::from_request_parts(parts, services).await else {
             return Err(ApiError::invalid_uri("Object didn't pass validation for format utf-8"));
         };
-        let blank = id.trim().is_empty();
-        let ring = RingId::new(RingKind::Connection, id).ok().filter(|_| !blank);
-        ring.map(Self).ok_or_else(unfit)
+        if id.trim().is_empty() { Err(unfit()) } else { ring(&id).map(Self).map_err(|_| unfit()) }
     }
+}
+
+/// The ring of a connection's keys.
+///
+/// # Errors
+/// `Malformed` when the id is none.
+pub(super) fn ring(id: &str) -> Result<RingId, Error> {
+    RingId::new(RingKind::Connection, id).map_err(|fault| Error::new(Kind::Malformed, fault.to_string()))
 }
 
 /// What a path with an empty id answers to those who are known.

@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -40,13 +41,7 @@ impl FromRequest<Arc<Services>> for AskedAlg {
 
     async fn from_request(request: Request, services: &Arc<Services>) -> Result<Self, ApiError> {
         let form = Form::of(&request);
-        let bytes = Bytes::from_request(request, services).await.map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                Error::new(Kind::TooLarge, "The body is larger than this path allows.")
-            } else {
-                Error::new(Kind::Malformed, "The body did not arrive whole.").because(rejection)
-            }
-        })?;
+        let bytes = whole(request, services).await?;
         let algorithm = match form {
             _ if bytes.is_empty() => None,
             Form::Json => of_json(&bytes)?,
@@ -58,6 +53,35 @@ impl FromRequest<Arc<Services>> for AskedAlg {
         };
         Ok(Self { algorithm, bytes })
     }
+}
+
+/// A body that has to be there: one JSON object.
+pub(super) struct Wire<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<Services>> for Wire<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, services: &Arc<Services>) -> Result<Self, ApiError> {
+        let form = Form::of(&request);
+        let bytes = whole(request, services).await?;
+        match form {
+            Form::Json => object(&bytes)?.map(Self).ok_or_else(|| ApiError::invalid_body(None, "Expected an object")),
+            Form::Urlencoded | Form::Other => {
+                Err(Error::new(Kind::UnsupportedMediaType, "The Content-Type must be application/json.").into())
+            }
+        }
+    }
+}
+
+async fn whole(request: Request, services: &Arc<Services>) -> Result<Bytes, ApiError> {
+    let bytes = Bytes::from_request(request, services).await.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Error::new(Kind::TooLarge, "The body is larger than this path allows.")
+        } else {
+            Error::new(Kind::Malformed, "The body did not arrive whole.").because(rejection)
+        }
+    })?;
+    Ok(bytes)
 }
 
 /// What a body claims to be; JSON when it claims nothing.
@@ -79,14 +103,17 @@ impl Form {
     }
 }
 
-fn of_json(bytes: &[u8]) -> Result<Option<SigningAlg>, ApiError> {
+/// A JSON object, or `null`.
+fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<T>, ApiError> {
     // serde would take an array for a struct, its members by position.
     if !matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'n')) {
         return Err(ApiError::invalid_body(None, "Expected an object or null"));
     }
-    let wire: Option<KeysRequest> =
-        serde_json::from_slice(bytes).map_err(|failure| ApiError::invalid_body(None, failure.to_string()))?;
-    match wire.unwrap_or_default().signing_alg {
+    serde_json::from_slice(bytes).map_err(|failure| ApiError::invalid_body(None, failure.to_string()))
+}
+
+fn of_json(bytes: &[u8]) -> Result<Option<SigningAlg>, ApiError> {
+    match object::<KeysRequest>(bytes)?.unwrap_or_default().signing_alg {
         None => Ok(None),
         Some(Value::String(name)) => named(&name).map(Some),
         Some(_) => Err(ApiError::invalid_body(Some(SIGNING_ALG), "Expected type string")),

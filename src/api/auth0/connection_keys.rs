@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use super::access::{ConnectionId, CreateKeys, Granted, ReadKeys, RotateKeys};
 use super::algorithm::SigningAlg;
 use super::body::{AskedAlg, KeysRequest};
+use super::connections::Keyed;
 use super::error::{ApiError, BodyRefusals, Refusals};
 use super::view::{ConnectionKey, Reply};
 use crate::api::Services;
@@ -19,8 +20,7 @@ use crate::keyring::{CertificateSpec, Entry, IdempotencyKey, Joining, NewKid, Ne
 use crate::rotation::RotateRing;
 use crate::x509::{Profile, Subject};
 
-/// The longest common name that this product's views have room for, in characters.
-const LONGEST_NAME: usize = 128;
+const NOT_AVAILABLE: &str = "keys are not available for this connection";
 
 /// Gets the keys of a connection: current, previous, next.
 #[utoipa::path(
@@ -37,8 +37,15 @@ pub(super) async fn list(
     Granted(who, _): Granted<ReadKeys>,
     ConnectionId(ring): ConnectionId,
 ) -> Result<Reply<Vec<ConnectionKey>>, ApiError> {
-    let found = services.keyring.ring(&who, &ring).await.map_err(ApiError::of_rotation)?;
-    Ok(Reply(StatusCode::OK, ConnectionKey::all(&found.keys)?))
+    let connection = Keyed::find(&services, &who, &ring).await?;
+    if !connection.has_keys {
+        return Err(ApiError::not_supported(NOT_AVAILABLE));
+    }
+    let keys = match services.keyring.ring(&who, &ring).await {
+        Err(failure) if failure.kind() == Kind::NotFound && connection.declared => Vec::new(),
+        found => found.map_err(ApiError::of_rotation)?.keys,
+    };
+    Ok(Reply(StatusCode::OK, ConnectionKey::all(&keys)?))
 }
 
 /// Creates the first keys of a connection, one that signs and the next one.
@@ -70,10 +77,13 @@ pub(super) async fn create(
     Idempotency(key, _): Idempotency<ApiError>,
     asked: AskedAlg,
 ) -> Result<Reply<Vec<ConnectionKey>>, ApiError> {
-    let algorithm = asked.algorithm.unwrap_or_default();
+    let connection = Keyed::find(&services, &who, &ring).await?;
+    if !connection.has_keys {
+        return Err(ApiError::not_supported(NOT_AVAILABLE));
+    }
+    let algorithm = asked.algorithm.unwrap_or(connection.algorithm);
     let idempotency = idempotency(&ring, "keys", key, &asked);
-    let name = ring.name().chars().take(LONGEST_NAME).collect();
-    let change = pair(&services, ring.clone(), name, algorithm, idempotency);
+    let change = first_keys(&services, ring.clone(), connection.name, algorithm, idempotency);
     let keyring = Arc::clone(&services.keyring);
     let made = services.detached.run(async move {
         let changed = keyring.change_ring(&who, change).await?;
@@ -112,6 +122,13 @@ pub(super) async fn rotate(
     Idempotency(key, _): Idempotency<ApiError>,
     asked: AskedAlg,
 ) -> Result<Reply<ConnectionKey>, ApiError> {
+    let connection = Keyed::find(&services, &who, &ring).await?;
+    if !connection.has_keys {
+        return Err(ApiError::not_supported("Key rotation is not supported on this connection"));
+    }
+    if !connection.signs {
+        return Err(ApiError::not_supported("Connection is not configured to use JWT Client Authentication"));
+    }
     let request = RotateRing {
         idempotency: idempotency(&ring, "keys/rotate", key, &asked),
         algorithm: asked.algorithm.map(|algorithm| algorithm.algorithms(services.auth0.rsa)),
@@ -121,13 +138,17 @@ pub(super) async fn rotate(
     };
     let rotation = Arc::clone(&services.rotation);
     let rotated = services.detached.run(async move { rotation.rotate(&who, request).await }).await;
-    let next = rotated.map_err(ApiError::of_rotation)?.next;
+    let rotated = rotated.map_err(|failure| match failure.kind() {
+        Kind::NotFound if connection.declared => ApiError::not_supported("There are no keys to rotate; create them"),
+        _ => ApiError::of_rotation(failure),
+    })?;
+    let next = rotated.next;
     let next = next.ok_or_else(|| Error::new(Kind::Internal, "internal error").because("a rotation without a next"))?;
     Ok(Reply(StatusCode::CREATED, ConnectionKey::of(&next)?))
 }
 
 /// The first keys of a connection of a name: current and next.
-fn pair(
+pub(super) fn first_keys(
     services: &Services,
     ring: RingId,
     name: String,

@@ -61,6 +61,12 @@ impl ApiError {
         Self { code, ..Error::new(Kind::NotFound, "Connection not found.").into() }
     }
 
+    /// A parameter of the query says what cannot be.
+    pub(super) fn invalid_query(name: &str, accepted: &str) -> Self {
+        let message = format!("Query validation error: 'It must be {accepted}' on property {name}.");
+        Self { code: Some("invalid_query_string"), ..Error::new(Kind::Malformed, message).into() }
+    }
+
     /// The connection is not one that this can be done with.
     pub(super) fn not_supported(message: &'static str) -> Self {
         Error::new(Kind::Unsupported, message).into()
@@ -68,7 +74,7 @@ impl ApiError {
 
     /// A refusal of a creation: that the ring has keys is a conflict here.
     pub(super) fn of_creation(error: Error) -> Self {
-        if error.kind() != Kind::Invalid || !error.violations().iter().any(|found| found.rule == Rule::NotUnique) {
+        if !is_taken(&error) {
             return error.into();
         }
         let message = "Keys have already been created for this connection.";
@@ -79,10 +85,26 @@ impl ApiError {
     /// A refusal of a rotation: a ring that is not there is a connection that is not.
     pub(super) fn of_rotation(error: Error) -> Self {
         match error.kind() {
-            Kind::NotFound => Self { error, ..Self::inexistent_connection() },
+            Kind::NotFound => Self::inexistent_connection(),
             _ => error.into(),
         }
     }
+
+    /// A refusal of a request for a connection itself.
+    pub(super) fn of_connection(error: Error) -> Self {
+        match error.kind() {
+            Kind::NotFound => {
+                let known = Error::new(Kind::NotFound, "The connection does not exist").because(error);
+                Self { code: Some("inexistent_connection"), ..known.into() }
+            }
+            _ => error.into(),
+        }
+    }
+}
+
+/// Whether an error says that a ring has keys already.
+pub(super) fn is_taken(error: &Error) -> bool {
+    error.kind() == Kind::Invalid && error.violations().iter().any(|found| found.rule == Rule::NotUnique)
 }
 
 impl From<Error> for ApiError {

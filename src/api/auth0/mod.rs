@@ -1,7 +1,7 @@
 //! The Auth0 dialect: connection keys as its Management API v2 has them.
 //!
-//! Owns paths, bodies, the seven signing algorithms, the rendering of keys, the error body
-//! of every refusal, and the rate limit with its headers. Does not own how keys are made
+//! Owns paths, bodies, the seven signing algorithms, the rules of connections, the rendering
+//! of keys, the error body of every refusal, and the rate limit with its headers. Does not own how keys are made
 //! (`keyring`), succeed each other (`rotation`), or what a connection says (`catalog`). The
 //! keys of a connection are the ring `connection:{id}`: its Active key is `current`, the
 //! `PreActive` one `next`, the latest Deactivated one `previous`.
@@ -14,8 +14,11 @@ mod access;
 mod algorithm;
 mod body;
 mod connection_keys;
+mod connections;
 mod error;
 mod limit;
+mod paging;
+mod rules;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -58,6 +61,8 @@ pub enum Connections {
 /// The dialect under its prefix.
 pub(super) fn routes(services: &Arc<Services>) -> Router<Arc<Services>> {
     let connections = Router::new()
+        .route("/", get(paging::list).post(connections::create))
+        .route("/{id}", get(connections::show).patch(connections::update).delete(connections::delete))
         .route("/{id}/keys", get(connection_keys::list).post(connection_keys::create))
         .route("/{id}/keys/rotate", post(connection_keys::rotate))
         // An empty id matches no variable segment.
@@ -71,7 +76,16 @@ pub(super) fn routes(services: &Arc<Services>) -> Router<Arc<Services>> {
 /// The part of the OpenAPI document that describes this dialect.
 #[derive(OpenApi)]
 #[openapi(
-    paths(connection_keys::list, connection_keys::create, connection_keys::rotate),
+    paths(
+        connection_keys::list,
+        connection_keys::create,
+        connection_keys::rotate,
+        paging::list,
+        connections::create,
+        connections::show,
+        connections::update,
+        connections::delete
+    ),
     components(schemas(error::ApiErrorBody))
 )]
 pub(super) struct Document;
