@@ -83,7 +83,7 @@ pub(super) async fn create(
     }
     let algorithm = asked.algorithm.unwrap_or(connection.algorithm);
     let idempotency = idempotency(&ring, "keys", key, &asked);
-    let change = first_keys(&services, ring.clone(), connection.name, algorithm, idempotency);
+    let change = first_keys(&services, ring.clone(), &connection.name, algorithm, idempotency);
     let keyring = Arc::clone(&services.keyring);
     let made = services.detached.run(async move {
         let changed = keyring.change_ring(&who, change).await?;
@@ -151,7 +151,7 @@ pub(super) async fn rotate(
 pub(super) fn first_keys(
     services: &Services,
     ring: RingId,
-    name: String,
+    name: &str,
     algorithm: SigningAlg,
     idempotency: Option<IdempotencyKey>,
 ) -> RingChange {
@@ -166,7 +166,7 @@ pub(super) fn first_keys(
         signature_algorithm,
         permitted: vec![signature_algorithm],
         certificate: Some(CertificateSpec {
-            subject: Subject { common_name: name.clone(), ..Subject::default() },
+            subject: Subject { common_name: name.to_owned(), ..Subject::default() },
             alternative_names: Vec::new(),
             valid_days: settings.valid_days,
             profile: Profile::Connection,

@@ -166,7 +166,9 @@ pub(super) async fn update(
     ConnectionId(ring): ConnectionId,
     Wire(wire): Wire<ConnectionChange>,
 ) -> Result<Reply<ConnectionView>, ApiError> {
-    let (display_name, options) = rules::change(wire.display_name, wire.options)?;
+    let ConnectionChange { display_name, options } = wire;
+    rules::display_name(display_name.as_deref())?;
+    let options = options.map(rules::options).transpose()?;
     declared(&services)?;
     let mut connection = services.catalog.connection(&who, ring.name()).await.map_err(ApiError::of_connection)?;
     connection.display_name = display_name.or(connection.display_name);
@@ -270,7 +272,7 @@ async fn provide_keys(services: &Services, who: &Principal, id: &str, connection
         return Ok(false);
     }
     let ring = access::ring(id)?;
-    match services.keyring.change_ring(who, first_keys(services, ring, keyed.name, keyed.algorithm, None)).await {
+    match services.keyring.change_ring(who, first_keys(services, ring, &keyed.name, keyed.algorithm, None)).await {
         Ok(_) => Ok(true),
         Err(failure) if is_taken(&failure) => Ok(false),
         Err(failure) => Err(failure),

@@ -23,6 +23,7 @@ pub(super) fn has_keys(strategy: &str) -> bool {
     matches!(strategy, "oidc" | "okta")
 }
 
+/// The connection that is asked for.
 pub(super) fn connection(wire: NewConnection) -> Result<Connection, ApiError> {
     let NewConnection { name, strategy, display_name, options } = wire;
     let whole = name.split('-').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()));
@@ -35,23 +36,19 @@ pub(super) fn connection(wire: NewConnection) -> Result<Connection, ApiError> {
         let fault = "Must be 1 to 64 lower-case letters, digits and hyphens: oidc or okta for a connection with keys";
         return Err(ApiError::invalid_body(Some("strategy"), fault));
     }
-    let (display_name, options) = change(display_name, options)?;
-    Ok(Connection { name, strategy, display_name, options: options.unwrap_or_default() })
+    self::display_name(display_name.as_deref())?;
+    Ok(Connection { name, strategy, display_name, options: self::options(options.unwrap_or_default())? })
 }
 
-/// What is changed in a connection, checked.
-pub(super) fn change(
-    display_name: Option<String>,
-    options: Option<Options>,
-) -> Result<(Option<String>, Option<Map<String, Value>>), ApiError> {
-    let fits = |name: &String| (1..=LONGEST_NAME).contains(&name.chars().count());
-    if !display_name.as_ref().is_none_or(fits) {
-        return Err(ApiError::invalid_body(Some("display_name"), "Must be 1 to 128 characters"));
+pub(super) fn display_name(name: Option<&str>) -> Result<(), ApiError> {
+    if name.is_none_or(|name| (1..=LONGEST_NAME).contains(&name.chars().count())) {
+        return Ok(());
     }
-    Ok((display_name, options.map(checked).transpose()?))
+    Err(ApiError::invalid_body(Some("display_name"), "Must be 1 to 128 characters"))
 }
 
-fn checked(options: Options) -> Result<Map<String, Value>, ApiError> {
+/// The options as they are kept.
+pub(super) fn options(options: Options) -> Result<Map<String, Value>, ApiError> {
     let place = |name: &str| format!("options.{name}");
     let Options { token_endpoint_auth_method: method, token_endpoint_auth_signing_alg: algorithm, others } = options;
     if let Some(name) = others.keys().find(|name| SECRETS.iter().any(|secret| name.contains(secret))) {

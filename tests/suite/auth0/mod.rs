@@ -1,5 +1,6 @@
 //! The Auth0 dialect on a real token, judged by openssl, joserfc and `pkcs11-tool`.
 
+mod connections;
 mod crashes;
 mod keys;
 mod limits;
@@ -7,7 +8,7 @@ mod limits;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Daemon, Launch, Scratch, golden};
+use crate::harness::{Answer, Configuration, Daemon, Launch, Scratch, Token, golden};
 
 /// Asks for the first keys of a connection.
 fn create(daemon: &Daemon, connection: &str, algorithm: &str) -> Answer {
@@ -58,7 +59,6 @@ fn refusals_have_the_products_body_word_by_word() {
 
 /// A daemon with an auditor, ready.
 fn served(dir: &Scratch, sections: &str) -> Daemon {
-    use crate::harness::{Configuration, Token};
     let configuration = Configuration::new(dir, &Token::fresh(dir)).with(sections);
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
