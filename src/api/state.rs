@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 
-use super::{Derivations, Detached, dialect, health, layer, native, openapi, pingfederate};
+use super::{Derivations, Detached, dialect, health, layer, native, openapi, pingfederate, zitadel};
 use crate::auth::Authenticator;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -25,6 +25,7 @@ pub struct Services {
     /// Renders the metrics of the process as Prometheus text.
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
     pub pingfederate: pingfederate::Settings,
+    pub zitadel: zitadel::Settings,
     /// Time that a generation has until its commit begins.
     pub generate_deadline: Duration,
     /// The largest request body, in bytes.
@@ -39,6 +40,6 @@ pub struct Services {
 pub fn router(services: Services) -> Router {
     let body_limit = DefaultBodyLimit::max(services.body_limit);
     let root = Router::new().merge(health::routes()).merge(native::routes()).merge(openapi::routes());
-    let routes = dialect::dress::<native::Problem>(root).merge(pingfederate::routes());
+    let routes = dialect::dress::<native::Problem>(root).merge(pingfederate::routes()).merge(zitadel::routes());
     layer::around(routes.layer(body_limit)).with_state(Arc::new(services))
 }

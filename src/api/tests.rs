@@ -12,7 +12,7 @@ use futures_util::FutureExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use super::{Derivations, Detached, Services, dialect, document, layer, pingfederate, router};
+use super::{Derivations, Detached, Services, dialect, document, layer, pingfederate, router, zitadel};
 use crate::auth::{Authenticator, Credential, Scope, SecretHash};
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
@@ -67,6 +67,11 @@ async fn services() -> Services {
             default_provider: ProviderKind::Hsm,
             san_format: pingfederate::SanFormat::Bare,
             require_trusted_issuer: false,
+        },
+        zitadel: zitadel::Settings {
+            instance_id: "instance-1".to_owned(),
+            provider: ProviderKind::Hsm,
+            issuer: Some("https://keys.example.com".to_owned()),
         },
         generate_deadline: Duration::from_secs(1),
         body_limit: 1024,

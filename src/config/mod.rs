@@ -15,6 +15,7 @@ mod pkcs11_uri;
 #[cfg(test)]
 mod tests;
 mod token;
+mod zitadel;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ pub use limits::Limits;
 pub use listener::{Listener, Plaintext};
 pub use local::MasterKeySource;
 pub use token::{PinSource, Profile, Token, TokenSelector};
+pub use zitadel::Zitadel;
 
 /// Everything that the daemon is told.
 #[derive(Clone, Debug)]
@@ -48,6 +50,7 @@ pub struct Config {
     pub credentials: Vec<Credential>,
     pub limits: Limits,
     pub pingfederate: PingFederate,
+    pub zitadel: Zitadel,
 }
 
 /// Everything that is wrong with a configuration, one sentence each.
@@ -117,6 +120,8 @@ struct File {
     limits: Limits,
     #[serde(default)]
     pingfederate: dialects::Section,
+    #[serde(default)]
+    zitadel: zitadel::Section,
 }
 
 #[derive(Deserialize)]
@@ -144,6 +149,7 @@ impl File {
             findings.push("there is neither [token] nor [local], so no key could be made".to_owned());
         }
         let pingfederate = self.pingfederate.validate(has_token, has_local, findings);
+        let zitadel = self.zitadel.validate(has_token, has_local, findings);
         Config {
             state_dir,
             instance: self.instance.unwrap_or_else(|| "default".to_owned()),
@@ -155,6 +161,7 @@ impl File {
             credentials,
             limits: self.limits,
             pingfederate,
+            zitadel,
         }
     }
 }

@@ -61,7 +61,11 @@ impl Holders {
             Arc::clone(&keyring),
             Arc::clone(&catalog),
             Arc::clone(&clock),
-            rotation::Defaults::default(),
+            rotation::Defaults {
+                web_key_period: config.zitadel.rotation_period,
+                web_key_overlap: config.zitadel.overlap,
+                ..rotation::Defaults::default()
+            },
         ));
         Ok(Self { keyring, catalog, rotation, signing, token, master_keys, clock, store })
     }

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::api::pingfederate;
+use crate::api::{pingfederate, zitadel};
 use crate::auth::Authenticator;
 use crate::config::{self, Config};
 use crate::keyring::{Keyring, MasterKeys};
@@ -66,9 +66,10 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
     let holders = Holders::open(&config, new_life(&config.instance)?).await?;
 
     let detached = api::Detached::default();
-    let router = api::router(services(&config, &holders, metrics, detached.clone()));
+    let router = api::router(services(&config, address, &holders, metrics, detached.clone()));
     let reconciler = tokio::spawn(reconcile(Arc::clone(&holders.keyring), holders.token.clone(), stop.clone()));
     let unlocker = tokio::spawn(keep_unlocked(holders.master_keys.clone(), stop.clone()));
+    let bootstrapper = tokio::spawn(bootstrap(&config, Arc::clone(&holders.keyring), stop.clone()));
     let signing = Arc::clone(&holders.signing);
     let cache_stop = stop.clone();
     let cache = tokio::spawn(async move { signing.keep_current(cache_stop).await });
@@ -91,13 +92,20 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
         tracing::info!(cut = drained.cut, finished, "drained");
         reconciler.await?;
         unlocker.await?;
+        bootstrapper.await?;
     }
     cache.abort();
     holders.close().await;
     started
 }
 
-fn services(config: &Config, holders: &Holders, metrics: PrometheusHandle, detached: api::Detached) -> api::Services {
+fn services(
+    config: &Config,
+    address: SocketAddr,
+    holders: &Holders,
+    metrics: PrometheusHandle,
+    detached: api::Detached,
+) -> api::Services {
     api::Services {
         keyring: Arc::clone(&holders.keyring),
         signing: Arc::clone(&holders.signing),
@@ -114,6 +122,16 @@ fn services(config: &Config, holders: &Holders, metrics: PrometheusHandle, detac
                 config::SanFormat::Typed => pingfederate::SanFormat::Typed,
             },
             require_trusted_issuer: config.pingfederate.require_trusted_issuer,
+        },
+        zitadel: zitadel::Settings {
+            instance_id: config.zitadel.instance_id.clone(),
+            provider: config.zitadel.provider,
+            // Elsewhere than on loopback a proxy stands before the daemon, whose address nobody but the operator knows.
+            issuer: config
+                .zitadel
+                .issuer
+                .clone()
+                .or_else(|| address.ip().is_loopback().then(|| format!("http://{address}"))),
         },
         generate_deadline: config.limits.generate_deadline,
         body_limit: config.limits.body_bytes,
@@ -152,6 +170,17 @@ async fn reconcile(keyring: Arc<Keyring>, token: Option<Arc<Pkcs11Provider>>, st
 async fn keep_unlocked(master_keys: Option<Arc<MasterKeys>>, stop: watch::Receiver<bool>) {
     if let Some(master_keys) = master_keys {
         master_keys.keep_unlocked(stop).await;
+    }
+}
+
+/// Makes the first web keys, where the configuration asks for them.
+fn bootstrap(config: &Config, keyring: Arc<Keyring>, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
+    let (wanted, provider) = (config.zitadel.bootstrap, config.zitadel.provider);
+    let deadline = config.limits.generate_deadline;
+    async move {
+        if wanted {
+            zitadel::bootstrap(&keyring, provider, deadline, stop).await;
+        }
     }
 }
 
