@@ -35,3 +35,4 @@ mod recovery;
 mod schemathesis;
 mod secrecy;
 mod signing;
+mod zitadel;
