@@ -89,9 +89,11 @@ pub(super) async fn create(
 /// `NotFound` when there is no key of this id any more, `Conflict`, what the store answers.
 pub(super) async fn activate(services: &Services, who: Principal, id: &str) -> Result<KeyPair, Refusal> {
     let (ring, id) = (Arc::new(Ring::of(services, who)?), Arc::<str>::from(id));
+    let lead = services.rotation.policy(&ring.blank.ring).await?.lead;
+    let led_in = services.clock.now().before(lead);
     let work = retried(move || {
         let (ring, id) = (Arc::clone(&ring), Arc::clone(&id));
-        async move { ring.activate(&id).await }
+        async move { ring.activate(&id, led_in).await }
     });
     services.detached.run(work).await?.ok_or_else(|| Refusal::of(Kind::NotFound, NO_SUCH_KEY))
 }
@@ -134,8 +136,9 @@ impl Ring {
         Ok(Self { keyring: Arc::clone(&services.keyring), who, blank: blank(services)? })
     }
 
-    /// One attempt to make a key the one that signs; `None` when there is no such key.
-    async fn activate(&self, id: &str) -> Result<Option<KeyPair>, Error> {
+    /// One attempt to make a key the one that signs; `None` when there is no such key. What was made after `led_in`
+    /// signs before every verifier can know it.
+    async fn activate(&self, id: &str, led_in: Timestamp) -> Result<Option<KeyPair>, Error> {
         let keys = members(&self.keyring, &self.who, &self.blank.ring).await?;
         let is_named = |pair: &&KeyPair| pair.kid.as_ref().is_some_and(|kid| kid.as_str() == id);
         let Some(target) = keys.iter().find(is_named) else { return Ok(None) };
@@ -147,7 +150,9 @@ impl Ring {
         }
         let signing = keys.iter().find(|pair| pair.state == State::Active);
         let gives_way = signing.map(|pair| moved(pair, State::Deactivated, format!("{id} is activated")));
-        let takes_over = moved(target, State::Active, "activation was asked for".to_owned());
+        let early = target.state == State::PreActive && target.created_at > led_in;
+        let reason = if early { "activation was asked for; early" } else { "activation was asked for" };
+        let takes_over = moved(target, State::Active, reason.to_owned());
         self.change(gives_way.into_iter().chain([takes_over]).collect()).await.map(Some)
     }
 
