@@ -178,6 +178,7 @@ impl From<ProviderError> for Error {
             ProviderError::Busy => (Kind::Busy, "the crypto provider is busy"),
             ProviderError::Late => (Kind::Deadline, "the deadline passed before the key pair was ready"),
             ProviderError::Unsupported(_) => (Kind::Unsupported, "the crypto provider cannot do this"),
+            ProviderError::NotDecrypted => (Kind::Invalid, "the ciphertext does not decrypt"),
             ProviderError::Damaged(_) => (Kind::Damaged, "the sealed private half of the key pair does not open"),
             ProviderError::Unavailable(_)
             | ProviderError::Unknown(_)

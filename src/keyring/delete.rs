@@ -6,7 +6,7 @@ use crate::audit::{Action, Event};
 use crate::auth::{Principal, Scope};
 use crate::checkpoint::reach;
 use crate::error::{Error, Kind};
-use crate::key::{KeyPair, Origin, ProviderKind, RingId, State};
+use crate::key::{KeyName, KeyPair, Origin, ProviderKind, RingId, State};
 use crate::store::{DocumentKind, StoreError, Transition};
 
 impl Keyring {
@@ -21,17 +21,47 @@ impl Keyring {
             return Err(not_found(ring));
         }
         for pair in &pairs {
-            let event = self.event(who, Action::DeleteCommitted, pair, pair.state.to_string());
-            let event = Event { request_id: request_id.clone(), ..event };
-            match self.move_to(pair, State::Destroying, event).await {
-                Err(StoreError::Unknown(_))
-                    if self.settle(pair.id).await.is_some_and(|now| !now.state.is_visible()) => {}
-                outcome => drop(outcome.map_err(|failure| refused(ring, failure))?),
-            }
+            let removed = self.commit_deletion(who, pair, request_id.clone()).await;
+            removed.map_err(|failure| refused(&format!("The key pair with ID '{}'", ring.name()), failure))?;
         }
         let _ = reach("delete.commit").await;
         self.reconcile_soon(false);
         Ok(())
+    }
+
+    /// Commits the deletion of one key pair; destruction in its provider follows.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`, `InUse`; `Conflict` for the Active key of a ring that has
+    /// others, and for the kid of several.
+    pub async fn delete_key(&self, who: &Principal, name: &KeyName, request_id: Option<String>) -> Result<(), Error> {
+        who.require(Scope::Manage)?;
+        let pair = self.named(who, name).await?;
+        if let Some(ring) = pair.ring.as_ref().filter(|_| pair.state == State::Active)
+            && self.store.ring(ring).await?.len() > 1
+        {
+            let message = format!("the key is the Active one of {ring}, which has others; activate one of them first");
+            return Err(Error::new(Kind::Conflict, message));
+        }
+        let removed = self.commit_deletion(who, &pair, request_id).await;
+        removed.map_err(|failure| refused(&format!("The key pair {}", pair.id), failure))?;
+        self.reconcile_soon(false);
+        Ok(())
+    }
+
+    async fn commit_deletion(
+        &self,
+        who: &Principal,
+        pair: &KeyPair,
+        request_id: Option<String>,
+    ) -> Result<(), StoreError> {
+        let event = self.event(who, Action::DeleteCommitted, pair, pair.state.to_string());
+        match self.move_to(pair, State::Destroying, Event { request_id, ..event }).await {
+            Err(StoreError::Unknown(_)) if self.settle(pair.id).await.is_some_and(|now| !now.state.is_visible()) => {
+                Ok(())
+            }
+            outcome => outcome.map(drop),
+        }
     }
 
     /// Carries out what a row in `Abandoning` or `Destroying` says, and leaves a tombstone.
@@ -63,11 +93,10 @@ impl Keyring {
 }
 
 /// The refusal of a deletion, naming what refers to the ring.
-fn refused(ring: &RingId, failure: StoreError) -> Error {
+fn refused(subject: &str, failure: StoreError) -> Error {
     let StoreError::InUse(users) = &failure else { return failure.into() };
     let users: Vec<_> = users.iter().map(|(kind, _)| title(*kind)).collect();
-    let message =
-        format!("The key pair with ID '{}' is in use by {} and cannot be deleted.", ring.name(), users.join(", "));
+    let message = format!("{subject} is in use by {} and cannot be deleted.", users.join(", "));
     Error::new(Kind::InUse, message).because(failure)
 }
 

@@ -14,7 +14,9 @@ use super::{
     Capabilities, Destroyed, ForeignKey, FoundKey, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey,
     ProviderError, SignInput,
 };
-use crate::key::{Hash, KeyAlgorithm, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};
+use crate::key::{
+    DecryptionAlgorithm, Hash, KeyAlgorithm, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer,
+};
 use crate::secret::Secret;
 
 /// The DER before the uncompressed point of a P-256 SubjectPublicKeyInfo (RFC 5480).
@@ -61,6 +63,7 @@ pub(crate) struct Double {
     pub(crate) away: AtomicBool,
     pub(crate) generated: AtomicUsize,
     pub(crate) signed: AtomicUsize,
+    pub(crate) decrypted: AtomicUsize,
     pub(crate) destroyed: AtomicUsize,
 }
 
@@ -120,7 +123,8 @@ impl KeyProvider for Double {
             return None;
         }
         let ecdsa = vec![SignatureAlgorithm::Ecdsa(Hash::Sha256)];
-        Some(Capabilities { algorithms: vec![(KeyAlgorithm::P256, ecdsa)] })
+        let decryptions = vec![DecryptionAlgorithm::RsaOaep];
+        Some(Capabilities { algorithms: vec![(KeyAlgorithm::P256, ecdsa)], decryptions })
     }
 
     fn health(&self) -> Health {
@@ -184,6 +188,23 @@ impl KeyProvider for Double {
             raw[7] ^= 1;
         }
         Ok(Signature::from_raw(algorithm, raw))
+    }
+
+    /// Reads a ciphertext backwards; one that begins with a zero does not decrypt.
+    async fn decrypt(
+        &self,
+        key: &KeyRef,
+        _algorithm: DecryptionAlgorithm,
+        ciphertext: Vec<u8>,
+    ) -> Result<Secret, ProviderError> {
+        self.decrypted.fetch_add(1, Ordering::SeqCst);
+        if !self.keys.lock().unwrap().contains_key(&key.locator) {
+            return Err(ProviderError::KeyMissing);
+        }
+        if ciphertext.first() == Some(&0) {
+            return Err(ProviderError::NotDecrypted);
+        }
+        Ok(Secret::new(ciphertext.into_iter().rev().collect()))
     }
 
     async fn destroy(&self, locator: &Locator, label: &str) -> Result<Destroyed, ProviderError> {

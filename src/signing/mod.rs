@@ -1,7 +1,7 @@
-//! Signatures: who may have what signed by which key, and how it gets to the provider.
+//! Signatures: who may have what signed or decrypted by which key, and how it gets to the provider.
 //!
-//! Owns the policy of signing, the cache of keys that sign, messages and digests, batches,
-//! JWS and verification. Does not own a key's life (`keyring`, which it never meets), the
+//! Owns the policy of signing and decrypting, the cache of keys that do, messages and
+//! digests, batches, JWS and verification. Does not own a key's life (`keyring`, which it never meets), the
 //! form in which a dialect answers, or what a token does.
 //!
 //! Invariants: nothing that policy refuses reaches a provider; a warm key is found without
@@ -9,6 +9,7 @@
 //! while the store's epoch was confirmed within [`find::CONFIRMED`].
 
 mod authorise;
+mod decrypt;
 mod find;
 mod jws;
 mod sign;
@@ -21,7 +22,8 @@ use std::sync::{Arc, Mutex};
 
 use crate::clock::Clock;
 use crate::key::{
-    KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, Signature, SignatureAlgorithm, State,
+    KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, RingKind, Signature, SignatureAlgorithm,
+    State,
 };
 use crate::provider::{KeyRef, Providers};
 use crate::store::Store;
@@ -31,14 +33,14 @@ pub use jws::{Claims, JwsOrder, Payload};
 pub use sign::MESSAGE_LIMIT;
 pub use verify::Presented;
 
-/// What is to sign or verify: a key, or whichever key is Active in a ring.
+/// What is to sign, verify or decrypt: a key, or whichever key is Active in a ring.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     Key(KeyName),
     Ring(RingId),
 }
 
-/// What is known of a key that signs or verifies.
+/// What is known of a key that signs, verifies or decrypts.
 #[derive(Clone, Debug)]
 pub struct SigningKey {
     pub key: KeyRef,
@@ -51,6 +53,8 @@ pub struct SigningKey {
     pub permitted: Vec<SignatureAlgorithm>,
     pub provider: ProviderKind,
     pub missing: bool,
+    /// Whether it signs what callers bring, and not only JWS.
+    pub signs_raw: bool,
 }
 
 impl SigningKey {
@@ -66,6 +70,7 @@ impl SigningKey {
             permitted: pair.permitted.clone(),
             provider: pair.provider,
             missing: pair.missing,
+            signs_raw: pair.ring.as_ref()?.kind() == RingKind::Signing,
         })
     }
 

@@ -12,7 +12,7 @@ use crate::audit::Event;
 use crate::auth::{Principal, Scope};
 use crate::error::{Error, Kind};
 use crate::key::{Signature, SignatureAlgorithm};
-use crate::provider::ProviderError;
+use crate::provider::{KeyProvider, ProviderError};
 
 /// The longest message, in bytes; of what is longer a digest is signed.
 pub const MESSAGE_LIMIT: usize = 64 * 1024;
@@ -89,25 +89,31 @@ impl Signing {
         algorithm: SignatureAlgorithm,
         input: SignInput,
     ) -> Result<Signature, Error> {
-        let provider = self
-            .providers
-            .get(key.provider)
-            .ok_or_else(|| Error::new(Kind::ProviderUnavailable, "the key's crypto provider is not configured"))?;
-        let signed = provider.sign(&key.key, algorithm, input).await;
+        let signed = self.holder(key)?.sign(&key.key, algorithm, input).await;
         let outcome = match &signed {
             Ok(_) => "signed",
             Err(ProviderError::Busy) => "busy",
             Err(_) => "failed",
         };
         counter!("strongroom_signatures_total", "algorithm" => algorithm.jca_name(), "outcome" => outcome).increment(1);
-        if let Err(damage @ ProviderError::Damaged(_)) = &signed {
-            self.audit_damage(who, key, damage).await?;
-        }
+        self.audited(who, key, &signed).await?;
         Ok(signed?)
     }
 
+    /// The provider that holds a key.
+    pub(super) fn holder(&self, key: &SigningKey) -> Result<&Arc<dyn KeyProvider>, Error> {
+        let holder = self.providers.get(key.provider);
+        holder.ok_or_else(|| Error::new(Kind::ProviderUnavailable, "the key's crypto provider is not configured"))
+    }
+
     /// Audits a broken seal the first time that this process sees it.
-    async fn audit_damage(&self, who: &Principal, key: &SigningKey, damage: &ProviderError) -> Result<(), Error> {
+    pub(super) async fn audited<T: Sync>(
+        &self,
+        who: &Principal,
+        key: &SigningKey,
+        outcome: &Result<T, ProviderError>,
+    ) -> Result<(), Error> {
+        let Err(damage @ ProviderError::Damaged(_)) = outcome else { return Ok(()) };
         let id = key.key.id;
         if self.damaged.lock().is_ok_and(|damaged| damaged.contains(&id)) {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The routes of signatures, each by key and by ring.
+//! The routes of signatures and decryption, each by key and by ring.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, post};
 use utoipa::OpenApi;
 
 use super::error::{BodyRefusals, PathRefusals, Problem, Refusals};
-use super::{jws, keys, rings, sign};
+use super::{decrypt, jws, keys, rings, sign};
 use crate::api::Services;
 use crate::api::extract::{Caller, JsonBody, Segment};
 use crate::signing::Target;
@@ -30,9 +30,11 @@ pub(super) fn routes() -> Router<Arc<Services>> {
         .route("/v1/key-rings/{ring}/sign-batch", batch(post(sign_batch_by_ring)))
         .route("/v1/key-rings/{ring}/verify", post(verify_by_ring))
         .route("/v1/key-rings/{ring}/jws", post(jws_by_ring))
+        .route("/v1/keys/{kid}/decrypt", post(decrypt_by_key))
+        .route("/v1/key-rings/{ring}/decrypt", post(decrypt_by_ring))
 }
 
-/// The part of the OpenAPI document that describes signatures.
+/// The part of the OpenAPI document that describes signatures and decryption.
 #[derive(OpenApi)]
 #[openapi(paths(
     sign_by_key,
@@ -42,7 +44,9 @@ pub(super) fn routes() -> Router<Arc<Services>> {
     sign_by_ring,
     sign_batch_by_ring,
     verify_by_ring,
-    jws_by_ring
+    jws_by_ring,
+    decrypt_by_key,
+    decrypt_by_ring
 ))]
 pub(super) struct Document;
 
@@ -180,4 +184,42 @@ async fn jws_by_ring(
 ) -> Answer<jws::JwsAnswer> {
     let target = Target::Ring(rings::id(&ring)?);
     Ok(Json(jws::jws(&services, &who, &target, body.value).await?))
+}
+
+/// Decrypts, with a key whose use is decryption.
+///
+/// Every ciphertext that does not decrypt gets the same answer, whatever is wrong with it.
+#[utoipa::path(
+    post, path = "/v1/keys/{kid}/decrypt", operation_id = "decryptByKey", tag = "Native",
+    params(("kid" = String, Path, description = "Kid or id of the key pair.")),
+    request_body = decrypt::DecryptRequest,
+    responses((status = 200, description = "The plaintext.", body = decrypt::DecryptAnswer), PathRefusals, BodyRefusals, Refusals)
+)]
+async fn decrypt_by_key(
+    State(services): State<Arc<Services>>,
+    Caller(who, _): Caller<Problem>,
+    Segment(kid, _): Segment<Problem>,
+    body: JsonBody<decrypt::DecryptRequest, Problem>,
+) -> Answer<decrypt::DecryptAnswer> {
+    let target = Target::Key(keys::name(&kid)?);
+    Ok(Json(decrypt::decrypt(&services, &who, &target, body.value).await?))
+}
+
+/// Decrypts, with a ring's Active key.
+///
+/// Every ciphertext that does not decrypt gets the same answer, whatever is wrong with it.
+#[utoipa::path(
+    post, path = "/v1/key-rings/{ring}/decrypt", operation_id = "decryptByRing", tag = "Native",
+    params(("ring" = String, Path, description = "Id of the ring, for example `signing:orders-2026`.")),
+    request_body = decrypt::DecryptRequest,
+    responses((status = 200, description = "The plaintext.", body = decrypt::DecryptAnswer), PathRefusals, BodyRefusals, Refusals)
+)]
+async fn decrypt_by_ring(
+    State(services): State<Arc<Services>>,
+    Caller(who, _): Caller<Problem>,
+    Segment(ring, _): Segment<Problem>,
+    body: JsonBody<decrypt::DecryptRequest, Problem>,
+) -> Answer<decrypt::DecryptAnswer> {
+    let target = Target::Ring(rings::id(&ring)?);
+    Ok(Json(decrypt::decrypt(&services, &who, &target, body.value).await?))
 }

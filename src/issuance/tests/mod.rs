@@ -17,7 +17,8 @@ use super::{CertificateSpec, Prepared, check, issue, prepare};
 use crate::clock::Timestamp;
 use crate::error::Kind;
 use crate::key::{
-    CertificateDer, Hash, KeyAlgorithm, KeyId, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer,
+    CertificateDer, DecryptionAlgorithm, Hash, KeyAlgorithm, KeyId, Locator, ProviderKind, Signature,
+    SignatureAlgorithm, SpkiDer,
 };
 use crate::provider::{
     Capabilities, Destroyed, ForeignKey, FoundKey, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey,
@@ -144,6 +145,15 @@ impl KeyProvider for SoftwareKey {
         }
         let SignInput::Message(message) = input else { panic!("certificates are signed as messages") };
         Ok(Signature::from_raw(algorithm, self.raw_signature(algorithm, &message)))
+    }
+
+    async fn decrypt(
+        &self,
+        _key: &KeyRef,
+        _algorithm: DecryptionAlgorithm,
+        _ciphertext: Vec<u8>,
+    ) -> Result<Secret, ProviderError> {
+        Err(ProviderError::Unsupported("decryption".to_owned()))
     }
 
     async fn destroy(&self, _locator: &Locator, _label: &str) -> Result<Destroyed, ProviderError> {

@@ -22,10 +22,10 @@ use super::{
     ProviderError, SignInput,
 };
 use crate::config::{Hosts, Token};
-use crate::key::{Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};
+use crate::key::{DecryptionAlgorithm, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};
 use crate::secret::Secret;
 use link::{Link, Role};
-use protocol::{Call, FoundObject, Generation, HeldObject, Input, Opening, Outcome, Signing};
+use protocol::{Call, Decryption, FoundObject, Generation, HeldObject, Input, Opening, Outcome, Signing};
 
 mod carried;
 pub mod host;
@@ -175,7 +175,9 @@ impl KeyProvider for Pkcs11Provider {
     }
 
     fn capabilities(&self) -> Option<Capabilities> {
-        self.link.facts().map(|facts| Capabilities { algorithms: facts.algorithms.clone() })
+        self.link
+            .facts()
+            .map(|facts| Capabilities { algorithms: facts.algorithms.clone(), decryptions: facts.decryptions.clone() })
     }
 
     fn health(&self) -> Health {
@@ -232,6 +234,25 @@ impl KeyProvider for Pkcs11Provider {
         };
         match timed("sign", self.link.sign(request)).await? {
             Outcome::Signed(raw) => Ok(Signature::from_raw(algorithm, raw)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn decrypt(
+        &self,
+        key: &KeyRef,
+        algorithm: DecryptionAlgorithm,
+        ciphertext: Vec<u8>,
+    ) -> Result<Secret, ProviderError> {
+        let request = Decryption {
+            id: key.locator.as_bytes().to_vec(),
+            key: key.algorithm,
+            spki: key.spki.as_bytes().to_vec(),
+            algorithm,
+            ciphertext,
+        };
+        match timed("decrypt", self.link.decrypt(request)).await? {
+            Outcome::Decrypted(plaintext) => Ok(plaintext.into()),
             other => Err(unexpected(&other)),
         }
     }

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::carried::Carried;
 use crate::config::{PinSource, Profile, TokenSelector};
-use crate::key::{KeyAlgorithm, KeyUse, SignatureAlgorithm};
+use crate::key::{DecryptionAlgorithm, KeyAlgorithm, KeyUse, SignatureAlgorithm};
 
 /// The longest body of a frame: an inventory of some 500,000 objects.
 pub(super) const FRAME_LIMIT: usize = 64 << 20;
@@ -38,6 +38,7 @@ pub(super) enum Call {
         label: Option<String>,
     },
     Sign(Signing),
+    Decrypt(Decryption),
     /// Seals under the sealing key of this label, which is made where there is none.
     Seal {
         label: String,
@@ -111,6 +112,16 @@ pub(super) struct Signing {
     pub(super) input: Input,
 }
 
+/// A ciphertext to be decrypted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Decryption {
+    pub(super) id: Vec<u8>,
+    pub(super) key: KeyAlgorithm,
+    pub(super) spki: Vec<u8>,
+    pub(super) algorithm: DecryptionAlgorithm,
+    pub(super) ciphertext: Vec<u8>,
+}
+
 /// What is signed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Input {
@@ -143,6 +154,7 @@ pub(super) enum Outcome {
     },
     Found(FoundObject),
     Signed(Vec<u8>),
+    Decrypted(Carried),
     Sealed(Vec<u8>),
     Unsealed(Carried),
     SealingKey(bool),
@@ -203,6 +215,8 @@ pub(super) enum FailureClass {
     /// Neither this token nor any session can do it.
     Unsupported,
     KeyMissing,
+    /// The ciphertext is none of this key and algorithm.
+    NotDecrypted,
     /// What the token holds or made is not what was asked for; nothing of it is left.
     Refused,
     /// Not done; it may work later.
@@ -222,9 +236,12 @@ impl FailureClass {
             Self::PinLocked => "the security officer must set the PIN anew",
             Self::PinUnreadable => "the PIN cannot be read",
             Self::ModuleUnloadable => "the module cannot be loaded",
-            Self::Unsupported | Self::KeyMissing | Self::Refused | Self::Unavailable | Self::Broken => {
-                "the token did not open"
-            }
+            Self::Unsupported
+            | Self::KeyMissing
+            | Self::NotDecrypted
+            | Self::Refused
+            | Self::Unavailable
+            | Self::Broken => "the token did not open",
         }
     }
 
@@ -240,6 +257,7 @@ impl FailureClass {
             Self::TokenAbsent
             | Self::Unsupported
             | Self::KeyMissing
+            | Self::NotDecrypted
             | Self::Refused
             | Self::Unavailable
             | Self::Broken => false,
@@ -262,6 +280,8 @@ pub struct TokenFacts {
     pub max_sessions: Option<u64>,
     /// What can be generated, and how such a key can sign.
     pub algorithms: Vec<(KeyAlgorithm, Vec<SignatureAlgorithm>)>,
+    /// How an RSA key can decrypt; empty while the token is not logged in.
+    pub decryptions: Vec<DecryptionAlgorithm>,
     /// How it would seal; `None` when it cannot.
     pub sealing: Option<SealingScheme>,
     pub pin_count_low: bool,

@@ -16,12 +16,13 @@ use tokio::task::JoinHandle;
 
 use super::super::ProviderError;
 use super::Pkcs11Options;
-use super::protocol::{Call, Failure, FailureClass, Opening, Outcome, Reply, Signing, TokenFacts};
-use crate::key::{Locator, SignatureAlgorithm};
+use super::protocol::{Call, Decryption, Failure, FailureClass, Opening, Outcome, Reply, Signing, TokenFacts};
+use condemned::Condemned;
 use lane::Lane;
 use process::{HostProcess, Lost, Trouble};
 use supervise::PinTrust;
 
+mod condemned;
 mod lane;
 mod process;
 pub(super) mod supervise;
@@ -30,8 +31,6 @@ mod tests;
 
 /// How often a call is sent that no worker has taken up yet.
 const ATTEMPTS: u32 = 5;
-/// How long a key and algorithm that took down two hosts are refused.
-const CONDEMNED: Duration = Duration::from_secs(600);
 /// New keys whose first signature has not come; beyond it they are forgotten.
 const MOST_FRESH: usize = 1024;
 /// For hosts to end by themselves when they are told to.
@@ -62,7 +61,7 @@ struct Inner {
     facts: Mutex<Option<Arc<TokenFacts>>>,
     /// Why no host can be had until an operator acts.
     verdict: Mutex<Option<String>>,
-    condemned: Mutex<HashMap<(Vec<u8>, SignatureAlgorithm), Instant>>,
+    condemned: Condemned,
     /// Keys that were just made, with the host that made them and still has their handle.
     fresh: Mutex<HashMap<Vec<u8>, Weak<HostProcess>>>,
     reconcile: watch::Sender<u64>,
@@ -82,7 +81,7 @@ impl Link {
             keeping_turn: AsyncMutex::default(),
             facts: Mutex::default(),
             verdict: Mutex::default(),
-            condemned: Mutex::default(),
+            condemned: Condemned::default(),
             fresh: Mutex::default(),
             reconcile: watch::Sender::new(0),
             ending: watch::Sender::new(false),
@@ -134,11 +133,8 @@ impl Link {
     /// Signs, on a second host if the first is lost.
     pub(super) async fn sign(&self, request: Signing) -> Result<Outcome, ProviderError> {
         let link = &self.inner;
-        let suspect = (request.id.clone(), request.algorithm);
-        if link.condemned().get(&suspect).is_some_and(|since| since.elapsed() < CONDEMNED) {
-            let detail = "this key and algorithm took down two token hosts; refused for ten minutes";
-            return Err(ProviderError::Unsupported(detail.to_owned()));
-        }
+        let suspect = (request.id.clone(), request.algorithm.jca_name());
+        link.condemned.pass(&suspect)?;
         let _place = link.signing.enter()?;
         let limit = link.options.hosts.sign_timeout;
         let suspected = match link.sign_where_made(&request, limit).await {
@@ -147,14 +143,17 @@ impl Link {
             Some(Settled::Lost { started: false }) | None => false,
             Some(Settled::Lost { started: true } | Settled::Broken(_)) => true,
         };
-        link.repeatable(Role::Sign, &Call::Sign(request), limit, suspected, || {
-            let (locator, algorithm) = (Locator::from_bytes(&suspect.0).ok(), suspect.1);
-            tracing::error!(?locator, %algorithm, "a key took down two token hosts and is refused");
-            let mut condemned = link.condemned();
-            condemned.retain(|_, since| since.elapsed() < CONDEMNED);
-            condemned.insert(suspect.clone(), Instant::now());
-        })
-        .await
+        link.repeatable(Role::Sign, &Call::Sign(request), limit, suspected, || link.condemned.add(&suspect)).await
+    }
+
+    /// Decrypts, on a second host if the first is lost.
+    pub(super) async fn decrypt(&self, request: Decryption) -> Result<Outcome, ProviderError> {
+        let link = &self.inner;
+        let suspect = (request.id.clone(), request.algorithm.name());
+        link.condemned.pass(&suspect)?;
+        let _place = link.signing.enter()?;
+        let limit = link.options.hosts.sign_timeout;
+        link.repeatable(Role::Sign, &Call::Decrypt(request), limit, false, || link.condemned.add(&suspect)).await
     }
 
     /// Makes or imports a key with this `CKA_ID`; sent once.
@@ -358,10 +357,6 @@ impl Inner {
             host.kill();
         }
     }
-
-    fn condemned(&self) -> MutexGuard<'_, HashMap<(Vec<u8>, SignatureAlgorithm), Instant>> {
-        self.condemned.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// What a host's reply means; a host that errs is given up.
@@ -385,6 +380,7 @@ fn error_of(failure: Failure) -> ProviderError {
     match failure.class {
         FailureClass::Unsupported => ProviderError::Unsupported(failure.detail),
         FailureClass::KeyMissing => ProviderError::KeyMissing,
+        FailureClass::NotDecrypted => ProviderError::NotDecrypted,
         FailureClass::Refused => ProviderError::Refused(failure.detail),
         FailureClass::Broken => ProviderError::Unknown(failure.detail),
         FailureClass::TokenAbsent
