@@ -11,6 +11,7 @@ use crate::auth::Authenticator;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::keyring::Keyring;
+use crate::rotation::Rotation;
 use crate::signing::Signing;
 
 /// Everything that handlers work with.
@@ -18,6 +19,7 @@ pub struct Services {
     pub keyring: Arc<Keyring>,
     pub signing: Arc<Signing>,
     pub catalog: Arc<Catalog>,
+    pub rotation: Arc<Rotation>,
     pub authenticator: Arc<Authenticator>,
     pub clock: Arc<dyn Clock>,
     /// Renders the metrics of the process as Prometheus text.

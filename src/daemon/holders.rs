@@ -15,6 +15,7 @@ use crate::keyring::{Keyring, MasterKeys};
 use crate::provider::local::{LocalProvider, MasterSealer};
 use crate::provider::pkcs11::{Pkcs11Options, Pkcs11Provider};
 use crate::provider::{KeyProvider as _, Providers};
+use crate::rotation::{self, Rotation};
 use crate::signing::Signing;
 use crate::store::{Owner, SqlStore, Store as _};
 
@@ -25,6 +26,7 @@ const LEASE_MARGIN: Duration = Duration::from_secs(120);
 pub(super) struct Holders {
     pub(super) keyring: Arc<Keyring>,
     pub(super) catalog: Arc<Catalog>,
+    pub(super) rotation: Arc<Rotation>,
     pub(super) signing: Arc<Signing>,
     /// The provider `HSM`, where there is one.
     pub(super) token: Option<Arc<Pkcs11Provider>>,
@@ -54,7 +56,14 @@ impl Holders {
         let master_keys =
             local.map(|local| Arc::new(MasterKeys::new(Arc::clone(&store) as Arc<_>, local, Arc::clone(&clock))));
         let (keyring, signing) = (Arc::new(keyring), Arc::new(signing));
-        Ok(Self { keyring, catalog, signing, token, master_keys, clock, store })
+        let rotation = Arc::new(Rotation::new(
+            Arc::clone(&store) as Arc<_>,
+            Arc::clone(&keyring),
+            Arc::clone(&catalog),
+            Arc::clone(&clock),
+            rotation::Defaults::default(),
+        ));
+        Ok(Self { keyring, catalog, rotation, signing, token, master_keys, clock, store })
     }
 
     pub(super) async fn close(self) {

@@ -102,6 +102,7 @@ fn services(config: &Config, holders: &Holders, metrics: PrometheusHandle, detac
         keyring: Arc::clone(&holders.keyring),
         signing: Arc::clone(&holders.signing),
         catalog: Arc::clone(&holders.catalog),
+        rotation: Arc::clone(&holders.rotation),
         authenticator: Arc::new(Authenticator::new(config.credentials.clone())),
         clock: Arc::clone(&holders.clock),
         metrics: Box::new(move || metrics.render()),

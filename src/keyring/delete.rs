@@ -2,12 +2,13 @@
 
 use super::Keyring;
 use super::lookup::not_found;
+use super::reservation::transition;
 use crate::audit::{Action, Event};
 use crate::auth::{Principal, Scope};
 use crate::checkpoint::reach;
 use crate::error::{Error, Kind};
 use crate::key::{KeyName, KeyPair, Origin, ProviderKind, RingId, State};
-use crate::store::{DocumentKind, StoreError, Transition};
+use crate::store::{Change, DocumentKind, StoreError};
 
 impl Keyring {
     /// Commits the deletion of every key pair of a ring; destruction in the token follows.
@@ -20,10 +21,15 @@ impl Keyring {
         if pairs.is_empty() {
             return Err(not_found(ring));
         }
-        for pair in &pairs {
-            let removed = self.commit_deletion(who, pair, request_id.clone()).await;
-            removed.map_err(|failure| refused(&format!("The key pair with ID '{}'", ring.name()), failure))?;
-        }
+        let now = self.clock.now();
+        let moves = pairs.iter().map(|pair| transition(pair, State::Destroying, now)).collect();
+        let event = |pair| Event {
+            request_id: request_id.clone(),
+            ..self.event(who, Action::DeleteCommitted, pair, pair.state.to_string())
+        };
+        let events: Vec<Event> = pairs.iter().map(event).collect();
+        let change = Change { moves, ..Change::default() };
+        self.carry_out(change, &events).await.map_err(|failure| in_words(ring, failure))?;
         let _ = reach("delete.commit").await;
         self.reconcile_soon(false);
         Ok(())
@@ -43,25 +49,15 @@ impl Keyring {
             let message = format!("the key is the Active one of {ring}, which has others; activate one of them first");
             return Err(Error::new(Kind::Conflict, message));
         }
-        let removed = self.commit_deletion(who, &pair, request_id).await;
-        removed.map_err(|failure| refused(&format!("The key pair {}", pair.id), failure))?;
+        let event = self.event(who, Action::DeleteCommitted, &pair, pair.state.to_string());
+        let moves = vec![transition(&pair, State::Destroying, self.clock.now())];
+        let removed = self.carry_out(Change { moves, ..Change::default() }, &[Event { request_id, ..event }]).await;
+        removed.map_err(|failure| match &pair.ring {
+            Some(ring) => in_words(ring, failure),
+            None => failure.into(),
+        })?;
         self.reconcile_soon(false);
         Ok(())
-    }
-
-    async fn commit_deletion(
-        &self,
-        who: &Principal,
-        pair: &KeyPair,
-        request_id: Option<String>,
-    ) -> Result<(), StoreError> {
-        let event = self.event(who, Action::DeleteCommitted, pair, pair.state.to_string());
-        match self.move_to(pair, State::Destroying, Event { request_id, ..event }).await {
-            Err(StoreError::Unknown(_)) if self.settle(pair.id).await.is_some_and(|now| !now.state.is_visible()) => {
-                Ok(())
-            }
-            outcome => outcome.map(drop),
-        }
     }
 
     /// Carries out what a row in `Abandoning` or `Destroying` says, and leaves a tombstone.
@@ -86,17 +82,16 @@ impl Keyring {
     }
 
     pub(super) async fn move_to(&self, pair: &KeyPair, to: State, event: Event) -> Result<KeyPair, StoreError> {
-        let now = self.clock.now();
-        let transition = Transition { id: pair.id, version: pair.version, to, reactivate: false, now };
-        self.store.transition(transition, &[event]).await
+        self.store.transition(transition(pair, to, self.clock.now()), &[event]).await
     }
 }
 
-/// The refusal of a deletion, naming what refers to the ring.
-fn refused(subject: &str, failure: StoreError) -> Error {
+/// Why a ring could not be changed, naming what refers to it.
+pub(super) fn in_words(ring: &RingId, failure: StoreError) -> Error {
     let StoreError::InUse(users) = &failure else { return failure.into() };
     let users: Vec<_> = users.iter().map(|(kind, _)| title(*kind)).collect();
-    let message = format!("{subject} is in use by {} and cannot be deleted.", users.join(", "));
+    let message =
+        format!("The key pair with ID '{}' is in use by {} and cannot be deleted.", ring.name(), users.join(", "));
     Error::new(Kind::InUse, message).because(failure)
 }
 
@@ -105,5 +100,10 @@ const fn title(kind: DocumentKind) -> &'static str {
         DocumentKind::SslSettings => "the SSL server settings",
         DocumentKind::RotationSettings => "its rotation settings",
         DocumentKind::TrustedCa => "a trusted CA",
+        DocumentKind::RotationPeriod => "its rotation period",
+        DocumentKind::RingSettings => "its settings",
+        DocumentKind::Connection => "a connection",
+        DocumentKind::OidcSettings => "the OAuth and OpenID Connect keys",
+        DocumentKind::AdditionalKeySet => "an additional key set",
     }
 }

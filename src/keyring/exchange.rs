@@ -3,8 +3,9 @@
 
 use std::time::Instant;
 
-use super::creation::{Source, Wish};
-use super::{ExportedKeyPair, ImportKeyPair, Keyring, LinkKeyPair, Made};
+use super::creation::{Order, Wish};
+use super::making::Source;
+use super::{Entry, ExportedKeyPair, ImportKeyPair, Keyring, LinkKeyPair, Made, NewKid};
 use crate::audit::{Action, Event};
 use crate::auth::{Principal, Scope};
 use crate::error::{Error, Kind, Rule, Violation};
@@ -21,21 +22,20 @@ impl Keyring {
     /// # Errors
     /// Those of [`Keyring::generate`], and `Invalid` at `fileData` when the provider refuses the key.
     pub async fn import(&self, who: &Principal, new: ImportKeyPair) -> Result<Made, Error> {
+        let order = Order::founding(new.ring, new.idempotency, Instant::now() + new.deadline, new.request_id);
         let wish = Wish {
-            ring: new.ring,
+            entry: Entry::Active,
+            kid: NewKid::Thumbprint,
             provider: new.provider,
             origin: Origin::Imported,
             key_use: KeyUse::Sign,
             algorithm: new.algorithm,
             signature_algorithm: new.signature_algorithm,
             permitted: new.permitted,
-            idempotency: new.idempotency,
-            deadline: Instant::now() + new.deadline,
-            request_id: new.request_id,
         };
         require_key(new.certificates.first(), &new.spki, "fileData")?;
         let source = Source::Import { pkcs8: new.pkcs8, spki: new.spki, certificates: new.certificates };
-        self.create(who, wish, source).await
+        self.create(who, order, wish, source).await
     }
 
     /// Takes a key that is already in the token as the Active key of a new ring.
@@ -50,8 +50,10 @@ impl Keyring {
         let key = provider.find(&new.wanted).await.map_err(no_such_key)?;
         require_key(new.certificates.first(), &key.spki, "certificateData")?;
         let permitted = permitted(&key, provider.as_ref());
+        let order = Order::founding(new.ring, new.idempotency, deadline, new.request_id);
         let wish = Wish {
-            ring: new.ring,
+            entry: Entry::Active,
+            kid: NewKid::Thumbprint,
             provider: ProviderKind::Hsm,
             origin: Origin::Linked,
             key_use: KeyUse::Sign,
@@ -61,11 +63,8 @@ impl Keyring {
                 .copied()
                 .unwrap_or_else(|| key.algorithm.default_signature_algorithm()),
             permitted,
-            idempotency: new.idempotency,
-            deadline,
-            request_id: new.request_id,
         };
-        self.create(who, wish, Source::Found { key, certificates: new.certificates }).await
+        self.create(who, order, wish, Source::Found { key, certificates: new.certificates }).await
     }
 
     /// The Active key pair of a ring, if its private half may leave.

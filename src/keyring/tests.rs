@@ -92,12 +92,12 @@ fn wanted(name: &str) -> NewKeyPair {
         algorithm: KeyAlgorithm::P256,
         signature_algorithm: es256,
         permitted: vec![es256],
-        certificate: CertificateSpec {
+        certificate: Some(CertificateSpec {
             subject: Subject { common_name: name.to_owned(), ..Subject::default() },
             alternative_names: Vec::new(),
             valid_days: 10,
             profile: Profile::Signing,
-        },
+        }),
         idempotency: None,
         deadline: Duration::from_secs(60),
         request_id: None,

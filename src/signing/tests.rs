@@ -19,7 +19,7 @@ use crate::key::{
 };
 use crate::provider::double::Double;
 use crate::provider::{KeyProvider as _, NewKey, Providers};
-use crate::store::{Commit, NewReservation, Owner, Reserve, SqlStore, Store as _, Transition};
+use crate::store::{Commit, Joining, NewReservation, Owner, Reserve, SqlStore, Store as _, Transition};
 
 const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
 
@@ -45,6 +45,7 @@ impl Bench {
         let new = NewReservation {
             id: KeyId::new(Timestamp::from_micros(1)).unwrap(),
             ring: Some(ring.parse().unwrap()),
+            joining: Joining::First,
             provider: ProviderKind::Hsm,
             locator: Locator::new().unwrap(),
             origin: Origin::Generated,
@@ -67,7 +68,17 @@ impl Bench {
             .unwrap();
         let kid = kid.map_or_else(|| jose::thumbprint(&made.spki).unwrap(), |kid| Kid::parse(kid).unwrap());
         let (version, state, now) = (pair.version, State::Active, Timestamp::from_micros(2));
-        let commit = Commit { id, version, state, kid, spki: made.spki, sealed: None, certificates: Vec::new(), now };
+        let commit = Commit {
+            id,
+            version,
+            state,
+            or_active: false,
+            kid,
+            spki: made.spki,
+            sealed: None,
+            certificates: Vec::new(),
+            now,
+        };
         self.store.commit(commit, &[]).await.unwrap()
     }
 

@@ -62,12 +62,12 @@ impl Rules {
             algorithm: choice.algorithm,
             signature_algorithm: choice.signature_algorithm,
             permitted: choice.permitted,
-            certificate: CertificateSpec {
+            certificate: Some(CertificateSpec {
                 subject,
                 alternative_names,
                 valid_days,
                 profile: family::profile(self.family),
-            },
+            }),
             idempotency: None,
             deadline: self.deadline,
             request_id: None,

@@ -239,7 +239,7 @@ fn good_values_reach_the_keyring_as_they_were_given() {
     }))
     .unwrap();
     assert_eq!(new.ring.to_string(), "signing:orders");
-    let certificate = new.certificate;
+    let certificate = new.certificate.unwrap();
     assert_eq!(certificate.subject.organization_unit, None);
     assert_eq!(certificate.subject.city.as_deref(), Some("Austin"));
     assert_eq!(certificate.valid_days, 36_500);
@@ -327,6 +327,7 @@ fn view_at(now: i64, settings: Settings) -> Value {
         created_at: Timestamp::from_micros(0),
         activated_at: None,
         deactivated_at: None,
+        deleted_at: None,
         destroyed_at: None,
         version: 1,
     };

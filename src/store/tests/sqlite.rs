@@ -32,7 +32,7 @@ mod keeps_the_contract {
 
 /// Reserves a successor in a ring that has a key, as rotation will.
 async fn successor(store: &SqlStore, name: &RingId, generation: i64) -> Result<KeyPair, StoreError> {
-    let mut change = store.change("test").await.unwrap();
+    let mut change = store.begin("test").await.unwrap();
     let pair = key_pairs::insert(&mut change.tx, &new(Some(name), at(generation)), generation).await?;
     change.commit(&[]).await.unwrap();
     Ok(pair)
@@ -84,7 +84,7 @@ async fn ring_lists_active_first_then_by_generation() {
 async fn change_that_is_dropped_leaves_nothing() {
     let (store, place) = open().await;
     let wish = new(Some(&ring("signing:a")), at(0));
-    let mut change = store.change("test").await.unwrap();
+    let mut change = store.begin("test").await.unwrap();
     key_pairs::insert(&mut change.tx, &wish, 1).await.unwrap();
     drop(change);
     assert_eq!(store.pair(wish.id).await.unwrap(), None);
@@ -92,7 +92,7 @@ async fn change_that_is_dropped_leaves_nothing() {
 
     // A copy of the files while a change is open is what a crash leaves behind.
     let lost = new(Some(&ring("signing:b")), at(0));
-    let mut change = store.change("test").await.unwrap();
+    let mut change = store.begin("test").await.unwrap();
     key_pairs::insert(&mut change.tx, &lost, 1).await.unwrap();
     let copy = tempfile::tempdir().unwrap();
     for file in [FILE, "store.db-wal"] {
@@ -147,7 +147,7 @@ async fn files_are_for_their_owner_only() {
 #[tokio::test]
 async fn committed_changes_are_written_through() {
     let (store, place) = open().await;
-    let mut change = store.change("test").await.unwrap();
+    let mut change = store.begin("test").await.unwrap();
     let setting = |name| sqlx::query_scalar::<_, i64>(name);
     assert_eq!(setting("PRAGMA synchronous").fetch_one(&mut *change.tx).await.unwrap(), 2, "FULL");
     assert_eq!(setting("PRAGMA foreign_keys").fetch_one(&mut *change.tx).await.unwrap(), 1);
@@ -211,7 +211,7 @@ async fn value_that_no_program_wrote_is_reported() {
 #[tokio::test]
 async fn writer_recovers_from_a_transaction_that_the_database_ended() {
     let (store, _place) = open().await;
-    let mut change = store.change("test").await.unwrap();
+    let mut change = store.begin("test").await.unwrap();
     // What SQLite does by itself when the disk is full or failing.
     sqlx::query("ROLLBACK").execute(&mut *change.tx).await.unwrap();
     drop(change);
