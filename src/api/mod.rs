@@ -14,11 +14,13 @@ mod detached;
 mod dialect;
 mod extract;
 mod health;
+mod id;
 mod layer;
 mod native;
 mod openapi;
 pub mod pingfederate;
 mod state;
+mod subject;
 #[cfg(test)]
 mod tests;
 

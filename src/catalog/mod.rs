@@ -1,4 +1,4 @@
-//! Documents with typed references to rings: rotation settings, SSL settings, trusted CAs.
+//! Documents with typed references to rings: settings of rings, their rotation and SSL, trusted CAs.
 //!
 //! Owns what these documents say, their rules, and who may change them. Does not own the
 //! key pairs that they refer to (`keyring`) or the engine that acts on rotation settings.
@@ -7,6 +7,7 @@
 //! be deleted (the store refuses it in the transaction of the deletion); a document that
 //! says more than this program knows is not read.
 
+mod ring;
 mod rotation;
 mod ssl;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use crate::error::{Error, Kind};
 use crate::key::RingId;
 use crate::store::{Document, DocumentKind, Put, Store};
 
+pub use ring::{RingSettings, signs_raw};
 pub use rotation::RotationSettings;
 pub use ssl::SslSettings;
 pub use trusted::TrustedCa;
@@ -62,7 +64,7 @@ impl Catalog {
             principal: change.who.name().to_owned(),
             action,
             key: None,
-            ring: (change.kind == DocumentKind::RotationSettings).then(|| change.id.parse().ok()).flatten(),
+            ring: change.kind.is_of_a_ring().then(|| change.id.parse().ok()).flatten(),
             detail,
             request_id: change.request_id.clone(),
         }

@@ -180,15 +180,20 @@ impl Keyring {
             Error::new(Kind::ProviderUnavailable, "the crypto provider is unavailable")
                 .because(provider.health().detail)
         })?;
-        let signatures = capabilities.signatures_of(wish.algorithm).unwrap_or_default();
-        if !signatures.contains(&wish.signature_algorithm) {
-            let what = format!("{} with {}", wish.algorithm, wish.signature_algorithm);
-            return Err(Error::new(
-                Kind::Unsupported,
-                format!("the {} provider cannot do {what}", wish.provider.name()),
-            ));
-        }
-        Ok(provider)
+        let signatures = capabilities.signatures_of(wish.algorithm);
+        let (able, what) = match wish.key_use {
+            KeyUse::Sign => (
+                signatures.is_some_and(|signatures| signatures.contains(&wish.signature_algorithm)),
+                format!("{} with {}", wish.algorithm, wish.signature_algorithm),
+            ),
+            KeyUse::Decrypt => (
+                signatures.is_some() && !capabilities.decryptions.is_empty(),
+                format!("decryption with {}", wish.algorithm),
+            ),
+        };
+        let refusal =
+            || Error::new(Kind::Unsupported, format!("the {} provider cannot do {what}", wish.provider.name()));
+        able.then_some(provider).ok_or_else(refusal)
     }
 
     fn claim(&self, who: &Principal, order: &Order) -> Option<IdempotencyClaim> {

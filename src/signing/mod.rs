@@ -22,8 +22,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::clock::Clock;
 use crate::key::{
-    KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, RingKind, Signature, SignatureAlgorithm,
-    State,
+    KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, Signature, SignatureAlgorithm, State,
 };
 use crate::provider::{KeyRef, Providers};
 use crate::store::Store;
@@ -59,7 +58,7 @@ pub struct SigningKey {
 
 impl SigningKey {
     /// The key of a pair that is in a ring; `None` for a reservation or stock.
-    fn of(pair: &KeyPair) -> Option<Self> {
+    fn of(pair: &KeyPair, signs_raw: bool) -> Option<Self> {
         Some(Self {
             key: KeyRef::of(pair)?,
             kid: pair.kid.clone()?,
@@ -70,7 +69,7 @@ impl SigningKey {
             permitted: pair.permitted.clone(),
             provider: pair.provider,
             missing: pair.missing,
-            signs_raw: pair.ring.as_ref()?.kind() == RingKind::Signing,
+            signs_raw,
         })
     }
 

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod decryption;
+mod raw;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -174,7 +175,7 @@ async fn transition_of_another_daemon_counts_once_its_epoch_is_seen() {
 async fn cache_that_nobody_confirms_is_not_used() {
     let bench = Bench::new().await;
     let pair = bench.key("signing:a", KeyUse::Sign, None).await;
-    let key = Arc::new(SigningKey::of(&pair).unwrap());
+    let key = Arc::new(SigningKey::of(&pair, true).unwrap());
     let (cache, target) = (Cache::default(), by_id(&pair));
     let put = |cache: &Cache| cache.put(&target, &key, cache.begin(0));
     put(&cache);
@@ -193,7 +194,7 @@ async fn cache_that_nobody_confirms_is_not_used() {
 async fn what_was_read_before_a_change_is_not_kept_after_it() {
     let bench = Bench::new().await;
     let pair = bench.key("signing:a", KeyUse::Sign, None).await;
-    let key = Arc::new(SigningKey::of(&pair).unwrap());
+    let key = Arc::new(SigningKey::of(&pair, true).unwrap());
     let (cache, target) = (Cache::default(), by_id(&pair));
     cache.confirm(1, Instant::now());
     let begun = cache.begin(0);

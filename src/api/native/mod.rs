@@ -11,6 +11,8 @@ mod error;
 mod input;
 mod jws;
 mod keys;
+mod new_key;
+mod ring_settings;
 mod rings;
 mod sign;
 mod signatures;
@@ -28,7 +30,11 @@ pub(super) use error::{Problem, Refusals};
 pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new()
         .route("/v1/key-rings/{ring}", get(rings::show))
-        .route("/v1/keys", get(keys::list))
+        .route(
+            "/v1/key-rings/{ring}/settings",
+            get(ring_settings::show).put(ring_settings::replace).delete(ring_settings::delete),
+        )
+        .route("/v1/keys", get(keys::list).post(new_key::create))
         .route("/v1/keys/{kid}", get(keys::show).delete(keys::delete))
         .route("/v1/keys/{kid}/public.pem", get(keys::public_key))
         .route("/v1/keys/{kid}/certificate.pem", get(keys::certificate))
@@ -48,7 +54,11 @@ pub(super) fn document() -> utoipa::openapi::OpenApi {
 #[openapi(
     paths(
         rings::show,
+        ring_settings::show,
+        ring_settings::replace,
+        ring_settings::delete,
         keys::list,
+        new_key::create,
         keys::show,
         keys::delete,
         keys::public_key,

@@ -19,7 +19,6 @@ mod error;
 mod export;
 mod family;
 mod generate;
-mod id;
 mod import;
 mod key_pairs;
 mod link;

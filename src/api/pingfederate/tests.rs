@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::generate::NewKeyPairSettings;
 use super::rules::Rules;
 use super::view::{KeyPairView, Look};
-use super::{SanFormat, Settings, algorithms, id};
+use super::{SanFormat, Settings, algorithms};
+use crate::api::id;
 use crate::clock::Timestamp;
 use crate::error::Violation;
 use crate::key::{

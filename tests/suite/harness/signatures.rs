@@ -60,6 +60,7 @@ impl PublicKey {
     }
 }
 
-fn oracle(name: &str) -> PathBuf {
+/// A script of another family.
+pub fn oracle(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracles").join(name)
 }
