@@ -9,6 +9,7 @@ use crate::auth::Denied;
 use crate::clock::NoEntropy;
 use crate::provider::ProviderError;
 use crate::store::StoreError;
+use crate::turns::NoTurn;
 
 /// What sort of failure it is: what dialects turn into a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,7 +31,7 @@ pub enum Kind {
     NotExportable,
     /// No provider here can do it.
     Unsupported,
-    /// Queues are full.
+    /// Queues are full, or the caller has its share of them.
     Busy,
     ProviderUnavailable,
     /// The deadline passed; nothing was changed.
@@ -169,6 +170,16 @@ impl From<Denied> for Error {
 impl From<NoEntropy> for Error {
     fn from(failure: NoEntropy) -> Self {
         Self::new(Kind::Internal, "internal error").because(failure)
+    }
+}
+
+impl From<NoTurn> for Error {
+    fn from(failure: NoTurn) -> Self {
+        let kind = match failure {
+            NoTurn::Share(_) => Kind::Busy,
+            NoTurn::Late => Kind::Deadline,
+        };
+        Self::new(kind, failure.to_string())
     }
 }
 

@@ -69,6 +69,7 @@ async fn services() -> Services {
             require_trusted_issuer: false,
         },
         generate_deadline: Duration::from_secs(1),
+        sign_deadline: Duration::from_secs(1),
         body_limit: 1024,
         detached: Detached::default(),
         derivations: Derivations::default(),

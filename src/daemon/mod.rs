@@ -116,6 +116,7 @@ fn services(config: &Config, holders: &Holders, metrics: PrometheusHandle, detac
             require_trusted_issuer: config.pingfederate.require_trusted_issuer,
         },
         generate_deadline: config.limits.generate_deadline,
+        sign_deadline: config.limits.sign_deadline,
         body_limit: config.limits.body_bytes,
         detached,
         derivations: api::Derivations::default(),

@@ -103,6 +103,11 @@ impl Keyring {
             members.push(Member { wish, source, provider });
         }
         reach("generate.capability").await?;
+        let place = members.first().map(|member| self.turns.admit(member.provider.kind(), who.name())).transpose()?;
+        let _turn = match &place {
+            Some(place) => Some(place.turn(order.deadline).await?),
+            None => None,
+        };
         let _underway = Underway::enter(&self.generating, members.len());
         let mut begun = Vec::with_capacity(members.len());
         let (begun, failure) = match self.begin(who, &order, &members, claim, &mut begun).await {

@@ -178,8 +178,10 @@ impl KeyProvider for Double {
             return Err(ProviderError::Unsupported("digests".to_owned()));
         };
         let fault = self.sign_fault.lock().unwrap().take();
-        if let Some(Fault::Refuse(why)) = fault {
-            return Err(why);
+        match &fault {
+            Some(Fault::Refuse(why)) => return Err(why.clone()),
+            Some(Fault::Hang) => std::future::pending().await,
+            _ => {}
         }
         let keys = self.keys.lock().unwrap();
         let entry = keys.get(&key.locator).ok_or(ProviderError::KeyMissing)?;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use metrics::counter;
 
-use super::{Signing, SigningKey, Target};
-use crate::auth::{Principal, Scope};
+use super::{Client, Signing, SigningKey, Target};
+use crate::auth::Scope;
 use crate::error::{Error, Kind, Rule, Violation};
 use crate::key::{DecryptionAlgorithm, KeyUse, State};
 use crate::provider::ProviderError;
@@ -18,15 +18,15 @@ impl Signing {
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`, `Conflict` (a key that does not decrypt yet, or an ambiguous
-    /// kid), `Invalid`, `Unsupported`, `Busy`, `ProviderUnavailable`.
+    /// kid), `Invalid`, `Unsupported`, `Busy`, `Deadline`, `ProviderUnavailable`.
     pub async fn decrypt(
         &self,
-        who: &Principal,
+        client: &Client,
         target: &Target,
         algorithm: &str,
         ciphertext: Vec<u8>,
     ) -> Result<(Arc<SigningKey>, Secret), Error> {
-        who.require(Scope::Decrypt)?;
+        client.who.require(Scope::Decrypt)?;
         let key = self.find(target).await?;
         key.may_decrypt()?;
         let algorithm = DecryptionAlgorithm::from_name(algorithm).ok_or_else(unknown_algorithm)?;
@@ -38,7 +38,11 @@ impl Signing {
         if usize::try_from(key.algorithm().bits() / 8) != Ok(ciphertext.len()) {
             return Err(not_decrypted());
         }
-        let opened = provider.decrypt(&key.key, algorithm, ciphertext).await;
+        let place = self.admit(client, &key)?;
+        let turn = place.turn(client.deadline).await?;
+        let (provider, reader) = (Arc::clone(provider), Arc::clone(&key));
+        let work = async move { provider.decrypt(&reader.key, algorithm, ciphertext).await };
+        let opened = turn.work(client.deadline, work).await?;
         let outcome = match &opened {
             Ok(_) => "decrypted",
             Err(ProviderError::NotDecrypted) => "refused",
@@ -46,7 +50,7 @@ impl Signing {
             Err(_) => "failed",
         };
         counter!("strongroom_decryptions_total", "algorithm" => algorithm.name(), "outcome" => outcome).increment(1);
-        self.audited(who, &key, &opened).await?;
+        self.audited(&client.who, &key, &opened).await?;
         match opened {
             Ok(plaintext) => Ok((key, plaintext)),
             Err(ProviderError::NotDecrypted) => Err(not_decrypted()),

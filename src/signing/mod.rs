@@ -19,18 +19,26 @@ mod verify;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
+use crate::auth::Principal;
 use crate::clock::Clock;
 use crate::key::{
     KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, Signature, SignatureAlgorithm, State,
 };
 use crate::provider::{KeyRef, Providers};
 use crate::store::Store;
+use crate::turns::{Bounds, Turns};
 
 pub use crate::provider::SignInput;
 pub use jws::{Claims, JwsOrder, Payload};
 pub use sign::MESSAGE_LIMIT;
 pub use verify::Presented;
+
+/// What metrics call signatures and decryptions.
+const WORK: &str = "sign";
+
+const BOUNDS: Bounds = Bounds { at_once: 256, share: 1024 };
 
 /// What is to sign, verify or decrypt: a key, or whichever key is Active in a ring.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -80,6 +88,13 @@ impl SigningKey {
     }
 }
 
+/// Who asks, and until when an answer is of use.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub who: Principal,
+    pub deadline: Instant,
+}
+
 /// A signature and the key that made it.
 #[derive(Clone, Debug)]
 pub struct Signed {
@@ -93,6 +108,7 @@ pub struct Signing {
     providers: Providers,
     clock: Arc<dyn Clock>,
     cache: find::Cache,
+    turns: Turns,
     /// Keys whose broken seal this process has audited.
     damaged: Mutex<HashSet<KeyId>>,
 }
@@ -101,6 +117,13 @@ impl Signing {
     /// A service over a store and providers; see [`Signing::keep_current`].
     #[must_use]
     pub fn new(store: Arc<dyn Store>, providers: Providers, clock: Arc<dyn Clock>) -> Self {
-        Self { store, providers, clock, cache: find::Cache::default(), damaged: Mutex::default() }
+        let turns = Turns::new(WORK, BOUNDS);
+        Self { store, providers, clock, cache: find::Cache::default(), turns, damaged: Mutex::default() }
+    }
+
+    /// The same within other bounds.
+    #[must_use]
+    pub fn within(self, bounds: Bounds) -> Self {
+        Self { turns: Turns::new(WORK, bounds), ..self }
     }
 }

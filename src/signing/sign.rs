@@ -7,12 +7,13 @@ use futures_util::stream;
 use metrics::counter;
 
 use super::authorise::{Manner, check_input};
-use super::{SignInput, Signed, Signing, SigningKey, Target};
+use super::{Client, SignInput, Signed, Signing, SigningKey, Target};
 use crate::audit::Event;
 use crate::auth::{Principal, Scope};
 use crate::error::{Error, Kind};
 use crate::key::{Signature, SignatureAlgorithm};
 use crate::provider::{KeyProvider, ProviderError};
+use crate::turns::Place;
 
 /// The longest message, in bytes; of what is longer a digest is signed.
 pub const MESSAGE_LIMIT: usize = 64 * 1024;
@@ -26,17 +27,18 @@ impl Signing {
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`, `Conflict` (not Active, or an ambiguous kid), `Invalid`,
-    /// `Busy`, `ProviderUnavailable`.
+    /// `Busy`, `Deadline`, `ProviderUnavailable`.
     pub async fn sign(
         &self,
-        who: &Principal,
+        client: &Client,
         target: &Target,
         algorithm: &str,
         input: SignInput,
     ) -> Result<Signed, Error> {
-        let (key, algorithm) = self.authorise(who, target, Some(algorithm), Manner::Raw).await?;
+        let (key, algorithm) = self.authorise(&client.who, target, Some(algorithm), Manner::Raw).await?;
         check_input(algorithm, &input)?;
-        let signature = self.made_by(who, &key, algorithm, input).await?;
+        let place = self.admit(client, &key)?;
+        let signature = self.made_by(client, &place, &key, algorithm, input).await?;
         Ok(Signed { key, signature })
     }
 
@@ -46,18 +48,19 @@ impl Signing {
     /// As [`Signing::sign`], where it concerns all of them.
     pub async fn sign_batch(
         &self,
-        who: &Principal,
+        client: &Client,
         target: &Target,
         algorithm: &str,
         inputs: Vec<Result<SignInput, Error>>,
     ) -> Result<(Arc<SigningKey>, Vec<Result<Signature, Error>>), Error> {
-        let (key, algorithm) = self.authorise(who, target, Some(algorithm), Manner::Raw).await?;
+        let (key, algorithm) = self.authorise(&client.who, target, Some(algorithm), Manner::Raw).await?;
+        let place = self.admit(client, &key)?;
         let signed = stream::iter(inputs).map(|input| {
-            let key = &key;
+            let (key, place) = (&key, &place);
             async move {
                 let input = input?;
                 check_input(algorithm, &input)?;
-                self.made_by(who, key, algorithm, input).await
+                self.made_by(client, place, key, algorithm, input).await
             }
         });
         let signatures = signed.buffered(BATCH_WINDOW).collect().await;
@@ -84,20 +87,29 @@ impl Signing {
     /// signatures are made, counted and, one day, audited.
     pub(super) async fn made_by(
         &self,
-        who: &Principal,
-        key: &SigningKey,
+        client: &Client,
+        place: &Place,
+        key: &Arc<SigningKey>,
         algorithm: SignatureAlgorithm,
         input: SignInput,
     ) -> Result<Signature, Error> {
-        let signed = self.holder(key)?.sign(&key.key, algorithm, input).await;
+        let (provider, own) = (Arc::clone(self.holder(key)?), Arc::clone(key));
+        let turn = place.turn(client.deadline).await?;
+        let work = async move { provider.sign(&own.key, algorithm, input).await };
+        let signed = turn.work(client.deadline, work).await?;
         let outcome = match &signed {
             Ok(_) => "signed",
             Err(ProviderError::Busy) => "busy",
             Err(_) => "failed",
         };
         counter!("strongroom_signatures_total", "algorithm" => algorithm.jca_name(), "outcome" => outcome).increment(1);
-        self.audited(who, key, &signed).await?;
+        self.audited(&client.who, key, &signed).await?;
         Ok(signed?)
+    }
+
+    /// Counts a request in.
+    pub(super) fn admit(&self, client: &Client, key: &SigningKey) -> Result<Place, Error> {
+        Ok(self.turns.admit(key.provider, client.who.name())?)
     }
 
     /// The provider that holds a key.

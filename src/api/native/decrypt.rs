@@ -6,9 +6,8 @@ use zeroize::Zeroizing;
 
 use super::input::{decode, encode};
 use crate::api::Services;
-use crate::auth::Principal;
 use crate::error::Error;
-use crate::signing::Target;
+use crate::signing::{Client, Target};
 
 /// A ciphertext to be decrypted.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -38,13 +37,13 @@ pub(super) struct DecryptAnswer {
 /// Decrypts one ciphertext.
 pub(super) async fn decrypt(
     services: &Services,
-    who: &Principal,
+    client: &Client,
     target: &Target,
     request: DecryptRequest,
 ) -> Result<DecryptAnswer, Error> {
     let DecryptRequest { algorithm, ciphertext } = request;
     let ciphertext = decode("ciphertext", &ciphertext)?;
-    let (key, plaintext) = services.signing.decrypt(who, target, &algorithm, ciphertext).await?;
+    let (key, plaintext) = services.signing.decrypt(client, target, &algorithm, ciphertext).await?;
     let plaintext = Zeroizing::new(encode(plaintext.expose()));
     Ok(DecryptAnswer { kid: key.kid.to_string(), algorithm, plaintext })
 }

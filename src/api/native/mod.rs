@@ -12,6 +12,7 @@ mod input;
 mod jws;
 mod keys;
 mod new_key;
+mod patience;
 mod ring_settings;
 mod rings;
 mod sign;

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::error::{BodyRefusals, Problem, Refusals};
 use super::keys::KeyView;
+use super::patience::{Patience, patience};
 use crate::api::Services;
 use crate::api::extract::{Idempotency, JsonBody, Manager};
 use crate::api::id;
@@ -105,7 +106,7 @@ struct NewCertificate {
 #[utoipa::path(
     post, path = "/v1/keys", operation_id = "createKey", tag = "Native",
     params(("Idempotency-Key" = Option<String>, Header, nullable = false, pattern = "^[!-~]{1,255}$",
-        description = "A name for this request, unique among those of the caller.")),
+        description = "A name for this request, unique among those of the caller."), Patience),
     request_body = NewKey,
     responses(
         (status = 201, description = "The key pair that was made.", body = KeyView,
@@ -117,9 +118,12 @@ pub(super) async fn create(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<Problem>,
     Idempotency(key, _): Idempotency<Problem>,
+    headers: HeaderMap,
     body: JsonBody<NewKey, Problem>,
 ) -> Result<Response, Problem> {
+    let deadline = patience(&headers, services.generate_deadline)?;
     let mut new = checked(&services, &who, body.value)?;
+    new.deadline = deadline;
     new.request_id = request_id();
     let route = || "POST /v1/keys".to_owned();
     new.idempotency = key.map(|key| IdempotencyKey { key, route: route(), body: body.bytes.to_vec() });
@@ -200,8 +204,8 @@ fn signatures(
         permitted.retain(|signature| usual.contains(signature) || *signature == default);
         return Some((default, permitted));
     };
-    let named = names.iter().enumerate();
-    let found: Vec<_> = named.map(|(n, name)| signature(key, format!("permitted[{n}]"), name, findings)).collect();
+    let look = |(n, name): (usize, &String)| signature(key, format!("permitted[{n}]"), name, findings);
+    let found: Vec<_> = names.iter().enumerate().map(look).collect();
     let asked: Vec<SignatureAlgorithm> = found.into_iter().collect::<Option<_>>()?;
     let usual = Some(key.default_signature_algorithm()).filter(|usual| asked.contains(usual));
     let default = default.unwrap_or(usual.or_else(|| asked.first().copied()));

@@ -36,7 +36,7 @@ async fn active_key_of_a_ring_with_others_stays_and_others_go_alone() {
     delete(&next).await.unwrap();
     assert_eq!(delete(&next).await.unwrap_err().kind(), Kind::NotFound);
     bench.keyring.reconcile(REPAIR).await.unwrap();
-    assert_eq!(bench.double.locators(), [active.locator.clone()]);
+    assert_eq!(bench.double.locators(), std::slice::from_ref(&active.locator));
     assert_eq!(bench.keyring.active(&admin(), &ring("a")).await.unwrap().id, active.id);
     delete(&active).await.unwrap();
     bench.keyring.reconcile(REPAIR).await.unwrap();
