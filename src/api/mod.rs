@@ -16,6 +16,7 @@ mod extract;
 mod health;
 mod id;
 mod layer;
+mod measure;
 mod native;
 mod openapi;
 pub mod pingfederate;

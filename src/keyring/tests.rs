@@ -2,6 +2,7 @@
 
 mod deletion;
 mod exchange;
+mod master_keys;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -32,13 +32,13 @@ use crate::turns::{Bounds, Turns};
 
 pub use crate::provider::SignInput;
 pub use jws::{Claims, JwsOrder, Payload};
-pub use sign::MESSAGE_LIMIT;
+pub use sign::{IN_A_TURN, MESSAGE_LIMIT};
 pub use verify::Presented;
 
 /// What metrics call signatures and decryptions.
 const WORK: &str = "sign";
 
-const BOUNDS: Bounds = Bounds { at_once: 256, share: 1024 };
+const BOUNDS: Bounds = Bounds { at_once: 128, share: 1024 };
 
 /// What is to sign, verify or decrypt: a key, or whichever key is Active in a ring.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

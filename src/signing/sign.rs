@@ -1,9 +1,10 @@
 //! Signing: one input, or a batch.
 
+use std::iter;
+use std::pin::pin;
 use std::sync::Arc;
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use metrics::counter;
 
 use super::authorise::{Manner, check_input};
@@ -18,9 +19,11 @@ use crate::turns::Place;
 /// The longest message, in bytes; of what is longer a digest is signed.
 pub const MESSAGE_LIMIT: usize = 64 * 1024;
 
-/// How many items of one batch are with providers at a time: enough for every worker of
-/// every host, and little of the queue that all callers share.
-const BATCH_WINDOW: usize = 64;
+/// How many items of a batch are one turn at a provider.
+pub const IN_A_TURN: usize = 32;
+
+/// How many turns one batch takes or waits for at a time: enough for every worker of every host.
+const TURNS_OF_A_BATCH: usize = 8;
 
 impl Signing {
     /// Signs one input.
@@ -55,15 +58,20 @@ impl Signing {
     ) -> Result<(Arc<SigningKey>, Vec<Result<Signature, Error>>), Error> {
         let (key, algorithm) = self.authorise(&client.who, target, Some(algorithm), Manner::Raw).await?;
         let place = self.admit(client, &key)?;
-        let signed = stream::iter(inputs).map(|input| {
-            let (key, place) = (&key, &place);
-            async move {
+        let mut good = Vec::with_capacity(inputs.len());
+        let checked: Vec<Result<(), Error>> = inputs
+            .into_iter()
+            .map(|input| {
                 let input = input?;
                 check_input(algorithm, &input)?;
-                self.made_by(client, place, key, algorithm, input).await
-            }
-        });
-        let signatures = signed.buffered(BATCH_WINDOW).collect().await;
+                good.push(input);
+                Ok(())
+            })
+            .collect();
+        let mut made = self.all_made_by(client, &place, &key, algorithm, good).await?.into_iter();
+        let lost = || Err(Error::new(Kind::Internal, "internal error"));
+        let signatures = checked.into_iter().map(|good| good.and_then(|()| made.next().unwrap_or_else(lost)));
+        let signatures = signatures.collect();
         Ok((key, signatures))
     }
 
@@ -83,8 +91,8 @@ impl Signing {
         Ok((key, algorithm))
     }
 
-    /// Has the provider sign what was authorised and checked: the one place where
-    /// signatures are made, counted and, one day, audited.
+    /// Has the provider sign what was authorised and checked. This and [`Self::all_made_by`] are
+    /// the places where signatures are made, counted and, one day, audited.
     pub(super) async fn made_by(
         &self,
         client: &Client,
@@ -97,14 +105,48 @@ impl Signing {
         let turn = place.turn(client.deadline).await?;
         let work = async move { provider.sign(&own.key, algorithm, input).await };
         let signed = turn.work(client.deadline, work).await?;
-        let outcome = match &signed {
-            Ok(_) => "signed",
-            Err(ProviderError::Busy) => "busy",
-            Err(_) => "failed",
-        };
-        counter!("strongroom_signatures_total", "algorithm" => algorithm.jca_name(), "outcome" => outcome).increment(1);
+        count(algorithm, std::slice::from_ref(&signed));
         self.audited(&client.who, key, &signed).await?;
         Ok(signed?)
+    }
+
+    /// [`Self::made_by`] for several inputs, some of them in each turn; one that fails, fails alone.
+    async fn all_made_by(
+        &self,
+        client: &Client,
+        place: &Place,
+        key: &Arc<SigningKey>,
+        algorithm: SignatureAlgorithm,
+        inputs: Vec<SignInput>,
+    ) -> Result<Vec<Result<Signature, Error>>, Error> {
+        let provider = self.holder(key)?;
+        let mut inputs = inputs.into_iter();
+        let parts =
+            iter::from_fn(|| Some(inputs.by_ref().take(IN_A_TURN).collect()).filter(|part: &Vec<_>| !part.is_empty()));
+        let turns = stream::iter(parts).map(async |part| {
+            let (provider, own, size) = (Arc::clone(provider), Arc::clone(key), part.len());
+            let work = async move { provider.sign_batch(&own.key, algorithm, part).await };
+            let done = match place.turn(client.deadline).await {
+                Ok(turn) => turn.work(client.deadline, work).await,
+                Err(late) => Err(late),
+            };
+            done.map_err(|late| (late, size))
+        });
+        let mut turns = pin!(turns.buffered(TURNS_OF_A_BATCH));
+        let mut signatures = Vec::new();
+        while let Some(turn) = turns.next().await {
+            match turn {
+                Ok(signed) => {
+                    count(algorithm, &signed);
+                    for signed in signed.iter().filter(|signed| signed.is_err()) {
+                        self.audited(&client.who, key, signed).await?;
+                    }
+                    signatures.extend(signed.into_iter().map(|signed| signed.map_err(Error::from)));
+                }
+                Err((late, size)) => signatures.extend(iter::repeat_with(|| Err(Error::from(late))).take(size)),
+            }
+        }
+        Ok(signatures)
     }
 
     /// Counts a request in.
@@ -136,5 +178,22 @@ impl Signing {
             damaged.insert(id);
         }
         Ok(())
+    }
+}
+
+/// Counts signatures and failures.
+fn count(algorithm: SignatureAlgorithm, signed: &[Result<Signature, ProviderError>]) {
+    let outcome = |signed: &Result<Signature, ProviderError>| match signed {
+        Ok(_) => "signed",
+        Err(ProviderError::Busy) => "busy",
+        Err(_) => "failed",
+    };
+    for word in ["signed", "busy", "failed"] {
+        let count = signed.iter().filter(|signed| outcome(signed) == word).count();
+        if count > 0 {
+            let count = u64::try_from(count).unwrap_or(u64::MAX);
+            counter!("strongroom_signatures_total", "algorithm" => algorithm.jca_name(), "outcome" => word)
+                .increment(count);
+        }
     }
 }

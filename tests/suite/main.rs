@@ -18,6 +18,7 @@ mod harness;
 
 mod architecture;
 mod bad_input;
+mod check;
 mod concurrency;
 mod configuration;
 mod containers;
@@ -34,4 +35,5 @@ mod pingfederate;
 mod provider;
 mod recovery;
 mod schemathesis;
+mod secrecy;
 mod signing;

@@ -11,7 +11,7 @@ use crate::key::Locator;
 const CONDEMNED: Duration = Duration::from_secs(600);
 
 /// A `CKA_ID`, and the name of the algorithm that it was to be used with.
-type Suspect = (Vec<u8>, &'static str);
+pub(super) type Suspect = (Vec<u8>, &'static str);
 
 /// What is refused, and since when.
 #[derive(Default)]
