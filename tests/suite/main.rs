@@ -32,6 +32,7 @@ mod keys;
 mod openapi;
 mod pin;
 mod pingfederate;
+mod pressure;
 mod provider;
 mod recovery;
 mod schemathesis;
