@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use metrics::{counter, histogram};
+use metrics::{Histogram, counter, histogram};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
@@ -71,6 +71,8 @@ pub struct Turn {
 #[derive(Debug)]
 struct Queue {
     bounds: Bounds,
+    /// How long turns were waited for.
+    waits: Histogram,
     state: Mutex<State>,
 }
 
@@ -94,8 +96,11 @@ impl Turns {
     /// Queues within these bounds for `work`, a word for metrics.
     #[must_use]
     pub fn new(work: &'static str, bounds: Bounds) -> Self {
-        let queue = || Arc::new(Queue { bounds, state: Mutex::default() });
-        Self { work, hsm: queue(), local: queue() }
+        let queue = |provider: ProviderKind| {
+            let waits = histogram!("strongroom_turn_wait_seconds", "work" => work, "provider" => provider.name());
+            Arc::new(Queue { bounds, waits, state: Mutex::default() })
+        };
+        Self { work, hsm: queue(ProviderKind::Hsm), local: queue(ProviderKind::Local) }
     }
 
     /// Counts a request of `principal` at a provider in.
@@ -123,7 +128,7 @@ impl Place {
         let begun = Instant::now();
         let taken = if begun < deadline { self.wait(deadline).await } else { None };
         let turn = taken.ok_or_else(|| refused(self.work, &self.principal, NoTurn::Late))?;
-        histogram!("strongroom_turn_wait_seconds", "work" => self.work).record(begun.elapsed());
+        self.queue.waits.record(begun.elapsed());
         Ok(turn)
     }
 

@@ -174,7 +174,7 @@ fn rate(moments: &[Moment], from: Duration, to: Duration) -> f64 {
     let inside: Vec<&Moment> = moments.iter().filter(|moment| (from..=to).contains(&moment.at)).collect();
     match (inside.first(), inside.last()) {
         (Some(first), Some(last)) if last.at > first.at => {
-            (last.signed - first.signed) / (last.at - first.at).as_secs_f64()
+            (last.signed - first.signed) / last.at.saturating_sub(first.at).as_secs_f64()
         }
         _ => 0.0,
     }
