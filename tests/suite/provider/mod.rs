@@ -2,6 +2,7 @@
 
 mod algorithms;
 mod bench;
+mod decryption;
 mod exchange;
 mod hooked;
 mod load;
