@@ -29,8 +29,8 @@ test: setup ## every test that needs no container engine
 test-containers: ## build the image and test it; needs a container engine
 	STRONGROOM_CONTAINERS=1 $(TESTS) --test suite containers:: -- --nocapture
 
-bench: setup ## rates of the bare token and of the daemon on it, as ratios; takes a release build and a minute
-	$(CARGO) bench --bench speed
+bench: setup ## rates of the bare token and of the daemon on it, as ratios; a release build and minutes (PARTS="signatures large")
+	$(CARGO) bench --bench speed -- $(PARTS)
 
 check: ## formatting and lints, as CI wants them
 	$(CARGO) fmt --all -- --check
