@@ -13,7 +13,9 @@ const SECONDS: u32 = 3;
 /// Processes and threads of the module alone.
 const ALONE: [(usize, usize); 4] = [(1, 1), (1, 2), (1, 4), (2, 1)];
 
+/// Of single signatures, and of batches.
 const CONNECTIONS: [u32; 3] = [1, 16, 64];
+const CONNECTIONS_OF_BATCHES: [u32; 3] = [1, 2, 16];
 
 /// Items of a batch.
 const ITEMS: u32 = 100;
@@ -30,8 +32,9 @@ struct Case {
 pub(crate) fn print() {
     println!(
         "signatures: {SECONDS} s a line; ratios to the module alone in one process, with one thread and with the number\n\
-         of threads that is best for it; CPU microseconds for one signature, of everybody, of daemon, hosts and wrk;\n\
-         two signing hosts, and the load on the same machine\n"
+         of threads that is best for it, and by CPU: what the ratio to the best is on cores that do nothing else;\n\
+         CPU microseconds for one signature, of everybody, of daemon, hosts and wrk; two signing hosts, and the\n\
+         load on the same machine\n"
     );
     for case in cases() {
         print_case(&case);
@@ -69,7 +72,7 @@ fn print_case(case: &Case) {
     let mut over_http = Vec::new();
     // In turn, so that what else the machine does befalls both.
     let asks = CONNECTIONS.map(|connections| ("sign", &single, connections, 1));
-    let batches = CONNECTIONS.map(|connections| ("sign-batch", &batch, connections, ITEMS));
+    let batches = CONNECTIONS_OF_BATCHES.map(|connections| ("sign-batch", &batch, connections, ITEMS));
     let mut places = ALONE.into_iter();
     for (last, body, connections, items) in asks.into_iter().chain(batches) {
         if let Some((processes, threads)) = places.next() {
@@ -81,17 +84,18 @@ fn print_case(case: &Case) {
         let rates = alone.iter().filter(|(processes, count, _)| *processes == 1 && threads(*count));
         rates.map(|(.., signed)| signed.rate).fold(0.0, f64::max)
     };
-    let yardsticks = [in_one(&|threads| threads == 1), in_one(&|_| true)];
+    let least = alone.iter().map(|(.., signed)| signed.micros).fold(f64::INFINITY, f64::min);
+    let yardsticks = Yardsticks { one: in_one(&|threads| threads == 1), best: in_one(&|_| true), micros: least };
     println!(
-        "{name:<28}      rate/s  of one of best     p50 ms    p99 ms   errors    CPU us   daemon    hosts      wrk"
+        "{name:<28}      rate/s  of one of best by CPU     p50 ms    p99 ms   errors    CPU us   daemon    hosts      wrk"
     );
     for (processes, threads, signed) in &alone {
         let what = format!("alone, {processes} x {threads} threads");
-        print_alone(&what, signed, yardsticks);
+        print_alone(&what, signed, &yardsticks);
     }
     for (connections, items, load) in &over_http {
         let what = if *items == 1 { "single".to_owned() } else { format!("batches of {items}") };
-        print_load(&format!("{what}, {connections} conn."), load, f64::from(*items), yardsticks);
+        print_load(&format!("{what}, {connections} conn."), load, f64::from(*items), &yardsticks);
     }
     let metrics = daemon.get("/metrics").expect(200).text();
     let lost =
@@ -100,19 +104,29 @@ fn print_case(case: &Case) {
     println!();
 }
 
-fn print_alone(what: &str, signed: &Signed, [one, best]: [f64; 2]) {
-    let Signed { rate, micros } = signed;
-    println!("{what:<28} {rate:>11.0} {:>7.2} {:>7.2} {:>39.1}", rate / one, rate / best, micros);
+/// What the module does alone in one process: by one thread and by the best number of them,
+/// and the least CPU microseconds for one signature.
+struct Yardsticks {
+    one: f64,
+    best: f64,
+    micros: f64,
 }
 
-fn print_load(what: &str, load: &Load, items: f64, [one, best]: [f64; 2]) {
+impl Yardsticks {
+    fn ratios(&self, rate: f64, micros: f64) -> String {
+        format!("{rate:>11.0} {:>7.2} {:>7.2} {:>6.2}", rate / self.one, rate / self.best, self.micros / micros)
+    }
+}
+
+fn print_alone(what: &str, signed: &Signed, yardsticks: &Yardsticks) {
+    let ratios = yardsticks.ratios(signed.rate, signed.micros);
+    println!("{what:<28} {ratios} {:>39.1}", signed.micros);
+}
+
+fn print_load(what: &str, load: &Load, items: f64, yardsticks: &Yardsticks) {
     let Load { rate, p50, p99, errors, daemon, hosts, wrk } = load;
-    let rate = rate * items;
     let [daemon, hosts, wrk] = [daemon, hosts, wrk].map(|micros| micros / items);
-    println!(
-        "{what:<28} {rate:>11.0} {:>7.2} {:>7.2} {p50:>10.2} {p99:>9.2} {errors:>8} {:>9.1} {daemon:>8.1} {hosts:>8.1} {wrk:>8.1}",
-        rate / one,
-        rate / best,
-        daemon + hosts + wrk,
-    );
+    let sum = daemon + hosts + wrk;
+    let ratios = yardsticks.ratios(rate * items, sum);
+    println!("{what:<28} {ratios} {p50:>10.2} {p99:>9.2} {errors:>8} {sum:>9.1} {daemon:>8.1} {hosts:>8.1} {wrk:>8.1}");
 }
