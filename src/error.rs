@@ -200,6 +200,7 @@ impl From<StoreError> for Error {
                 (Kind::ProviderUnavailable, "the store is unavailable")
             }
             StoreError::Ambiguous(_) | StoreError::Conflict => (Kind::Conflict, "the key pair was changed meanwhile"),
+            StoreError::Fenced => (Kind::Conflict, "another sweep has begun"),
             StoreError::Forbidden { .. } => (Kind::Conflict, "the key pair's state does not allow this"),
             StoreError::InUse(_) => (Kind::InUse, "the key pair is in use"),
             StoreError::Inconsistent(_) => (Kind::Internal, "internal error"),

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | 7 the entrance | `cli` `daemon` `telemetry` |
 //! | 6 HTTP | `listen` `api` |
+//! | 5 schedules | `rotation` |
 //! | 4 services | `keyring` `signing` `catalog` |
 //! | 3 issuance and the one error | `issuance` `error` |
 //! | 2 holders | `provider` `store` |
@@ -33,6 +34,7 @@ pub mod keyfile;
 pub mod keyring;
 pub mod listen;
 pub mod provider;
+pub mod rotation;
 pub mod secret;
 pub mod signing;
 pub mod store;

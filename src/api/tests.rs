@@ -12,20 +12,18 @@ use futures_util::FutureExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use super::{Derivations, Detached, Services, dialect, document, layer, pingfederate, router};
+use super::{Derivations, Detached, Services, auth0, dialect, document, layer, pingfederate, router, zitadel};
 use crate::auth::{Authenticator, Credential, Scope, SecretHash};
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
 use crate::error::{Error, Kind};
-use crate::key::ProviderKind;
+use crate::key::{KeyAlgorithm, ProviderKind};
 use crate::keyring::Keyring;
 use crate::provider::Providers;
+use crate::rotation::{self, Rotation};
 use crate::secret::Secret;
 use crate::signing::Signing;
-use crate::store::Owner;
-use no_store::NoStore;
-
-mod no_store;
+use crate::store::{Owner, SqlStore, Store};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const READER: &str = "fedcba9876543210fedcba9876543210";
@@ -37,14 +35,27 @@ fn credential(name: &str, secret: &str, scopes: &[Scope]) -> Credential {
     Credential { name: name.to_owned(), hash, scopes: scopes.to_vec() }
 }
 
-fn services() -> Services {
+/// A store that fails, for requests that are refused before it.
+async fn closed() -> Arc<dyn Store> {
+    let place = tempfile::tempdir().unwrap();
+    let store = SqlStore::open(&place.path().join("store.db")).await.unwrap();
+    store.close().await;
+    store
+}
+
+async fn services() -> Services {
+    let store = closed().await;
     let owner = Owner { instance: "test".to_owned(), life: "1".to_owned() };
     let lease = Duration::from_secs(1);
-    let signing = Signing::new(Arc::new(NoStore), Providers::default(), Arc::new(SystemClock));
+    let signing = Signing::new(Arc::clone(&store), Providers::default(), Arc::new(SystemClock));
+    let keyring = Keyring::new(Arc::clone(&store), Providers::default(), Arc::new(SystemClock), owner, lease);
+    let (keyring, catalog) = (Arc::new(keyring), Arc::new(Catalog::new(Arc::clone(&store), Arc::new(SystemClock))));
+    let (clock, defaults) = (Arc::new(SystemClock), rotation::Defaults::default());
     Services {
         signing: Arc::new(signing),
-        keyring: Arc::new(Keyring::new(Arc::new(NoStore), Providers::default(), Arc::new(SystemClock), owner, lease)),
-        catalog: Arc::new(Catalog::new(Arc::new(NoStore), Arc::new(SystemClock))),
+        rotation: Arc::new(Rotation::new(store, Arc::clone(&keyring), Arc::clone(&catalog), clock, defaults)),
+        keyring,
+        catalog,
         authenticator: Arc::new(Authenticator::new(vec![
             credential("admin", SECRET, &Scope::ALL),
             credential("reader", READER, &[Scope::Read]),
@@ -56,6 +67,18 @@ fn services() -> Services {
             default_provider: ProviderKind::Hsm,
             san_format: pingfederate::SanFormat::Bare,
             require_trusted_issuer: false,
+        },
+        auth0: auth0::Settings {
+            connections: auth0::Connections::Implicit,
+            provider: ProviderKind::Hsm,
+            rsa: KeyAlgorithm::Rsa2048,
+            valid_days: 365,
+            rate_limit: 100,
+        },
+        zitadel: zitadel::Settings {
+            instance_id: "instance-1".to_owned(),
+            provider: ProviderKind::Hsm,
+            issuer: Some("https://keys.example.com".to_owned()),
         },
         generate_deadline: Duration::from_secs(1),
         body_limit: 1024,
@@ -94,7 +117,7 @@ async fn send(router: Router, method: &str, path: &str, headers: &[(&str, &str)]
 async fn ask(method: &str, path: &str, body: &str) -> Answer {
     let bearer = format!("Bearer {SECRET}");
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-    send(router(services()), method, path, &headers, body).await
+    send(router(services().await), method, path, &headers, body).await
 }
 
 #[tokio::test]
@@ -160,7 +183,7 @@ async fn who_may_change_nothing_is_told_nothing_about_the_body() {
     for (method, path) in changes {
         let path = format!("/pf-admin-api/v1/keyPairs{path}").replace("/keyPairs/..", "");
         for body in ["", "{", "{}", r#"{"fileData": "x", "password": "x"}"#, &"x".repeat(2000)] {
-            let answer = send(router(services()), method, &path, &headers, body).await;
+            let answer = send(router(services().await), method, &path, &headers, body).await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{method} {path} {body}: {}", answer.body);
             assert_eq!(answer.json()["resultId"], "insufficient_permission");
         }
@@ -182,12 +205,12 @@ async fn nothing_is_shown_without_credentials_that_are_known() {
     let wrong = format!("Bearer {}", "x".repeat(32));
     for path in ["/keyPairs/signing", "/pf-admin-api/v1/keyPairs/keyAlgorithms", RING, "/metrics"] {
         for headers in [&[][..], &[("authorization", wrong.as_str())], &[("authorization", "Basic !")]] {
-            let answer = send(router(services()), "GET", path, headers, "").await;
+            let answer = send(router(services().await), "GET", path, headers, "").await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
             assert_eq!(answer.headers.get_all("www-authenticate").iter().count(), 2);
         }
     }
-    let answer = send(router(services()), "POST", GENERATE, &[], "not even JSON").await;
+    let answer = send(router(services().await), "POST", GENERATE, &[], "not even JSON").await;
     assert_eq!(answer.json()["message"], "The credentials you provided were not recognized.");
     assert_eq!(answer.json()["resultId"], "invalid_credentials");
 }
@@ -199,7 +222,7 @@ async fn basic_credentials_need_the_header_that_browsers_do_not_add() {
     for (header, refused) in [(None, true), (Some(""), true), (Some("PingFederate"), false), (Some("x"), false)] {
         let mut headers = vec![("authorization", basic)];
         headers.extend(header.map(|value| ("x-xsrf-header", value)));
-        let answer = send(router(services()), "GET", "/keyPairs/signing", &headers, "").await;
+        let answer = send(router(services().await), "GET", "/keyPairs/signing", &headers, "").await;
         assert_eq!(answer.status == StatusCode::FORBIDDEN, refused, "{header:?}");
         assert_eq!(answer.body.contains("xsrf_header_required"), refused);
     }
@@ -209,7 +232,7 @@ async fn basic_credentials_need_the_header_that_browsers_do_not_add() {
 async fn metrics_are_for_operators() {
     assert_eq!(ask("GET", "/metrics", "").await.body, "up 1\n");
     let reader = format!("Bearer {READER}");
-    let answer = send(router(services()), "GET", "/metrics", &[("authorization", &reader)], "").await;
+    let answer = send(router(services().await), "GET", "/metrics", &[("authorization", &reader)], "").await;
     assert_eq!(answer.json()["type"], "urn:strongroom:error:forbidden");
 }
 
@@ -229,7 +252,7 @@ async fn only_json_is_taken_for_json_in_all_its_spellings() {
     for (content_type, refused) in table {
         let mut headers = vec![("authorization", bearer.as_str())];
         headers.extend(content_type.map(|value| ("content-type", value)));
-        let answer = send(router(services()), "POST", GENERATE, &headers, "{").await;
+        let answer = send(router(services().await), "POST", GENERATE, &headers, "{").await;
         let expected = if refused { StatusCode::UNSUPPORTED_MEDIA_TYPE } else { StatusCode::BAD_REQUEST };
         assert_eq!(answer.status, expected, "{content_type:?}");
     }
@@ -241,7 +264,7 @@ async fn idempotency_key_is_visible_ascii_of_bounded_length() {
     let long = "x".repeat(256);
     for key in ["", "a b", "ä", &long] {
         let headers = [("authorization", bearer.as_str()), ("idempotency-key", key)];
-        let answer = send(router(services()), "POST", GENERATE, &headers, "{}").await;
+        let answer = send(router(services().await), "POST", GENERATE, &headers, "{}").await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{key}");
         assert!(answer.body.contains("Idempotency-Key"));
     }
@@ -250,7 +273,7 @@ async fn idempotency_key_is_visible_ascii_of_bounded_length() {
 #[tokio::test]
 async fn request_ids_are_kept_when_sane_and_made_when_not() {
     for (sent, kept) in [("abc-1._", true), ("a b", false), ("", false), (&*"x".repeat(129), false)] {
-        let answer = send(router(services()), "GET", "/elsewhere", &[("x-request-id", sent)], "").await;
+        let answer = send(router(services().await), "GET", "/elsewhere", &[("x-request-id", sent)], "").await;
         let id = answer.header("x-request-id");
         assert_eq!(id == sent, kept);
         assert_eq!(id.len(), if kept { sent.len() } else { 36 });
@@ -264,7 +287,7 @@ async fn panic_answers_in_the_dialects_body() {
         panic!("burst")
     }
     let routes = dialect::dress::<super::native::Problem>(Router::new().route("/burst", get(burst)));
-    let answer = send(layer::around(routes).with_state(Arc::new(services())), "GET", "/burst", &[], "").await;
+    let answer = send(layer::around(routes).with_state(Arc::new(services().await)), "GET", "/burst", &[], "").await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(answer.json()["type"], "urn:strongroom:error:internal");
     assert!(!answer.body.contains("burst"));
@@ -309,10 +332,10 @@ async fn derivations_run_two_at_a_time_and_turn_away_those_who_would_wait_too_lo
 #[test]
 fn requests_are_measured_by_route_and_never_by_path() {
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     metrics::with_local_recorder(&recorder, || {
         runtime.block_on(async {
-            let routes = router(services());
+            let routes = router(services().await);
             for path in ["/keyPairs/signing/secret-name", "/keyPairs/signing/secret-name/", "/keyPairs/secret-path"] {
                 send(routes.clone(), "GET", path, &[], "").await;
             }
@@ -332,15 +355,15 @@ fn requests_are_measured_by_route_and_never_by_path() {
 
 #[tokio::test]
 async fn document_and_its_page_are_served() {
-    let answer = send(router(services()), "GET", "/openapi.json", &[], "").await;
+    let answer = send(router(services().await), "GET", "/openapi.json", &[], "").await;
     assert_eq!(answer.json()["openapi"], "3.1.0");
     for page in ["/docs/", "/docs/swagger-initializer.js"] {
-        let answer = send(router(services()), "GET", page, &[], "").await;
+        let answer = send(router(services().await), "GET", page, &[], "").await;
         assert_eq!(answer.status, StatusCode::OK);
         assert!(!answer.body.contains("://"), "the page asks the internet: {}", answer.body);
     }
-    assert_eq!(send(router(services()), "GET", "/docs", &[], "").await.status, StatusCode::SEE_OTHER);
-    assert_eq!(send(router(services()), "GET", "/livez", &[], "").await.status, StatusCode::OK);
+    assert_eq!(send(router(services().await), "GET", "/docs", &[], "").await.status, StatusCode::SEE_OTHER);
+    assert_eq!(send(router(services().await), "GET", "/livez", &[], "").await.status, StatusCode::OK);
 }
 
 #[test]

@@ -24,6 +24,14 @@ pub enum Action {
     CertificatesReplaced,
     /// A reservation lost and is being undone.
     Abandoned,
+    /// A key pair became the one of its ring that signs.
+    Activated,
+    /// A key pair ceased to sign.
+    Deactivated,
+    /// A sweep was held back: the clock stands where it should not.
+    RotationHeld,
+    /// An operator let sweeps go on.
+    RotationResumed,
     /// Deletion was committed.
     DeleteCommitted,
     /// The private half is gone from its provider.
@@ -59,6 +67,10 @@ impl Action {
         Self::Linked,
         Self::Exported,
         Self::Abandoned,
+        Self::Activated,
+        Self::Deactivated,
+        Self::RotationHeld,
+        Self::RotationResumed,
         Self::DeleteCommitted,
         Self::Destroyed,
         Self::Missing,
@@ -84,6 +96,10 @@ impl Action {
             Self::Linked => "key.linked",
             Self::Exported => "key.exported",
             Self::Abandoned => "key.abandoned",
+            Self::Activated => "key.activated",
+            Self::Deactivated => "key.deactivated",
+            Self::RotationHeld => "rotation.held",
+            Self::RotationResumed => "rotation.resumed",
             Self::DeleteCommitted => "key.delete-committed",
             Self::Destroyed => "key.destroyed",
             Self::Missing => "key.missing",

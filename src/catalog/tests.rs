@@ -10,7 +10,7 @@ use crate::key::{
     CertificateDer, Hash, KeyAlgorithm, KeyId, KeyUse, Kid, Locator, Origin, ProviderKind, SignatureAlgorithm, SpkiDer,
     State,
 };
-use crate::store::{Commit, NewReservation, Owner, Reserve, SqlStore, StoreError, Transition};
+use crate::store::{Commit, Joining, NewReservation, Owner, Reserve, SqlStore, StoreError, Transition};
 
 const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
 
@@ -42,6 +42,7 @@ impl Bench {
         let new = NewReservation {
             id: KeyId::new(now).unwrap(),
             ring: Some(ring.clone()),
+            joining: Joining::First,
             provider: ProviderKind::Hsm,
             locator: Locator::new().unwrap(),
             origin: Origin::Generated,
@@ -59,6 +60,7 @@ impl Bench {
             id: pair.id,
             version: pair.version,
             state: State::Active,
+            or_active: false,
             kid: Kid::parse("kid").unwrap(),
             spki: spki(),
             sealed: None,

@@ -4,6 +4,7 @@
 //! reported at once. Does not own what the values do. Unknown keys are refused; secrets
 //! come from files or systemd credentials, never as values.
 
+mod auth0;
 mod credentials;
 mod dialects;
 mod duration;
@@ -15,6 +16,7 @@ mod pkcs11_uri;
 #[cfg(test)]
 mod tests;
 mod token;
+mod zitadel;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -22,13 +24,16 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::auth::Credential;
+use crate::key::ProviderKind;
 
+pub use auth0::{Auth0, Connections};
 pub use dialects::{PingFederate, SanFormat};
 pub use hosts::Hosts;
 pub use limits::Limits;
 pub use listener::{Listener, Plaintext};
 pub use local::MasterKeySource;
 pub use token::{PinSource, Profile, Token, TokenSelector};
+pub use zitadel::Zitadel;
 
 /// Everything that the daemon is told.
 #[derive(Clone, Debug)]
@@ -48,6 +53,8 @@ pub struct Config {
     pub credentials: Vec<Credential>,
     pub limits: Limits,
     pub pingfederate: PingFederate,
+    pub auth0: Auth0,
+    pub zitadel: Zitadel,
 }
 
 /// Everything that is wrong with a configuration, one sentence each.
@@ -95,6 +102,14 @@ impl Config {
         let config = file.validate(&mut findings);
         if findings.is_empty() { Ok(config) } else { Err(Findings(findings)) }
     }
+
+    /// The providers that it sets up.
+    #[must_use]
+    pub fn providers(&self) -> Vec<ProviderKind> {
+        let hsm = self.token.as_ref().map(|_| ProviderKind::Hsm);
+        let local = self.local.as_ref().map(|_| ProviderKind::Local);
+        hsm.into_iter().chain(local).collect()
+    }
 }
 
 /// The file as it is written.
@@ -117,6 +132,10 @@ struct File {
     limits: Limits,
     #[serde(default)]
     pingfederate: dialects::Section,
+    #[serde(default)]
+    auth0: auth0::Section,
+    #[serde(default)]
+    zitadel: zitadel::Section,
 }
 
 #[derive(Deserialize)]
@@ -144,6 +163,8 @@ impl File {
             findings.push("there is neither [token] nor [local], so no key could be made".to_owned());
         }
         let pingfederate = self.pingfederate.validate(has_token, has_local, findings);
+        let auth0 = self.auth0.validate(has_token, has_local, findings);
+        let zitadel = self.zitadel.validate(has_token, has_local, findings);
         Config {
             state_dir,
             instance: self.instance.unwrap_or_else(|| "default".to_owned()),
@@ -155,6 +176,8 @@ impl File {
             credentials,
             limits: self.limits,
             pingfederate,
+            auth0,
+            zitadel,
         }
     }
 }

@@ -97,6 +97,19 @@ impl Kid {
         if fits { Ok(Self(text)) } else { Err(IdError("a kid: 1 to 128 visible ASCII characters")) }
     }
 
+    /// A new decimal number of 18 or 19 digits that grows with time: 41 bits of milliseconds since 2020, then 22
+    /// random ones.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn decimal(now: Timestamp) -> Result<Self, NoEntropy> {
+        const YEAR_2020: Timestamp = Timestamp::from_micros(1_577_836_800_000_000);
+        let millis = u64::try_from(now.since(YEAR_2020).as_millis()).unwrap_or(0);
+        let [a, b, c] = random::<3>()?;
+        let noise = u64::from(u32::from_be_bytes([0, a & 0x3f, b, c]));
+        Ok(Self(((millis & 0x1ff_ffff_ffff) << 22 | noise).to_string()))
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

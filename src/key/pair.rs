@@ -118,6 +118,8 @@ pub struct KeyPair {
     pub created_at: Timestamp,
     pub activated_at: Option<Timestamp>,
     pub deactivated_at: Option<Timestamp>,
+    /// When its deletion was committed.
+    pub deleted_at: Option<Timestamp>,
     pub destroyed_at: Option<Timestamp>,
     /// Counts changes of the row: what a compare-and-set compares.
     pub version: i64,

@@ -1,93 +1,157 @@
-//! How every key pair comes to be: authorise, capability, reserve, obtain the key and its
-//! certificate, commit; or undo all of it.
+//! How key pairs come to be and rings change: authorise, capability, reserve, obtain the
+//! keys and their certificates, commit all of it together with the moves of others; or
+//! undo all of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::reservation::{Finished, Reservation};
-use super::{CertificateSpec, IdempotencyKey, Keyring, Made};
+use super::making::Source;
+use super::reservation::Reservation;
+use super::{Changed, Entry, IdempotencyKey, Keyring, Made, Move, NewKid};
 use crate::audit::{Action, Event};
 use crate::auth::{Principal, Scope};
 use crate::checkpoint::{Stopped, reach};
 use crate::error::{Error, Kind, Rule, Violation};
-use crate::issuance;
-use crate::jose;
 use crate::key::{
-    CertificateDer, KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, Origin, ProviderKind, RingId, SignatureAlgorithm,
-    SpkiDer, State,
+    KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, Origin, ProviderKind, RingId, SignatureAlgorithm, State,
 };
-use crate::provider::{FoundKey, GeneratedKey, KeyProvider, KeyRef, NewKey, ProviderError};
-use crate::secret::Secret;
-use crate::store::{IdempotencyClaim, NewReservation, Reserve, StoreError};
+use crate::provider::KeyProvider;
+use crate::store::{IdempotencyClaim, Joining, NewReservation, Reserve, StoreError};
 
 /// How long an `Idempotency-Key` is remembered.
 const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 3600);
 
 /// What a key pair shall be, wherever its key comes from.
 pub(super) struct Wish {
-    pub(super) ring: RingId,
+    pub(super) entry: Entry,
+    pub(super) kid: NewKid,
     pub(super) provider: ProviderKind,
     pub(super) origin: Origin,
     pub(super) key_use: KeyUse,
     pub(super) algorithm: KeyAlgorithm,
     pub(super) signature_algorithm: SignatureAlgorithm,
     pub(super) permitted: Vec<SignatureAlgorithm>,
+}
+
+/// What becomes of a ring, new members apart.
+pub(super) struct Order {
+    pub(super) ring: RingId,
+    pub(super) joining: Joining,
+    pub(super) moves: Vec<Move>,
+    /// Why there are new members; empty where that is plain.
+    pub(super) reason: String,
+    pub(super) fence: Option<i64>,
     pub(super) idempotency: Option<IdempotencyKey>,
     /// When the commit must have begun.
     pub(super) deadline: Instant,
     pub(super) request_id: Option<String>,
 }
 
-/// Where the key and its certificates come from.
-pub(super) enum Source {
-    /// The provider makes the key; its certificate is issued here.
-    Generate(CertificateSpec),
-    /// The provider takes the key in.
-    Import { pkcs8: Secret, spki: SpkiDer, certificates: Vec<CertificateDer> },
-    /// The provider has had the key before.
-    Found { key: FoundKey, certificates: Vec<CertificateDer> },
+impl Order {
+    /// The order for a new ring of one.
+    pub(super) fn founding(
+        ring: RingId,
+        idempotency: Option<IdempotencyKey>,
+        deadline: Instant,
+        request_id: Option<String>,
+    ) -> Self {
+        let (joining, moves, reason) = (Joining::First, Vec::new(), String::new());
+        Self { ring, joining, moves, reason, fence: None, idempotency, deadline, request_id }
+    }
+}
+
+/// A key pair to be made, and by whom.
+pub(super) struct Member {
+    pub(super) wish: Wish,
+    pub(super) source: Source,
+    pub(super) provider: Arc<dyn KeyProvider>,
 }
 
 impl Keyring {
-    /// Makes a wish come true as the Active key of a new ring, or changes nothing.
-    pub(super) async fn create(&self, who: &Principal, wish: Wish, source: Source) -> Result<Made, Error> {
+    /// Makes a wish come true as the only key of a new ring, or changes nothing.
+    pub(super) async fn create(
+        &self,
+        who: &Principal,
+        order: Order,
+        wish: Wish,
+        source: Source,
+    ) -> Result<Made, Error> {
+        only(self.undertake(who, order, vec![(wish, source)]).await?)
+    }
+
+    /// Carries an order out, its new members' keys made one after the other, or changes nothing.
+    pub(super) async fn undertake(
+        &self,
+        who: &Principal,
+        order: Order,
+        wishes: Vec<(Wish, Source)>,
+    ) -> Result<Changed, Error> {
         who.require(Scope::Manage)?;
         reach("generate.authorise").await?;
-        let claim = self.claim(who, &wish);
-        if let Some(claim) = &claim
-            && let Some(precedent) = self.store.precedent(claim, self.clock.now()).await?
-        {
-            return self.follow(precedent, &wish).await;
+        let claim = self.claim(who, order.idempotency.as_ref());
+        if let Some(before) = self.replayed(claim.as_ref(), &order.ring).await? {
+            return Ok(before);
         }
-        let provider = self.capable(&wish)?;
+        let mut members = Vec::with_capacity(wishes.len());
+        for (wish, source) in wishes {
+            let provider = self.capable(&wish)?;
+            members.push(Member { wish, source, provider });
+        }
         reach("generate.capability").await?;
-        let locator = match &source {
-            Source::Generate(_) | Source::Import { .. } => Locator::new()?,
-            Source::Found { key, .. } => key.locator.clone(),
-        };
-        let mut reservation = match self.reserve(who, &wish, locator, claim).await? {
-            Reserve::New(pair) => Reservation::new(*pair, who, wish.request_id.clone()),
-            precedent => return self.follow(precedent, &wish).await,
-        };
-        let _underway = Underway::enter(&self.generating);
-        match self.obtain(&mut reservation, &wish, source, provider.as_ref()).await {
-            Ok(finished) => match self.commit(reservation, finished).await {
-                Ok(pair) => {
-                    // A crash from here on loses nothing; a failure can no longer be answered.
-                    let _ = reach("generate.commit").await;
-                    Ok(Made { pair, replayed: false })
-                }
-                Err((reservation, failure)) => {
-                    self.abandon(reservation, &failure).await;
-                    Err(failure)
-                }
+        let _underway = Underway::enter(&self.generating, members.len());
+        let mut begun = Vec::with_capacity(members.len());
+        let (begun, failure) = match self.begin(who, &order, &members, claim, &mut begun).await {
+            Ok(Some(precedent)) => return Ok(precedent),
+            Ok(None) => match self.finish_all(&order, &mut begun, members).await {
+                Ok(finished) => match self.commit(who, &order, begun, finished).await {
+                    Ok(changed) => {
+                        // A crash from here on loses nothing; a failure can no longer be answered.
+                        let _ = reach("generate.commit").await;
+                        return Ok(changed);
+                    }
+                    Err(undone) => undone,
+                },
+                Err(failure) => (begun, failure),
             },
-            Err(failure) => {
-                self.abandon(reservation, &failure).await;
-                Err(failure)
+            Err(failure) => (begun, failure),
+        };
+        for reservation in begun {
+            self.abandon(reservation, &failure).await;
+        }
+        Err(failure)
+    }
+
+    /// Reserves every member; what came of the same request before, if it did.
+    async fn begin(
+        &self,
+        who: &Principal,
+        order: &Order,
+        members: &[Member],
+        mut claim: Option<IdempotencyClaim>,
+        begun: &mut Vec<Reservation>,
+    ) -> Result<Option<Changed>, Error> {
+        for member in members {
+            let joining = if begun.is_empty() { order.joining } else { Joining::Beside };
+            match self.reserve(who, order, joining, member, claim.take()).await? {
+                Reserve::New(pair) => begun.push(Reservation::new(*pair, who, order.request_id.clone())),
+                precedent => return self.follow(precedent, &order.ring).await.map(Some),
             }
         }
+        Ok(None)
+    }
+
+    async fn finish_all(
+        &self,
+        order: &Order,
+        begun: &mut [Reservation],
+        members: Vec<Member>,
+    ) -> Result<Vec<super::reservation::Finished>, Error> {
+        let mut finished = Vec::with_capacity(members.len());
+        for (reservation, member) in begun.iter_mut().zip(members) {
+            finished.push(self.obtain(reservation, member, order.deadline).await?);
+        }
+        Ok(finished)
     }
 
     /// The provider of a kind, if there is one here.
@@ -123,8 +187,8 @@ impl Keyring {
         Ok(provider)
     }
 
-    fn claim(&self, who: &Principal, wish: &Wish) -> Option<IdempotencyClaim> {
-        wish.idempotency.as_ref().map(|key| IdempotencyClaim {
+    pub(super) fn claim(&self, who: &Principal, key: Option<&IdempotencyKey>) -> Option<IdempotencyClaim> {
+        key.map(|key| IdempotencyClaim {
             principal: who.name().to_owned(),
             route: key.route.clone(),
             key: key.key.clone(),
@@ -133,19 +197,37 @@ impl Keyring {
         })
     }
 
+    /// What the same request came to before; `None` when it is new.
+    pub(super) async fn replayed(
+        &self,
+        claim: Option<&IdempotencyClaim>,
+        ring: &RingId,
+    ) -> Result<Option<Changed>, Error> {
+        let Some(claim) = claim else { return Ok(None) };
+        match self.store.precedent(claim, self.clock.now()).await? {
+            Some(precedent) => self.follow(precedent, ring).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     async fn reserve(
         &self,
         who: &Principal,
-        wish: &Wish,
-        locator: Locator,
+        order: &Order,
+        joining: Joining,
+        Member { wish, source, .. }: &Member,
         idempotency: Option<IdempotencyClaim>,
     ) -> Result<Reserve, Error> {
         let now = self.clock.now();
         let reservation = NewReservation {
             id: KeyId::new(now)?,
-            ring: Some(wish.ring.clone()),
+            ring: Some(order.ring.clone()),
+            joining,
             provider: wish.provider,
-            locator,
+            locator: match source {
+                Source::Generate(_) | Source::Import { .. } => Locator::new()?,
+                Source::Found { key, .. } => key.locator.clone(),
+            },
             origin: wish.origin,
             key_use: wish.key_use,
             algorithm: wish.algorithm,
@@ -156,20 +238,15 @@ impl Keyring {
             lease: self.lease,
             idempotency,
         };
+        let (origin, provider) = (wish.origin.name(), wish.provider.name());
         let event = Event {
             at: now,
             principal: who.name().to_owned(),
             action: Action::Requested,
             key: Some(reservation.id),
             ring: reservation.ring.clone(),
-            detail: format!(
-                "{} {} {} {}",
-                wish.origin.name(),
-                wish.provider.name(),
-                wish.algorithm,
-                wish.signature_algorithm
-            ),
-            request_id: wish.request_id.clone(),
+            detail: because(format!("{origin} {provider} {} {}", wish.algorithm, wish.signature_algorithm), order),
+            request_id: order.request_id.clone(),
         };
         let id = reservation.id;
         match self.store.reserve(reservation, &[event]).await {
@@ -187,128 +264,64 @@ impl Keyring {
     }
 
     /// What a wish comes to that cannot be fulfilled anew.
-    async fn follow(&self, precedent: Reserve, wish: &Wish) -> Result<Made, Error> {
+    async fn follow(&self, precedent: Reserve, ring: &RingId) -> Result<Changed, Error> {
         match precedent {
-            Reserve::New(pair) => Ok(Made { pair: *pair, replayed: false }),
-            Reserve::Replay(id) => Ok(Made { pair: self.made_before(id).await?, replayed: true }),
+            Reserve::New(pair) => Ok(Changed { made: vec![*pair], ..Changed::default() }),
+            Reserve::Replay(id) => {
+                let pair = self.store.pair(id).await?.ok_or_else(lost_row)?;
+                Ok(Changed { made: vec![pair], replayed: true, ..Changed::default() })
+            }
+            // A client that tries again must not hear of a key that there is no longer.
+            Reserve::Deleted => Err(Error::new(
+                Kind::Conflict,
+                "the key pair that this request made has been deleted since; \
+                 another Idempotency-Key makes another key pair",
+            )),
             Reserve::InProgress => Err(Error::new(Kind::Conflict, "the same request is still running")),
+            Reserve::Succeeding => {
+                Err(Error::new(Kind::Conflict, format!("another key pair is being made for {ring}")))
+            }
             Reserve::Mismatch => Err(Error::invalid(vec![Violation {
                 path: None,
                 rule: Rule::InvalidValue,
                 message: "this Idempotency-Key came before with another body".to_owned(),
             }])),
             Reserve::RingExists => {
-                let message = format!("The ID '{}' is already in use.", wish.ring.name());
+                let message = format!("The ID '{}' is already in use.", ring.name());
                 Err(Error::invalid(vec![Violation::at("id", Rule::NotUnique, message)]))
             }
         }
     }
-
-    async fn made_before(&self, id: KeyId) -> Result<KeyPair, Error> {
-        let pair = self.store.pair(id).await?;
-        pair.ok_or_else(|| Error::new(Kind::Internal, "internal error").because("a replayed key pair has no row"))
-    }
-
-    /// The key with its certificates, in time and proven.
-    async fn obtain(
-        &self,
-        reservation: &mut Reservation,
-        wish: &Wish,
-        source: Source,
-        provider: &dyn KeyProvider,
-    ) -> Result<Finished, Error> {
-        reach("generate.reserve").await?;
-        let pair = &reservation.pair;
-        let key = NewKey {
-            id: pair.id,
-            locator: pair.locator.clone(),
-            label: self.store.id().label(pair.id),
-            algorithm: pair.algorithm,
-            key_use: pair.key_use,
-            deadline: wish.deadline,
-        };
-        // Never dropped half-way: a key whose maker has gone would come after its undoing.
-        let (GeneratedKey { spki, sealed, proof }, certificates) = match source {
-            Source::Generate(spec) => {
-                let made = provider.generate(key).await;
-                reservation.may_hold_key = made.as_ref().err().is_none_or(ProviderError::may_have_made);
-                let made = made?;
-                reach("generate.generate").await?;
-                let certificate = self.certify(&reservation.pair, &spec, &made, provider).await?;
-                (made, vec![certificate])
-            }
-            Source::Import { pkcs8, spki, certificates } => {
-                let taken = provider.import(key, pkcs8).await;
-                reservation.may_hold_key = taken.as_ref().err().is_none_or(ProviderError::may_have_made);
-                let taken = taken.map_err(refused_file)?;
-                reach("import.import").await?;
-                if taken.spki != spki {
-                    return Err(refused_file(ProviderError::Refused("its public half came out as another".to_owned())));
-                }
-                (taken, certificates)
-            }
-            Source::Found { key, certificates } => {
-                (GeneratedKey { spki: key.spki, sealed: None, proof: key.proof }, certificates)
-            }
-        };
-        if Instant::now() >= wish.deadline {
-            return Err(Error::new(Kind::Deadline, "the deadline passed before the key pair was ready"));
-        }
-        let kid =
-            jose::thumbprint(&spki).map_err(|failure| Error::new(Kind::Internal, "internal error").because(failure))?;
-        Ok(Finished { kid, spki, sealed, certificates, proof })
-    }
-
-    /// A self-signed certificate for a key that was just made: TBS, signature, check.
-    async fn certify(
-        &self,
-        pair: &KeyPair,
-        spec: &CertificateSpec,
-        made: &GeneratedKey,
-        provider: &dyn KeyProvider,
-    ) -> Result<CertificateDer, Error> {
-        let prepared = issuance::prepare(spec, pair.signature_algorithm, made.spki.clone(), self.clock.now())?;
-        reach("generate.prepare").await?;
-        let key = KeyRef {
-            id: pair.id,
-            locator: pair.locator.clone(),
-            algorithm: pair.algorithm,
-            spki: made.spki.clone(),
-            sealed: made.sealed.clone(),
-        };
-        let issued = issuance::issue(prepared, provider, &key).await?;
-        reach("generate.issue").await?;
-        let certificate = issuance::check(issued, &made.spki)?;
-        reach("generate.check").await?;
-        Ok(certificate)
-    }
 }
 
-/// What a provider says of a key that it does not take is about the file.
-fn refused_file(failure: ProviderError) -> Error {
-    match failure {
-        ProviderError::Refused(_) => {
-            let message = "The crypto provider does not accept this private key; \
-                           an RSA key in an HSM must have the public exponent 65537.";
-            Error::invalid(vec![Violation::at("fileData", Rule::InvalidValue, message)]).because(failure)
-        }
-        other => other.into(),
-    }
+/// Words for the audit trail, with the reason of the order.
+pub(super) fn because(words: String, order: &Order) -> String {
+    if order.reason.is_empty() { words } else { format!("{words}; {}", order.reason) }
 }
 
-/// Counts a creation while it lasts.
-struct Underway<'a>(&'a AtomicUsize);
+/// What an order of one key pair has made.
+pub(super) fn only(Changed { made, replayed, .. }: Changed) -> Result<Made, Error> {
+    let pair = made.into_iter().next().ok_or_else(lost_row)?;
+    Ok(Made { pair, replayed })
+}
+
+fn lost_row() -> Error {
+    Error::new(Kind::Internal, "internal error").because("a key pair that was made has no row")
+}
+
+/// Counts creations while they last.
+struct Underway<'a>(&'a AtomicUsize, usize);
 
 impl<'a> Underway<'a> {
-    fn enter(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::SeqCst);
-        Self(count)
+    fn enter(count: &'a AtomicUsize, creations: usize) -> Self {
+        count.fetch_add(creations, Ordering::SeqCst);
+        Self(count, creations)
     }
 }
 
 impl Drop for Underway<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.fetch_sub(self.1, Ordering::SeqCst);
     }
 }
 

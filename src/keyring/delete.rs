@@ -2,12 +2,13 @@
 
 use super::Keyring;
 use super::lookup::not_found;
+use super::reservation::transition;
 use crate::audit::{Action, Event};
 use crate::auth::{Principal, Scope};
 use crate::checkpoint::reach;
 use crate::error::{Error, Kind};
 use crate::key::{KeyPair, Origin, ProviderKind, RingId, State};
-use crate::store::{DocumentKind, StoreError, Transition};
+use crate::store::{Change, DocumentKind, StoreError};
 
 impl Keyring {
     /// Commits the deletion of every key pair of a ring; destruction in the token follows.
@@ -20,15 +21,15 @@ impl Keyring {
         if pairs.is_empty() {
             return Err(not_found(ring));
         }
-        for pair in &pairs {
-            let event = self.event(who, Action::DeleteCommitted, pair, pair.state.to_string());
-            let event = Event { request_id: request_id.clone(), ..event };
-            match self.move_to(pair, State::Destroying, event).await {
-                Err(StoreError::Unknown(_))
-                    if self.settle(pair.id).await.is_some_and(|now| !now.state.is_visible()) => {}
-                outcome => drop(outcome.map_err(|failure| refused(ring, failure))?),
-            }
-        }
+        let now = self.clock.now();
+        let moves = pairs.iter().map(|pair| transition(pair, State::Destroying, now)).collect();
+        let event = |pair| Event {
+            request_id: request_id.clone(),
+            ..self.event(who, Action::DeleteCommitted, pair, pair.state.to_string())
+        };
+        let events: Vec<Event> = pairs.iter().map(event).collect();
+        let change = Change { moves, ..Change::default() };
+        self.carry_out(change, &events).await.map_err(|failure| in_words(ring, failure))?;
         let _ = reach("delete.commit").await;
         self.reconcile_soon(false);
         Ok(())
@@ -56,14 +57,12 @@ impl Keyring {
     }
 
     pub(super) async fn move_to(&self, pair: &KeyPair, to: State, event: Event) -> Result<KeyPair, StoreError> {
-        let now = self.clock.now();
-        let transition = Transition { id: pair.id, version: pair.version, to, reactivate: false, now };
-        self.store.transition(transition, &[event]).await
+        self.store.transition(transition(pair, to, self.clock.now()), &[event]).await
     }
 }
 
-/// The refusal of a deletion, naming what refers to the ring.
-fn refused(ring: &RingId, failure: StoreError) -> Error {
+/// Why a ring could not be changed, naming what refers to it.
+pub(super) fn in_words(ring: &RingId, failure: StoreError) -> Error {
     let StoreError::InUse(users) = &failure else { return failure.into() };
     let users: Vec<_> = users.iter().map(|(kind, _)| title(*kind)).collect();
     let message =
@@ -76,5 +75,10 @@ const fn title(kind: DocumentKind) -> &'static str {
         DocumentKind::SslSettings => "the SSL server settings",
         DocumentKind::RotationSettings => "its rotation settings",
         DocumentKind::TrustedCa => "a trusted CA",
+        DocumentKind::RotationPeriod => "its rotation period",
+        DocumentKind::RingSettings => "its settings",
+        DocumentKind::Connection => "a connection",
+        DocumentKind::OidcSettings => "the OAuth and OpenID Connect keys",
+        DocumentKind::AdditionalKeySet => "an additional key set",
     }
 }

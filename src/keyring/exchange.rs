@@ -3,15 +3,16 @@
 
 use std::time::Instant;
 
-use super::creation::{Source, Wish};
-use super::{ExportedKeyPair, ImportKeyPair, Keyring, LinkKeyPair, Made};
+use super::creation::{Order, Wish, only};
+use super::making::Source;
+use super::{Entry, ExportedKeyPair, ImportKeyPair, Keyring, LinkKeyPair, Made, NewKid};
 use crate::audit::{Action, Event};
 use crate::auth::{Principal, Scope};
 use crate::error::{Error, Kind, Rule, Violation};
 use crate::issuance;
 use crate::key::{CertificateDer, KeyPair, KeyUse, Origin, ProviderKind, RingId, SignatureAlgorithm, SpkiDer};
 use crate::provider::{FoundKey, KeyProvider, KeyRef, ProviderError};
-use crate::x509::public_key;
+use crate::x509::{is_issued_by, public_key};
 
 impl Keyring {
     /// Brings a key pair in and commits it as the Active key of a new ring.
@@ -19,21 +20,20 @@ impl Keyring {
     /// # Errors
     /// Those of [`Keyring::generate`], and `Invalid` at `fileData` when the provider refuses the key.
     pub async fn import(&self, who: &Principal, new: ImportKeyPair) -> Result<Made, Error> {
+        let order = Order::founding(new.ring, new.idempotency, Instant::now() + new.deadline, new.request_id);
         let wish = Wish {
-            ring: new.ring,
+            entry: Entry::Active,
+            kid: NewKid::Thumbprint,
             provider: new.provider,
             origin: Origin::Imported,
             key_use: KeyUse::Sign,
             algorithm: new.algorithm,
             signature_algorithm: new.signature_algorithm,
             permitted: new.permitted,
-            idempotency: new.idempotency,
-            deadline: Instant::now() + new.deadline,
-            request_id: new.request_id,
         };
         require_key(new.certificates.first(), &new.spki, "fileData")?;
         let source = Source::Import { pkcs8: new.pkcs8, spki: new.spki, certificates: new.certificates };
-        self.create(who, wish, source).await
+        self.create(who, order, wish, source).await
     }
 
     /// Takes a key that is already in the token as the Active key of a new ring.
@@ -44,12 +44,19 @@ impl Keyring {
     pub async fn link(&self, who: &Principal, new: LinkKeyPair) -> Result<Made, Error> {
         who.require(Scope::Manage)?;
         let deadline = Instant::now() + new.deadline;
+        // Before the token is asked: what was linked need not be found again.
+        let claim = self.claim(who, new.idempotency.as_ref());
+        if let Some(before) = self.replayed(claim.as_ref(), &new.ring).await? {
+            return only(before);
+        }
         let provider = self.provider(ProviderKind::Hsm)?;
         let key = provider.find(&new.wanted).await.map_err(no_such_key)?;
         require_key(new.certificates.first(), &key.spki, "certificateData")?;
         let permitted = permitted(&key, provider.as_ref());
+        let order = Order::founding(new.ring, new.idempotency, deadline, new.request_id);
         let wish = Wish {
-            ring: new.ring,
+            entry: Entry::Active,
+            kid: NewKid::Thumbprint,
             provider: ProviderKind::Hsm,
             origin: Origin::Linked,
             key_use: KeyUse::Sign,
@@ -59,11 +66,8 @@ impl Keyring {
                 .copied()
                 .unwrap_or_else(|| key.algorithm.default_signature_algorithm()),
             permitted,
-            idempotency: new.idempotency,
-            deadline,
-            request_id: new.request_id,
         };
-        self.create(who, wish, Source::Found { key, certificates: new.certificates }).await
+        self.create(who, order, wish, Source::Found { key, certificates: new.certificates }).await
     }
 
     /// The Active key pair of a ring, if its private half may leave.
@@ -115,7 +119,8 @@ impl Keyring {
         self.judged(who, &pair, request).await
     }
 
-    /// Replaces the certificates of a ring's Active key, leaf first.
+    /// Replaces the certificates of a ring's Active key, leaf first. Rotation settings, which are for
+    /// self-signed certificates, go with the last of these.
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`; `Invalid` at `fileData` when the leaf's key is another.
@@ -131,7 +136,14 @@ impl Keyring {
         require_key(chain.first(), &reference(&pair)?.spki, "fileData")?;
         let detail = format!("{} certificates", chain.len());
         let event = Event { request_id, ..self.event(who, Action::CertificatesReplaced, &pair, detail) };
-        Ok(self.store.replace_certificates(pair.id, pair.version, chain, &[event]).await?)
+        let void = Event {
+            action: Action::SettingsRemoved,
+            key: None,
+            detail: "rotation settings: the certificate is no longer self-signed".to_owned(),
+            ..event.clone()
+        };
+        let void = chain.first().is_some_and(|leaf| !is_issued_by(leaf, leaf)).then_some(void);
+        Ok(self.store.replace_certificates(pair.id, pair.version, chain, void, &[event]).await?)
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use super::Keyring;
 use crate::auth::{Principal, Scope};
 use crate::error::{Error, Kind};
-use crate::key::{KeyId, KeyName, KeyPair, ProviderKind, RingId, RingKind, State};
+use crate::key::{KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind, State};
 use crate::provider::Capabilities;
 use crate::store::Store;
 
@@ -49,6 +49,31 @@ impl Keyring {
         who.require(Scope::Read)?;
         let keys = self.store.ring(ring).await?;
         if keys.is_empty() { Err(not_found(ring)) } else { Ok(KeyRing { id: ring.clone(), keys }) }
+    }
+
+    /// The key pair of a kid in a ring, also after its deletion.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub async fn remembered(&self, who: &Principal, ring: &RingId, kid: &Kid) -> Result<Option<KeyPair>, Error> {
+        who.require(Scope::Read)?;
+        Ok(self.store.remembered(ring, kid).await?)
+    }
+
+    /// Rings with a visible key pair by id, after `after`; and where the next page begins, if there is one.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub async fn rings(
+        &self,
+        who: &Principal,
+        after: Option<&RingId>,
+        limit: u32,
+    ) -> Result<(Vec<RingId>, Option<RingId>), Error> {
+        who.require(Scope::Read)?;
+        let rings = self.store.rings(after, limit).await?;
+        let next = rings.last().filter(|_| u32::try_from(rings.len()) == Ok(limit)).cloned();
+        Ok((rings, next))
     }
 
     /// The visible key pair of an id or a kid.
@@ -112,6 +137,25 @@ impl Keyring {
         }
         ailments
     }
+}
+
+/// What a configuration with these providers leaves out of reach, in sentences: keys of another provider.
+///
+/// # Errors
+/// When the store cannot be asked.
+pub async fn out_of_reach(store: &dyn Store, providers: &[ProviderKind]) -> Result<Vec<String>, Error> {
+    let mut sentences = Vec::new();
+    for (kind, section) in [(ProviderKind::Hsm, "[token]"), (ProviderKind::Local, "[local]")] {
+        let count = if providers.contains(&kind) { 0 } else { store.held_by(kind).await? };
+        if count > 0 {
+            sentences.push(format!(
+                "key pairs of the provider {} in the store: {count}; they can neither sign nor be exported, \
+                 because the configuration has no section {section}",
+                kind.name()
+            ));
+        }
+    }
+    Ok(sentences)
 }
 
 /// What the store last answered a ping; those who ask at the same time share one.

@@ -12,6 +12,7 @@ mod delete;
 mod exchange;
 mod generate;
 mod lookup;
+mod making;
 mod master_keys;
 mod reconcile;
 mod reconciler;
@@ -38,10 +39,14 @@ use lookup::Pulse;
 
 pub use crate::issuance::CertificateSpec;
 pub use crate::provider::{Capabilities, ForeignKey, NoForeignKey};
-pub use lookup::KeyRing;
-pub use master_keys::{MasterKeys, REFRESH_EVERY, Resealed};
+pub use crate::store::Joining;
+pub use lookup::{KeyRing, out_of_reach};
+pub use master_keys::{Inspection, MasterKeys, REFRESH_EVERY, Renewed, Resealed};
 pub use reconcile::{Finding, Mode, Report};
-pub use request::{ExportedKeyPair, IdempotencyKey, ImportKeyPair, LinkKeyPair, Made, NewKeyPair};
+pub use request::{
+    Changed, Entry, ExportedKeyPair, IdempotencyKey, ImportKeyPair, LinkKeyPair, Made, Move, NewKeyPair, NewKid,
+    NewMember, RingChange,
+};
 
 /// The service over key pairs.
 pub struct Keyring {

@@ -4,9 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::issuance::CertificateSpec;
-use crate::key::{CertificateDer, KeyAlgorithm, KeyPair, KeyUse, ProviderKind, RingId, SignatureAlgorithm, SpkiDer};
+use crate::key::{
+    CertificateDer, KeyAlgorithm, KeyPair, KeyUse, ProviderKind, RingId, SignatureAlgorithm, SpkiDer, State,
+};
 use crate::provider::ForeignKey;
 use crate::secret::Secret;
+use crate::store::Joining;
 
 /// A key pair to be made, every value already checked by itself.
 #[derive(Clone, Debug)]
@@ -19,11 +22,88 @@ pub struct NewKeyPair {
     pub signature_algorithm: SignatureAlgorithm,
     /// Everything that the key may ever sign with.
     pub permitted: Vec<SignatureAlgorithm>,
-    pub certificate: CertificateSpec,
+    /// Self-signed, if there shall be one.
+    pub certificate: Option<CertificateSpec>,
     pub idempotency: Option<IdempotencyKey>,
     /// Time allowed until the commit begins.
     pub deadline: Duration,
     pub request_id: Option<String>,
+}
+
+/// A key pair that joins a ring, every value already checked by itself.
+#[derive(Clone, Debug)]
+pub struct NewMember {
+    pub entry: Entry,
+    pub kid: NewKid,
+    pub provider: ProviderKind,
+    pub key_use: KeyUse,
+    pub algorithm: KeyAlgorithm,
+    /// Signs the certificate and is the key's default.
+    pub signature_algorithm: SignatureAlgorithm,
+    /// Everything that the key may ever sign with.
+    pub permitted: Vec<SignatureAlgorithm>,
+    /// Self-signed, if there shall be one.
+    pub certificate: Option<CertificateSpec>,
+}
+
+/// The state in which a key pair joins a ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// It signs from now on.
+    Active,
+    /// It is published and does not sign yet.
+    PreActive,
+    /// It signs if no other of the ring does, else it is published only.
+    ActiveIfNone,
+}
+
+/// What a new key pair is called in JOSE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewKid {
+    /// By the thumbprint of its public key (RFC 7638).
+    Thumbprint,
+    /// By a new decimal number.
+    Decimal,
+}
+
+/// A key pair of a ring in its new state, by compare-and-set on the version that is seen here.
+#[derive(Clone, Debug)]
+pub struct Move {
+    pub pair: KeyPair,
+    pub to: State,
+    /// Why, for the audit trail.
+    pub reason: String,
+}
+
+/// New members of a ring and moves of others, all of them or nothing.
+#[derive(Clone, Debug)]
+pub struct RingChange {
+    pub ring: RingId,
+    /// How the members come to the ring.
+    pub joining: Joining,
+    pub members: Vec<NewMember>,
+    /// In this order, and before the members join: who gives way first.
+    pub moves: Vec<Move>,
+    /// Why there are new members, for the audit trail.
+    pub reason: String,
+    /// The number of the sweeper that makes the change.
+    pub fence: Option<i64>,
+    /// Needs a member to be remembered with.
+    pub idempotency: Option<IdempotencyKey>,
+    /// Time allowed until the commit begins.
+    pub deadline: Duration,
+    pub request_id: Option<String>,
+}
+
+/// What became of a ring.
+#[derive(Clone, Debug, Default)]
+pub struct Changed {
+    /// The new members, in the order in which they were asked for.
+    pub made: Vec<KeyPair>,
+    /// The moved ones, in the order of the moves.
+    pub moved: Vec<KeyPair>,
+    /// The same request was answered before: `made` is what its first member is by now.
+    pub replayed: bool,
 }
 
 /// A client's `Idempotency-Key`, and the request it stands for.

@@ -1,11 +1,14 @@
 //! A reservation: a row that precedes its key, and ends in one of two ways.
 
-use super::Keyring;
+use super::creation::{Order, because};
+use super::delete::in_words;
+use super::{Changed, Entry, Keyring, Move};
 use crate::audit::{Action, Event};
 use crate::auth::Principal;
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::key::{CertificateDer, KeyId, KeyPair, Kid, Origin, SealedKey, SpkiDer, State};
-use crate::store::{Commit, StoreError};
+use crate::store::{Change, Commit, StoreError, Transition};
 
 /// A row in state `Reserved` that this task owns. Consumed by [`Keyring::commit`] or
 /// [`Keyring::abandon`]; what a crash leaves behind is reconciled.
@@ -20,12 +23,29 @@ pub(super) struct Reservation {
 
 /// What a reservation becomes when it is committed.
 pub(super) struct Finished {
+    pub(super) entry: Entry,
     pub(super) kid: Kid,
     pub(super) spki: SpkiDer,
     pub(super) sealed: Option<SealedKey>,
     pub(super) certificates: Vec<CertificateDer>,
     /// For the audit trail.
     pub(super) proof: String,
+}
+
+impl Finished {
+    fn commit(self, pair: &KeyPair, now: Timestamp) -> Commit {
+        Commit {
+            id: pair.id,
+            version: pair.version,
+            state: if self.entry == Entry::Active { State::Active } else { State::PreActive },
+            or_active: self.entry == Entry::ActiveIfNone,
+            kid: self.kid,
+            spki: self.spki,
+            sealed: self.sealed,
+            certificates: self.certificates,
+            now,
+        }
+    }
 }
 
 impl Reservation {
@@ -39,34 +59,63 @@ impl Reservation {
 }
 
 impl Keyring {
-    /// Makes a reservation real, or gives it back with the reason.
+    /// Makes reservations real together with the moves of their order, or gives them back with the reason.
     pub(super) async fn commit(
         &self,
-        reservation: Reservation,
-        finished: Finished,
-    ) -> Result<KeyPair, (Reservation, Error)> {
-        let pair = &reservation.pair;
-        let detail = format!("{} {} kid {}; {}", pair.provider.name(), pair.algorithm, finished.kid, finished.proof);
-        let event = reservation.event(self, made(pair.origin), detail);
-        let commit = Commit {
-            id: pair.id,
-            version: pair.version,
-            state: State::Active,
-            kid: finished.kid,
-            spki: finished.spki,
-            sealed: finished.sealed,
-            certificates: finished.certificates,
-            now: self.clock.now(),
-        };
-        match self.store.commit(commit, &[event]).await {
-            Ok(pair) => Ok(pair),
-            Err(failure @ StoreError::Unknown(_)) => match self.settle(pair.id).await {
-                // What has a kid was committed once.
-                Some(settled) if settled.kid.is_some() => Ok(settled),
-                _ => Err((reservation, failure.into())),
-            },
-            Err(failure) => Err((reservation, failure.into())),
+        who: &Principal,
+        order: &Order,
+        reservations: Vec<Reservation>,
+        finished: Vec<Finished>,
+    ) -> Result<Changed, (Vec<Reservation>, Error)> {
+        let now = self.clock.now();
+        let mut events: Vec<Event> = order.moves.iter().map(|step| self.moved(who, step, order)).collect();
+        let mut change = Change { fence: order.fence, ..Change::default() };
+        change.moves = order.moves.iter().map(|step| transition(&step.pair, step.to, now)).collect();
+        for (reservation, finished) in reservations.iter().zip(finished) {
+            let pair = &reservation.pair;
+            let (provider, kid, proof) = (pair.provider.name(), &finished.kid, &finished.proof);
+            let detail = because(format!("{provider} {} kid {kid}; {proof}", pair.algorithm), order);
+            events.push(reservation.event(self, made(pair.origin), detail));
+            change.commits.push(finished.commit(pair, now));
         }
+        let first_made = change.moves.len();
+        match self.carry_out(change, &events).await {
+            Ok(mut moved) => {
+                let made = moved.split_off(first_made);
+                Ok(Changed { made, moved, replayed: false })
+            }
+            Err(failure) => Err((reservations, in_words(&order.ring, failure))),
+        }
+    }
+
+    /// Makes a change; when its outcome is unknown, finds out.
+    pub(super) async fn carry_out(&self, change: Change, events: &[Event]) -> Result<Vec<KeyPair>, StoreError> {
+        let moved: Vec<_> = change.moves.iter().map(|step| (step.id, step.version)).collect();
+        let made: Vec<_> = change.commits.iter().map(|commit| (commit.id, commit.version)).collect();
+        match self.store.change(change, events).await {
+            Err(failure @ StoreError::Unknown(_)) => {
+                let mut rows = Vec::new();
+                // Each row of a change has a new version, or none has.
+                for (id, version) in moved.into_iter().chain(made) {
+                    match self.settle(id).await {
+                        Some(pair) if pair.version > version && pair.kid.is_some() => rows.push(pair),
+                        _ => return Err(failure),
+                    }
+                }
+                Ok(rows)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn moved(&self, who: &Principal, step: &Move, order: &Order) -> Event {
+        let action = match step.to {
+            State::Active => Action::Activated,
+            State::Deactivated => Action::Deactivated,
+            _ => Action::DeleteCommitted,
+        };
+        let event = self.event(who, action, &step.pair, step.reason.clone());
+        Event { request_id: order.request_id.clone(), ..event }
     }
 
     /// Undoes a reservation: wins the row, destroys what was made, leaves a tombstone.
@@ -110,4 +159,10 @@ const fn made(origin: Origin) -> Action {
         Origin::Imported => Action::Imported,
         Origin::Linked => Action::Linked,
     }
+}
+
+/// The move of a pair that is as the caller saw it; only web keys come back, which the store knows.
+pub(super) fn transition(pair: &KeyPair, to: State, now: Timestamp) -> Transition {
+    let reactivate = pair.state == State::Deactivated && to == State::Active;
+    Transition { id: pair.id, version: pair.version, to, reactivate, now }
 }

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod exchange;
+mod master_keys;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,7 +19,7 @@ use crate::key::{Hash, KeyAlgorithm, KeyUse, ProviderKind, RingId, RingKind, Sig
 use crate::provider::double::{Double, Fault, unavailable};
 use crate::provider::{KeyProvider as _, NewKey, ProviderError, Providers};
 use crate::store::{Owner, SqlStore, Store as _};
-use crate::x509::{Profile, Subject};
+use crate::x509::{Names, Profile, Subject};
 
 const START: i64 = 1_800_000_000_000_000;
 
@@ -92,12 +93,14 @@ fn wanted(name: &str) -> NewKeyPair {
         algorithm: KeyAlgorithm::P256,
         signature_algorithm: es256,
         permitted: vec![es256],
-        certificate: CertificateSpec {
-            subject: Subject { common_name: name.to_owned(), ..Subject::default() },
-            alternative_names: Vec::new(),
+        certificate: Some(CertificateSpec {
+            names: Names::Given {
+                subject: Subject { common_name: name.to_owned(), ..Subject::default() },
+                alternative_names: Vec::new(),
+            },
             valid_days: 10,
             profile: Profile::Signing,
-        },
+        }),
         idempotency: None,
         deadline: Duration::from_secs(60),
         request_id: None,

@@ -1,7 +1,7 @@
 //! The rows of documents and of their references to rings.
 
 use super::sqlite::Connection;
-use super::{Document, DocumentKind, Put, StoreError};
+use super::{Document, DocumentKind, Put, StoreError, key_pairs, meta, rings};
 use crate::clock::Timestamp;
 use crate::key::{KeyPair, RingId};
 
@@ -30,7 +30,7 @@ pub(super) async fn put(
 ) -> Result<Put, StoreError> {
     let own = own_ring(document)?;
     for ring in own.iter().chain(references) {
-        if !has_active(conn, ring).await? {
+        if !key_pairs::has_active(conn, Some(ring)).await? {
             return Ok(Put::NoSuchRing(ring.clone()));
         }
     }
@@ -48,6 +48,8 @@ pub(super) async fn put(
     .execute(&mut *conn)
     .await?;
     refer(conn, document, references).await?;
+    meta::advance_epoch(conn).await?;
+    rings::touch(conn, own.as_ref()).await?;
     Ok(Put::Done)
 }
 
@@ -56,8 +58,12 @@ pub(super) async fn delete(conn: &mut Connection, kind: DocumentKind, id: &str) 
     let done = sqlx::query("DELETE FROM documents WHERE kind = $1 AND id = $2")
         .bind(kind.name())
         .bind(id)
-        .execute(conn)
+        .execute(&mut *conn)
         .await?;
+    meta::advance_epoch(conn).await?;
+    if kind.is_of_a_ring() {
+        rings::touch(conn, id.parse().ok().as_ref()).await?;
+    }
     Ok(done.rows_affected() > 0)
 }
 
@@ -66,12 +72,11 @@ pub(super) async fn release(conn: &mut Connection, pair: &KeyPair) -> Result<(),
     let Some(ring) = &pair.ring else { return Ok(()) };
     let referring: Vec<(String, String)> = sqlx::query_as(
         "SELECT kind, id FROM document_references
-         WHERE ring = $1 AND NOT (kind = $2 AND id = $1)
-           AND NOT EXISTS (SELECT 1 FROM key_pairs k WHERE k.ring = $1 AND k.state = 'Active' AND k.id <> $3)
+         WHERE ring = $1 AND id <> $1
+           AND NOT EXISTS (SELECT 1 FROM key_pairs k WHERE k.ring = $1 AND k.state = 'Active' AND k.id <> $2)
          ORDER BY kind, id",
     )
     .bind(ring.to_string())
-    .bind(DocumentKind::RotationSettings.name())
     .bind(pair.id.to_string())
     .fetch_all(conn)
     .await?;
@@ -82,34 +87,28 @@ pub(super) async fn release(conn: &mut Connection, pair: &KeyPair) -> Result<(),
     Err(StoreError::InUse(referring.into_iter().map(named).collect::<Result<_, StoreError>>()?))
 }
 
-/// Removes the rotation settings of a ring that has no visible key left.
+/// Removes the documents that go with a ring that has no visible key left.
 pub(super) async fn leave_with_last_key(conn: &mut Connection, ring: &RingId) -> Result<(), StoreError> {
-    sqlx::query(
-        "DELETE FROM documents WHERE kind = $1 AND id = $2 AND NOT EXISTS (
-             SELECT 1 FROM key_pairs WHERE ring = $2 AND state IN ('PreActive', 'Active', 'Deactivated'))",
-    )
-    .bind(DocumentKind::RotationSettings.name())
-    .bind(ring.to_string())
-    .execute(conn)
-    .await?;
+    for kind in DocumentKind::ALL.into_iter().filter(|kind| kind.is_of_a_ring()) {
+        sqlx::query(
+            "DELETE FROM documents WHERE kind = $1 AND id = $2 AND NOT EXISTS (
+                 SELECT 1 FROM key_pairs WHERE ring = $2 AND state IN ('PreActive', 'Active', 'Deactivated'))",
+        )
+        .bind(kind.name())
+        .bind(ring.to_string())
+        .execute(&mut *conn)
+        .await?;
+    }
     Ok(())
 }
 
 /// The ring with which a document goes.
 fn own_ring(document: &Document) -> Result<Option<RingId>, StoreError> {
-    if document.kind != DocumentKind::RotationSettings {
+    if !document.kind.is_of_a_ring() {
         return Ok(None);
     }
     let ring = document.id.parse();
-    ring.map(Some).map_err(|wrong| StoreError::Inconsistent(format!("rotation settings of {wrong}")))
-}
-
-async fn has_active(conn: &mut Connection, ring: &RingId) -> Result<bool, StoreError> {
-    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM key_pairs WHERE ring = $1 AND state = 'Active'")
-        .bind(ring.to_string())
-        .fetch_optional(conn)
-        .await?;
-    Ok(found.is_some())
+    ring.map(Some).map_err(|wrong| StoreError::Inconsistent(format!("{} of {wrong}", document.kind.name())))
 }
 
 /// Replaces the references of a document.

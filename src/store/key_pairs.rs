@@ -1,14 +1,16 @@
 //! The rows of key pairs: how they are made, moved and found.
 
 use super::sqlite::Connection;
-use super::{Commit, NewReservation, Owner, StoreError, Transition, documents, idempotency, meta, records};
+use super::{Commit, NewReservation, Owner, StoreError, Transition, documents, idempotency, meta, records, rings};
 use crate::clock::Timestamp;
-use crate::key::{CertificateDer, KeyId, KeyName, KeyPair, RingId, RingKind, SealedKey, State};
+use crate::key::{CertificateDer, KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind, SealedKey, State};
 
 /// What a ring's name stands for.
 pub(super) struct Occupancy {
     /// A key holds the name.
     pub(super) taken: bool,
+    /// A key is on its way there.
+    pub(super) expected: bool,
     /// The generation of the latest key, tombstones included; 0 when there was none.
     pub(super) latest: i64,
 }
@@ -22,6 +24,7 @@ pub(super) async fn occupancy(conn: &mut Connection, ring: &RingId) -> Result<Oc
             .await?;
     Ok(Occupancy {
         taken: states.iter().filter_map(|(state, _)| State::from_name(state)).any(State::holds_name),
+        expected: states.iter().any(|(state, _)| state == State::Reserved.name()),
         latest: states.iter().map(|(_, generation)| *generation).max().unwrap_or(0),
     })
 }
@@ -60,8 +63,10 @@ pub(super) async fn insert(
 
 /// Makes a reservation real.
 pub(super) async fn commit(conn: &mut Connection, commit: &Commit) -> Result<KeyPair, StoreError> {
-    let Commit { id, version, state: to, now, .. } = *commit;
+    let Commit { id, version, state, now, .. } = *commit;
     let reserved = seen(conn, id, version).await?;
+    let idle = commit.or_active && !has_active(conn, reserved.ring.as_ref()).await?;
+    let to = if idle { State::Active } else { state };
     if reserved.state != State::Reserved {
         return Err(StoreError::Conflict);
     }
@@ -70,6 +75,7 @@ pub(super) async fn commit(conn: &mut Connection, commit: &Commit) -> Result<Key
         return Err(StoreError::Forbidden { from: State::Reserved, to });
     }
     meta::advance_epoch(conn).await?;
+    rings::touch(conn, reserved.ring.as_ref()).await?;
     sqlx::query_as(
         "UPDATE key_pairs
          SET state = $3, kid = $4, spki = $5, certificates = $6, activated_at = $7, sealed = $8, version = version + 1
@@ -107,10 +113,11 @@ pub(super) async fn transition(conn: &mut Connection, transition: Transition) ->
         _ => {}
     }
     meta::advance_epoch(conn).await?;
+    rings::touch(conn, pair.ring.as_ref()).await?;
     let moved: KeyPair = sqlx::query_as(
         "UPDATE key_pairs
-         SET state = $3, activated_at = $4, deactivated_at = $5, destroyed_at = $6, version = version + 1,
-             sealed = CASE WHEN $3 = 'Destroyed' THEN NULL ELSE sealed END
+         SET state = $3, activated_at = $4, deactivated_at = $5, deleted_at = $6, destroyed_at = $7,
+             sealed = CASE WHEN $3 = 'Destroyed' THEN NULL ELSE sealed END, version = version + 1
          WHERE id = $1 AND version = $2
          RETURNING *",
     )
@@ -119,6 +126,7 @@ pub(super) async fn transition(conn: &mut Connection, transition: Transition) ->
     .bind(to.name())
     .bind(activated_at.map(Timestamp::as_micros))
     .bind(deactivated_at.map(Timestamp::as_micros))
+    .bind(if to == State::Destroying { Some(now) } else { pair.deleted_at }.map(Timestamp::as_micros))
     .bind((to == State::Destroyed).then_some(now.as_micros()))
     .fetch_optional(&mut *conn)
     .await?
@@ -137,7 +145,7 @@ pub(super) async fn replace_certificates(
     certificates: &[CertificateDer],
 ) -> Result<KeyPair, StoreError> {
     meta::advance_epoch(conn).await?;
-    sqlx::query_as(
+    let pair: KeyPair = sqlx::query_as(
         "UPDATE key_pairs SET certificates = $3, version = version + 1
          WHERE id = $1 AND version = $2 AND state IN ('PreActive', 'Active', 'Deactivated')
          RETURNING *",
@@ -145,9 +153,11 @@ pub(super) async fn replace_certificates(
     .bind(id.to_string())
     .bind(version)
     .bind(records::concatenated(certificates))
-    .fetch_optional(conn)
+    .fetch_optional(&mut *conn)
     .await?
-    .ok_or(StoreError::Conflict)
+    .ok_or(StoreError::Conflict)?;
+    rings::touch(conn, pair.ring.as_ref()).await?;
+    Ok(pair)
 }
 
 /// Replaces the sealed private half of a key pair that has one.
@@ -230,6 +240,12 @@ pub(super) async fn active_of_kind(conn: &mut Connection, kind: RingKind) -> Res
     Ok(sqlx::query_as(sql).bind(kind.word()).fetch_all(conn).await?)
 }
 
+/// How many key pairs a provider holds, or will hold once they are made.
+pub(super) async fn held_by(conn: &mut Connection, provider: ProviderKind) -> Result<i64, StoreError> {
+    let sql = "SELECT COUNT(*) FROM key_pairs WHERE provider = $1 AND state NOT IN ('Abandoning', 'Destroyed')";
+    Ok(sqlx::query_scalar(sql).bind(provider.name()).fetch_one(conn).await?)
+}
+
 /// What reconcile has to finish.
 pub(super) async fn unfinished(
     conn: &mut Connection,
@@ -264,6 +280,21 @@ pub(super) async fn page(
     .bind(i64::from(limit))
     .fetch_all(conn)
     .await?)
+}
+
+/// The latest key pair of a kid in a ring, tombstones included.
+pub(super) async fn remembered(conn: &mut Connection, ring: &RingId, kid: &Kid) -> Result<Option<KeyPair>, StoreError> {
+    let sql = "SELECT * FROM key_pairs WHERE ring = $1 AND kid = $2 ORDER BY generation DESC LIMIT 1";
+    Ok(sqlx::query_as(sql).bind(ring.to_string()).bind(kid.as_str()).fetch_optional(conn).await?)
+}
+
+/// Whether a ring has an Active key pair.
+pub(super) async fn has_active(conn: &mut Connection, ring: Option<&RingId>) -> Result<bool, StoreError> {
+    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM key_pairs WHERE ring = $1 AND state = 'Active'")
+        .bind(ring.map(ToString::to_string))
+        .fetch_optional(conn)
+        .await?;
+    Ok(found.is_some())
 }
 
 /// The key pair, if it is still what the caller saw.

@@ -8,6 +8,7 @@
 //! version; the epoch grows with each change of a row that caches must see; a tombstone is
 //! never removed, nor a master key; what is destroyed is overwritten.
 
+mod confirmed;
 mod documents;
 mod idempotency;
 mod key_pairs;
@@ -15,6 +16,8 @@ mod master_keys;
 mod meta;
 mod migrations;
 mod records;
+mod request;
+mod rings;
 mod sql;
 mod sqlite;
 #[cfg(test)]
@@ -28,93 +31,14 @@ use async_trait::async_trait;
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::key::{
-    CertificateDer, KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, RingId,
-    RingKind, SealedKey, SignatureAlgorithm, SpkiDer, State, StoreId,
+    CertificateDer, KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind, SealedKey, State, StoreId,
 };
 
-pub use sql::SqlStore;
-
-/// The daemon that owns a reservation: an instance, and one life of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner {
-    /// Stays the same over restarts.
-    pub instance: String,
-    /// New at each start.
-    pub life: String,
-}
-
-/// A key pair that is about to be made.
-#[derive(Clone, Debug)]
-pub struct NewReservation {
-    pub id: KeyId,
-    pub ring: Option<RingId>,
-    pub provider: ProviderKind,
-    pub locator: Locator,
-    pub origin: Origin,
-    pub key_use: KeyUse,
-    pub algorithm: KeyAlgorithm,
-    pub signature_algorithm: SignatureAlgorithm,
-    pub permitted: Vec<SignatureAlgorithm>,
-    pub owner: Owner,
-    pub now: Timestamp,
-    /// How long nobody else may undo it.
-    pub lease: Duration,
-    pub idempotency: Option<IdempotencyClaim>,
-}
-
-/// A client's `Idempotency-Key` with the request that it belongs to.
-#[derive(Clone, Debug)]
-pub struct IdempotencyClaim {
-    pub principal: String,
-    pub route: String,
-    pub key: String,
-    /// By [`Store::fingerprint`]; the body itself is not kept.
-    pub fingerprint: [u8; 32],
-    pub expires: Timestamp,
-}
-
-/// What became of a wish to reserve.
-#[derive(Clone, Debug)]
-pub enum Reserve {
-    /// A new row, in state `Reserved`.
-    New(Box<KeyPair>),
-    /// The same request succeeded before with this key.
-    Replay(KeyId),
-    /// The same request is running.
-    InProgress,
-    /// The same idempotency key came with another body.
-    Mismatch,
-    /// The ring has a key already.
-    RingExists,
-}
-
-/// What a reservation becomes.
-#[derive(Clone, Debug)]
-pub struct Commit {
-    pub id: KeyId,
-    /// The version that the reservation had.
-    pub version: i64,
-    /// `Stocked`, `PreActive` or `Active`.
-    pub state: State,
-    pub kid: Kid,
-    pub spki: SpkiDer,
-    /// The private half of a `Local` key.
-    pub sealed: Option<SealedKey>,
-    pub certificates: Vec<CertificateDer>,
-    pub now: Timestamp,
-}
-
-/// A move of one key pair.
-#[derive(Clone, Copy, Debug)]
-pub struct Transition {
-    pub id: KeyId,
-    /// The version that the caller saw.
-    pub version: i64,
-    pub to: State,
-    /// Web keys only: back from `Deactivated` to `Active`.
-    pub reactivate: bool,
-    pub now: Timestamp,
-}
+pub use confirmed::{CONFIRMED, Confirmed, SeenEpoch, follow_epoch};
+pub use request::{
+    Agenda, Change, Commit, DueRing, IdempotencyClaim, Joining, NewReservation, Owner, Reserve, SweepLease, Transition,
+};
+pub use sql::{Looked, SqlStore};
 
 /// What a document is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -125,11 +49,30 @@ pub enum DocumentKind {
     RotationSettings,
     /// A trusted certificate authority.
     TrustedCa,
+    /// How often a ring's key is succeeded by itself; its id is the ring's, with which it goes.
+    RotationPeriod,
+    /// What a ring permits; its id is the ring's, with which it goes.
+    RingSettings,
+    /// A connection that was declared; its keys are those of the ring `connection:{id}`.
+    Connection,
+    /// The one document that says which key pairs sign OAuth and `OpenID` Connect tokens.
+    OidcSettings,
+    /// Key pairs that sign the tokens of some issuers.
+    AdditionalKeySet,
 }
 
 impl DocumentKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::SslSettings, Self::RotationSettings, Self::TrustedCa];
+    pub const ALL: [Self; 8] = [
+        Self::SslSettings,
+        Self::RotationSettings,
+        Self::TrustedCa,
+        Self::RotationPeriod,
+        Self::RingSettings,
+        Self::Connection,
+        Self::OidcSettings,
+        Self::AdditionalKeySet,
+    ];
 
     /// The stable name that is stored.
     #[must_use]
@@ -138,7 +81,18 @@ impl DocumentKind {
             Self::SslSettings => "ssl-settings",
             Self::RotationSettings => "rotation-settings",
             Self::TrustedCa => "trusted-ca",
+            Self::RotationPeriod => "rotation-period",
+            Self::RingSettings => "ring-settings",
+            Self::Connection => "connection",
+            Self::OidcSettings => "oidc-settings",
+            Self::AdditionalKeySet => "additional-key-set",
         }
+    }
+
+    /// Whether it is about one ring, whose id is its own and with whose last key it goes.
+    #[must_use]
+    pub const fn is_of_a_ring(self) -> bool {
+        matches!(self, Self::RotationSettings | Self::RotationPeriod | Self::RingSettings)
     }
 }
 
@@ -182,6 +136,9 @@ pub enum StoreError {
     /// The state machine forbids it.
     #[error("a key that is {from} cannot become {to}")]
     Forbidden { from: State, to: State },
+    /// Another sweeper has begun since.
+    #[error("another sweeper has begun")]
+    Fenced,
     /// Documents refer to the key's ring: their kinds and ids.
     #[error("the key's ring is referred to")]
     InUse(Vec<(DocumentKind, String)>),
@@ -208,11 +165,11 @@ pub trait Store: Send + Sync {
     /// Passes when the store can be read and written.
     async fn ping(&self) -> Result<(), StoreError>;
 
-    /// The store-wide count of commits, transitions, marks of missing keys, and replaced
-    /// certificates and seals.
+    /// The store-wide count of commits, transitions, marks of missing keys, replaced
+    /// certificates and seals, and changes of documents.
     async fn epoch(&self) -> Result<i64, StoreError>;
 
-    /// Grows with each change to key pairs that was made through this handle, before the method that
+    /// Grows with each change to key pairs and documents that was made through this handle, before the method that
     /// made it returns: what was read at another revision may be outdated.
     fn revision(&self) -> u64;
 
@@ -222,15 +179,25 @@ pub trait Store: Send + Sync {
     /// Reserves a key pair, unless its ring or its idempotency key says otherwise.
     async fn reserve(&self, new: NewReservation, audit: &[Event]) -> Result<Reserve, StoreError>;
 
-    /// Makes a reservation real. [`StoreError::Conflict`] when it was lost meanwhile.
-    async fn commit(&self, commit: Commit, audit: &[Event]) -> Result<KeyPair, StoreError>;
+    /// Moves key pairs and makes reservations real, all together; the rows in the order of
+    /// moves and commits. [`StoreError::Conflict`] when one is not what the caller saw, or the
+    /// ring would have two Active keys; [`StoreError::Fenced`].
+    ///
+    /// Leaving `Reserved` for `Abandoning` also forgets the idempotency key; leaving for
+    /// `Destroying` also removes the documents that go with the ring when no visible key is
+    /// left, and is refused with [`StoreError::InUse`] while a document refers to the ring
+    /// and no other key is Active there; `Destroyed` erases the sealed private half.
+    async fn change(&self, change: Change, audit: &[Event]) -> Result<Vec<KeyPair>, StoreError>;
 
-    /// Moves a key pair; leaving `Reserved` for `Abandoning` also forgets its idempotency key;
-    /// leaving for `Destroying` also removes the ring's rotation settings when no visible key
-    /// is left, and is refused with [`StoreError::InUse`] while a document refers to the ring
-    /// and no other key is Active there;
-    /// `Destroyed` erases the sealed private half.
-    async fn transition(&self, transition: Transition, audit: &[Event]) -> Result<KeyPair, StoreError>;
+    /// Makes one reservation real.
+    async fn commit(&self, commit: Commit, audit: &[Event]) -> Result<KeyPair, StoreError> {
+        only(self.change(Change { commits: vec![commit], ..Change::default() }, audit).await?)
+    }
+
+    /// Moves one key pair.
+    async fn transition(&self, transition: Transition, audit: &[Event]) -> Result<KeyPair, StoreError> {
+        only(self.change(Change { moves: vec![transition], ..Change::default() }, audit).await?)
+    }
 
     /// One key pair, tombstones included.
     async fn pair(&self, id: KeyId) -> Result<Option<KeyPair>, StoreError>;
@@ -240,6 +207,38 @@ pub trait Store: Send + Sync {
 
     /// The visible key pairs of a ring: Active first, then `PreActive`, then Deactivated, each by generation.
     async fn ring(&self, ring: &RingId) -> Result<Vec<KeyPair>, StoreError>;
+
+    /// The latest key pair of a kid in a ring that was ever committed, tombstones included.
+    async fn remembered(&self, ring: &RingId, kid: &Kid) -> Result<Option<KeyPair>, StoreError>;
+
+    /// Up to `limit` rings with a visible key pair, by id, after `after`.
+    async fn rings(&self, after: Option<&RingId>, limit: u32) -> Result<Vec<RingId>, StoreError>;
+
+    /// Up to `limit` rings that a sweep has to look at, the longest due first. A ring is due
+    /// after each change of its key pairs, of their certificates and of the documents about it.
+    async fn due_rings(&self, now: Timestamp, limit: u32) -> Result<Vec<DueRing>, StoreError>;
+
+    /// Notes when a ring has to be looked at next, unless it has changed since; whether it was noted.
+    async fn plan_ring(&self, ring: &DueRing, due: Option<Timestamp>) -> Result<bool, StoreError>;
+
+    /// Makes every ring of a kind due: its policy has changed.
+    async fn plan_anew(&self, kind: RingKind) -> Result<(), StoreError>;
+
+    /// What awaits the sweeps at `now`.
+    async fn agenda(&self, now: Timestamp) -> Result<Agenda, StoreError>;
+
+    /// Takes the right to sweep for `lease`; `None` while another has it. What the same life
+    /// held is taken over, what a former life of its instance held too.
+    async fn lease_sweep(
+        &self,
+        owner: &Owner,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Option<SweepLease>, StoreError>;
+
+    /// Gives the right to sweep back, noting that a sweep came to its end `at`, if it did;
+    /// [`StoreError::Fenced`] when it was lost.
+    async fn end_sweep(&self, fence: i64, at: Option<Timestamp>, audit: &[Event]) -> Result<(), StoreError>;
 
     /// The Active key pairs of every ring of a kind, by creation time, then id.
     async fn active_of_kind(&self, kind: RingKind) -> Result<Vec<KeyPair>, StoreError>;
@@ -260,14 +259,19 @@ pub trait Store: Send + Sync {
         audit: &[Event],
     ) -> Result<(), StoreError>;
 
-    /// Replaces the certificates of a visible key pair, by compare-and-set.
+    /// Replaces the certificates of a visible key pair, by compare-and-set; with `void` it also removes
+    /// the rotation settings of its ring, where there are some, and writes that event.
     async fn replace_certificates(
         &self,
         id: KeyId,
         version: i64,
         certificates: Vec<CertificateDer>,
+        void: Option<Event>,
         audit: &[Event],
     ) -> Result<KeyPair, StoreError>;
+
+    /// How many key pairs of a provider there are, tombstones and undone reservations aside.
+    async fn held_by(&self, provider: ProviderKind) -> Result<i64, StoreError>;
 
     /// Replaces the sealed private half of a key pair, by compare-and-set.
     async fn reseal(&self, id: KeyId, version: i64, sealed: SealedKey, audit: &[Event]) -> Result<KeyPair, StoreError>;
@@ -301,4 +305,9 @@ pub trait Store: Send + Sync {
 
     /// Up to `limit` audit events with their numbers, which grow, from the first one above `after`.
     async fn audit(&self, after: i64, limit: u32) -> Result<Vec<(i64, Event)>, StoreError>;
+}
+
+/// The one row of a change of one.
+fn only(rows: Vec<KeyPair>) -> Result<KeyPair, StoreError> {
+    rows.into_iter().next().ok_or_else(|| StoreError::Inconsistent("a change without a row".to_owned()))
 }

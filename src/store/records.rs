@@ -41,6 +41,7 @@ where
             created_at: required(row, "created_at", moment)?,
             activated_at: optional(row, "activated_at", moment)?,
             deactivated_at: optional(row, "deactivated_at", moment)?,
+            deleted_at: optional(row, "deleted_at", moment)?,
             destroyed_at: optional(row, "destroyed_at", moment)?,
             version: row.try_get("version")?,
         })

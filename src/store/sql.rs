@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use aws_lc_rs::hmac;
@@ -13,12 +13,15 @@ use sqlx::{Pool, Transaction};
 use super::records::Entry;
 use super::sqlite::{self, Db};
 use super::{
-    Commit, Document, DocumentKind, IdempotencyClaim, MasterKey, NewReservation, Owner, Put, Reserve, Store,
-    StoreError, Transition, documents, idempotency, key_pairs, master_keys, meta, migrations, trail,
+    Agenda, Change, Document, DocumentKind, DueRing, IdempotencyClaim, Joining, MasterKey, NewReservation, Owner, Put,
+    Reserve, Store, StoreError, SweepLease, documents, idempotency, key_pairs, master_keys, meta, migrations, rings,
+    trail,
 };
 use crate::audit::Event;
 use crate::clock::Timestamp;
-use crate::key::{CertificateDer, KeyId, KeyName, KeyPair, ProviderKind, RingId, RingKind, SealedKey, State, StoreId};
+use crate::key::{
+    CertificateDer, KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind, SealedKey, State, StoreId,
+};
 
 /// The store in a SQL database.
 pub struct SqlStore {
@@ -46,6 +49,23 @@ impl SqlStore {
         Ok(Arc::new(Self { id, fingerprint_key, revision: AtomicU64::new(0), writer, readers }))
     }
 
+    /// Opens a store to look at it: nothing is made, brought up to date or written.
+    ///
+    /// # Errors
+    /// Those of [`SqlStore::open`].
+    pub async fn look(path: &Path) -> Result<Looked, StoreError> {
+        let Some(pool) = sqlite::open_to_look(path).await? else { return Ok(Looked::Absent) };
+        let mut conn = pool.acquire().await?;
+        let (version, latest) = migrations::version(&mut conn).await?;
+        if version < latest {
+            return Ok(Looked::Outdated { version, latest });
+        }
+        let (id, fingerprint_key) = meta::known_identity(&mut conn).await?;
+        drop(conn);
+        let (revision, readers, writer) = (AtomicU64::new(0), pool.clone(), pool);
+        Ok(Looked::Current(Arc::new(Self { id, fingerprint_key, revision, writer, readers })))
+    }
+
     /// Closes every connection, once their work is done.
     pub async fn close(&self) {
         // The writer last: the last connection to leave tidies up, which a reader may not.
@@ -54,9 +74,9 @@ impl SqlStore {
     }
 
     /// Begins the transaction of a method that writes.
-    pub(super) async fn change(&self, method: &'static str) -> Result<Change, StoreError> {
+    pub(super) async fn begin(&self, method: &'static str) -> Result<Writing, StoreError> {
         let timer = Timer::start(method);
-        Ok(Change { tx: self.writer.begin_with(sqlite::BEGIN).await?, _timer: timer })
+        Ok(Writing { tx: self.writer.begin_with(sqlite::BEGIN).await?, _timer: timer })
     }
 
     /// Counts a change of key pairs, also one whose outcome is unknown.
@@ -72,6 +92,16 @@ impl SqlStore {
     }
 }
 
+/// What a look at a store finds.
+pub enum Looked {
+    /// No file; the first start makes it.
+    Absent,
+    /// A schema that the next start brings up to date.
+    Outdated { version: i64, latest: i64 },
+    /// A store to read from.
+    Current(Arc<SqlStore>),
+}
+
 #[async_trait]
 impl Store for SqlStore {
     fn id(&self) -> StoreId {
@@ -85,9 +115,9 @@ impl Store for SqlStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        let mut change = self.change("ping").await?;
-        meta::ping(&mut change.tx).await?;
-        change.commit(&[]).await?;
+        let mut writing = self.begin("ping").await?;
+        meta::ping(&mut writing.tx).await?;
+        writing.commit(&[]).await?;
         self.epoch().await.map(drop)
     }
 
@@ -104,48 +134,52 @@ impl Store for SqlStore {
     }
 
     async fn reserve(&self, new: NewReservation, audit: &[Event]) -> Result<Reserve, StoreError> {
-        let mut change = self.change("reserve").await?;
+        let mut writing = self.begin("reserve").await?;
         if let Some(claim) = &new.idempotency {
-            idempotency::forget_expired(&mut change.tx, new.now).await?;
-            if let Some(precedent) = idempotency::precedent(&mut change.tx, claim, new.now).await? {
+            idempotency::forget_expired(&mut writing.tx, new.now).await?;
+            if let Some(precedent) = idempotency::precedent(&mut writing.tx, claim, new.now).await? {
                 return Ok(precedent);
             }
         }
         let generation = match &new.ring {
             Some(ring) => {
-                let occupancy = key_pairs::occupancy(&mut change.tx, ring).await?;
-                if occupancy.taken {
-                    return Ok(Reserve::RingExists);
+                let occupancy = key_pairs::occupancy(&mut writing.tx, ring).await?;
+                match new.joining {
+                    Joining::First if occupancy.taken => return Ok(Reserve::RingExists),
+                    Joining::Successor if occupancy.expected => return Ok(Reserve::Succeeding),
+                    Joining::First | Joining::Successor | Joining::Beside => {}
                 }
                 occupancy.latest + 1
             }
             // Stock has no place in a ring yet.
             None => 0,
         };
-        let pair = key_pairs::insert(&mut change.tx, &new, generation).await?;
+        let pair = key_pairs::insert(&mut writing.tx, &new, generation).await?;
         if let Some(claim) = &new.idempotency {
-            idempotency::remember(&mut change.tx, claim, new.id).await?;
+            idempotency::remember(&mut writing.tx, claim, new.id).await?;
         }
-        change.commit(audit).await?;
+        writing.commit(audit).await?;
         Ok(Reserve::New(Box::new(pair)))
     }
 
-    async fn commit(&self, commit: Commit, audit: &[Event]) -> Result<KeyPair, StoreError> {
-        let mut change = self.change("commit").await?;
-        let pair = key_pairs::commit(&mut change.tx, &commit).await?;
-        self.revised(change.commit(audit).await)?;
-        Ok(pair)
-    }
-
-    async fn transition(&self, transition: Transition, audit: &[Event]) -> Result<KeyPair, StoreError> {
-        let mut change = self.change("transition").await?;
-        let pair = key_pairs::transition(&mut change.tx, transition).await?;
-        self.revised(change.commit(audit).await)?;
-        if pair.state == State::Destroyed && pair.provider == ProviderKind::Local {
+    async fn change(&self, wanted: Change, audit: &[Event]) -> Result<Vec<KeyPair>, StoreError> {
+        let mut writing = self.begin("change").await?;
+        if let Some(fence) = wanted.fence {
+            meta::check_fence(&mut writing.tx, fence).await?;
+        }
+        let mut rows = Vec::with_capacity(wanted.moves.len() + wanted.commits.len());
+        for transition in wanted.moves {
+            rows.push(key_pairs::transition(&mut writing.tx, transition).await?);
+        }
+        for commit in &wanted.commits {
+            rows.push(key_pairs::commit(&mut writing.tx, commit).await?);
+        }
+        self.revised(writing.commit(audit).await)?;
+        if rows.iter().any(|pair| pair.state == State::Destroyed && pair.provider == ProviderKind::Local) {
             // What was erased from the file still stands in its log.
             sqlite::forget_log(&self.writer).await;
         }
-        Ok(pair)
+        Ok(rows)
     }
 
     async fn pair(&self, id: KeyId) -> Result<Option<KeyPair>, StoreError> {
@@ -158,6 +192,53 @@ impl Store for SqlStore {
 
     async fn ring(&self, ring: &RingId) -> Result<Vec<KeyPair>, StoreError> {
         key_pairs::of_ring(&mut self.view("ring").await?.conn, ring).await
+    }
+
+    async fn remembered(&self, ring: &RingId, kid: &Kid) -> Result<Option<KeyPair>, StoreError> {
+        key_pairs::remembered(&mut self.view("remembered").await?.conn, ring, kid).await
+    }
+
+    async fn rings(&self, after: Option<&RingId>, limit: u32) -> Result<Vec<RingId>, StoreError> {
+        rings::page(&mut self.view("rings").await?.conn, after, limit).await
+    }
+
+    async fn due_rings(&self, now: Timestamp, limit: u32) -> Result<Vec<DueRing>, StoreError> {
+        rings::due(&mut self.view("due_rings").await?.conn, now, limit).await
+    }
+
+    async fn plan_ring(&self, ring: &DueRing, due: Option<Timestamp>) -> Result<bool, StoreError> {
+        let mut writing = self.begin("plan_ring").await?;
+        let noted = rings::plan(&mut writing.tx, ring, due).await?;
+        writing.commit(&[]).await?;
+        Ok(noted)
+    }
+
+    async fn plan_anew(&self, kind: RingKind) -> Result<(), StoreError> {
+        let mut writing = self.begin("plan_anew").await?;
+        rings::plan_anew(&mut writing.tx, kind).await?;
+        writing.commit(&[]).await
+    }
+
+    async fn agenda(&self, now: Timestamp) -> Result<Agenda, StoreError> {
+        rings::agenda(&mut self.view("agenda").await?.conn, now).await
+    }
+
+    async fn lease_sweep(
+        &self,
+        owner: &Owner,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Option<SweepLease>, StoreError> {
+        let mut writing = self.begin("lease_sweep").await?;
+        let taken = meta::lease_sweep(&mut writing.tx, owner, now, lease).await?;
+        writing.commit(&[]).await?;
+        Ok(taken)
+    }
+
+    async fn end_sweep(&self, fence: i64, at: Option<Timestamp>, audit: &[Event]) -> Result<(), StoreError> {
+        let mut writing = self.begin("end_sweep").await?;
+        meta::end_sweep(&mut writing.tx, fence, at).await?;
+        writing.commit(audit).await
     }
 
     async fn active_of_kind(&self, kind: RingKind) -> Result<Vec<KeyPair>, StoreError> {
@@ -178,9 +259,9 @@ impl Store for SqlStore {
         since: Option<(Timestamp, bool)>,
         audit: &[Event],
     ) -> Result<(), StoreError> {
-        let mut change = self.change("mark_missing").await?;
-        key_pairs::mark_missing(&mut change.tx, id, since).await?;
-        self.revised(change.commit(audit).await)
+        let mut writing = self.begin("mark_missing").await?;
+        key_pairs::mark_missing(&mut writing.tx, id, since).await?;
+        self.revised(writing.commit(audit).await)
     }
 
     async fn replace_certificates(
@@ -188,18 +269,29 @@ impl Store for SqlStore {
         id: KeyId,
         version: i64,
         certificates: Vec<CertificateDer>,
+        void: Option<Event>,
         audit: &[Event],
     ) -> Result<KeyPair, StoreError> {
-        let mut change = self.change("replace_certificates").await?;
-        let pair = key_pairs::replace_certificates(&mut change.tx, id, version, &certificates).await?;
-        change.commit(audit).await?;
+        let mut writing = self.begin("replace_certificates").await?;
+        let pair = key_pairs::replace_certificates(&mut writing.tx, id, version, &certificates).await?;
+        let mut audit = audit.to_vec();
+        if let (Some(event), Some(ring)) = (void, &pair.ring)
+            && documents::delete(&mut writing.tx, DocumentKind::RotationSettings, &ring.to_string()).await?
+        {
+            audit.push(event);
+        }
+        self.revised(writing.commit(&audit).await)?;
         Ok(pair)
     }
 
+    async fn held_by(&self, provider: ProviderKind) -> Result<i64, StoreError> {
+        key_pairs::held_by(&mut self.view("held_by").await?.conn, provider).await
+    }
+
     async fn reseal(&self, id: KeyId, version: i64, sealed: SealedKey, audit: &[Event]) -> Result<KeyPair, StoreError> {
-        let mut change = self.change("reseal").await?;
-        let pair = key_pairs::reseal(&mut change.tx, id, version, &sealed).await?;
-        self.revised(change.commit(audit).await)?;
+        let mut writing = self.begin("reseal").await?;
+        let pair = key_pairs::reseal(&mut writing.tx, id, version, &sealed).await?;
+        self.revised(writing.commit(audit).await)?;
         Ok(pair)
     }
 
@@ -208,9 +300,9 @@ impl Store for SqlStore {
     }
 
     async fn add_master_key(&self, master: MasterKey, audit: &[Event]) -> Result<(), StoreError> {
-        let mut change = self.change("add_master_key").await?;
-        master_keys::add(&mut change.tx, &master).await?;
-        change.commit(audit).await
+        let mut writing = self.begin("add_master_key").await?;
+        master_keys::add(&mut writing.tx, &master).await?;
+        writing.commit(audit).await
     }
 
     async fn document(&self, kind: DocumentKind, id: &str) -> Result<Option<Document>, StoreError> {
@@ -228,25 +320,25 @@ impl Store for SqlStore {
         new: bool,
         audit: &[Event],
     ) -> Result<Put, StoreError> {
-        let mut change = self.change("put_document").await?;
-        let put = documents::put(&mut change.tx, &document, references, new).await?;
+        let mut writing = self.begin("put_document").await?;
+        let put = documents::put(&mut writing.tx, &document, references, new).await?;
         if put == Put::Done {
-            change.commit(audit).await?;
+            self.revised(writing.commit(audit).await)?;
         }
         Ok(put)
     }
 
     async fn delete_document(&self, kind: DocumentKind, id: &str, audit: &[Event]) -> Result<bool, StoreError> {
-        let mut change = self.change("delete_document").await?;
-        let found = documents::delete(&mut change.tx, kind, id).await?;
+        let mut writing = self.begin("delete_document").await?;
+        let found = documents::delete(&mut writing.tx, kind, id).await?;
         if found {
-            change.commit(audit).await?;
+            self.revised(writing.commit(audit).await)?;
         }
         Ok(found)
     }
 
     async fn record(&self, audit: &[Event]) -> Result<(), StoreError> {
-        self.change("record").await?.commit(audit).await
+        self.begin("record").await?.commit(audit).await
     }
 
     async fn audit(&self, after: i64, limit: u32) -> Result<Vec<(i64, Event)>, StoreError> {
@@ -256,12 +348,12 @@ impl Store for SqlStore {
 }
 
 /// A transaction that writes; one that is dropped was never there.
-pub(super) struct Change {
+pub(super) struct Writing {
     pub(super) tx: Transaction<'static, Db>,
     _timer: Timer,
 }
 
-impl Change {
+impl Writing {
     /// Commits the change together with its audit events.
     pub(super) async fn commit(mut self, audit: &[Event]) -> Result<(), StoreError> {
         trail::append(&mut self.tx, audit).await?;

@@ -7,18 +7,19 @@ use der::asn1::OctetString;
 use der::flagset::FlagSet;
 use spki::SubjectPublicKeyInfoRef;
 use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
-    SubjectKeyIdentifier,
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectKeyIdentifier,
 };
 use x509_cert::ext::{Extension, Extensions};
 
-use super::AlternativeName;
+use super::SubjectField;
 
 /// What a leaf certificate is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
     /// Signs documents and tokens: digitalSignature.
     Signing,
+    /// Signs for a connection: digitalSignature, and a common name as long as Auth0 lets connections have.
+    Connection,
     /// Serves TLS: serverAuth, and keyEncipherment with RSA.
     TlsServer,
     /// Asks over TLS: clientAuth.
@@ -31,14 +32,14 @@ impl Profile {
     pub(super) fn extensions(
         self,
         spki: SubjectPublicKeyInfoRef<'_>,
-        names: &[AlternativeName],
+        alternative_names: Option<Extension>,
     ) -> der::Result<Extensions> {
         let mut extensions = vec![
             extension(true, &BasicConstraints { ca: false, path_len_constraint: None })?,
             extension(true, &KeyUsage(self.key_usages(&spki)))?,
         ];
         let purpose = match self {
-            Self::Signing => None,
+            Self::Signing | Self::Connection => None,
             Self::TlsServer => Some(ID_KP_SERVER_AUTH),
             Self::TlsClient => Some(ID_KP_CLIENT_AUTH),
         };
@@ -48,11 +49,16 @@ impl Profile {
         // Both are the SHA-1 of the key's bits: RFC 5280 section 4.2.1.2, method 1.
         extensions.push(extension(false, &SubjectKeyIdentifier::try_from(spki.clone())?)?);
         extensions.push(extension(false, &AuthorityKeyIdentifier::try_from(spki)?)?);
-        if !names.is_empty() {
-            let names = names.iter().map(AlternativeName::to_general_name).collect::<der::Result<_>>()?;
-            extensions.push(extension(false, &SubjectAltName(names))?);
-        }
+        extensions.extend(alternative_names);
         Ok(extensions)
+    }
+
+    /// The longest common name, in characters: ub-common-name (RFC 5280 appendix A.1), but for connections.
+    pub(super) const fn longest_common_name(self) -> usize {
+        match self {
+            Self::Connection => 128,
+            Self::Signing | Self::TlsServer | Self::TlsClient => SubjectField::CommonName.upper_bound(),
+        }
     }
 
     fn key_usages(self, spki: &SubjectPublicKeyInfoRef<'_>) -> FlagSet<KeyUsages> {
@@ -60,11 +66,11 @@ impl Profile {
             Self::TlsServer if spki.algorithm.oid == RSA_ENCRYPTION => {
                 KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment
             }
-            Self::TlsServer | Self::Signing | Self::TlsClient => KeyUsages::DigitalSignature.into(),
+            Self::TlsServer | Self::Signing | Self::Connection | Self::TlsClient => KeyUsages::DigitalSignature.into(),
         }
     }
 }
 
-fn extension<T: AssociatedOid + Encode>(critical: bool, value: &T) -> der::Result<Extension> {
+pub(super) fn extension<T: AssociatedOid + Encode>(critical: bool, value: &T) -> der::Result<Extension> {
     Ok(Extension { extn_id: T::OID, critical, extn_value: OctetString::new(value.to_der()?)? })
 }

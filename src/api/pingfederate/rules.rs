@@ -11,7 +11,7 @@ use crate::auth::{Principal, Scope};
 use crate::error::{Error, Rule, Violation};
 use crate::key::{KeyUse, ProviderKind, RingId, RingKind};
 use crate::keyring::{Capabilities, CertificateSpec, NewKeyPair};
-use crate::x509::{AlternativeName, NameFault, Subject, SubjectField};
+use crate::x509::{AlternativeName, NameFault, Names, Subject, SubjectField};
 
 /// About a century.
 pub(super) const MAX_VALID_DAYS: u32 = 36_500;
@@ -62,12 +62,11 @@ impl Rules {
             algorithm: choice.algorithm,
             signature_algorithm: choice.signature_algorithm,
             permitted: choice.permitted,
-            certificate: CertificateSpec {
-                subject,
-                alternative_names,
+            certificate: Some(CertificateSpec {
+                names: Names::Given { subject, alternative_names },
                 valid_days,
                 profile: family::profile(self.family),
-            },
+            }),
             idempotency: None,
             deadline: self.deadline,
             request_id: None,

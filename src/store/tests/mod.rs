@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod confirmed;
 mod contract;
 mod invariants;
 mod sqlite;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use x509_cert::der::{DecodePem, Encode};
 
-use super::{Commit, IdempotencyClaim, NewReservation, Owner, Reserve, Store, StoreError, Transition};
+use super::{Commit, IdempotencyClaim, Joining, NewReservation, Owner, Reserve, Store, StoreError, Transition};
 use crate::audit::{Action, Event};
 use crate::clock::Timestamp;
 use crate::key::{
@@ -35,6 +36,7 @@ fn new(ring: Option<&RingId>, now: Timestamp) -> NewReservation {
     NewReservation {
         id: KeyId::new(now).unwrap(),
         ring: ring.cloned(),
+        joining: Joining::First,
         provider: ProviderKind::Hsm,
         locator: Locator::new().unwrap(),
         origin: Origin::Generated,
@@ -87,6 +89,7 @@ fn commit_of(pair: &KeyPair, state: State, now: Timestamp) -> Commit {
         id: pair.id,
         version: pair.version,
         state,
+        or_active: false,
         kid: Kid::parse("a-kid").unwrap(),
         spki: spki(),
         sealed: None,

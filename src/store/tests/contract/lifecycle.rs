@@ -30,6 +30,7 @@ pub(in super::super) async fn reservation_and_commit_keep_every_field(store: Any
         created_at: at(0),
         activated_at: None,
         deactivated_at: None,
+        deleted_at: None,
         destroyed_at: None,
         version: 1,
     };
@@ -129,12 +130,12 @@ pub(in super::super) async fn dates_follow_the_states(store: AnyStore) {
     let pair = moved(store, &pair, State::Active, at(2)).await;
     let pair = moved(store, &pair, State::Deactivated, at(3)).await;
     let pair = moved(store, &pair, State::Destroying, at(4)).await;
-    assert_eq!(pair.destroyed_at, None);
+    assert_eq!((pair.deleted_at, pair.destroyed_at), (Some(at(4)), None));
     let pair = moved(store, &pair, State::Destroyed, at(5)).await;
     assert_eq!(pair.created_at, at(0));
     assert_eq!(pair.activated_at, Some(at(2)));
     assert_eq!(pair.deactivated_at, Some(at(3)));
-    assert_eq!(pair.destroyed_at, Some(at(5)));
+    assert_eq!((pair.deleted_at, pair.destroyed_at), (Some(at(4)), Some(at(5))));
     assert_eq!(pair.version, 6);
     assert_eq!(pair.certificates, chain(), "a tombstone keeps its certificates");
     assert_eq!(store.pair(pair.id).await.unwrap(), Some(pair));

@@ -1,0 +1,117 @@
+//! How a reserved key comes into its provider's hands, and to its certificates.
+
+use std::time::Instant;
+
+use super::creation::Member;
+use super::reservation::{Finished, Reservation};
+use super::{CertificateSpec, Keyring, NewKid};
+use crate::checkpoint::reach;
+use crate::error::{Error, Kind, Rule, Violation};
+use crate::issuance;
+use crate::jose;
+use crate::key::{CertificateDer, KeyPair, Kid, SpkiDer};
+use crate::provider::{FoundKey, GeneratedKey, KeyProvider, KeyRef, NewKey, ProviderError};
+use crate::secret::Secret;
+
+/// Where a key and its certificates come from.
+pub(super) enum Source {
+    /// The provider makes the key; its certificate is issued here, if there shall be one.
+    Generate(Option<CertificateSpec>),
+    /// The provider takes the key in.
+    Import { pkcs8: Secret, spki: SpkiDer, certificates: Vec<CertificateDer> },
+    /// The provider has had the key before.
+    Found { key: FoundKey, certificates: Vec<CertificateDer> },
+}
+
+impl Keyring {
+    /// The key with its certificates, in time and proven.
+    pub(super) async fn obtain(
+        &self,
+        reservation: &mut Reservation,
+        Member { wish, source, provider }: Member,
+        deadline: Instant,
+    ) -> Result<Finished, Error> {
+        reach("generate.reserve").await?;
+        let pair = &reservation.pair;
+        let key = NewKey {
+            id: pair.id,
+            locator: pair.locator.clone(),
+            label: self.store.id().label(pair.id),
+            algorithm: pair.algorithm,
+            key_use: pair.key_use,
+            deadline,
+        };
+        // Never dropped half-way: a key whose maker has gone would come after its undoing.
+        let (GeneratedKey { spki, sealed, proof }, certificates) = match source {
+            Source::Generate(spec) => {
+                let made = provider.generate(key).await;
+                reservation.may_hold_key = made.as_ref().err().is_none_or(ProviderError::may_have_made);
+                let made = made?;
+                reach("generate.generate").await?;
+                let certificate = match spec {
+                    Some(spec) => Some(self.certify(&reservation.pair, &spec, &made, provider.as_ref()).await?),
+                    None => None,
+                };
+                (made, certificate.into_iter().collect())
+            }
+            Source::Import { pkcs8, spki, certificates } => {
+                let taken = provider.import(key, pkcs8).await;
+                reservation.may_hold_key = taken.as_ref().err().is_none_or(ProviderError::may_have_made);
+                let taken = taken.map_err(refused_file)?;
+                reach("import.import").await?;
+                if taken.spki != spki {
+                    return Err(refused_file(ProviderError::Refused("its public half came out as another".to_owned())));
+                }
+                (taken, certificates)
+            }
+            Source::Found { key, certificates } => {
+                (GeneratedKey { spki: key.spki, sealed: None, proof: key.proof }, certificates)
+            }
+        };
+        if Instant::now() >= deadline {
+            return Err(Error::new(Kind::Deadline, "the deadline passed before the key pair was ready"));
+        }
+        let kid = match wish.kid {
+            NewKid::Thumbprint => jose::thumbprint(&spki)
+                .map_err(|failure| Error::new(Kind::Internal, "internal error").because(failure))?,
+            NewKid::Decimal => Kid::decimal(self.clock.now())?,
+        };
+        Ok(Finished { entry: wish.entry, kid, spki, sealed, certificates, proof })
+    }
+
+    /// A self-signed certificate for a key that was just made: TBS, signature, check.
+    async fn certify(
+        &self,
+        pair: &KeyPair,
+        spec: &CertificateSpec,
+        made: &GeneratedKey,
+        provider: &dyn KeyProvider,
+    ) -> Result<CertificateDer, Error> {
+        let prepared = issuance::prepare(spec, pair.signature_algorithm, made.spki.clone(), self.clock.now())?;
+        reach("generate.prepare").await?;
+        let key = KeyRef {
+            id: pair.id,
+            locator: pair.locator.clone(),
+            algorithm: pair.algorithm,
+            spki: made.spki.clone(),
+            sealed: made.sealed.clone(),
+        };
+        let issued = issuance::issue(prepared, provider, &key).await?;
+        reach("generate.issue").await?;
+        let certificate = issuance::check(issued, &made.spki)?;
+        reach("generate.check").await?;
+        Ok(certificate)
+    }
+}
+
+/// What a provider says of a key that it does not take is about the file.
+fn refused_file(failure: ProviderError) -> Error {
+    match failure {
+        ProviderError::Refused(_) => {
+            let message = "The crypto provider does not accept this private key; \
+                           an RSA key in an HSM must have the public exponent 65537.";
+            Error::invalid(vec![Violation::at("fileData", Rule::InvalidValue, message)]).because(failure)
+        }
+        other => other.into(),
+    }
+}

@@ -1,0 +1,144 @@
+//! What is asked of the store, and what it answers.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::key::{
+    CertificateDer, KeyAlgorithm, KeyId, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, RingId, SealedKey,
+    SignatureAlgorithm, SpkiDer, State,
+};
+
+/// The daemon that owns a reservation: an instance, and one life of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Stays the same over restarts.
+    pub instance: String,
+    /// New at each start.
+    pub life: String,
+}
+
+/// How a new key pair comes to its ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joining {
+    /// As the first: no other may hold the ring's name.
+    First,
+    /// As a successor: no other may be on its way there.
+    Successor,
+    /// Beside whatever is there.
+    Beside,
+}
+
+/// A key pair that is about to be made.
+#[derive(Clone, Debug)]
+pub struct NewReservation {
+    pub id: KeyId,
+    pub ring: Option<RingId>,
+    pub joining: Joining,
+    pub provider: ProviderKind,
+    pub locator: Locator,
+    pub origin: Origin,
+    pub key_use: KeyUse,
+    pub algorithm: KeyAlgorithm,
+    pub signature_algorithm: SignatureAlgorithm,
+    pub permitted: Vec<SignatureAlgorithm>,
+    pub owner: Owner,
+    pub now: Timestamp,
+    /// How long nobody else may undo it.
+    pub lease: Duration,
+    pub idempotency: Option<IdempotencyClaim>,
+}
+
+/// A client's `Idempotency-Key` with the request that it belongs to.
+#[derive(Clone, Debug)]
+pub struct IdempotencyClaim {
+    pub principal: String,
+    pub route: String,
+    pub key: String,
+    /// By [`Store::fingerprint`]; the body itself is not kept.
+    pub fingerprint: [u8; 32],
+    pub expires: Timestamp,
+}
+
+/// What became of a wish to reserve.
+#[derive(Clone, Debug)]
+pub enum Reserve {
+    /// A new row, in state `Reserved`.
+    New(Box<KeyPair>),
+    /// The same request succeeded before with this key.
+    Replay(KeyId),
+    /// The same request succeeded before, with a key that was deleted since.
+    Deleted,
+    /// The same request is running.
+    InProgress,
+    /// The same idempotency key came with another body.
+    Mismatch,
+    /// The ring has a key already.
+    RingExists,
+    /// Another successor is on its way to the ring.
+    Succeeding,
+}
+
+/// What a reservation becomes.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    pub id: KeyId,
+    /// The version that the reservation had.
+    pub version: i64,
+    /// `Stocked`, `PreActive` or `Active`.
+    pub state: State,
+    /// `Active` instead, where the ring has no Active key by then.
+    pub or_active: bool,
+    pub kid: Kid,
+    pub spki: SpkiDer,
+    /// The private half of a `Local` key.
+    pub sealed: Option<SealedKey>,
+    pub certificates: Vec<CertificateDer>,
+    pub now: Timestamp,
+}
+
+/// A move of one key pair.
+#[derive(Clone, Copy, Debug)]
+pub struct Transition {
+    pub id: KeyId,
+    /// The version that the caller saw.
+    pub version: i64,
+    pub to: State,
+    /// Web keys only: back from `Deactivated` to `Active`.
+    pub reactivate: bool,
+    pub now: Timestamp,
+}
+
+/// Moves and commits that happen together or not at all, the moves first, each list in its order.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    pub moves: Vec<Transition>,
+    pub commits: Vec<Commit>,
+    /// The number of the sweeper that makes the change; refused when another has begun since.
+    pub fence: Option<i64>,
+}
+
+/// A ring that a sweep has to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueRing {
+    pub ring: RingId,
+    /// Counts changes of the ring.
+    pub version: i64,
+}
+
+/// What awaits the sweeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Agenda {
+    /// Rings that are due.
+    pub due: i64,
+    /// When the next ring will be due.
+    pub next: Option<Timestamp>,
+}
+
+/// The right to sweep, until it ends or its time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SweepLease {
+    /// Higher than that of every sweeper before.
+    pub fence: i64,
+    /// When a sweep last came to its end.
+    pub swept_at: Option<Timestamp>,
+}

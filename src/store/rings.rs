@@ -1,0 +1,80 @@
+//! The rows of rings, and what is due there.
+
+use super::sqlite::Connection;
+use super::{Agenda, DueRing, StoreError};
+use crate::clock::Timestamp;
+use crate::key::{RingId, RingKind};
+
+/// Makes a ring due, for it has changed.
+pub(super) async fn touch(conn: &mut Connection, ring: Option<&RingId>) -> Result<(), StoreError> {
+    let Some(ring) = ring else { return Ok(()) };
+    sqlx::query(
+        "INSERT INTO rings (ring, ring_kind, due_at, version) VALUES ($1, $2, 0, 1)
+         ON CONFLICT (ring) DO UPDATE SET due_at = 0, version = version + 1",
+    )
+    .bind(ring.to_string())
+    .bind(ring.kind().word())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A page of the rings with a visible key pair, by id.
+pub(super) async fn page(conn: &mut Connection, after: Option<&RingId>, limit: u32) -> Result<Vec<RingId>, StoreError> {
+    let rows: Vec<String> = sqlx::query_scalar(
+        "SELECT ring FROM rings WHERE ring > $1 AND EXISTS (
+             SELECT 1 FROM key_pairs k WHERE k.ring = rings.ring AND k.state IN ('PreActive', 'Active', 'Deactivated'))
+         ORDER BY ring LIMIT $2",
+    )
+    .bind(after.map(ToString::to_string).unwrap_or_default())
+    .bind(i64::from(limit))
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(|ring| id(ring)).collect()
+}
+
+/// The rings that are due at `now`.
+pub(super) async fn due(conn: &mut Connection, now: Timestamp, limit: u32) -> Result<Vec<DueRing>, StoreError> {
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as("SELECT ring, version FROM rings WHERE due_at <= $1 ORDER BY due_at, ring LIMIT $2")
+            .bind(now.as_micros())
+            .bind(i64::from(limit))
+            .fetch_all(conn)
+            .await?;
+    rows.into_iter().map(|(ring, version)| Ok(DueRing { ring: id(&ring)?, version })).collect()
+}
+
+/// Notes when a ring is due next, if it is still what the caller saw.
+pub(super) async fn plan(conn: &mut Connection, ring: &DueRing, due: Option<Timestamp>) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE rings SET due_at = $3 WHERE ring = $1 AND version = $2")
+        .bind(ring.ring.to_string())
+        .bind(ring.version)
+        .bind(due.map(Timestamp::as_micros))
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Makes every ring of a kind due.
+pub(super) async fn plan_anew(conn: &mut Connection, kind: RingKind) -> Result<(), StoreError> {
+    sqlx::query("UPDATE rings SET due_at = 0, version = version + 1 WHERE ring_kind = $1")
+        .bind(kind.word())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// How many rings are due at `now`, and when the next one will be.
+pub(super) async fn agenda(conn: &mut Connection, now: Timestamp) -> Result<Agenda, StoreError> {
+    let (due, next): (i64, Option<i64>) = sqlx::query_as(
+        "SELECT (SELECT COUNT(*) FROM rings WHERE due_at <= $1), (SELECT MIN(due_at) FROM rings WHERE due_at > $1)",
+    )
+    .bind(now.as_micros())
+    .fetch_one(conn)
+    .await?;
+    Ok(Agenda { due, next: next.map(Timestamp::from_micros) })
+}
+
+fn id(text: &str) -> Result<RingId, StoreError> {
+    text.parse().map_err(|wrong| StoreError::Inconsistent(format!("a ring that is {wrong}")))
+}
