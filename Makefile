@@ -35,8 +35,8 @@ sdk: setup ## the products' own SDKs, at pinned versions, against a daemon on a 
 	@tests/sdk/setup "$(SDKS)"
 	@tests/sdk/run "$(SDKS)"
 
-bench: setup ## rates of the bare token and of the daemon on it, as ratios; takes a release build and a minute
-	$(CARGO) bench --bench speed
+bench: setup ## rates of the bare token and of the daemon on it, as ratios; a release build and minutes (PARTS="signatures large")
+	$(CARGO) bench --bench speed -- $(PARTS)
 
 soak: setup ## two minutes of signatures at 256 connections, in peace and with hosts killed (SOAK_SECONDS=60 each)
 	@tests/oracles/setup "$(ORACLES)"

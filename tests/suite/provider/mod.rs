@@ -1,6 +1,7 @@
 //! The token provider against SoftHSM, through real token hosts.
 
 mod algorithms;
+mod batches;
 mod bench;
 mod decryption;
 mod exchange;
