@@ -4,6 +4,7 @@
 //! reported at once. Does not own what the values do. Unknown keys are refused; secrets
 //! come from files or systemd credentials, never as values.
 
+mod auth0;
 mod credentials;
 mod dialects;
 mod duration;
@@ -25,6 +26,7 @@ use serde::Deserialize;
 use crate::auth::Credential;
 use crate::key::ProviderKind;
 
+pub use auth0::{Auth0, Connections};
 pub use dialects::{PingFederate, SanFormat};
 pub use hosts::Hosts;
 pub use limits::Limits;
@@ -51,6 +53,7 @@ pub struct Config {
     pub credentials: Vec<Credential>,
     pub limits: Limits,
     pub pingfederate: PingFederate,
+    pub auth0: Auth0,
     pub zitadel: Zitadel,
 }
 
@@ -130,6 +133,8 @@ struct File {
     #[serde(default)]
     pingfederate: dialects::Section,
     #[serde(default)]
+    auth0: auth0::Section,
+    #[serde(default)]
     zitadel: zitadel::Section,
 }
 
@@ -158,6 +163,7 @@ impl File {
             findings.push("there is neither [token] nor [local], so no key could be made".to_owned());
         }
         let pingfederate = self.pingfederate.validate(has_token, has_local, findings);
+        let auth0 = self.auth0.validate(has_token, has_local, findings);
         let zitadel = self.zitadel.validate(has_token, has_local, findings);
         Config {
             state_dir,
@@ -170,6 +176,7 @@ impl File {
             credentials,
             limits: self.limits,
             pingfederate,
+            auth0,
             zitadel,
         }
     }

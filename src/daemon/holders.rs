@@ -66,6 +66,8 @@ impl Holders {
             Arc::clone(&catalog),
             Arc::clone(&clock),
             rotation::Defaults {
+                connection_overlap: config.auth0.overlap,
+                connection_period: config.auth0.rotation_period,
                 web_key_period: config.zitadel.rotation_period,
                 web_key_overlap: config.zitadel.overlap,
                 ..rotation::Defaults::default()
