@@ -1,5 +1,8 @@
 //! Key sets in the making: which keys of a ring are published now, and until when that holds. Pure.
 
+#[cfg(test)]
+mod tests;
+
 use std::iter;
 
 use super::plan::{StepKind, plan};
