@@ -296,3 +296,61 @@ fn warm_sets_ask_the_store_for_nothing() {
     bench.fetch(&set_of("signing:a")).expect(200);
     assert_ne!(reads(), before, "the count would have shown it");
 }
+
+#[test]
+fn static_keys_are_published_under_their_own_kid_and_those_of_the_settings() {
+    let bench = Bench::new();
+    let (now, before) = (bench.make("now", "RSA", Some(2048), None), bench.make("before", "RSA", Some(2048), None));
+    let settings = json!({
+        "staticJwksEnabled": true,
+        "rsaActiveCertRef": {"id": "now"},
+        "rsaActiveKeyId": "tokens-2026",
+        "rsaAlgorithmActiveKeyIds": [{"rsaAlgType": "PS256", "keyId": "tokens-2026-ps256"}],
+        "rsaPreviousCertRef": {"id": "before"},
+        "rsaPublishX5cParameter": true,
+    });
+    let token = bench.jws("signing:now");
+    bench.daemon.call(Method::PUT, OIDC).json(&settings).send().expect(200);
+    let set = bench.fetch("/pf/JWKS").expect(200);
+    let found: Vec<_> = set.json()["keys"].as_array().unwrap().clone();
+    let shown = |key: &Value| (key["kid"].as_str().unwrap().to_owned(), key["alg"].as_str().unwrap().to_owned());
+    let of = |kid: &str, alg: &str| (kid.to_owned(), alg.to_owned());
+    let expected =
+        [of(&now, "RS256"), of("tokens-2026", "RS256"), of("tokens-2026-ps256", "PS256"), of(&before, "RS256")];
+    assert_eq!(found.iter().map(shown).collect::<Vec<_>>(), expected);
+    assert!(found.iter().all(|key| key["x5c"].is_array()), "{found:?}");
+    let url = format!("{}/pf/JWKS", bench.daemon.base());
+    for token in [token, bench.jws("signing:before")] {
+        assert!(by_python(&url, "RS256", &token).is_some() && by_javascript(&url, "RS256", &token).is_some());
+    }
+    let refused = bench.daemon.delete(&format!("{SIGNING}/before")).expect(422).json();
+    assert_eq!(refused["resultId"], "resource_in_use");
+}
+
+#[test]
+fn keys_that_decrypt_are_published_for_encryption_while_they_are_active() {
+    let bench = Bench::new();
+    bench.make("rsa", "RSA", Some(2048), None);
+    let (opens, waits) = (bench.make("opens", "RSA", Some(2048), None), bench.make("b", "RSA", Some(2048), None));
+    let settings = json!({
+        "staticJwksEnabled": true,
+        "rsaActiveCertRef": {"id": "rsa"},
+        "rsaDecryptionActiveCertRef": {"id": "opens"},
+    });
+    let put = || bench.daemon.call(Method::PUT, OIDC).json(&settings).send();
+    assert_eq!(
+        put().expect(422).violations(),
+        [("rsaDecryptionActiveCertRef.id".to_owned(), "invalid_value".to_owned())]
+    );
+    bench.as_another(
+        "UPDATE key_pairs SET key_use = 'decrypt', ring = 'signing:opens', \
+         generation = CASE ring WHEN 'signing:opens' THEN 1 ELSE 2 END, \
+         state = CASE ring WHEN 'signing:opens' THEN 'Active' ELSE 'PreActive' END \
+         WHERE ring IN ('signing:opens', 'signing:b')",
+    );
+    put().expect(200);
+    let set = bench.fetch("/pf/JWKS").expect(200);
+    assert!(kids(&set).contains(&opens) && !kids(&set).contains(&waits), "nobody encrypts to a key that waits");
+    let key = set.json()["keys"].as_array().unwrap().iter().find(|key| key["kid"] == json!(opens)).unwrap().clone();
+    assert_eq!((&key["use"], &key["alg"]), (&json!("enc"), &json!("RSA-OAEP-256")));
+}
