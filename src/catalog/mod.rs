@@ -11,6 +11,7 @@
 mod oidc;
 mod oidc_rules;
 mod rotation;
+mod rotation_period;
 mod ssl;
 #[cfg(test)]
 mod tests;
@@ -69,7 +70,7 @@ impl Catalog {
             principal: change.who.name().to_owned(),
             action,
             key: None,
-            ring: (change.kind == DocumentKind::RotationSettings).then(|| change.id.parse().ok()).flatten(),
+            ring: change.kind.is_of_a_ring().then(|| change.id.parse().ok()).flatten(),
             detail,
             request_id: change.request_id.clone(),
         }

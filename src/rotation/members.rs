@@ -1,8 +1,5 @@
 //! Key sets in the making: which keys of a ring are published now, and until when that holds. Pure.
 
-#[cfg(test)]
-mod tests;
-
 use std::iter;
 
 use super::plan::{StepKind, plan};
@@ -107,7 +104,7 @@ fn end(ring: &RingId, pair: &KeyPair, policy: &Policy) -> Option<Timestamp> {
 }
 
 /// What a key is used with where nobody says; the first that JOSE has a name for.
-fn usual_algorithm(pair: &KeyPair) -> Option<&'static str> {
+pub(super) fn usual_algorithm(pair: &KeyPair) -> Option<&'static str> {
     match pair.key_use {
         KeyUse::Sign => iter::once(pair.signature_algorithm)
             .chain(pair.permitted.iter().copied())

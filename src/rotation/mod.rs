@@ -14,8 +14,13 @@ pub mod plan;
 pub mod policy;
 mod publication;
 mod rotate;
+mod successor;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
+
+use tokio::sync::Notify;
 
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -28,7 +33,6 @@ pub use publication::{KeySet, Published};
 pub use rotate::{Outlook, RotateRing, Rotated};
 
 /// The service over succession and publication.
-#[allow(dead_code, reason = "the engine is being built")]
 pub struct Rotation {
     store: Arc<dyn Store>,
     keyring: Arc<Keyring>,
@@ -36,6 +40,8 @@ pub struct Rotation {
     clock: Arc<dyn Clock>,
     defaults: Defaults,
     published: Confirmed<Published, publication::Kept>,
+    /// Wakes the scheduler.
+    wake: Notify,
 }
 
 impl Rotation {
@@ -48,6 +54,6 @@ impl Rotation {
         clock: Arc<dyn Clock>,
         defaults: Defaults,
     ) -> Self {
-        Self { store, keyring, catalog, clock, defaults, published: Confirmed::default() }
+        Self { store, keyring, catalog, clock, defaults, published: Confirmed::default(), wake: Notify::new() }
     }
 }

@@ -1,54 +1,35 @@
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+//! Which keys are published when, and until when that holds.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::service::{Bench, admin, on_demand};
 use super::*;
-use crate::key::{Hash, KeyAlgorithm, KeyId, Kid, Locator, Origin, ProviderKind, SignatureAlgorithm, SpkiDer};
-use crate::rotation::policy::Afterwards;
-use crate::rotation::{KeySet, Schedule};
+use crate::jose::Jwk;
+use crate::key::{Hash, Kid};
+use crate::keyring::Entry;
+use crate::rotation::members::{Certificates, Draft, usual_algorithm};
+use crate::rotation::{KeySet, Published};
+use crate::store::SeenEpoch;
 
 const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
-const HOUR: Duration = Duration::from_secs(3600);
 
 fn at(hours: u32) -> Timestamp {
-    Timestamp::from_micros(1_800_000_000_000_000).plus(HOUR * hours)
+    START.plus(HOUR * hours)
 }
 
-/// An Ed25519 public key of nothing but `n`: RFC 8410 section 4.
-fn spki(n: u8) -> SpkiDer {
+/// A key pair of hour 0 with a public half; deactivated, if it is, in hour `n`.
+fn member(n: u8, state: State) -> KeyPair {
+    // RFC 8410 section 4.
     let head = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
-    SpkiDer::parse([&head[..], &[n; 32]].concat()).unwrap()
-}
-
-fn pair(n: u8, state: State) -> KeyPair {
     KeyPair {
-        id: KeyId::new(at(n.into())).unwrap(),
-        ring: Some(ring()),
-        generation: n.into(),
-        state,
-        missing_since: None,
-        missing: false,
-        provider: ProviderKind::Hsm,
-        locator: Locator::new().unwrap(),
-        sealed: None,
-        origin: Origin::Generated,
-        key_use: KeyUse::Sign,
-        algorithm: KeyAlgorithm::Ed25519,
-        signature_algorithm: SignatureAlgorithm::Ed25519,
-        permitted: vec![SignatureAlgorithm::Ed25519],
         kid: Some(Kid::parse(format!("kid-{n}")).unwrap()),
-        spki: Some(spki(n)),
-        certificates: Vec::new(),
-        created_at: at(0),
-        activated_at: None,
+        spki: Some(SpkiDer::parse([&head[..], &[n; 32]].concat()).unwrap()),
         deactivated_at: (state == State::Deactivated).then(|| at(n.into())),
-        deleted_at: None,
-        destroyed_at: None,
-        version: 1,
+        ..pair(n.into(), state, START)
     }
 }
 
@@ -57,7 +38,7 @@ fn ring() -> RingId {
 }
 
 fn policy(overlap: Option<Duration>) -> Policy {
-    Policy { schedule: None, always_next: false, lead: HOUR, overlap, afterwards: Afterwards::Keep }
+    Policy { schedule: None, overlap, afterwards: Afterwards::Keep, ..before_expiry(0, 0) }
 }
 
 fn kids(pairs: &[KeyPair]) -> Vec<i64> {
@@ -68,7 +49,7 @@ fn kids(pairs: &[KeyPair]) -> Vec<i64> {
 fn key_is_published_before_it_signs_and_until_its_overlap_ends() {
     let pairs = || {
         let states = [State::Active, State::PreActive, State::Deactivated, State::Stocked, State::Destroying];
-        states.into_iter().zip(1..).map(|(state, n)| pair(n, state)).collect::<Vec<_>>()
+        states.into_iter().zip(1..).map(|(state, n)| member(n, state)).collect::<Vec<_>>()
     };
     // The third was deactivated in hour 3.
     for (now, overlap, published, until) in [
@@ -88,8 +69,8 @@ fn key_is_published_before_it_signs_and_until_its_overlap_ends() {
 #[test]
 fn key_is_shown_once_with_what_anybody_asked_for() {
     let mut draft = Draft::at(at(0));
-    let mut key = pair(1, State::Active);
-    key.certificates = vec![crate::key::CertificateDer::from_stored(b"leaf".to_vec())];
+    let mut key = member(1, State::Active);
+    key.certificates = vec![CertificateDer::from_stored(b"leaf".to_vec())];
     draft.add(&key, Certificates::Hidden).unwrap();
     assert_eq!(json!(draft.keys())[0].get("x5c"), None);
     draft.add(&key, Certificates::Shown).unwrap();
@@ -102,7 +83,7 @@ fn key_is_shown_once_with_what_anybody_asked_for() {
 
 #[test]
 fn algorithm_is_the_first_that_jose_has_a_name_for() {
-    let mut key = pair(1, State::Active);
+    let mut key = member(1, State::Active);
     assert_eq!(usual_algorithm(&key), Some("EdDSA"));
     key.algorithm = KeyAlgorithm::P256;
     key.signature_algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha384);
@@ -118,8 +99,8 @@ fn algorithm_is_the_first_that_jose_has_a_name_for() {
 fn rings() -> impl Strategy<Value = Vec<KeyPair>> {
     let state = prop_oneof![Just(State::PreActive), Just(State::Deactivated), Just(State::Stocked)];
     proptest::collection::vec((1_u8..60, state), 0..6).prop_map(|members| {
-        let mut pairs: Vec<_> = members.into_iter().map(|(n, state)| pair(n, state)).collect();
-        pairs.extend([pair(0, State::Active)]);
+        let mut pairs: Vec<_> = members.into_iter().map(|(n, state)| member(n, state)).collect();
+        pairs.extend([member(0, State::Active)]);
         pairs
     })
 }
@@ -148,4 +129,52 @@ proptest! {
             prop_assert_eq!(published, kept);
         }
     }
+}
+
+async fn fetched(bench: &Bench, place: &Published) -> (Arc<KeySet>, Vec<String>) {
+    let set = bench.rotation.key_set(place).await.unwrap();
+    let json: Value = serde_json::from_slice(&set.body).unwrap();
+    let kids = json["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned());
+    (Arc::clone(&set), kids.collect())
+}
+
+#[tokio::test]
+async fn kept_set_ends_with_a_change_of_its_ring_and_with_the_overlap_of_a_key() {
+    let bench = Bench::new().await;
+    let ring = bench.ring_of("connection:a", &[Entry::Active, Entry::PreActive]).await;
+    let place = Published::ConnectionNamed("a".to_owned());
+    bench.rotation.confirm(SeenEpoch::of(bench.store.as_ref()).await.unwrap());
+    let (first, _) = fetched(&bench, &place).await;
+    assert!(Arc::ptr_eq(&first, &fetched(&bench, &place).await.0), "it was kept");
+
+    let rotated = bench.rotation.rotate(&admin(), on_demand(&ring)).await.unwrap();
+    bench.rotation.confirm(SeenEpoch::of(bench.store.as_ref()).await.unwrap());
+    let name = |pair: &KeyPair| pair.kid.as_ref().unwrap().to_string();
+    let [active, next, previous] =
+        [Some(rotated.active), rotated.next, rotated.previous].map(|pair| name(&pair.unwrap()));
+    let (second, kids) = fetched(&bench, &place).await;
+    assert_eq!(kids, [active.clone(), next.clone(), previous]);
+    assert_ne!(second.etag, first.etag);
+    assert_eq!(second.changes_at, Some(bench.now().plus(DAY)));
+
+    bench.pass(DAY - HOUR);
+    assert!(Arc::ptr_eq(&second, &fetched(&bench, &place).await.0), "it was kept");
+    assert_eq!(bench.rotation.max_age(&second), Duration::from_secs(300));
+    bench.pass(HOUR - Duration::from_secs(60));
+    assert_eq!(bench.rotation.max_age(&second), Duration::from_secs(60));
+    bench.pass(Duration::from_secs(60));
+    assert_eq!(fetched(&bench, &place).await.1, [active, next]);
+    assert_eq!(bench.rotation.max_age(&second), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn what_is_overdue_is_for_nobody_to_keep_but_asks_the_store_no_more_for_it() {
+    let bench = Bench::new().await;
+    let ring = bench.rotating("a").await;
+    let place = Published::Ring(ring);
+    bench.pass(days(276));
+    bench.rotation.confirm(SeenEpoch::of(bench.store.as_ref()).await.unwrap());
+    let (set, kids) = fetched(&bench, &place).await;
+    assert_eq!((kids.len(), bench.rotation.max_age(&set)), (1, Duration::ZERO));
+    assert!(Arc::ptr_eq(&set, &fetched(&bench, &place).await.0), "it was kept");
 }
