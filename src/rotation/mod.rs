@@ -39,9 +39,9 @@ pub struct Rotation {
     catalog: Arc<Catalog>,
     clock: Arc<dyn Clock>,
     defaults: Defaults,
-    published: Confirmed<Published, publication::Kept>,
     /// Wakes the scheduler.
     wake: Notify,
+    published: Confirmed<Published, publication::Kept>,
 }
 
 impl Rotation {
@@ -54,6 +54,6 @@ impl Rotation {
         clock: Arc<dyn Clock>,
         defaults: Defaults,
     ) -> Self {
-        Self { store, keyring, catalog, clock, defaults, published: Confirmed::default(), wake: Notify::new() }
+        Self { store, keyring, catalog, clock, defaults, wake: Notify::new(), published: Confirmed::default() }
     }
 }
