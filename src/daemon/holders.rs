@@ -65,7 +65,11 @@ impl Holders {
             Arc::clone(&keyring),
             Arc::clone(&catalog),
             Arc::clone(&clock),
-            rotation::Defaults::default(),
+            rotation::Defaults {
+                connection_overlap: config.auth0.overlap,
+                connection_period: config.auth0.rotation_period,
+                ..rotation::Defaults::default()
+            },
         ));
         Ok(Self { keyring, catalog, rotation, signing, token, master_keys, clock, store })
     }

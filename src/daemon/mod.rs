@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::api::pingfederate;
+use crate::api::{auth0, pingfederate};
 use crate::auth::Authenticator;
 use crate::config::{self, Config};
 use crate::keyring::{Keyring, MasterKeys};
@@ -117,6 +117,16 @@ fn services(config: &Config, holders: &Holders, metrics: PrometheusHandle, detac
                 config::SanFormat::Typed => pingfederate::SanFormat::Typed,
             },
             require_trusted_issuer: config.pingfederate.require_trusted_issuer,
+        },
+        auth0: auth0::Settings {
+            connections: match config.auth0.connections {
+                config::Connections::Implicit => auth0::Connections::Implicit,
+                config::Connections::Declared => auth0::Connections::Declared,
+            },
+            provider: config.auth0.provider,
+            rsa: config.auth0.rsa,
+            valid_days: config.auth0.valid_days,
+            rate_limit: config.auth0.rate_limit,
         },
         generate_deadline: config.limits.generate_deadline,
         body_limit: config.limits.body_bytes,

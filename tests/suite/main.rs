@@ -17,6 +17,7 @@
 mod harness;
 
 mod architecture;
+mod auth0;
 mod bad_input;
 mod check;
 mod concurrency;

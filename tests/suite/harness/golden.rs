@@ -175,11 +175,17 @@ fn looks_like(shape: &str, text: &str) -> bool {
     match shape {
         "<serial>" => !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()),
         "<date>" => of(24, |c| c.is_ascii_digit() || "-T:.Z".contains(c)) && text.contains(".000Z"),
+        "<millis>" => of(24, |c| c.is_ascii_digit() || "-T:.Z".contains(c)),
         "<sha1>" => of(40, upper_hex),
+        "<sha1 with colons>" => {
+            of(59, |_| true) && text.split(':').all(|byte| byte.len() == 2 && byte.chars().all(upper_hex))
+        }
         "<sha256>" => of(64, upper_hex),
         "<id>" => of(25, |c| c.is_ascii_digit() || c.is_ascii_lowercase()),
         "<uuid>" => of(36, |c| c.is_ascii_hexdigit() || c == '-'),
         "<kid>" => of(43, |c| c.is_ascii_alphanumeric() || c == '-' || c == '_'),
+        "<pem with crlf>" => with_crlf(text, "CERTIFICATE"),
+        "<pkcs7 with crlf>" => with_crlf(text, "PKCS7"),
         "<pem>" => spans(text, "CERTIFICATE", "CERTIFICATE"),
         "<certification request>" => spans(text, "CERTIFICATE REQUEST", "CERTIFICATE REQUEST"),
         "<encrypted key and certificates>" => spans(text, "ENCRYPTED PRIVATE KEY", "CERTIFICATE"),
@@ -194,6 +200,11 @@ fn looks_like(shape: &str, text: &str) -> bool {
 /// Whether a text is PEM from a block of one label to a block of another.
 fn spans(text: &str, first: &str, last: &str) -> bool {
     text.starts_with(&format!("-----BEGIN {first}-----\n")) && text.ends_with(&format!("-----END {last}-----\n"))
+}
+
+/// Whether a text is one block of PEM, each of its lines ended by CRLF.
+fn with_crlf(text: &str, label: &str) -> bool {
+    spans(&text.replace("\r\n", "\n"), label, label) && text.matches('\n').count() == text.matches("\r\n").count()
 }
 
 #[test]
@@ -226,6 +237,8 @@ fn shapes_refuse_what_does_not_look_like_them() {
         ),
         ("<location>", format!("/pf-admin-api/v1/keyPairs/signing/{id}"), format!("/keyPairs/signing/{id}")),
         ("<location>", format!("/pf-admin-api/v1/keyPairs/signing/{id}"), "/pf-admin-api/v1/keyPairs/signing/a".into()),
+        ("<pem with crlf>", pem("CERTIFICATE").replace('\n', "\r\n"), pem("CERTIFICATE")),
+        ("<sha1 with colons>", ["A0"; 20].join(":"), "A0".repeat(20)),
         ("<id>", id.to_owned(), id.to_uppercase()),
         ("<binary>", "\u{0}".to_owned(), String::new()),
     ] {
