@@ -24,6 +24,7 @@ pub mod pingfederate;
 mod state;
 #[cfg(test)]
 mod tests;
+pub mod zitadel;
 
 pub use derivations::Derivations;
 pub use detached::Detached;

@@ -16,7 +16,7 @@ use super::block_on;
 use crate::auth::{Credential, Scope, SecretHash, new_secret};
 use crate::config::{
     Auth0, Config, Hosts, Limits, Listener, MasterKeySource, PinSource, PingFederate, Plaintext, Profile, SanFormat,
-    Token, TokenSelector,
+    Token, TokenSelector, Zitadel,
 };
 use crate::daemon::{self, Announce, InstanceLock};
 use crate::key::ProviderKind;
@@ -189,6 +189,7 @@ impl Layout {
                 require_trusted_issuer: false,
             },
             auth0: Auth0::with_provider(ProviderKind::Hsm),
+            zitadel: Zitadel::with_provider(ProviderKind::Hsm),
         })
     }
 

@@ -16,6 +16,7 @@ mod pkcs11_uri;
 #[cfg(test)]
 mod tests;
 mod token;
+mod zitadel;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ pub use limits::Limits;
 pub use listener::{Listener, Plaintext};
 pub use local::MasterKeySource;
 pub use token::{PinSource, Profile, Token, TokenSelector};
+pub use zitadel::Zitadel;
 
 /// Everything that the daemon is told.
 #[derive(Clone, Debug)]
@@ -52,6 +54,7 @@ pub struct Config {
     pub limits: Limits,
     pub pingfederate: PingFederate,
     pub auth0: Auth0,
+    pub zitadel: Zitadel,
 }
 
 /// Everything that is wrong with a configuration, one sentence each.
@@ -131,6 +134,8 @@ struct File {
     pingfederate: dialects::Section,
     #[serde(default)]
     auth0: auth0::Section,
+    #[serde(default)]
+    zitadel: zitadel::Section,
 }
 
 #[derive(Deserialize)]
@@ -159,6 +164,7 @@ impl File {
         }
         let pingfederate = self.pingfederate.validate(has_token, has_local, findings);
         let auth0 = self.auth0.validate(has_token, has_local, findings);
+        let zitadel = self.zitadel.validate(has_token, has_local, findings);
         Config {
             state_dir,
             instance: self.instance.unwrap_or_else(|| "default".to_owned()),
@@ -171,6 +177,7 @@ impl File {
             limits: self.limits,
             pingfederate,
             auth0,
+            zitadel,
         }
     }
 }

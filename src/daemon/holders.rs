@@ -68,6 +68,8 @@ impl Holders {
             rotation::Defaults {
                 connection_overlap: config.auth0.overlap,
                 connection_period: config.auth0.rotation_period,
+                web_key_period: config.zitadel.rotation_period,
+                web_key_overlap: config.zitadel.overlap,
                 ..rotation::Defaults::default()
             },
         ));

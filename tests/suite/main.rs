@@ -37,3 +37,4 @@ mod recovery;
 mod schemathesis;
 mod secrecy;
 mod signing;
+mod zitadel;
