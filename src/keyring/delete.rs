@@ -89,7 +89,11 @@ impl Keyring {
 /// Why a ring could not be changed, naming what refers to it.
 pub(super) fn in_words(ring: &RingId, failure: StoreError) -> Error {
     let StoreError::InUse(users) = &failure else { return failure.into() };
-    let users: Vec<_> = users.iter().map(|(kind, _)| title(*kind)).collect();
+    let named = |(kind, id): &(DocumentKind, String)| match kind {
+        DocumentKind::AdditionalKeySet => format!("{} '{id}'", title(*kind)),
+        kind => title(*kind).to_owned(),
+    };
+    let users: Vec<_> = users.iter().map(named).collect();
     let message =
         format!("The key pair with ID '{}' is in use by {} and cannot be deleted.", ring.name(), users.join(", "));
     Error::new(Kind::InUse, message).because(failure)
@@ -104,6 +108,6 @@ const fn title(kind: DocumentKind) -> &'static str {
         DocumentKind::RingSettings => "its settings",
         DocumentKind::Connection => "a connection",
         DocumentKind::OidcSettings => "the OAuth and OpenID Connect keys",
-        DocumentKind::AdditionalKeySet => "an additional key set",
+        DocumentKind::AdditionalKeySet => "the additional key set",
     }
 }
