@@ -10,7 +10,7 @@ use utoipa::openapi::{ContentBuilder, ObjectBuilder, Paths, Ref, RefOr, Response
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{Services, auth0, health, native, pingfederate};
+use super::{Services, auth0, health, jwks, native, pingfederate};
 
 pub(super) fn routes() -> Router<Arc<Services>> {
     // The page would else ask an outside service for its opinion of the document.
@@ -28,6 +28,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document.merge(pingfederate::Document::openapi());
     document.merge(auth0::Document::openapi());
     document.merge(native::document());
+    document.merge(jwks::Document::openapi());
     document
 }
 
@@ -84,6 +85,7 @@ const fn meaning(status: u16) -> &'static str {
         (name = "PingFederate", description = "Key pairs as PingFederate's administrative API has them."),
         (name = "Auth0", description = "Connection keys as Auth0's Management API has them."),
         (name = "Native", description = "Keys, key rings and signatures as the domain sees them."),
+        (name = "Key sets", description = "Public keys for verifiers; no credentials are needed."),
         (name = "Health", description = "For probes and for Prometheus.")
     ),
     paths(health::alive, health::ready, health::metrics),

@@ -1,4 +1,5 @@
-//! Documents with typed references to rings: rotation settings, SSL settings, trusted CAs, connections.
+//! Documents with typed references to rings: rotation settings, SSL settings, OAuth and
+//! OpenID Connect keys, trusted CAs, connections.
 //!
 //! Owns what these documents say, their rules, and who may change them. Does not own the
 //! key pairs that they refer to (`keyring`) or the engine that acts on rotation settings.
@@ -8,7 +9,10 @@
 //! says more than this program knows is not read.
 
 mod connections;
+mod oidc;
+mod oidc_rules;
 mod rotation;
+mod rotation_period;
 mod ssl;
 #[cfg(test)]
 mod tests;
@@ -18,6 +22,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
 
 use crate::audit::{Action, Event};
 use crate::auth::Principal;
@@ -27,6 +32,7 @@ use crate::key::RingId;
 use crate::store::{Document, DocumentKind, Put, Store};
 
 pub use connections::Connection;
+pub use oidc::{AdditionalKeySet, OidcGroup, OidcKey, OidcKeyType, OidcKeys, OidcSettings};
 pub use rotation::RotationSettings;
 pub use ssl::SslSettings;
 pub use trusted::TrustedCa;
@@ -35,13 +41,15 @@ pub use trusted::TrustedCa;
 pub struct Catalog {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    /// Held by whoever changes an additional key set.
+    key_sets: Mutex<()>,
 }
 
 impl Catalog {
     /// A service over a store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock }
+        Self { store, clock, key_sets: Mutex::default() }
     }
 
     async fn put<T: Serialize + Sync>(&self, change: Change<'_>, body: &T, place: Place<'_>) -> Result<Put, Error> {
@@ -64,7 +72,7 @@ impl Catalog {
             principal: change.who.name().to_owned(),
             action,
             key: None,
-            ring: (change.kind == DocumentKind::RotationSettings).then(|| change.id.parse().ok()).flatten(),
+            ring: change.kind.is_of_a_ring().then(|| change.id.parse().ok()).flatten(),
             detail,
             request_id: change.request_id.clone(),
         }

@@ -18,7 +18,7 @@ use crate::error::{Error, Kind};
 use crate::key::{KeyUse, RingId};
 use crate::keyring::{CertificateSpec, Entry, IdempotencyKey, Joining, NewKid, NewMember, RingChange};
 use crate::rotation::RotateRing;
-use crate::x509::{Profile, Subject};
+use crate::x509::{Names, Profile, Subject};
 
 const NOT_AVAILABLE: &str = "keys are not available for this connection";
 
@@ -157,6 +157,8 @@ pub(super) fn first_keys(
 ) -> RingChange {
     let settings = &services.auth0;
     let (algorithm, signature_algorithm) = algorithm.algorithms(settings.rsa);
+    let subject = Subject { common_name: name.to_owned(), ..Subject::default() };
+    let names = Names::Given { subject, alternative_names: Vec::new() };
     let member = |entry| NewMember {
         entry,
         kid: NewKid::Thumbprint,
@@ -166,8 +168,7 @@ pub(super) fn first_keys(
         signature_algorithm,
         permitted: vec![signature_algorithm],
         certificate: Some(CertificateSpec {
-            subject: Subject { common_name: name.to_owned(), ..Subject::default() },
-            alternative_names: Vec::new(),
+            names: names.clone(),
             valid_days: settings.valid_days,
             profile: Profile::Connection,
         }),
