@@ -72,7 +72,11 @@ impl Rotation {
         let mut draft = Draft::at(now);
         match place {
             Published::Ring(ring) => self.add_ring(ring, &mut draft).await?,
-            Published::ConnectionNamed(name) => self.add_ring(&connection(name)?, &mut draft).await?,
+            Published::ConnectionNamed(name) => {
+                let missing = || Error::new(Kind::NotFound, format!("there is no connection {name}"));
+                let ring = self.catalog.connection_by_name(name).await?.ok_or_else(missing)?;
+                self.add_ring(&ring, &mut draft).await?;
+            }
             Published::Oidc => self.add_oidc(&mut draft).await?,
         }
         let kept = Kept::of(&draft)?;
@@ -104,12 +108,6 @@ impl Rotation {
         let policy = self.policy(ring).await?;
         Ok(draft.watch(ring, pairs, &policy))
     }
-}
-
-/// The ring of a connection: one that nobody declared is named by its id.
-fn connection(name: &str) -> Result<RingId, Error> {
-    let missing = |_| Error::new(Kind::NotFound, format!("there is no connection {name}"));
-    RingId::new(RingKind::Connection, name).map_err(missing)
 }
 
 impl Kept {
