@@ -28,6 +28,7 @@ mod exchange;
 mod faults;
 mod hybrid;
 mod idempotency;
+mod jwks;
 mod keys;
 mod openapi;
 mod pin;

@@ -23,7 +23,7 @@ use crate::error::{Error, Rule, Violation};
 use crate::jose;
 use crate::key::{KeyAlgorithm, KeyFamily, KeyUse, ProviderKind, RingId, RingKind, SignatureAlgorithm};
 use crate::keyring::{CertificateSpec, IdempotencyKey, NewKeyPair};
-use crate::x509::{Profile, Subject};
+use crate::x509::{Names, Profile, Subject};
 
 /// A key pair to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -255,5 +255,6 @@ fn certificate(wanted: NewCertificate, findings: &mut Vec<Violation>) -> Certifi
         let message = format!("certificate.validDays must be from 1 to {MAX_VALID_DAYS}.");
         findings.push(Violation::at("certificate.validDays", Rule::InvalidValue, message));
     }
-    CertificateSpec { subject, alternative_names, valid_days: wanted.valid_days, profile: Profile::Signing }
+    let names = Names::Given { subject, alternative_names };
+    CertificateSpec { names, valid_days: wanted.valid_days, profile: Profile::Signing }
 }

@@ -13,7 +13,7 @@ use crate::auth::{Principal, Scope};
 use crate::error::{Error, Rule, Violation};
 use crate::key::{KeyUse, ProviderKind, RingId, RingKind};
 use crate::keyring::{Capabilities, CertificateSpec, NewKeyPair};
-use crate::x509::{NameFault, Subject, SubjectField};
+use crate::x509::{NameFault, Names, Subject, SubjectField};
 
 /// What requests are judged by.
 pub(super) struct Rules {
@@ -61,8 +61,7 @@ impl Rules {
             signature_algorithm: choice.signature_algorithm,
             permitted: choice.permitted,
             certificate: Some(CertificateSpec {
-                subject,
-                alternative_names,
+                names: Names::Given { subject, alternative_names },
                 valid_days,
                 profile: family::profile(self.family),
             }),
