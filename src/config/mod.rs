@@ -4,6 +4,7 @@
 //! reported at once. Does not own what the values do. Unknown keys are refused; secrets
 //! come from files or systemd credentials, never as values.
 
+mod auth0;
 mod credentials;
 mod dialects;
 mod duration;
@@ -15,6 +16,7 @@ mod pkcs11_uri;
 #[cfg(test)]
 mod tests;
 mod token;
+mod zitadel;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -24,12 +26,14 @@ use serde::Deserialize;
 use crate::auth::Credential;
 use crate::key::ProviderKind;
 
+pub use auth0::{Auth0, Connections};
 pub use dialects::{PingFederate, SanFormat};
 pub use hosts::Hosts;
 pub use limits::Limits;
 pub use listener::{Listener, Plaintext};
 pub use local::MasterKeySource;
 pub use token::{PinSource, Profile, Token, TokenSelector};
+pub use zitadel::Zitadel;
 
 /// Everything that the daemon is told.
 #[derive(Clone, Debug)]
@@ -49,6 +53,8 @@ pub struct Config {
     pub credentials: Vec<Credential>,
     pub limits: Limits,
     pub pingfederate: PingFederate,
+    pub auth0: Auth0,
+    pub zitadel: Zitadel,
 }
 
 /// Everything that is wrong with a configuration, one sentence each.
@@ -126,6 +132,10 @@ struct File {
     limits: Limits,
     #[serde(default)]
     pingfederate: dialects::Section,
+    #[serde(default)]
+    auth0: auth0::Section,
+    #[serde(default)]
+    zitadel: zitadel::Section,
 }
 
 #[derive(Deserialize)]
@@ -153,6 +163,8 @@ impl File {
             findings.push("there is neither [token] nor [local], so no key could be made".to_owned());
         }
         let pingfederate = self.pingfederate.validate(has_token, has_local, findings);
+        let auth0 = self.auth0.validate(has_token, has_local, findings);
+        let zitadel = self.zitadel.validate(has_token, has_local, findings);
         Config {
             state_dir,
             instance: self.instance.unwrap_or_else(|| "default".to_owned()),
@@ -164,6 +176,8 @@ impl File {
             credentials,
             limits: self.limits,
             pingfederate,
+            auth0,
+            zitadel,
         }
     }
 }

@@ -17,6 +17,7 @@
 mod harness;
 
 mod architecture;
+mod auth0;
 mod bad_input;
 mod check;
 mod concurrency;
@@ -39,3 +40,4 @@ mod recovery;
 mod schemathesis;
 mod secrecy;
 mod signing;
+mod zitadel;
