@@ -12,6 +12,7 @@ mod limits;
 mod listener;
 mod local;
 mod pkcs11_uri;
+mod rotation;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -28,6 +29,7 @@ pub use hosts::Hosts;
 pub use limits::Limits;
 pub use listener::{Listener, Plaintext};
 pub use local::MasterKeySource;
+pub use rotation::Rotation;
 pub use token::{PinSource, Profile, Token, TokenSelector};
 
 /// Everything that the daemon is told.
@@ -48,6 +50,7 @@ pub struct Config {
     pub credentials: Vec<Credential>,
     pub limits: Limits,
     pub pingfederate: PingFederate,
+    pub rotation: Rotation,
 }
 
 /// Everything that is wrong with a configuration, one sentence each.
@@ -117,6 +120,8 @@ struct File {
     limits: Limits,
     #[serde(default)]
     pingfederate: dialects::Section,
+    #[serde(default)]
+    rotation: Rotation,
 }
 
 #[derive(Deserialize)]
@@ -136,6 +141,7 @@ impl File {
         self.listener.validate(findings);
         self.hosts.validate(findings);
         self.limits.validate(findings);
+        self.rotation.validate(findings);
         let credentials = credentials::validate(self.credentials, findings);
         let (has_token, has_local) = (self.token.is_some(), self.local.is_some());
         let local = self.local.and_then(|section| section.validate(has_token, findings));
@@ -155,6 +161,7 @@ impl File {
             credentials,
             limits: self.limits,
             pingfederate,
+            rotation: self.rotation,
         }
     }
 }

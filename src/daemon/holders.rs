@@ -50,19 +50,12 @@ impl Holders {
             providers = providers.with(Arc::clone(local) as Arc<_>);
         }
         let signing = Signing::new(Arc::clone(&store) as Arc<_>, providers.clone(), Arc::clone(&clock));
-        let lease = config.hosts.generate_timeout + config.limits.generate_deadline + LEASE_MARGIN;
-        let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease);
+        let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease(config));
         let catalog = Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock)));
         let master_keys =
             local.map(|local| Arc::new(MasterKeys::new(Arc::clone(&store) as Arc<_>, local, Arc::clone(&clock))));
         let (keyring, signing) = (Arc::new(keyring), Arc::new(signing));
-        let rotation = Arc::new(Rotation::new(
-            Arc::clone(&store) as Arc<_>,
-            Arc::clone(&keyring),
-            Arc::clone(&catalog),
-            Arc::clone(&clock),
-            rotation::Defaults::default(),
-        ));
+        let rotation = rotation(config, &store, &keyring, &catalog, &clock);
         Ok(Self { keyring, catalog, rotation, signing, token, master_keys, clock, store })
     }
 
@@ -72,6 +65,37 @@ impl Holders {
         }
         self.store.close().await;
     }
+}
+
+/// The service over succession, with the policies of the configuration.
+pub(super) fn rotation(
+    config: &Config,
+    store: &Arc<SqlStore>,
+    keyring: &Arc<Keyring>,
+    catalog: &Arc<Catalog>,
+    clock: &Arc<dyn Clock>,
+) -> Arc<Rotation> {
+    let settings = &config.rotation;
+    let defaults = rotation::Defaults {
+        lead: settings.lead,
+        max_age: settings.jwks_max_age,
+        overlap: settings.overlap,
+        ..rotation::Defaults::default()
+    };
+    let options = rotation::SweepOptions {
+        destroy_limit: settings.destroy_limit,
+        // Without regular sweeps the last one says nothing about the clock.
+        clock_guard: settings.enabled.then_some(settings.clock_guard),
+        deadline: config.limits.generate_deadline,
+    };
+    let store = Arc::clone(store) as Arc<_>;
+    let rotation = Rotation::new(store, Arc::clone(keyring), Arc::clone(catalog), Arc::clone(clock), defaults);
+    Arc::new(rotation.sweeping_with(options))
+}
+
+/// How long a reservation is safe from other daemons.
+pub(super) fn lease(config: &Config) -> Duration {
+    config.hosts.generate_timeout + config.limits.generate_deadline + LEASE_MARGIN
 }
 
 /// What the provider of a configuration's token is started with; `None` without a token.

@@ -13,11 +13,12 @@ mod keys;
 mod rings;
 mod sign;
 mod signatures;
+mod sweep;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use utoipa::OpenApi;
 
 use super::Services;
@@ -32,6 +33,7 @@ pub(super) fn routes() -> Router<Arc<Services>> {
         .route("/v1/keys/{kid}/public.pem", get(keys::public_key))
         .route("/v1/keys/{kid}/certificate.pem", get(keys::certificate))
         .route("/v1/keys/{kid}/chain.pem", get(keys::chain))
+        .route("/v1/rotation/sweep", post(sweep::sweep))
         .merge(signatures::routes())
 }
 
@@ -44,7 +46,7 @@ pub(super) fn document() -> utoipa::openapi::OpenApi {
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(rings::show, keys::list, keys::show, keys::public_key, keys::certificate, keys::chain),
+    paths(rings::show, keys::list, keys::show, keys::public_key, keys::certificate, keys::chain, sweep::sweep),
     components(schemas(error::ProblemDetails))
 )]
 struct Document;

@@ -3,6 +3,7 @@
 mod plans;
 mod properties;
 mod service;
+mod sweeps;
 
 use std::sync::LazyLock;
 use std::time::Duration;
