@@ -7,12 +7,17 @@ use tokio::time::Instant;
 
 use super::Rotation;
 use super::sweep::Outcome;
+use crate::auth::Principal;
 use crate::clock::random;
 use crate::error::Error;
 use crate::key::RingKind;
 
 /// Between looks at whether something has changed here.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How long the first sweep waits for providers to be ready.
+const PROVIDERS_WITHIN: Duration = Duration::from_secs(60);
+/// Between looks at whether they are.
+const LOOK_FOR_PROVIDERS: Duration = Duration::from_millis(100);
 /// After a sweep that failed.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// Kinds of rings whose policy may come from the configuration alone.
@@ -23,7 +28,8 @@ impl Rotation {
     /// step that has begun is finished, and no other begun.
     pub async fn keep_rotating(&self, interval: Duration, mut stop: watch::Receiver<bool>) {
         let mut planned_anew = false;
-        loop {
+        self.await_providers(stop.clone()).await;
+        while !*stop.borrow() {
             let wait = match self.turn(&mut planned_anew, &stop).await {
                 Ok(()) => jittered(interval),
                 Err(failure) => {
@@ -42,9 +48,22 @@ impl Rotation {
                     break;
                 }
             }
-            if *stop.borrow() {
-                return;
+        }
+    }
+
+    /// Waits a while for providers that have just been started, lest what they are needed for fails first.
+    async fn await_providers(&self, mut stop: watch::Receiver<bool>) {
+        let who = Principal::strongroom();
+        let ready = async {
+            let all = || self.keyring.capabilities(&who).is_ok_and(|all| all.iter().all(|(_, able)| able.is_some()));
+            while !all() {
+                tokio::time::sleep(LOOK_FOR_PROVIDERS).await;
             }
+        };
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => {}
+            () = tokio::time::sleep(PROVIDERS_WITHIN) => tracing::debug!("rotation begins without its providers"),
+            () = ready => {}
         }
     }
 

@@ -31,5 +31,6 @@ mod pin;
 mod pingfederate;
 mod provider;
 mod recovery;
+mod rotation;
 mod schemathesis;
 mod signing;

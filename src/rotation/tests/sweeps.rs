@@ -110,7 +110,7 @@ async fn failure_of_one_ring_stops_no_other_and_is_tried_again_later() {
     assert_eq!(words(&swept(&bench.rotation).await), [""; 0], "it is left alone for a while");
     bench.pass(Duration::from_secs(61));
     assert_eq!(words(&swept(&bench.rotation).await), ["create"]);
-    assert_eq!(bench.states(&failed).await, [(1, State::Active), (2, State::PreActive)]);
+    assert_eq!(bench.states(&failed).await, [(1, State::Active), (3, State::PreActive)]);
 }
 
 #[tokio::test]
