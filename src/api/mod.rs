@@ -6,21 +6,25 @@
 //! `keyring`, and never meet each other, the store, providers, issuance or configuration.
 //!
 //! Invariants: every refusal under a dialect's paths has that dialect's body; every route
-//! but health, the document and its page asks for credentials; a mutation runs detached,
+//! but health, key sets, the document and its page asks for credentials; a mutation runs detached,
 //! so that a client that hangs up cancels nothing.
 
+pub mod auth0;
 mod derivations;
 mod detached;
 mod dialect;
 mod extract;
 mod health;
+mod jwks;
 mod layer;
+mod measure;
 mod native;
 mod openapi;
 pub mod pingfederate;
 mod state;
 #[cfg(test)]
 mod tests;
+pub mod zitadel;
 
 pub use derivations::Derivations;
 pub use detached::Detached;

@@ -1,4 +1,5 @@
-//! Documents with typed references to rings: rotation settings, SSL settings, trusted CAs.
+//! Documents with typed references to rings: rotation settings, SSL settings, OAuth and
+//! OpenID Connect keys, trusted CAs, connections.
 //!
 //! Owns what these documents say, their rules, and who may change them. Does not own the
 //! key pairs that they refer to (`keyring`) or the engine that acts on rotation settings.
@@ -7,6 +8,9 @@
 //! be deleted (the store refuses it in the transaction of the deletion); a document that
 //! says more than this program knows is not read.
 
+mod connections;
+mod oidc;
+mod oidc_rules;
 mod rotation;
 mod rotation_period;
 mod ssl;
@@ -18,6 +22,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
 
 use crate::audit::{Action, Event};
 use crate::auth::Principal;
@@ -26,6 +31,8 @@ use crate::error::{Error, Kind};
 use crate::key::RingId;
 use crate::store::{Document, DocumentKind, Put, Store};
 
+pub use connections::Connection;
+pub use oidc::{AdditionalKeySet, OidcGroup, OidcKey, OidcKeyType, OidcKeys, OidcSettings};
 pub use rotation::RotationSettings;
 pub use ssl::SslSettings;
 pub use trusted::TrustedCa;
@@ -34,13 +41,15 @@ pub use trusted::TrustedCa;
 pub struct Catalog {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    /// Held by whoever changes an additional key set.
+    key_sets: Mutex<()>,
 }
 
 impl Catalog {
     /// A service over a store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock }
+        Self { store, clock, key_sets: Mutex::default() }
     }
 
     async fn put<T: Serialize + Sync>(&self, change: Change<'_>, body: &T, place: Place<'_>) -> Result<Put, Error> {

@@ -16,8 +16,8 @@ use anyhow::{Context as _, bail, ensure};
 use super::block_on;
 use crate::auth::{Credential, Scope, SecretHash, new_secret};
 use crate::config::{
-    Config, Hosts, Limits, Listener, MasterKeySource, PinSource, PingFederate, Plaintext, Profile, Rotation, SanFormat,
-    Token, TokenSelector,
+    Auth0, Config, Hosts, Limits, Listener, MasterKeySource, PinSource, PingFederate, Plaintext, Profile, Rotation,
+    SanFormat, Token, TokenSelector, Zitadel,
 };
 use crate::daemon::{self, Announce, InstanceLock};
 use crate::key::ProviderKind;
@@ -191,6 +191,8 @@ impl Layout {
             },
             // A machine of a developer may sleep for longer than that of an operator.
             rotation: Rotation { clock_guard: Duration::from_secs(10 * 365 * 86_400), ..Rotation::default() },
+            auth0: Auth0::with_provider(ProviderKind::Hsm),
+            zitadel: Zitadel::with_provider(ProviderKind::Hsm),
         })
     }
 

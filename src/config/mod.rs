@@ -4,6 +4,7 @@
 //! reported at once. Does not own what the values do. Unknown keys are refused; secrets
 //! come from files or systemd credentials, never as values.
 
+mod auth0;
 mod credentials;
 mod dialects;
 mod duration;
@@ -16,6 +17,7 @@ mod rotation;
 #[cfg(test)]
 mod tests;
 mod token;
+mod zitadel;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -23,7 +25,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::auth::Credential;
+use crate::key::ProviderKind;
 
+pub use auth0::{Auth0, Connections};
 pub use dialects::{PingFederate, SanFormat};
 pub use hosts::Hosts;
 pub use limits::Limits;
@@ -31,6 +35,7 @@ pub use listener::{Listener, Plaintext};
 pub use local::MasterKeySource;
 pub use rotation::Rotation;
 pub use token::{PinSource, Profile, Token, TokenSelector};
+pub use zitadel::Zitadel;
 
 /// Everything that the daemon is told.
 #[derive(Clone, Debug)]
@@ -51,6 +56,8 @@ pub struct Config {
     pub limits: Limits,
     pub pingfederate: PingFederate,
     pub rotation: Rotation,
+    pub auth0: Auth0,
+    pub zitadel: Zitadel,
 }
 
 /// Everything that is wrong with a configuration, one sentence each.
@@ -98,6 +105,14 @@ impl Config {
         let config = file.validate(&mut findings);
         if findings.is_empty() { Ok(config) } else { Err(Findings(findings)) }
     }
+
+    /// The providers that it sets up.
+    #[must_use]
+    pub fn providers(&self) -> Vec<ProviderKind> {
+        let hsm = self.token.as_ref().map(|_| ProviderKind::Hsm);
+        let local = self.local.as_ref().map(|_| ProviderKind::Local);
+        hsm.into_iter().chain(local).collect()
+    }
 }
 
 /// The file as it is written.
@@ -122,6 +137,10 @@ struct File {
     pingfederate: dialects::Section,
     #[serde(default)]
     rotation: Rotation,
+    #[serde(default)]
+    auth0: auth0::Section,
+    #[serde(default)]
+    zitadel: zitadel::Section,
 }
 
 #[derive(Deserialize)]
@@ -150,6 +169,13 @@ impl File {
             findings.push("there is neither [token] nor [local], so no key could be made".to_owned());
         }
         let pingfederate = self.pingfederate.validate(has_token, has_local, findings);
+        let auth0 = self.auth0.validate(has_token, has_local, findings);
+        let zitadel = self.zitadel.validate(has_token, has_local, findings);
+        let schedules =
+            [("auth0", auth0.rotation_period, auth0.overlap), ("zitadel", zitadel.rotation_period, zitadel.overlap)];
+        for (section, period, overlap) in schedules {
+            self.rotation.validate_schedule(section, period, overlap, findings);
+        }
         Config {
             state_dir,
             instance: self.instance.unwrap_or_else(|| "default".to_owned()),
@@ -162,6 +188,8 @@ impl File {
             limits: self.limits,
             pingfederate,
             rotation: self.rotation,
+            auth0,
+            zitadel,
         }
     }
 }

@@ -67,4 +67,21 @@ impl Rotation {
             findings.push("rotation.clock-guard: at least twice rotation.interval".to_owned());
         }
     }
+
+    /// Holds what a dialect's section says of its own keys against what holds for all.
+    pub(super) fn validate_schedule(
+        &self,
+        section: &str,
+        period: Option<Duration>,
+        overlap: Duration,
+        findings: &mut Vec<String>,
+    ) {
+        if period.is_some_and(|period| period < self.lead) {
+            let lead = humantime::format_duration(self.lead);
+            findings.push(format!("{section}.rotation-period: at least rotation.lead, which is {lead}"));
+        }
+        if overlap < self.jwks_max_age {
+            findings.push(format!("{section}.overlap: at least rotation.jwks-max-age"));
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod changes;
 mod exchange;
+mod master_keys;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

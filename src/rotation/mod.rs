@@ -10,6 +10,8 @@
 
 mod gauges;
 mod guard;
+mod members;
+mod oidc;
 pub mod plan;
 pub mod policy;
 mod publication;
@@ -28,7 +30,7 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::key::RingId;
 use crate::keyring::Keyring;
-use crate::store::Store;
+use crate::store::{Confirmed, Store};
 
 pub use plan::{Plan, Step, StepKind};
 pub use policy::{Defaults, Policy, Schedule};
@@ -43,6 +45,7 @@ pub struct Rotation {
     catalog: Arc<Catalog>,
     clock: Arc<dyn Clock>,
     defaults: Defaults,
+    published: Confirmed<Published, publication::Kept>,
     options: SweepOptions,
     /// Held while this daemon sweeps.
     sweeping: tokio::sync::Mutex<()>,
@@ -68,6 +71,7 @@ impl Rotation {
             catalog,
             clock,
             defaults,
+            published: Confirmed::default(),
             options: SweepOptions::default(),
             sweeping: tokio::sync::Mutex::default(),
             held: AtomicBool::new(false),

@@ -8,6 +8,7 @@
 //! version; the epoch grows with each change of a row that caches must see; a tombstone is
 //! never removed, nor a master key; what is destroyed is overwritten.
 
+mod confirmed;
 mod documents;
 mod idempotency;
 mod key_pairs;
@@ -29,12 +30,15 @@ use async_trait::async_trait;
 
 use crate::audit::Event;
 use crate::clock::Timestamp;
-use crate::key::{CertificateDer, KeyId, KeyName, KeyPair, Kid, RingId, RingKind, SealedKey, State, StoreId};
+use crate::key::{
+    CertificateDer, KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind, SealedKey, State, StoreId,
+};
 
+pub use confirmed::{CONFIRMED, Confirmed, SeenEpoch, follow_epoch};
 pub use request::{
     Agenda, Change, Commit, DueRing, IdempotencyClaim, Joining, NewReservation, Owner, Reserve, SweepLease, Transition,
 };
-pub use sql::SqlStore;
+pub use sql::{Looked, SqlStore};
 
 /// What a document is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -255,14 +259,19 @@ pub trait Store: Send + Sync {
         audit: &[Event],
     ) -> Result<(), StoreError>;
 
-    /// Replaces the certificates of a visible key pair, by compare-and-set.
+    /// Replaces the certificates of a visible key pair, by compare-and-set; with `void` it also removes
+    /// the rotation settings of its ring, where there are some, and writes that event.
     async fn replace_certificates(
         &self,
         id: KeyId,
         version: i64,
         certificates: Vec<CertificateDer>,
+        void: Option<Event>,
         audit: &[Event],
     ) -> Result<KeyPair, StoreError>;
+
+    /// How many key pairs of a provider there are, tombstones and undone reservations aside.
+    async fn held_by(&self, provider: ProviderKind) -> Result<i64, StoreError>;
 
     /// Replaces the sealed private half of a key pair, by compare-and-set.
     async fn reseal(&self, id: KeyId, version: i64, sealed: SealedKey, audit: &[Event]) -> Result<KeyPair, StoreError>;

@@ -17,7 +17,9 @@
 mod harness;
 
 mod architecture;
+mod auth0;
 mod bad_input;
+mod check;
 mod concurrency;
 mod configuration;
 mod containers;
@@ -26,6 +28,7 @@ mod exchange;
 mod faults;
 mod hybrid;
 mod idempotency;
+mod jwks;
 mod openapi;
 mod pin;
 mod pingfederate;
@@ -33,4 +36,6 @@ mod provider;
 mod recovery;
 mod rotation;
 mod schemathesis;
+mod secrecy;
 mod signing;
+mod zitadel;
