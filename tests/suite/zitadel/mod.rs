@@ -78,7 +78,8 @@ fn serve(sections: &str, name: &str) {
 #[test]
 fn web_keys_live_under_v2_word_by_word() {
     let dir = Scratch::new();
-    golden(&Launch::dev(&dir).start(), "zitadel/life-in-v2");
+    let daemon = Launch::dev(&dir).start();
+    golden(&daemon, "zitadel/life-in-v2");
     let after = agreement_within(PATIENCE, &Token::of_dev(&dir), &dir.join("strongroom.db"));
     assert_eq!(after.keys().len(), 1, "the deleted key is gone from the token");
 }
