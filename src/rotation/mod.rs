@@ -34,7 +34,6 @@ pub use rotate::{Outlook, RotateRing, Rotated};
 
 /// The service over succession and publication.
 pub struct Rotation {
-    #[allow(dead_code, reason = "sweeps are being built")]
     store: Arc<dyn Store>,
     keyring: Arc<Keyring>,
     catalog: Arc<Catalog>,
