@@ -101,6 +101,32 @@ fn local_keys_need_something_that_seals_them() {
 }
 
 #[test]
+fn web_keys_have_an_owner_an_issuer_and_a_schedule_that_can_be() {
+    let with = |lines: &str| format!("{WHOLE}\n[zitadel]\n{lines}\n");
+    let zitadel = Config::parse(WHOLE).unwrap().zitadel;
+    assert_eq!((zitadel.provider, zitadel.bootstrap), (ProviderKind::Hsm, false));
+    assert_eq!((zitadel.issuer, zitadel.rotation_period), (None, None));
+    for issuer in ["https://keys.example.com", "https://example.com:8443/tenant", "http://127.0.0.1:9980"] {
+        let config = Config::parse(&with(&format!("issuer = \"{issuer}\""))).unwrap();
+        assert_eq!(config.zitadel.issuer.as_deref(), Some(issuer));
+    }
+    for issuer in
+        ["", "keys.example.com", "ftp://a.b", "https://a.b/", "https://a.b?c", "https://a.b#c", "https://u@a.b"]
+    {
+        let findings = findings(&with(&format!("issuer = \"{issuer}\"")));
+        assert!(findings.iter().any(|finding| finding.starts_with("zitadel.issuer:")), "{issuer}: {findings:?}");
+    }
+    for (line, part) in [
+        ("instance-id = \"\"", "zitadel.instance-id"),
+        ("rotation-period = \"1h\"", "at least a day"),
+        ("provider = \"LOCAL\"", "needs a section [local]"),
+        ("owner = \"x\"", "`zitadel.owner`"),
+    ] {
+        assert!(findings(&with(line)).iter().any(|finding| finding.contains(part)), "{line}");
+    }
+}
+
+#[test]
 fn default_provider_is_one_that_is_configured() {
     let with = |base: &str, word: &str| format!("{base}\n[pingfederate]\ndefault-provider = \"{word}\"\n");
     let local = without_token("[local]\nkey-file = \"/key\"");
