@@ -7,7 +7,7 @@ use crate::audit::{Action, Event};
 use crate::auth::{Principal, Scope};
 use crate::checkpoint::reach;
 use crate::error::{Error, Kind};
-use crate::key::{KeyPair, Origin, ProviderKind, RingId, State};
+use crate::key::{KeyName, KeyPair, Origin, ProviderKind, RingId, State};
 use crate::store::{Change, DocumentKind, StoreError};
 
 impl Keyring {
@@ -31,6 +31,31 @@ impl Keyring {
         let change = Change { moves, ..Change::default() };
         self.carry_out(change, &events).await.map_err(|failure| in_words(ring, failure))?;
         let _ = reach("delete.commit").await;
+        self.reconcile_soon(false);
+        Ok(())
+    }
+
+    /// Commits the deletion of one key pair; destruction in its provider follows.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`, `InUse`; `Conflict` for the Active key of a ring that has
+    /// others, and for the kid of several.
+    pub async fn delete_key(&self, who: &Principal, name: &KeyName, request_id: Option<String>) -> Result<(), Error> {
+        who.require(Scope::Manage)?;
+        let pair = self.named(who, name).await?;
+        if let Some(ring) = pair.ring.as_ref().filter(|_| pair.state == State::Active)
+            && self.store.ring(ring).await?.len() > 1
+        {
+            let message = format!("the key is the Active one of {ring}, which has others; activate one of them first");
+            return Err(Error::new(Kind::Conflict, message));
+        }
+        let event = self.event(who, Action::DeleteCommitted, &pair, pair.state.to_string());
+        let moves = vec![transition(&pair, State::Destroying, self.clock.now())];
+        let removed = self.carry_out(Change { moves, ..Change::default() }, &[Event { request_id, ..event }]).await;
+        removed.map_err(|failure| match &pair.ring {
+            Some(ring) => in_words(ring, failure),
+            None => failure.into(),
+        })?;
         self.reconcile_soon(false);
         Ok(())
     }
