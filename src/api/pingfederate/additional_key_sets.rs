@@ -169,7 +169,8 @@ fn check(wire: AdditionalKeySet, id: String) -> Result<catalog::AdditionalKeySet
     let before = findings.len();
     let signing = NAMES.read(&wire.signing_keys.as_ref().map(members).unwrap_or_default(), &mut findings);
     if signing.is_empty() && findings.len() == before {
-        required("signingKeys", &mut findings);
+        let message = "signingKeys must name an active key pair.";
+        findings.push(Violation::at("signingKeys", Rule::Required, message));
     }
     let issuers = wire.issuers.unwrap_or_default();
     if issuers.is_empty() {

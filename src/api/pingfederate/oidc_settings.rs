@@ -54,14 +54,16 @@ pub(super) async fn replace(
 fn check(wire: &OAuthOidcKeysSettings) -> Result<OidcSettings, Vec<Violation>> {
     let mut findings = Vec::new();
     let members = members(wire);
-    if wire.static_jwks_enabled.is_none() {
-        required("staticJwksEnabled", &mut findings);
-    }
     let is_static = wire.static_jwks_enabled == Some(true);
-    if wire.static_jwks_enabled == Some(false) {
-        for name in members.keys().filter(|name| name.ends_with("CertRef")) {
-            let message = format!("{name} must be absent while staticJwksEnabled is false.");
-            findings.push(Violation::at(name, Rule::InvalidValue, message));
+    match wire.static_jwks_enabled {
+        None => required("staticJwksEnabled", &mut findings),
+        Some(true) if wire.rsa_active_cert_ref.is_none() => required("rsaActiveCertRef", &mut findings),
+        Some(true) => {}
+        Some(false) => {
+            for name in members.keys().filter(|name| name.ends_with("CertRef")) {
+                let message = format!("{name} must be absent while staticJwksEnabled is false.");
+                findings.push(Violation::at(name, Rule::InvalidValue, message));
+            }
         }
     }
     let signing = SIGNING.read(&members, &mut findings);
