@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 
-use super::{Derivations, Detached, auth0, dialect, health, jwks, layer, native, openapi, pingfederate};
+use super::{Derivations, Detached, auth0, dialect, health, jwks, layer, native, openapi, pingfederate, zitadel};
 use crate::auth::Authenticator;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -26,8 +26,11 @@ pub struct Services {
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
     pub pingfederate: pingfederate::Settings,
     pub auth0: auth0::Settings,
+    pub zitadel: zitadel::Settings,
     /// Time that a generation has until its commit begins.
     pub generate_deadline: Duration,
+    /// Time that a signature or decryption has until its answer.
+    pub sign_deadline: Duration,
     /// The largest request body, in bytes.
     pub body_limit: usize,
     /// Mutations at work; wait for them after the last connection has closed.
@@ -42,6 +45,9 @@ pub fn router(services: Services) -> Router {
     let services = Arc::new(services);
     let root =
         Router::new().merge(health::routes()).merge(jwks::routes()).merge(native::routes()).merge(openapi::routes());
-    let routes = dialect::dress::<native::Problem>(root).merge(pingfederate::routes()).merge(auth0::routes(&services));
+    let routes = dialect::dress::<native::Problem>(root)
+        .merge(pingfederate::routes())
+        .merge(auth0::routes(&services))
+        .merge(zitadel::routes());
     layer::around(routes.layer(body_limit)).with_state(services)
 }

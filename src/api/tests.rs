@@ -12,7 +12,7 @@ use futures_util::FutureExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use super::{Derivations, Detached, Services, auth0, dialect, document, layer, pingfederate, router};
+use super::{Derivations, Detached, Services, auth0, dialect, document, layer, pingfederate, router, zitadel};
 use crate::auth::{Authenticator, Credential, Scope, SecretHash};
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
@@ -75,7 +75,13 @@ async fn services() -> Services {
             valid_days: 365,
             rate_limit: 100,
         },
+        zitadel: zitadel::Settings {
+            instance_id: "instance-1".to_owned(),
+            provider: ProviderKind::Hsm,
+            issuer: Some("https://keys.example.com".to_owned()),
+        },
         generate_deadline: Duration::from_secs(1),
+        sign_deadline: Duration::from_secs(1),
         body_limit: 1024,
         detached: Detached::default(),
         derivations: Derivations::default(),

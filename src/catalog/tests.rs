@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod oidc;
+
 use std::time::Duration;
 
 use super::*;
@@ -37,6 +39,10 @@ impl Bench {
     }
 
     async fn ring(&self, name: &str) -> RingId {
+        self.ring_of(name, KeyUse::Sign, KeyAlgorithm::P256).await
+    }
+
+    async fn ring_of(&self, name: &str, key_use: KeyUse, algorithm: KeyAlgorithm) -> RingId {
         let ring: RingId = name.parse().unwrap();
         let now = Timestamp::from_micros(1_800_000_000_000_000);
         let new = NewReservation {
@@ -46,10 +52,10 @@ impl Bench {
             provider: ProviderKind::Hsm,
             locator: Locator::new().unwrap(),
             origin: Origin::Generated,
-            key_use: KeyUse::Sign,
-            algorithm: KeyAlgorithm::P256,
-            signature_algorithm: ES256,
-            permitted: vec![ES256],
+            key_use,
+            algorithm,
+            signature_algorithm: algorithm.default_signature_algorithm(),
+            permitted: algorithm.usual_signature_algorithms(),
             owner: Owner { instance: "test".to_owned(), life: "one".to_owned() },
             now,
             lease: Duration::from_secs(60),

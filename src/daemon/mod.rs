@@ -8,6 +8,7 @@
 //! stop no request under way is cut off before its drain is over, and the token hosts
 //! end last.
 
+mod bystander;
 mod holders;
 mod instance;
 
@@ -21,16 +22,18 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::api::{auth0, pingfederate};
+use crate::api::{auth0, pingfederate, zitadel};
 use crate::auth::Authenticator;
 use crate::config::{self, Config};
 use crate::keyring::{Keyring, MasterKeys};
 use crate::provider::pkcs11::Pkcs11Provider;
+use crate::rotation::Rotation;
 use crate::store::follow_epoch;
 use crate::{api, listen, telemetry};
 use holders::Holders;
 use instance::new_life;
 
+pub use bystander::Bystander;
 pub use holders::{Offline, executable, pkcs11_options};
 pub use instance::{InstanceLock, make_state_dir};
 
@@ -71,9 +74,11 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
     }
 
     let detached = api::Detached::default();
-    let router = api::router(services(&config, &holders, metrics, detached.clone()));
+    let router = api::router(services(&config, address, &holders, metrics, detached.clone()));
     let reconciler = tokio::spawn(reconcile(Arc::clone(&holders.keyring), holders.token.clone(), stop.clone()));
+    let rotator = tokio::spawn(rotate(Arc::clone(&holders.rotation), config.rotation, stop.clone()));
     let unlocker = tokio::spawn(keep_unlocked(holders.master_keys.clone(), stop.clone()));
+    let bootstrapper = tokio::spawn(bootstrap(&config, Arc::clone(&holders.keyring), stop.clone()));
     let cache = tokio::spawn(keep_current(&holders, stop.clone()));
     let server = tokio::spawn(listen::serve(listener, router, listen_limits(&config), stop.clone()));
     let started = match announce {
@@ -93,14 +98,25 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
         let finished = tokio::time::timeout(LAST_WORK, detached.idle()).await.is_ok();
         tracing::info!(cut = drained.cut, finished, "drained");
         reconciler.await?;
+        // A step that has begun is given the time of a request to end.
+        if tokio::time::timeout(config.limits.drain, rotator).await.is_err() {
+            tracing::warn!("a step of rotation is cut off; the next life undoes it");
+        }
         unlocker.await?;
+        bootstrapper.await?;
     }
     cache.abort();
     holders.close().await;
     started
 }
 
-fn services(config: &Config, holders: &Holders, metrics: PrometheusHandle, detached: api::Detached) -> api::Services {
+fn services(
+    config: &Config,
+    address: SocketAddr,
+    holders: &Holders,
+    metrics: PrometheusHandle,
+    detached: api::Detached,
+) -> api::Services {
     api::Services {
         keyring: Arc::clone(&holders.keyring),
         signing: Arc::clone(&holders.signing),
@@ -128,7 +144,18 @@ fn services(config: &Config, holders: &Holders, metrics: PrometheusHandle, detac
             valid_days: config.auth0.valid_days,
             rate_limit: config.auth0.rate_limit,
         },
+        zitadel: zitadel::Settings {
+            instance_id: config.zitadel.instance_id.clone(),
+            provider: config.zitadel.provider,
+            // Elsewhere than on loopback a proxy stands before the daemon, whose address nobody but the operator knows.
+            issuer: config
+                .zitadel
+                .issuer
+                .clone()
+                .or_else(|| address.ip().is_loopback().then(|| format!("http://{address}"))),
+        },
         generate_deadline: config.limits.generate_deadline,
+        sign_deadline: config.limits.sign_deadline,
         body_limit: config.limits.body_bytes,
         detached,
         derivations: api::Derivations::default(),
@@ -161,6 +188,13 @@ async fn reconcile(keyring: Arc<Keyring>, token: Option<Arc<Pkcs11Provider>>, st
     }
 }
 
+/// Has keys succeeded by themselves, where that is wanted.
+async fn rotate(rotation: Arc<Rotation>, settings: config::Rotation, stop: watch::Receiver<bool>) {
+    if settings.enabled {
+        rotation.keep_rotating(settings.interval, stop).await;
+    }
+}
+
 /// Tells every cache what epoch the store has.
 fn keep_current(holders: &Holders, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
     let (signing, rotation) = (Arc::clone(&holders.signing), Arc::clone(&holders.rotation));
@@ -174,6 +208,17 @@ fn keep_current(holders: &Holders, stop: watch::Receiver<bool>) -> impl Future<O
 async fn keep_unlocked(master_keys: Option<Arc<MasterKeys>>, stop: watch::Receiver<bool>) {
     if let Some(master_keys) = master_keys {
         master_keys.keep_unlocked(stop).await;
+    }
+}
+
+/// Makes the first web keys, where the configuration asks for them.
+fn bootstrap(config: &Config, keyring: Arc<Keyring>, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
+    let (wanted, provider) = (config.zitadel.bootstrap, config.zitadel.provider);
+    let deadline = config.limits.generate_deadline;
+    async move {
+        if wanted {
+            zitadel::bootstrap(&keyring, provider, deadline, stop).await;
+        }
     }
 }
 

@@ -72,11 +72,7 @@ impl Rotation {
         let mut draft = Draft::at(now);
         match place {
             Published::Ring(ring) => self.add_ring(ring, &mut draft).await?,
-            Published::ConnectionNamed(name) => {
-                let missing = || Error::new(Kind::NotFound, format!("there is no connection {name}"));
-                let ring = self.catalog.connection_by_name(name).await?.ok_or_else(missing)?;
-                self.add_ring(&ring, &mut draft).await?;
-            }
+            Published::ConnectionNamed(name) => self.add_connection(name, &mut draft).await?,
             Published::Oidc => self.add_oidc(&mut draft).await?,
         }
         let kept = Kept::of(&draft)?;
@@ -100,6 +96,12 @@ impl Rotation {
             draft.add(pair, Certificates::Shown)?;
         }
         Ok(())
+    }
+
+    async fn add_connection(&self, name: &str, draft: &mut Draft) -> Result<(), Error> {
+        let missing = || Error::new(Kind::NotFound, format!("there is no connection {name}"));
+        let ring = self.catalog.connection_by_name(name).await?.ok_or_else(missing)?;
+        self.add_ring(&ring, draft).await
     }
 
     /// The key pairs of a ring that are published, while the draft's time is watched for changes of the ring.

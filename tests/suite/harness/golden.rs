@@ -7,7 +7,8 @@
 //! are files of the test. `body` is JSON; `raw` is any text, or `{"repeat": TEXT, "times": N}`,
 //! said to be JSON where the headers name no `content-type`. A request with `times` is sent so
 //! often at once, and each answer is the response, or one of as many `responses` of their own
-//! statuses. Where a value of an answer differs from run to run the file says
+//! statuses. `remember` beside them names texts of the answer, `{NAME: pointer}`; `<=NAME>` stands for such a
+//! text from then on. Where a value of an answer differs from run to run the file says
 //! what it looks like instead: see `looks_like`.
 
 use std::path::Path;
@@ -20,6 +21,7 @@ use serde_json::Value;
 use super::configuration::AUDITOR;
 use super::daemon::Daemon;
 use super::http::{Answer, Call};
+use super::remembered::Remembered;
 
 /// Carries out the exchanges of `tests/golden/{name}.json`; the test fails at the first difference.
 pub fn golden(daemon: &Daemon, name: &str) {
@@ -32,8 +34,10 @@ pub fn golden_with(files: &Path, daemon: &Daemon, name: &str) {
     let text = std::fs::read_to_string(&file).expect("the golden file");
     let exchanges: Vec<Value> = serde_json::from_str(&text).expect("a list of exchanges");
     let mut location = String::new();
+    let mut remembered = Remembered::default();
     for (index, exchange) in exchanges.iter().enumerate() {
         let place = format!("{name}, exchange {}", index + 1);
+        let exchange = remembered.fill(exchange);
         let request = &exchange["request"];
         let times = usize::try_from(request["times"].as_u64().unwrap_or(1)).expect("a small number");
         let mut answers = at_once(|| call(daemon, files, &location, request).send(), times);
@@ -48,6 +52,7 @@ pub fn golden_with(files: &Path, daemon: &Daemon, name: &str) {
             compare(&place, expected, answer);
         }
         let Some(answer) = answers.first() else { continue };
+        remembered.keep(&place, &exchange, answer);
         if !answer.header("location").is_empty() {
             answer.header("location").clone_into(&mut location);
         }
@@ -176,6 +181,7 @@ fn looks_like(shape: &str, text: &str) -> bool {
         "<serial>" => !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()),
         "<date>" => of(24, |c| c.is_ascii_digit() || "-T:.Z".contains(c)) && text.contains(".000Z"),
         "<millis>" => of(24, |c| c.is_ascii_digit() || "-T:.Z".contains(c)),
+        "<web key id>" => (18..=19).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit()),
         "<sha1>" => of(40, upper_hex),
         "<sha1 with colons>" => {
             of(59, |_| true) && text.split(':').all(|byte| byte.len() == 2 && byte.chars().all(upper_hex))
@@ -240,6 +246,7 @@ fn shapes_refuse_what_does_not_look_like_them() {
         ("<pem with crlf>", pem("CERTIFICATE").replace('\n', "\r\n"), pem("CERTIFICATE")),
         ("<sha1 with colons>", ["A0"; 20].join(":"), "A0".repeat(20)),
         ("<id>", id.to_owned(), id.to_uppercase()),
+        ("<web key id>", "911961834135573347".to_owned(), "91196183413557334a".to_owned()),
         ("<binary>", "\u{0}".to_owned(), String::new()),
     ] {
         assert!(looks_like(shape, &right), "{shape}: {right}");
