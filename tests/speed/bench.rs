@@ -4,7 +4,8 @@
 //! (one session, in a child process of its own), the daemon's rate of generations with
 //! their certificates at 1 and at 8 clients, both as ratios to one raw generation plus
 //! one raw signature; the rate of signatures over HTTP, by `wrk`, as ratios to raw ones;
-//! how long it takes to list and to get key pairs among up to 10,000; and the resident memory of the daemon and its hosts with 100 keys and one signing
+//! how long it takes to list and to get key pairs among up to 10,000, and what a sweep
+//! of rotation over 10,000 rings costs; and the resident memory of the daemon and its hosts with 100 keys and one signing
 //! host. A measurement, not a test: nothing here can fail a build.
 
 #![allow(
@@ -23,6 +24,7 @@ mod harness;
 mod lists;
 mod raw;
 mod signatures;
+mod sweeps;
 
 use std::fs;
 use std::process::Command;
@@ -56,6 +58,7 @@ fn main() {
     println!("        on one session; the aim for EC 256 at 1 client is 0.5 or more\n");
     signatures::print(&raw);
     lists::print();
+    sweeps::print();
     memory();
 }
 

@@ -246,7 +246,7 @@ async fn successor_does_not_strand_when_its_ring_is_no_longer_succeeded() {
         assert_eq!(bench.states(ring).await, [(1, State::Active), (2, State::PreActive)]);
     }
     let pair = bench.keys(&issued_ring).await.remove(0);
-    bench.store.replace_certificates(pair.id, pair.version, vec![issued(START, days(900))], &[]).await.unwrap();
+    bench.store.replace_certificates(pair.id, pair.version, vec![issued(START, days(900))], None, &[]).await.unwrap();
     bench.catalog.delete_rotation_settings(&admin(), &removed, None).await.unwrap();
     assert_eq!(words(&swept(&bench.rotation).await), ["destroy", "destroy"]);
     for ring in [&issued_ring, &removed] {
