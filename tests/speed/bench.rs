@@ -2,7 +2,8 @@
 //!
 //! Prints, on tokens in memory where there is a tmpfs, one part after the other:
 //! `signatures` (the module alone and the daemon by `wrk`, in turn), `beside` (signing while
-//! keys are generated, LOCAL keys beside those of the token), `generations`, `lists`,
+//! keys are generated, LOCAL keys beside those of the token), `generations`, `lists`, `sweeps`
+//! (of rotation, over 10,000 rings),
 //! `key-sets` (beside a fixed string), `memory`, and `large` (a token of 10,000 keys). Arguments choose parts.
 //! A measurement, not a test: nothing here can fail a build.
 
@@ -30,6 +31,7 @@ mod memory;
 mod module;
 mod raw;
 mod signatures;
+mod sweeps;
 
 use std::time::Duration;
 
@@ -38,11 +40,12 @@ use harness::{Configuration, Daemon, Launch, Scratch, Token};
 /// How many hosts sign: one for each of two cores, as `strongroom dev` would start them.
 const HOSTS: &str = "[hosts]\nsigning-hosts = 2\nworkers = 1\n";
 
-const PARTS: [(&str, fn()); 7] = [
+const PARTS: [(&str, fn()); 8] = [
     ("signatures", signatures::print),
     ("beside", beside::print),
     ("generations", generations::print),
     ("lists", lists::print),
+    ("sweeps", sweeps::print),
     ("key-sets", key_sets::print),
     ("memory", memory::print),
     ("large", large::print),
