@@ -3,8 +3,8 @@
 //! Prints, on tokens in memory where there is a tmpfs, one part after the other:
 //! `signatures` (the module alone and the daemon by `wrk`, in turn), `beside` (signing while
 //! keys are generated, LOCAL keys beside those of the token), `generations`, `lists`, `sweeps`
-//! (of rotation, over 10,000 rings),
-//! `key-sets` (beside a fixed string), `memory`, and `large` (a token of 10,000 keys). Arguments choose parts.
+//! (of rotation, over 10,000 rings), `key-sets` (beside a fixed string), `memory`, and `large`
+//! (a token of 10,000 keys). Arguments choose parts.
 //! A measurement, not a test: nothing here can fail a build.
 
 #![allow(

@@ -6,7 +6,7 @@ use reqwest::Method;
 
 use super::harness::{Daemon, key_pair, tamper};
 use super::lists::COPY;
-use super::serve;
+use super::Served;
 
 /// Key pairs, each in a ring of its own: a power of ten.
 const RINGS: usize = 10_000;
@@ -20,7 +20,7 @@ const IDLE: &str = "UPDATE rings SET due_at = 4102444800000000";
 
 /// Prints one line for each case.
 pub(crate) fn print() {
-    let (dir, daemon) = serve("[rotation]\nenabled = false");
+    let Served { dir, daemon, .. } = Served::with("[rotation]\nenabled = false");
     let database = dir.join("serve.db");
     daemon.generate(&key_pair("EC", Some(256))).expect(201);
     let mut rows = 1;
