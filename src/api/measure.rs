@@ -14,6 +14,9 @@ const DURATION: &str = "strongroom_http_request_duration_seconds";
 /// The last segments of routes that are asked thousands of times a second.
 const FREQUENT: [&str; 4] = ["/sign", "/sign-batch", "/verify", "/jws"];
 
+/// How the routes of key sets end, which anybody may ask as often.
+const KEY_SETS: [&str; 3] = ["/jwks.json", "/pf/JWKS", "/oauth/v2/keys"];
+
 /// Every route that was asked.
 #[derive(Default)]
 pub(super) struct Measures(RwLock<HashMap<String, Arc<Route>>>);
@@ -48,7 +51,8 @@ impl Measures {
         }
         let mut routes = self.0.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(routes.entry(pattern.to_owned()).or_insert_with(|| {
-            let frequent = pattern.starts_with("/v1/") && FREQUENT.iter().any(|last| pattern.ends_with(last));
+            let signs = pattern.starts_with("/v1/") && FREQUENT.iter().any(|last| pattern.ends_with(last));
+            let frequent = signs || KEY_SETS.iter().any(|last| pattern.ends_with(last));
             Arc::new(Route { pattern: pattern.to_owned(), frequent, answers: RwLock::default() })
         }))
     }

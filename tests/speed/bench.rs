@@ -3,7 +3,7 @@
 //! Prints, on tokens in memory where there is a tmpfs, one part after the other:
 //! `signatures` (the module alone and the daemon by `wrk`, in turn), `beside` (signing while
 //! keys are generated, LOCAL keys beside those of the token), `generations`, `lists`,
-//! `memory`, and `large` (a token of 10,000 keys). Arguments choose parts.
+//! `key-sets` (beside a fixed string), `memory`, and `large` (a token of 10,000 keys). Arguments choose parts.
 //! A measurement, not a test: nothing here can fail a build.
 
 #![allow(
@@ -22,6 +22,7 @@ mod harness;
 
 mod beside;
 mod generations;
+mod key_sets;
 mod large;
 mod lists;
 mod load;
@@ -37,11 +38,12 @@ use harness::{Configuration, Daemon, Launch, Scratch, Token};
 /// How many hosts sign: one for each of two cores, as `strongroom dev` would start them.
 const HOSTS: &str = "[hosts]\nsigning-hosts = 2\nworkers = 1\n";
 
-const PARTS: [(&str, fn()); 6] = [
+const PARTS: [(&str, fn()); 7] = [
     ("signatures", signatures::print),
     ("beside", beside::print),
     ("generations", generations::print),
     ("lists", lists::print),
+    ("key-sets", key_sets::print),
     ("memory", memory::print),
     ("large", large::print),
 ];

@@ -3,6 +3,7 @@
 mod algorithms;
 mod batches;
 mod bench;
+mod decryption;
 mod exchange;
 mod hooked;
 mod load;
