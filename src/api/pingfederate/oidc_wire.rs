@@ -22,8 +22,8 @@ const PAIRS: &str = "/pf-admin-api/v1/keyPairs/signing";
 macro_rules! optional {
     ($(#[$about:meta])* struct $name:ident { $($(#[$note:meta])* $member:ident: $kind:ty,)* }) => {
         $(#[$about])*
-        #[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
-        #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+        #[derive(Debug, Deserialize, Serialize, ToSchema)]
+        #[serde(rename_all = "camelCase", deny_unknown_fields)]
         pub(super) struct $name {
             $(
                 $(#[$note])*
