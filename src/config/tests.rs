@@ -137,3 +137,24 @@ fn connections_are_implicit_and_their_keys_the_tokens_unless_the_file_says_other
         assert!(found.iter().any(|finding| finding.contains(part)), "{part} is not in {found:?}");
     }
 }
+
+#[test]
+fn rotation_leaves_verifiers_the_time_that_they_need() {
+    let with = |text: &str| Config::parse(&format!("{WHOLE}\n{text}"));
+    let config = with("[rotation]\nlead = \"2h\"\njwks-max-age = \"1h\"\nenabled = false").unwrap();
+    assert_eq!((config.rotation.lead.as_secs(), config.rotation.enabled), (7200, false));
+    for (text, part) in [
+        ("[rotation]\nlead = \"1h\"\njwks-max-age = \"31m\"", "rotation.lead: at least twice rotation.jwks-max-age"),
+        ("[rotation]\noverlap = \"1m\"", "rotation.overlap"),
+        ("[rotation]\ninterval = \"0s\"", "rotation.interval"),
+        ("[rotation]\ndestroy-limit = 0", "rotation.destroy-limit"),
+        ("[rotation]\nclock-guard = \"1m\"", "rotation.clock-guard"),
+        ("[rotation]\ncolour = 1", "`rotation.colour`"),
+        ("[rotation]\nlead = \"3days\"\n[auth0]\nrotation-period = \"2days\"", "auth0.rotation-period"),
+        ("[rotation]\nlead = \"3days\"\n[zitadel]\nrotation-period = \"2days\"", "zitadel.rotation-period"),
+        ("[auth0]\noverlap = \"1m\"", "auth0.overlap"),
+    ] {
+        let findings = with(text).unwrap_err().0;
+        assert!(findings.iter().any(|finding| finding.contains(part)), "{part} is not in {findings:?}");
+    }
+}

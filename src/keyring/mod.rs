@@ -106,6 +106,18 @@ impl Keyring {
         Self { turns: Turns::new(WORK, Bounds { share, ..BOUNDS }), ..self }
     }
 
+    /// Who owns the reservations of this keyring.
+    #[must_use]
+    pub const fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// How long a reservation, the making of its key included, is safe from other daemons.
+    #[must_use]
+    pub const fn lease(&self) -> Duration {
+        self.lease
+    }
+
     fn event(&self, who: &Principal, action: Action, pair: &KeyPair, detail: String) -> Event {
         Event {
             at: self.clock.now(),

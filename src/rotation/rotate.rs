@@ -72,7 +72,6 @@ impl Rotation {
             request_id: rotation.request_id,
         };
         let changed = self.keyring.change_ring(who, change).await?;
-        self.wake.notify_one();
         self.rotated(who, &ring, changed).await
     }
 

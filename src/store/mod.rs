@@ -215,7 +215,7 @@ pub trait Store: Send + Sync {
     async fn rings(&self, after: Option<&RingId>, limit: u32) -> Result<Vec<RingId>, StoreError>;
 
     /// Up to `limit` rings that a sweep has to look at, the longest due first. A ring is due
-    /// after each change of its key pairs, of their certificates and of the documents about it.
+    /// after each change of its visible key pairs, of their certificates and of the documents about it.
     async fn due_rings(&self, now: Timestamp, limit: u32) -> Result<Vec<DueRing>, StoreError>;
 
     /// Notes when a ring has to be looked at next, unless it has changed since; whether it was noted.

@@ -37,6 +37,7 @@ mod pingfederate;
 mod pressure;
 mod provider;
 mod recovery;
+mod rotation;
 mod schemathesis;
 mod secrecy;
 mod signing;

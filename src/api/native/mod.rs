@@ -17,11 +17,12 @@ mod ring_settings;
 mod rings;
 mod sign;
 mod signatures;
+mod sweep;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use utoipa::OpenApi;
 
 use super::Services;
@@ -42,6 +43,7 @@ pub(super) fn routes() -> Router<Arc<Services>> {
         .route("/v1/keys/{kid}/certificate.pem", get(keys::certificate))
         .route("/v1/keys/{kid}/chain.pem", get(keys::chain))
         .route("/v1/keys/{kid}/csr.pem", get(keys::csr))
+        .route("/v1/rotation/sweep", post(sweep::sweep))
         .merge(signatures::routes())
 }
 
@@ -66,7 +68,8 @@ pub(super) fn document() -> utoipa::openapi::OpenApi {
         keys::public_key,
         keys::certificate,
         keys::chain,
-        keys::csr
+        keys::csr,
+        sweep::sweep
     ),
     components(schemas(error::ProblemDetails))
 )]

@@ -4,6 +4,7 @@ mod plans;
 mod properties;
 mod publications;
 mod service;
+mod sweeps;
 
 use std::sync::LazyLock;
 use std::time::Duration;
