@@ -1,4 +1,4 @@
-//! How OAuth and OpenID Connect keys are written.
+//! How OAuth and `OpenID` Connect keys are written.
 //!
 //! Two dozen members differ in the type of key, the group and the turn alone. They are
 //! declared once, for types and for the document; what they say is read and written by
@@ -65,7 +65,7 @@ optional! {
 }
 
 optional! {
-    /// Which key pairs sign the tokens of OAuth and OpenID Connect, and which decrypt what is sent there.
+    /// Which key pairs sign the tokens of OAuth and `OpenID` Connect, and which decrypt what is sent there.
     struct OAuthOidcKeysSettings {
         /// Whether the key pairs named here are used; none may be named otherwise.
         #[schema(required = true)]
