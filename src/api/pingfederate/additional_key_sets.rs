@@ -22,8 +22,8 @@ use crate::error::{Error, Kind, Rule, Violation};
 const NAMES: Names<'static> = Names { prefix: "signingKeys.", group: "" };
 
 /// Key pairs that sign the tokens of some issuers.
-#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct AdditionalKeySet {
     /// Unique among additional key sets; made up when absent.
     #[serde(skip_serializing_if = "Option::is_none")]

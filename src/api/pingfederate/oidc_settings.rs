@@ -1,4 +1,4 @@
-//! OAuth and OpenID Connect keys: which key pairs sign tokens, and which decrypt what is sent there.
+//! OAuth and `OpenID` Connect keys: which key pairs sign tokens, and which decrypt what is sent there.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::error::{Error, Rule, Violation};
 const SIGNING: Names<'static> = Names { prefix: "", group: "" };
 const DECRYPTION: Names<'static> = Names { prefix: "", group: "Decryption" };
 
-/// Gets the OAuth and OpenID Connect keys; none until they were set once.
+/// Gets the OAuth and `OpenID` Connect keys; none until they were set once.
 #[utoipa::path(
     get, path = "/pf-admin-api/v1/keyPairs/oauthOpenIdConnect", operation_id = "getOauthOidcKeysSettings",
     tag = "PingFederate",
@@ -31,7 +31,7 @@ pub(super) async fn show(
     Ok(Json(view(&services.catalog.oidc_settings(&who).await?)))
 }
 
-/// Sets the OAuth and OpenID Connect keys. A key pair that they name cannot be deleted; `/pf/JWKS` publishes it.
+/// Sets the OAuth and `OpenID` Connect keys. A key pair that they name cannot be deleted; `/pf/JWKS` publishes it.
 #[utoipa::path(
     put, path = "/pf-admin-api/v1/keyPairs/oauthOpenIdConnect", operation_id = "updateOAuthOidcKeysSettings",
     tag = "PingFederate",

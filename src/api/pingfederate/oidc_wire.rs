@@ -1,4 +1,4 @@
-//! How OAuth and OpenID Connect keys are written.
+//! How OAuth and `OpenID` Connect keys are written.
 //!
 //! Two dozen members differ in the type of key, the group and the turn alone. They are
 //! declared once, for types and for the document; what they say is read and written by
@@ -22,8 +22,8 @@ const PAIRS: &str = "/pf-admin-api/v1/keyPairs/signing";
 macro_rules! optional {
     ($(#[$about:meta])* struct $name:ident { $($(#[$note:meta])* $member:ident: $kind:ty,)* }) => {
         $(#[$about])*
-        #[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
-        #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+        #[derive(Debug, Deserialize, Serialize, ToSchema)]
+        #[serde(rename_all = "camelCase", deny_unknown_fields)]
         pub(super) struct $name {
             $(
                 $(#[$note])*
@@ -65,7 +65,7 @@ optional! {
 }
 
 optional! {
-    /// Which key pairs sign the tokens of OAuth and OpenID Connect, and which decrypt what is sent there.
+    /// Which key pairs sign the tokens of OAuth and `OpenID` Connect, and which decrypt what is sent there.
     struct OAuthOidcKeysSettings {
         /// Whether the key pairs named here are used; none may be named otherwise.
         #[schema(required = true)]
