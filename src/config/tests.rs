@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::string_slice, reason = "tests")]
 
-use super::{Config, MasterKeySource, Plaintext, TokenSelector};
-use crate::key::ProviderKind;
+use super::{Auth0, Config, Connections, MasterKeySource, Plaintext, TokenSelector};
+use crate::key::{KeyAlgorithm, ProviderKind};
 
 const WHOLE: &str = r#"
 version = 1
@@ -128,5 +128,33 @@ fn rotation_leaves_verifiers_the_time_that_they_need() {
     ] {
         let findings = with(text).unwrap_err().0;
         assert!(findings.iter().any(|finding| finding.contains(part)), "{part} is not in {findings:?}");
+    }
+}
+
+#[test]
+fn connections_are_implicit_and_their_keys_the_tokens_unless_the_file_says_otherwise() {
+    let plain = Config::parse(WHOLE).unwrap().auth0;
+    assert_eq!(plain, Auth0::with_provider(ProviderKind::Hsm));
+    assert_eq!((plain.connections, plain.rsa, plain.valid_days), (Connections::Implicit, KeyAlgorithm::Rsa2048, 365));
+    assert_eq!((plain.rotation_period, plain.overlap.as_secs()), (None, 86_400));
+    let with = |line: &str| format!("{WHOLE}\n[auth0]\n{line}\n");
+    let said = "connections = \"declared\"\nrsa-bits = 4096\nvalid-days = 30\nrate-limit = 1\n\
+                rotation-period = \"365days\"\noverlap = \"2h\"";
+    let said = Config::parse(&with(said)).unwrap().auth0;
+    assert_eq!((said.connections, said.rsa, said.valid_days), (Connections::Declared, KeyAlgorithm::Rsa4096, 30));
+    assert_eq!((said.rate_limit, said.overlap.as_secs()), (1, 7200));
+    assert_eq!(said.rotation_period.map(|period| period.as_secs()), Some(365 * 86_400));
+    for (line, part) in [
+        ("connections = \"some\"", "declared"),
+        ("provider = \"LOCAL\"", "auth0.provider"),
+        ("rsa-bits = 1024", "2048"),
+        ("valid-days = 0", "36500"),
+        ("rate-limit = 0", "at least 1"),
+        ("rotation-period = \"1h\"", "at least a day"),
+        ("overlap = \"soon\"", "duration"),
+        ("colour = 1", "`auth0.colour`"),
+    ] {
+        let found = findings(&with(line));
+        assert!(found.iter().any(|finding| finding.contains(part)), "{part} is not in {found:?}");
     }
 }

@@ -16,8 +16,9 @@ use crate::provider::local::{LocalProvider, MasterSealer};
 use crate::provider::pkcs11::{Pkcs11Options, Pkcs11Provider};
 use crate::provider::{KeyProvider as _, Providers};
 use crate::rotation::{self, Rotation};
-use crate::signing::Signing;
+use crate::signing::{IN_A_TURN, Signing};
 use crate::store::{Owner, SqlStore, Store as _};
+use crate::turns::Bounds;
 
 /// Time for what follows generation: issuance and two transactions.
 const LEASE_MARGIN: Duration = Duration::from_secs(120);
@@ -54,7 +55,9 @@ impl Holders {
             providers = providers.with(Arc::clone(local) as Arc<_>);
         }
         let signing = Signing::new(Arc::clone(&store) as Arc<_>, providers.clone(), Arc::clone(&clock));
+        let signing = signing.within(signing_bounds(config));
         let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease(config));
+        let keyring = keyring.with_share(config.limits.generations_per_principal);
         let catalog = Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock)));
         let master_keys =
             local.map(|local| Arc::new(MasterKeys::new(Arc::clone(&store) as Arc<_>, local, Arc::clone(&clock))));
@@ -108,6 +111,16 @@ pub(super) fn rotation(
 /// How long a reservation is safe from other daemons.
 pub(super) fn lease(config: &Config) -> Duration {
     config.hosts.generate_timeout + config.limits.generate_deadline + LEASE_MARGIN
+}
+
+/// How many turns there are at a provider at once: enough to keep every worker of every host
+/// busy and calls coalesced, and so few that its queue has room for all of them and nobody
+/// waits long behind another's.
+fn signing_bounds(config: &Config) -> Bounds {
+    let hosts = &config.hosts;
+    let workers = hosts.signing_hosts.saturating_mul(hosts.workers);
+    let at_once = workers.saturating_mul(4).max(128).min(hosts.sign_queue / IN_A_TURN).max(1);
+    Bounds { at_once, share: config.limits.signatures_per_principal }
 }
 
 /// What the provider of a configuration's token is started with; `None` without a token.

@@ -155,6 +155,7 @@ fn services(
                 .or_else(|| address.ip().is_loopback().then(|| format!("http://{address}"))),
         },
         generate_deadline: config.limits.generate_deadline,
+        sign_deadline: config.limits.sign_deadline,
         body_limit: config.limits.body_bytes,
         detached,
         derivations: api::Derivations::default(),

@@ -288,6 +288,9 @@ pub trait Store: Send + Sync {
     /// Every document of a kind, by id.
     async fn documents(&self, kind: DocumentKind) -> Result<Vec<Document>, StoreError>;
 
+    /// The kinds and ids of the documents that refer to a ring, those of its own apart.
+    async fn referring(&self, ring: &RingId) -> Result<Vec<(DocumentKind, String)>, StoreError>;
+
     /// Keeps a document with the rings that it refers to; with `new`, only if there is none of its id.
     async fn put_document(
         &self,

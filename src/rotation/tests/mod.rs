@@ -2,6 +2,7 @@
 
 mod plans;
 mod properties;
+mod publications;
 mod service;
 mod sweeps;
 

@@ -7,11 +7,12 @@ use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, SessionState};
 use cryptoki::slot::Slot;
 
-use super::super::protocol::{Failure, FailureClass, Opening, Signing, TokenFacts};
+use super::super::protocol::{Failure, FailureClass, Opening, TokenFacts};
 use super::login::{lock, log_in, read_pin};
-use super::mechanism;
 use super::module::{self, MechanismList};
+use super::{decrypt, mechanism};
 use crate::config::Profile;
+use crate::key::{DecryptionAlgorithm, KeyAlgorithm};
 
 /// A logged-in token.
 pub(super) struct Token {
@@ -20,6 +21,8 @@ pub(super) struct Token {
     keeps: bool,
     pub(super) profile: Profile,
     pub(super) mechanisms: MechanismList,
+    /// How an RSA key can decrypt, the best first.
+    pub(super) decryptions: Vec<DecryptionAlgorithm>,
     /// Never used and never closed: closing the last session logs out.
     _idle: Mutex<Session>,
 }
@@ -42,10 +45,12 @@ impl Token {
         });
         // Read again, because a log-in changes what the token says of its PIN.
         let info = module.get_token_info(slot).unwrap_or(info);
-        let facts = module::facts(slot, &info, &mechanisms);
+        let mut facts = module::facts(slot, &info, &mechanisms);
         let idle = logged_in.map_err(|failure| Failure { facts: Some(Box::new(facts.clone())), ..failure })?;
         let (keeps, profile) = (opening.keeps, opening.profile);
-        Ok((Self { module, slot, keeps, profile, mechanisms, _idle: Mutex::new(idle) }, facts))
+        let decryptions = decrypt::able(&mechanisms, &open_session(&module, slot, keeps)?);
+        facts.decryptions.clone_from(&decryptions);
+        Ok((Self { module, slot, keeps, profile, mechanisms, decryptions, _idle: Mutex::new(idle) }, facts))
     }
 
     /// Another session, logged in as the process is.
@@ -75,14 +80,19 @@ impl Token {
         }
     }
 
-    /// The one private key with the `CKA_ID` of the request, if its type is right.
+    /// The one private key with this `CKA_ID`, if its type is that of `algorithm`.
     ///
     /// # Errors
     /// `KeyMissing` when a living token has none, `Refused` when it has several or one of
     /// another type.
-    pub(super) fn private_key(&self, session: &Session, request: &Signing) -> Result<ObjectHandle, Failure> {
+    pub(super) fn private_key(
+        &self,
+        session: &Session,
+        id: &[u8],
+        algorithm: KeyAlgorithm,
+    ) -> Result<ObjectHandle, Failure> {
         let class = Attribute::Class(ObjectClass::PRIVATE_KEY);
-        let found = session.find_objects(&[class, Attribute::Id(request.id.clone())])?;
+        let found = session.find_objects(&[class, Attribute::Id(id.to_vec())])?;
         let handle = match found.as_slice() {
             [one] => *one,
             [] => return Err(self.nothing_found(session)),
@@ -91,11 +101,11 @@ impl Token {
                 return Err(Failure::new(FailureClass::Refused, detail));
             }
         };
-        let wanted = mechanism::key_type(request.key);
+        let wanted = mechanism::key_type(algorithm);
         if session.get_attributes(handle, &[AttributeType::KeyType])?.contains(&Attribute::KeyType(wanted)) {
             Ok(handle)
         } else {
-            Err(Failure::new(FailureClass::Refused, format!("the private key with this CKA_ID is no {}", request.key)))
+            Err(Failure::new(FailureClass::Refused, format!("the private key with this CKA_ID is no {algorithm}")))
         }
     }
 }
