@@ -14,7 +14,7 @@ const MOST: usize = 2_000;
 
 /// Makes ten times as many rows, as copies of the first, certificate and all: what lists read, made
 /// a thousand times faster than keys are.
-pub(crate) pub(crate) const COPY: &str = "
+pub(crate) const COPY: &str = "
     WITH RECURSIVE more (n) AS (
         SELECT COUNT(*) FROM key_pairs UNION ALL
         SELECT n + 1 FROM more WHERE n + 1 < 10 * (SELECT COUNT(*) FROM key_pairs)

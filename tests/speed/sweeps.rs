@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use reqwest::Method;
 
+use super::Served;
 use super::harness::{Daemon, key_pair, tamper};
 use super::lists::COPY;
-use super::Served;
 
 /// Key pairs, each in a ring of its own: a power of ten.
 const RINGS: usize = 10_000;
@@ -20,8 +20,8 @@ const IDLE: &str = "UPDATE rings SET due_at = 4102444800000000";
 
 /// Prints one line for each case.
 pub(crate) fn print() {
-    let Served { dir, daemon, .. } = Served::with("[rotation]\nenabled = false");
-    let database = dir.join("serve.db");
+    let served = Served::with("[rotation]\nenabled = false");
+    let (database, daemon) = (served.dir.join("serve.db"), &served.daemon);
     daemon.generate(&key_pair("EC", Some(256))).expect(201);
     let mut rows = 1;
     while rows < RINGS {
@@ -29,10 +29,10 @@ pub(crate) fn print() {
         rows *= 10;
     }
     tamper(&database, KNOWN);
-    let planned = Cost::of(&daemon, 1);
+    let planned = Cost::of(daemon, 1);
     println!("{:<42} {planned}", format!("sweep, {RINGS} rings to be planned"));
     tamper(&database, IDLE);
-    let idle = Cost::of(&daemon, ROUNDS);
+    let idle = Cost::of(daemon, ROUNDS);
     println!("{:<42} {idle}\n", format!("sweep, {RINGS} rings, none due"));
 }
 
