@@ -9,6 +9,7 @@ use super::harness::{Configuration, Daemon, Launch, Scratch, Token, key_pair, ru
 
 const CONNECTIONS: &str = "64";
 const SECONDS: &str = "3";
+const ROUNDS: u32 = 3;
 
 /// The fixed string, the set of one ring, and the set of four referenced key pairs.
 const PATHS: [&str; 3] = ["/livez", "/v1/key-rings/signing:p256/jwks.json", "/pf/JWKS"];
@@ -32,7 +33,6 @@ pub(crate) fn print() {
     let path = "/pf-admin-api/v1/keyPairs/oauthOpenIdConnect";
     daemon.call(Method::PUT, path).json(&settings).send().expect(200);
     let mut rates = [0.0; PATHS.len()];
-    const ROUNDS: u32 = 3;
     for _ in 0..ROUNDS {
         for (rate, path) in rates.iter_mut().zip(PATHS) {
             *rate += rate_of(&daemon, path) / f64::from(ROUNDS);
