@@ -22,7 +22,7 @@ fn successor_is_made_and_activated_before_the_certificate_expires() {
     let policy = before_expiry(90, 30);
     let active = certified(1, State::Active, START, days(365));
     let planned = [(StepKind::Create, 275 * 24, false), (StepKind::Activate(None), 335 * 24, false)];
-    assert_eq!(steps(&[active.clone()], &policy, at(5)), planned);
+    assert_eq!(steps(std::slice::from_ref(&active), &policy, at(5)), planned);
     let next = certified(2, State::PreActive, at(275 * 24), days(365));
     let planned = [(StepKind::Activate(Some(next.id)), 335 * 24, false)];
     assert_eq!(steps(&[active, next], &policy, at(276 * 24)), planned);
@@ -42,7 +42,7 @@ fn after_downtime_a_successor_is_published_for_its_lead_first() {
     // Down from before the creation until past the activation.
     let now = at(340 * 24);
     let planned = [(StepKind::Create, 275 * 24, false), (StepKind::Activate(None), 341 * 24, false)];
-    assert_eq!(steps(&[active.clone()], &policy, now), planned);
+    assert_eq!(steps(std::slice::from_ref(&active), &policy, now), planned);
     let late = certified(2, State::PreActive, now, days(365));
     assert_eq!(steps(&[active, late.clone()], &policy, now), [(StepKind::Activate(Some(late.id)), 341 * 24, false)]);
 }
@@ -74,7 +74,7 @@ fn period_counts_from_activation_and_the_successor_comes_a_lead_before() {
     let policy = Policy { schedule: Some(Schedule::Every(days(30))), ..before_expiry(0, 0) };
     let active = pair(1, State::Active, START);
     let planned = [(StepKind::Create, 29 * 24, false), (StepKind::Activate(None), 30 * 24, false)];
-    assert_eq!(steps(&[active.clone()], &policy, at(1)), planned);
+    assert_eq!(steps(std::slice::from_ref(&active), &policy, at(1)), planned);
     // Of two that wait the older one follows; the other is somebody's own.
     let (second, third) = (pair(2, State::PreActive, at(3)), pair(3, State::PreActive, at(2)));
     let planned = [(StepKind::Activate(Some(second.id)), 30 * 24, false)];
@@ -85,7 +85,7 @@ fn period_counts_from_activation_and_the_successor_comes_a_lead_before() {
 fn ring_that_always_has_a_next_one_is_given_it_and_keeps_its_latest_previous() {
     let policy = connection(None);
     let active = pair(3, State::Active, at(50));
-    assert_eq!(steps(&[active.clone()], &policy, at(60)), [(StepKind::Create, 50, false)]);
+    assert_eq!(steps(std::slice::from_ref(&active), &policy, at(60)), [(StepKind::Create, 50, false)]);
     let (next, other) = (pair(4, State::PreActive, at(50)), pair(5, State::PreActive, at(51)));
     let (oldest, previous) = (pair(1, State::Deactivated, at(10)), pair(2, State::Deactivated, at(50)));
     let ring = [active, next, other.clone(), oldest.clone(), previous.clone()];
