@@ -136,7 +136,9 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|failure| {
         let path = failure.path().to_string();
-        let place = if path == "." { String::new() } else { format!(" at {path}") };
+        // A question mark stands for a place that was not reached.
+        let path = path.trim_end_matches('?').trim_end_matches('.');
+        let place = if path.is_empty() { String::new() } else { format!(" at {path}") };
         Error::new(Kind::Malformed, format!("the body cannot be read{place}: {}", failure.inner()))
     })?;
     json.end().map_err(|failure| Error::new(Kind::Malformed, format!("the body cannot be read: {failure}")))?;

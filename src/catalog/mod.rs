@@ -1,5 +1,5 @@
 //! Documents with typed references to rings: settings of rings, of their rotation, of SSL, of
-//! OAuth and OpenID Connect; connections; trusted CAs.
+//! OAuth and `OpenID` Connect; connections; trusted CAs.
 //!
 //! Owns what these documents say, their rules, and who may change them. Does not own the
 //! key pairs that they refer to (`keyring`) or the engine that acts on rotation settings.

@@ -106,8 +106,7 @@ impl Catalog {
     ///
     /// # Errors
     /// `Forbidden`; `Invalid` naming the field (`rsaActiveCertRef.id`, ...) of a key pair that is
-    /// not there, is of another type or use, or follows itself, of a kid that is taken, and of
-    /// `rsaActiveCertRef` where it is lacking.
+    /// not there, is of another type or use, or follows itself, and of a kid that is given twice.
     pub async fn put_oidc_settings(
         &self,
         who: &Principal,
@@ -116,13 +115,8 @@ impl Catalog {
     ) -> Result<(), Error> {
         who.require(Scope::Manage)?;
         let groups = [(&settings.signing, Purpose::Signing), (&settings.decryption, Purpose::Decryption)];
-        let mut findings = Vec::new();
-        if settings.is_static && !settings.signing.contains_key(&OidcKeyType::Rsa) {
-            let message = "rsaActiveCertRef is required while staticJwksEnabled is true.";
-            findings.push(Violation::at("rsaActiveCertRef", Rule::Required, message));
-        }
         let change = Change { who, kind: SETTINGS, id: SETTINGS_ID, request_id };
-        self.put_keys(change, &settings, (&groups, ""), false, findings).await
+        self.put_keys(change, &settings, (&groups, ""), false, Vec::new()).await
     }
 
     /// Every additional key set, by id.

@@ -47,10 +47,10 @@ impl OidcKeyType {
 
     const fn title(self) -> &'static str {
         match self {
-            Self::P256 => "EC 256",
-            Self::P384 => "EC 384",
-            Self::P521 => "EC 521",
-            Self::Rsa => "RSA",
+            Self::P256 => "an EC 256",
+            Self::P384 => "an EC 384",
+            Self::P521 => "an EC 521",
+            Self::Rsa => "an RSA",
         }
     }
 }
@@ -114,7 +114,7 @@ impl Field<'_> {
             return Some(format!("The ID '{name}' must name a key pair that {title}."));
         }
         let fits = self.key_type.fits(pair.algorithm);
-        (!fits).then(|| format!("The ID '{name}' must name a key pair with a key {}.", self.key_type.title()))
+        (!fits).then(|| format!("The ID '{name}' must name {} key pair.", self.key_type.title()))
     }
 
     /// Algorithms with a kid of their own that the key pair does not sign with, or that are named twice.

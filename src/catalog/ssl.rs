@@ -34,18 +34,20 @@ impl Catalog {
         self.store.document(KIND, ID).await?.as_ref().map_or_else(|| Ok(SslSettings::default()), read)
     }
 
-    /// Keeps the SSL settings.
+    /// Keeps the SSL settings and gives them as they are kept: a list without ids has the default
+    /// alone, an id that is named twice in a list counts once.
     ///
     /// # Errors
-    /// `Forbidden`; `Invalid` naming the field (`runtimeServerCertRef.id`,
-    /// `activeRuntimeServerCerts[n].id`, ...) of an id that is no SSL server key pair, or of a
-    /// default that is not among the active ones, where such are named.
+    /// `Forbidden`; `Invalid` with what was `found` before, and naming the field
+    /// (`runtimeServerCertRef.id`, `activeRuntimeServerCerts[n].id`, ...) of an id that is no SSL
+    /// server key pair, or of a default that is not among the active ones, where such are named.
     pub async fn put_ssl_settings(
         &self,
         who: &Principal,
         settings: SslSettings,
+        mut found: Vec<Violation>,
         request_id: Option<String>,
-    ) -> Result<(), Error> {
+    ) -> Result<SslSettings, Error> {
         who.require(Scope::Manage)?;
         let mut missing = HashSet::new();
         let mut references = Vec::new();
@@ -55,15 +57,19 @@ impl Catalog {
                 None => drop(missing.insert(name.to_owned())),
             }
         }
-        let violations = settings.violations(&missing);
-        if !violations.is_empty() {
-            return Err(Error::invalid(violations));
+        let idle = if found.is_empty() { settings.idle() } else { Vec::new() };
+        let mut unknown = settings.unknown(&missing);
+        unknown.retain(|new| found.iter().all(|known| known.path != new.path));
+        found.extend(unknown.into_iter().chain(idle));
+        if !found.is_empty() {
+            return Err(Error::invalid(found));
         }
+        let kept = settings.completed();
         let change = Change { who, kind: KIND, id: ID, request_id };
-        match self.put(change, &settings, Place { references: &references, new: false }).await? {
-            Put::Done => Ok(()),
+        match self.put(change, &kept, Place { references: &references, new: false }).await? {
+            Put::Done => Ok(kept),
             // Deleted meanwhile.
-            Put::NoSuchRing(ring) => Err(Error::invalid(settings.violations(&HashSet::from([ring.name().to_owned()])))),
+            Put::NoSuchRing(ring) => Err(Error::invalid(settings.unknown(&HashSet::from([ring.name().to_owned()])))),
             Put::Exists => Err(Error::new(Kind::Conflict, "the settings were changed meanwhile")),
         }
     }
@@ -92,11 +98,16 @@ impl SslSettings {
         defaults.chain(many)
     }
 
-    fn violations(&self, missing: &HashSet<String>) -> Vec<Violation> {
+    fn unknown(&self, missing: &HashSet<String>) -> Vec<Violation> {
         let unknown = self.places().filter(|(_, name)| missing.contains(*name)).map(|(path, name)| {
             let message = format!("The ID '{name}' names no SSL server key pair.");
             Violation::at(path, Rule::InvalidValue, message)
         });
+        unknown.collect()
+    }
+
+    /// Defaults that are not among the active ones.
+    fn idle(&self) -> Vec<Violation> {
         let pairs = [
             ("runtimeServerCertRef.id", &self.runtime_server, &self.active_runtime_server),
             ("adminConsoleCertRef.id", &self.admin_console, &self.active_admin_console),
@@ -106,6 +117,23 @@ impl SslSettings {
             let message = format!("The ID '{default}' must be among the active ones.");
             Some(Violation::at(path, Rule::InvalidValue, message))
         });
-        unknown.chain(idle).collect()
+        idle.collect()
+    }
+
+    fn completed(&self) -> Self {
+        let list = |default: &Option<String>, active: &[String]| {
+            let mut ids: Vec<String> = Vec::with_capacity(active.len());
+            for id in if active.is_empty() { default.as_slice() } else { active } {
+                if !ids.contains(id) {
+                    ids.push(id.clone());
+                }
+            }
+            ids
+        };
+        Self {
+            active_runtime_server: list(&self.runtime_server, &self.active_runtime_server),
+            active_admin_console: list(&self.admin_console, &self.active_admin_console),
+            ..self.clone()
+        }
     }
 }

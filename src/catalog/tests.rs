@@ -154,7 +154,9 @@ async fn ssl_settings_hold_the_key_pairs_that_they_name() {
         active_runtime_server: vec!["a".to_owned()],
         active_admin_console: Vec::new(),
     };
-    catalog.put_ssl_settings(&admin, settings.clone(), None).await.unwrap();
+    let kept = catalog.put_ssl_settings(&admin, settings.clone(), Vec::new(), None).await.unwrap();
+    let settings = SslSettings { active_admin_console: vec!["a".to_owned()], ..settings };
+    assert_eq!(kept, settings, "an absent list is the default alone");
     assert_eq!(catalog.ssl_settings(&admin).await.unwrap(), settings);
     assert!(matches!(bench.delete(&ring).await, Err(StoreError::InUse(_))));
 
@@ -171,11 +173,11 @@ async fn ssl_settings_hold_the_key_pairs_that_they_name() {
         "activeAdminConsoleCerts[0].id",
         "runtimeServerCertRef.id",
     ];
-    let found = faults(catalog.put_ssl_settings(&admin, wrong, None).await);
+    let found = faults(catalog.put_ssl_settings(&admin, wrong, Vec::new(), None).await.map(drop));
     assert_eq!(found, expected.map(|path| (path.to_owned(), Rule::InvalidValue)));
     assert_eq!(catalog.ssl_settings(&admin).await.unwrap(), settings);
 
-    catalog.put_ssl_settings(&admin, SslSettings::default(), None).await.unwrap();
+    catalog.put_ssl_settings(&admin, SslSettings::default(), Vec::new(), None).await.unwrap();
     bench.delete(&ring).await.unwrap();
 }
 
@@ -203,7 +205,7 @@ async fn reader_changes_nothing_and_stranger_sees_nothing() {
     for refused in [
         catalog.put_rotation_settings(&reader, &ring, SETTINGS, None).await,
         catalog.delete_rotation_settings(&reader, &ring, None).await,
-        catalog.put_ssl_settings(&reader, SslSettings::default(), None).await,
+        catalog.put_ssl_settings(&reader, SslSettings::default(), Vec::new(), None).await.map(drop),
         catalog.add_trusted_ca(&reader, ca, None).await,
         catalog.delete_trusted_ca(&reader, "root", None).await,
         catalog.rotation_settings(&stranger, &ring).await.map(drop),

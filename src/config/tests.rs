@@ -101,6 +101,32 @@ fn local_keys_need_something_that_seals_them() {
 }
 
 #[test]
+fn web_keys_have_an_owner_an_issuer_and_a_schedule_that_can_be() {
+    let with = |lines: &str| format!("{WHOLE}\n[zitadel]\n{lines}\n");
+    let zitadel = Config::parse(WHOLE).unwrap().zitadel;
+    assert_eq!((zitadel.provider, zitadel.bootstrap), (ProviderKind::Hsm, false));
+    assert_eq!((zitadel.issuer, zitadel.rotation_period), (None, None));
+    for issuer in ["https://keys.example.com", "https://example.com:8443/tenant", "http://127.0.0.1:9980"] {
+        let config = Config::parse(&with(&format!("issuer = \"{issuer}\""))).unwrap();
+        assert_eq!(config.zitadel.issuer.as_deref(), Some(issuer));
+    }
+    for issuer in
+        ["", "keys.example.com", "ftp://a.b", "https://a.b/", "https://a.b?c", "https://a.b#c", "https://u@a.b"]
+    {
+        let findings = findings(&with(&format!("issuer = \"{issuer}\"")));
+        assert!(findings.iter().any(|finding| finding.starts_with("zitadel.issuer:")), "{issuer}: {findings:?}");
+    }
+    for (line, part) in [
+        ("instance-id = \"\"", "zitadel.instance-id"),
+        ("rotation-period = \"1h\"", "at least a day"),
+        ("provider = \"LOCAL\"", "needs a section [local]"),
+        ("owner = \"x\"", "`zitadel.owner`"),
+    ] {
+        assert!(findings(&with(line)).iter().any(|finding| finding.contains(part)), "{line}");
+    }
+}
+
+#[test]
 fn default_provider_is_one_that_is_configured() {
     let with = |base: &str, word: &str| format!("{base}\n[pingfederate]\ndefault-provider = \"{word}\"\n");
     let local = without_token("[local]\nkey-file = \"/key\"");
@@ -108,27 +134,6 @@ fn default_provider_is_one_that_is_configured() {
     assert!(findings(&with(&local, "HSM")).iter().any(|finding| finding.contains("[token]")));
     assert!(findings(&with(WHOLE, "CLOUD")).iter().any(|finding| finding.contains("no provider")));
     assert_eq!(Config::parse(&with(&local, "LOCAL")).unwrap().pingfederate.default_provider, ProviderKind::Local);
-}
-
-#[test]
-fn rotation_leaves_verifiers_the_time_that_they_need() {
-    let with = |text: &str| Config::parse(&format!("{WHOLE}\n{text}"));
-    let config = with("[rotation]\nlead = \"2h\"\njwks-max-age = \"1h\"\nenabled = false").unwrap();
-    assert_eq!((config.rotation.lead.as_secs(), config.rotation.enabled), (7200, false));
-    for (text, part) in [
-        ("[rotation]\nlead = \"1h\"\njwks-max-age = \"31m\"", "rotation.lead: at least twice rotation.jwks-max-age"),
-        ("[rotation]\noverlap = \"1m\"", "rotation.overlap"),
-        ("[rotation]\ninterval = \"0s\"", "rotation.interval"),
-        ("[rotation]\ndestroy-limit = 0", "rotation.destroy-limit"),
-        ("[rotation]\nclock-guard = \"1m\"", "rotation.clock-guard"),
-        ("[rotation]\ncolour = 1", "`rotation.colour`"),
-        ("[rotation]\nlead = \"3days\"\n[auth0]\nrotation-period = \"2days\"", "auth0.rotation-period"),
-        ("[rotation]\nlead = \"3days\"\n[zitadel]\nrotation-period = \"2days\"", "zitadel.rotation-period"),
-        ("[auth0]\noverlap = \"1m\"", "auth0.overlap"),
-    ] {
-        let findings = with(text).unwrap_err().0;
-        assert!(findings.iter().any(|finding| finding.contains(part)), "{part} is not in {findings:?}");
-    }
 }
 
 #[test]
@@ -156,5 +161,26 @@ fn connections_are_implicit_and_their_keys_the_tokens_unless_the_file_says_other
     ] {
         let found = findings(&with(line));
         assert!(found.iter().any(|finding| finding.contains(part)), "{part} is not in {found:?}");
+    }
+}
+
+#[test]
+fn rotation_leaves_verifiers_the_time_that_they_need() {
+    let with = |text: &str| Config::parse(&format!("{WHOLE}\n{text}"));
+    let config = with("[rotation]\nlead = \"2h\"\njwks-max-age = \"1h\"\nenabled = false").unwrap();
+    assert_eq!((config.rotation.lead.as_secs(), config.rotation.enabled), (7200, false));
+    for (text, part) in [
+        ("[rotation]\nlead = \"1h\"\njwks-max-age = \"31m\"", "rotation.lead: at least twice rotation.jwks-max-age"),
+        ("[rotation]\noverlap = \"1m\"", "rotation.overlap"),
+        ("[rotation]\ninterval = \"0s\"", "rotation.interval"),
+        ("[rotation]\ndestroy-limit = 0", "rotation.destroy-limit"),
+        ("[rotation]\nclock-guard = \"1m\"", "rotation.clock-guard"),
+        ("[rotation]\ncolour = 1", "`rotation.colour`"),
+        ("[rotation]\nlead = \"3days\"\n[auth0]\nrotation-period = \"2days\"", "auth0.rotation-period"),
+        ("[rotation]\nlead = \"3days\"\n[zitadel]\nrotation-period = \"2days\"", "zitadel.rotation-period"),
+        ("[auth0]\noverlap = \"1m\"", "auth0.overlap"),
+    ] {
+        let findings = with(text).unwrap_err().0;
+        assert!(findings.iter().any(|finding| finding.contains(part)), "{part} is not in {findings:?}");
     }
 }

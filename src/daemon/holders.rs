@@ -79,6 +79,16 @@ impl Holders {
     }
 }
 
+/// How many turns there are at a provider at once: enough to keep every worker of every host
+/// busy and calls coalesced, and so few that its queue has room for all of them and nobody
+/// waits long behind another's.
+fn signing_bounds(config: &Config) -> Bounds {
+    let hosts = &config.hosts;
+    let workers = hosts.signing_hosts.saturating_mul(hosts.workers);
+    let at_once = workers.saturating_mul(4).max(128).min(hosts.sign_queue / IN_A_TURN).max(1);
+    Bounds { at_once, share: config.limits.signatures_per_principal }
+}
+
 /// The service over succession, with the policies of the configuration.
 pub(super) fn rotation(
     config: &Config,
@@ -111,16 +121,6 @@ pub(super) fn rotation(
 /// How long a reservation is safe from other daemons.
 pub(super) fn lease(config: &Config) -> Duration {
     config.hosts.generate_timeout + config.limits.generate_deadline + LEASE_MARGIN
-}
-
-/// How many turns there are at a provider at once: enough to keep every worker of every host
-/// busy and calls coalesced, and so few that its queue has room for all of them and nobody
-/// waits long behind another's.
-fn signing_bounds(config: &Config) -> Bounds {
-    let hosts = &config.hosts;
-    let workers = hosts.signing_hosts.saturating_mul(hosts.workers);
-    let at_once = workers.saturating_mul(4).max(128).min(hosts.sign_queue / IN_A_TURN).max(1);
-    Bounds { at_once, share: config.limits.signatures_per_principal }
 }
 
 /// What the provider of a configuration's token is started with; `None` without a token.

@@ -14,7 +14,7 @@ mod members;
 mod tests;
 mod thumbprint;
 
-pub use algorithm::{algorithm_name, algorithm_of, encryption_name};
+pub use algorithm::{algorithm_name, algorithm_of};
 pub use jwk::Jwk;
 pub use jws::{UnsignedJws, header_fault};
 pub use members::NoJwk;

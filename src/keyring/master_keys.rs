@@ -14,7 +14,7 @@ use crate::audit::{Action, Event};
 use crate::auth::Principal;
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, Kind};
-use crate::key::{KeyId, KeyPair, ProviderKind};
+use crate::key::{KeyId, KeyPair, ProviderKind, State};
 use crate::provider::local::LocalProvider;
 use crate::provider::{KeyRef, ProviderError};
 use crate::store::{MasterKey, Store, StoreError};
@@ -168,12 +168,12 @@ impl MasterKeys {
         Ok(seen)
     }
 
-    /// The keys that are sealed in the next page of rows; `None` after the last.
+    /// The keys that are sealed, or have lost what was, in the next page of rows; `None` after the last.
     async fn sealed_pairs(&self, after: &mut Option<KeyId>) -> Result<Option<Vec<KeyPair>>, Error> {
         let mut page = self.store.page(*after, Timestamp::from_micros(i64::MAX), PAGE).await?;
         let Some(last) = page.last() else { return Ok(None) };
         *after = Some(last.id);
-        page.retain(|pair| pair.provider == ProviderKind::Local && pair.sealed.is_some());
+        page.retain(|pair| pair.provider == ProviderKind::Local && (pair.sealed.is_some() || must_be_sealed(pair)));
         Ok(Some(page))
     }
 
@@ -227,7 +227,9 @@ impl MasterKeys {
 
     async fn reseal_one(&self, mut pair: KeyPair, done: &mut Resealed) -> Result<(), Error> {
         loop {
-            let Some(key) = KeyRef::of(&pair).filter(|key| key.sealed.is_some()) else { return Ok(()) };
+            let Some(key) = KeyRef::of(&pair).filter(|key| key.sealed.is_some() || must_be_sealed(&pair)) else {
+                return Ok(());
+            };
             let sealed = match self.local.reseal(&key).await {
                 Ok(Some(sealed)) => sealed,
                 Ok(None) => return Ok(()),
@@ -270,6 +272,11 @@ impl MasterKeys {
             Err(failure) => Err(failure.into()),
         }
     }
+}
+
+/// Whether the private half has been made and is not given up.
+const fn must_be_sealed(pair: &KeyPair) -> bool {
+    pair.state.is_visible() || matches!(pair.state, State::Stocked)
 }
 
 /// The sentence about a master key that does not open and is not missed.

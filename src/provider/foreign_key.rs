@@ -10,10 +10,8 @@ use crate::key::Locator;
 #[cfg(test)]
 mod tests;
 
-/// Attributes that name a token, a slot or a module: the configuration has named those.
-const ELSEWHERE: [&str; 10] = [
-    "token",
-    "serial",
+/// Attributes that tell a slot, a module or a make of tokens: the configuration has chosen those.
+const ELSEWHERE: [&str; 8] = [
     "manufacturer",
     "model",
     "slot-id",
@@ -35,7 +33,7 @@ impl FromStr for ForeignKey {
     fn from_str(text: &str) -> Result<Self, NoForeignKey> {
         match text.strip_prefix("pkcs11:") {
             Some(path) => uri(path),
-            None => hex(text).and_then(|id| locator(&id)).map(|id| Self { locator: Some(id), label: None }),
+            None => hex(text).and_then(|id| locator(&id)).map(|id| Self { locator: Some(id), ..Self::default() }),
         }
     }
 }
@@ -58,17 +56,16 @@ fn uri(path: &str) -> Result<ForeignKey, NoForeignKey> {
         let bytes = decoded(name, value)?;
         match name {
             "id" => wanted.locator = Some(locator(&bytes)?),
-            "object" => {
-                let label = String::from_utf8(bytes).map_err(|_| NoForeignKey("`object` is not UTF-8".to_owned()))?;
-                wanted.label = Some(label);
-            }
+            "object" => wanted.label = Some(text(name, bytes)?),
+            "token" => wanted.token = Some(text(name, bytes)?),
+            "serial" => wanted.serial = Some(text(name, bytes)?),
             "type" if bytes == b"private" => {}
             "type" => return refuse("`type` must be `private`".to_owned()),
             other if ELSEWHERE.contains(&other) => {}
             other => return refuse(format!("`{other}` names no key; `id` and `object` do")),
         }
     }
-    if wanted == ForeignKey::default() {
+    if wanted.locator.is_none() && wanted.label.is_none() {
         return refuse("the URI names neither `id` nor `object`".to_owned());
     }
     Ok(wanted)
@@ -81,6 +78,10 @@ fn decoded(name: &str, value: &str) -> Result<Vec<u8>, NoForeignKey> {
     } else {
         Err(NoForeignKey(format!("`{name}` has a `%` without two hexadecimal digits")))
     }
+}
+
+fn text(name: &str, bytes: Vec<u8>) -> Result<String, NoForeignKey> {
+    String::from_utf8(bytes).map_err(|_| NoForeignKey(format!("`{name}` is not UTF-8")))
 }
 
 fn locator(bytes: &[u8]) -> Result<Locator, NoForeignKey> {

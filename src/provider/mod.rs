@@ -90,6 +90,10 @@ pub struct ForeignKey {
     pub locator: Option<Locator>,
     /// `CKA_LABEL` (`object` of a PKCS#11 URI).
     pub label: Option<String>,
+    /// `label` of the token that it is in (`token` of a PKCS#11 URI).
+    pub token: Option<String>,
+    /// `serialNumber` of that token (`serial` of a PKCS#11 URI).
+    pub serial: Option<String>,
 }
 
 /// A key that was there already.

@@ -1,13 +1,14 @@
 //! Key sets in the making: which keys of a ring are published now, and until when that holds. Pure.
 
 use std::iter;
+use std::time::Duration;
 
 use super::plan::{StepKind, plan};
 use super::policy::Policy;
 use crate::clock::Timestamp;
 use crate::error::{Error, Kind};
-use crate::jose::{Jwk, algorithm_name, encryption_name};
-use crate::key::{KeyPair, KeyUse, RingId, RingKind, State};
+use crate::jose::{Jwk, algorithm_name};
+use crate::key::{DecryptionAlgorithm, KeyFamily, KeyPair, KeyUse, ProviderKind, RingId, RingKind, State};
 
 /// Whether a key shows its certificates in a key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,19 +17,24 @@ pub(super) enum Certificates {
     Hidden,
 }
 
+/// How long a set is kept that could not say how its keys decrypt.
+const UNSAID: Duration = Duration::from_secs(10);
+
 /// A key set in the making.
 #[derive(Debug)]
 pub(super) struct Draft {
     now: Timestamp,
+    /// How each provider that can be asked decrypts best.
+    decryptions: Vec<(ProviderKind, Option<DecryptionAlgorithm>)>,
     keys: Vec<Jwk>,
     /// When the schedule changes it, or who signs.
     changes: Vec<Timestamp>,
 }
 
 impl Draft {
-    /// An empty one, as of `now`.
-    pub(super) const fn at(now: Timestamp) -> Self {
-        Self { now, keys: Vec::new(), changes: Vec::new() }
+    /// An empty one, as of `now`, for keys that decrypt so.
+    pub(super) const fn new(now: Timestamp, decryptions: Vec<(ProviderKind, Option<DecryptionAlgorithm>)>) -> Self {
+        Self { now, decryptions, keys: Vec::new(), changes: Vec::new() }
     }
 
     /// Those of a ring's visible key pairs that are published; notes when that, or who signs, changes.
@@ -59,7 +65,8 @@ impl Draft {
 
     /// Adds a key under a name.
     pub(super) fn add_named(&mut self, pair: &KeyPair, kid: &str, certificates: Certificates) -> Result<(), Error> {
-        self.add_as(pair, kid, usual_algorithm(pair), certificates)
+        let algorithm = self.usual_algorithm(pair);
+        self.add_as(pair, kid, algorithm, certificates)
     }
 
     /// Adds a key under a name and for an algorithm; the same twice is once, with its certificates if either has them.
@@ -82,6 +89,20 @@ impl Draft {
         Ok(())
     }
 
+    /// What a key is used with where nobody says; the first that JOSE has a name for.
+    pub(super) fn usual_algorithm(&mut self, pair: &KeyPair) -> Option<&'static str> {
+        if pair.key_use == KeyUse::Sign {
+            let mut usual = iter::once(pair.signature_algorithm).chain(pair.permitted.iter().copied());
+            return usual.find_map(|algorithm| algorithm_name(pair.algorithm, algorithm));
+        }
+        let Some((_, best)) = self.decryptions.iter().find(|(provider, _)| *provider == pair.provider) else {
+            // The provider was not ready yet.
+            self.changes.push(self.now.plus(UNSAID));
+            return None;
+        };
+        best.filter(|_| pair.algorithm.family() == KeyFamily::Rsa).map(DecryptionAlgorithm::name)
+    }
+
     pub(super) fn keys(&self) -> &[Jwk] {
         &self.keys
     }
@@ -101,16 +122,6 @@ impl Draft {
 fn end(ring: &RingId, pair: &KeyPair, policy: &Policy) -> Option<Timestamp> {
     let overlap = policy.overlap.filter(|_| ring.kind() != RingKind::WebKeys)?;
     Some(pair.deactivated_at.unwrap_or(pair.created_at).plus(overlap))
-}
-
-/// What a key is used with where nobody says; the first that JOSE has a name for.
-pub(super) fn usual_algorithm(pair: &KeyPair) -> Option<&'static str> {
-    match pair.key_use {
-        KeyUse::Sign => iter::once(pair.signature_algorithm)
-            .chain(pair.permitted.iter().copied())
-            .find_map(|algorithm| algorithm_name(pair.algorithm, algorithm)),
-        KeyUse::Decrypt => encryption_name(pair.algorithm),
-    }
 }
 
 fn unfit(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

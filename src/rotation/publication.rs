@@ -10,9 +10,10 @@ use serde_json::json;
 
 use super::Rotation;
 use super::members::{Certificates, Draft};
+use crate::auth::Principal;
 use crate::clock::Timestamp;
 use crate::error::{Error, Kind};
-use crate::key::{Hash, KeyPair, RingId, RingKind};
+use crate::key::{DecryptionAlgorithm, Hash, KeyPair, ProviderKind, RingId, RingKind};
 use crate::store::SeenEpoch;
 
 /// A set of public keys that is published at one place.
@@ -69,7 +70,7 @@ impl Rotation {
             return Ok(kept.set);
         }
         let begun = self.published.begin(revision);
-        let mut draft = Draft::at(now);
+        let mut draft = Draft::new(now, self.decryptions()?);
         match place {
             Published::Ring(ring) => self.add_ring(ring, &mut draft).await?,
             Published::ConnectionNamed(name) => self.add_connection(name, &mut draft).await?,
@@ -84,6 +85,12 @@ impl Rotation {
     #[must_use]
     pub fn max_age(&self, set: &KeySet) -> Duration {
         set.max_age(self.clock.now(), self.defaults.max_age)
+    }
+
+    /// How each provider that was ready once decrypts best.
+    fn decryptions(&self) -> Result<Vec<(ProviderKind, Option<DecryptionAlgorithm>)>, Error> {
+        let able = self.keyring.capabilities(&Principal::strongroom())?;
+        Ok(able.into_iter().filter_map(|(kind, able)| Some((kind, able?.decryptions.into_iter().max()))).collect())
     }
 
     async fn add_ring(&self, ring: &RingId, draft: &mut Draft) -> Result<(), Error> {

@@ -100,6 +100,9 @@ fn sort(certificates: Vec<CertificateDer>, spki: &SpkiDer) -> Result<Sorted, NoC
             rest.push(certificate);
         }
     }
+    if rest.is_empty() {
+        return Err(NoChain("there is no certificate in it, where that for the key is needed".to_owned()));
+    }
     let leaf = rest
         .iter()
         .position(|certificate| public_key(certificate).is_ok_and(|key| key == *spki))

@@ -1,6 +1,6 @@
 // Auth0's SDK for Node.js: list, create, rotate twice, the seven algorithms, every form of a body.
 import assert from "node:assert/strict";
-import { createHash, createPublicKey, X509Certificate } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
@@ -22,7 +22,7 @@ const kids = (list) => list.map((key) => key.kid);
 
 function judge(key, name, algorithm) {
     const certificate = new X509Certificate(key.cert);
-    const jwk = createPublicKey(certificate.publicKey).export({ format: "jwk" });
+    const jwk = certificate.publicKey.export({ format: "jwk" });
     const required = jwk.kty === "RSA" ? { e: jwk.e, kty: jwk.kty, n: jwk.n } : { crv: jwk.crv, kty: jwk.kty, x: jwk.x, y: jwk.y };
     assert.equal(key.kid, createHash("sha256").update(JSON.stringify(required)).digest("base64url"));
     assert.equal(key.fingerprint, certificate.fingerprint);

@@ -2,8 +2,9 @@
 //!
 //! Prints, on tokens in memory where there is a tmpfs, one part after the other:
 //! `signatures` (the module alone and the daemon by `wrk`, in turn), `beside` (signing while
-//! keys are generated, LOCAL keys beside those of the token), `generations`, `lists`,
-//! `key-sets` (beside a fixed string), `sweeps` (of rotation), `memory`, and `large` (a token of 10,000 keys). Arguments choose parts.
+//! keys are generated, LOCAL keys beside those of the token), `generations`, `lists`, `sweeps`
+//! (of rotation, over 10,000 rings), `key-sets` (beside a fixed string), `memory`, and `large`
+//! (a token of 10,000 keys). Arguments choose parts.
 //! A measurement, not a test: nothing here can fail a build.
 
 #![allow(
@@ -44,8 +45,8 @@ const PARTS: [(&str, fn()); 8] = [
     ("beside", beside::print),
     ("generations", generations::print),
     ("lists", lists::print),
-    ("key-sets", key_sets::print),
     ("sweeps", sweeps::print),
+    ("key-sets", key_sets::print),
     ("memory", memory::print),
     ("large", large::print),
 ];

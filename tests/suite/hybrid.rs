@@ -118,6 +118,18 @@ fn without_hybrid_mode_there_is_the_token_alone() {
 }
 
 #[test]
+fn without_hybrid_mode_no_key_of_the_token_is_linked_beside_local_keys() {
+    let dir = Scratch::new();
+    let token = Token::fresh(&dir);
+    let sections = "[local]\nmaster-key = \"token\"\n[pingfederate]\nhybrid = false\ndefault-provider = \"LOCAL\"\n";
+    let mut daemon = Launch::serve(&Configuration::new(&dir, &token).with(sections)).start();
+    daemon.await_ready();
+    let link = json!({"privateKeyId": "01", "certificateData": "any"});
+    let refused = daemon.call(Method::POST, "/keyPairs/signing/link").json(&link).send().expect(403).json();
+    assert_eq!(refused["resultId"], "not_supported_by_provider");
+}
+
+#[test]
 fn without_local_keys_hybrid_mode_refuses_them() {
     let dir = Scratch::new();
     let token = Token::fresh(&dir);

@@ -351,5 +351,35 @@ fn keys_that_decrypt_are_published_for_encryption_while_they_are_active() {
     let set = bench.fetch("/pf/JWKS").expect(200);
     assert!(kids(&set).contains(&opens) && !kids(&set).contains(&waits), "nobody encrypts to a key that waits");
     let key = set.json()["keys"].as_array().unwrap().iter().find(|key| key["kid"] == json!(opens)).unwrap().clone();
-    assert_eq!((&key["use"], &key["alg"]), (&json!("enc"), &json!("RSA-OAEP-256")));
+    assert_eq!((&key["use"], &key["alg"]), (&json!("enc"), &json!("RSA-OAEP")), "SoftHSM decrypts with SHA-1 alone");
+}
+
+#[test]
+fn web_keys_are_published_from_their_creation_until_they_are_deleted() {
+    let bench = Bench::new();
+    let path = "/oauth/v2/keys";
+    let url = format!("{}{path}", bench.daemon.base());
+    let post = |step: &str, body: &Value| {
+        bench.daemon.call(Method::POST, &format!("/v2/web_keys{step}")).json(body).send().expect(200).json()
+    };
+    let create = |body: &Value| post("", body)["id"].as_str().unwrap().to_owned();
+    let first = create(&json!({"ecdsa": {"curve": "ECDSA_CURVE_P384"}}));
+    let second = create(&json!({"ed25519": {}}));
+    let shown = bench.fetch(path).expect(200);
+    assert_eq!(kids(&shown), BTreeSet::from([first.clone(), second.clone()]));
+    let names = ["alg", "crv", "kid", "kty", "use", "x"];
+    let eddsa =
+        shown.json()["keys"].as_array().unwrap().iter().find(|key| key["kid"] == json!(second)).unwrap().clone();
+    assert_eq!(eddsa.as_object().unwrap().keys().map(String::as_str).collect::<BTreeSet<_>>(), BTreeSet::from(names));
+
+    let old = bench.jws("web-keys");
+    post(&format!("/{second}/activate"), &json!({}));
+    bench.ahead(30 * DAY);
+    assert_eq!(kids(&bench.fetch(path).expect(200)), kids(&shown), "however long ago it signed");
+    for (algorithm, jws) in [("ES384", &old), ("EdDSA", &bench.jws("web-keys"))] {
+        assert!(by_javascript(&url, algorithm, jws).is_some(), "{algorithm}");
+    }
+    bench.daemon.delete(&format!("/v2/web_keys/{first}")).expect(200);
+    assert_eq!(kids(&bench.fetch(path).expect(200)), BTreeSet::from([second]));
+    assert!(by_javascript(&url, "ES384", &old).is_none());
 }

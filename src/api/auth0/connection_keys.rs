@@ -60,7 +60,7 @@ pub(super) async fn list(
             description = "A name for this request, unique among those of the caller.")
     ),
     request_body(
-        content((KeysRequest = "application/json"), (KeysRequest = "application/x-www-form-urlencoded")),
+        content((Option<KeysRequest> = "application/json"), (Option<KeysRequest> = "application/x-www-form-urlencoded")),
         description = "May be absent, or `null`."
     ),
     responses(
@@ -105,7 +105,7 @@ pub(super) async fn create(
             description = "A name for this request, unique among those of the caller.")
     ),
     request_body(
-        content((KeysRequest = "application/json"), (KeysRequest = "application/x-www-form-urlencoded")),
+        content((Option<KeysRequest> = "application/json"), (Option<KeysRequest> = "application/x-www-form-urlencoded")),
         description = "May be absent, or `null`."
     ),
     responses(

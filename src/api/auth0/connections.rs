@@ -38,7 +38,7 @@ pub(super) struct NewConnection {
     #[schema(nullable = false, max_length = 128)]
     pub(super) display_name: Option<String>,
     #[schema(nullable = false)]
-    pub(super) options: Option<Options>,
+    pub(super) options: Option<ConnectionOptions>,
 }
 
 /// What changes in a connection; what is absent stays.
@@ -49,12 +49,12 @@ pub(super) struct ConnectionChange {
     display_name: Option<String>,
     /// Takes the place of all options.
     #[schema(nullable = false)]
-    options: Option<Options>,
+    options: Option<ConnectionOptions>,
 }
 
 /// Options of a connection. Secrets are refused; what is not named here is kept and shown, and means nothing.
 #[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
-pub(super) struct Options {
+pub(super) struct ConnectionOptions {
     /// With `private_key_jwt` the connection has keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "private_key_jwt")]
@@ -77,7 +77,7 @@ pub(super) struct ConnectionView {
     #[schema(nullable = false)]
     display_name: Option<String>,
     strategy: String,
-    #[schema(value_type = Options)]
+    #[schema(value_type = ConnectionOptions)]
     options: Map<String, Value>,
     /// Always the name.
     realms: [String; 1],

@@ -27,6 +27,7 @@ pub(super) enum ConnectionPage {
     /// With `from` or `take`: where the next page begins, if there is one.
     From {
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         next: Option<String>,
         connections: Vec<ConnectionView>,
     },

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::algorithm::SigningAlg;
-use super::connections::{NewConnection, Options};
+use super::connections::{ConnectionOptions, NewConnection};
 use super::error::ApiError;
 use crate::catalog::Connection;
 
@@ -48,9 +48,10 @@ pub(super) fn display_name(name: Option<&str>) -> Result<(), ApiError> {
 }
 
 /// The options as they are kept.
-pub(super) fn options(options: Options) -> Result<Map<String, Value>, ApiError> {
+pub(super) fn options(options: ConnectionOptions) -> Result<Map<String, Value>, ApiError> {
     let place = |name: &str| format!("options.{name}");
-    let Options { token_endpoint_auth_method: method, token_endpoint_auth_signing_alg: algorithm, others } = options;
+    let ConnectionOptions { token_endpoint_auth_method: method, token_endpoint_auth_signing_alg: algorithm, others } =
+        options;
     if let Some(name) = others.keys().find(|name| SECRETS.iter().any(|secret| name.contains(secret))) {
         return Err(ApiError::invalid_body(Some(&place(name)), "Secrets are not kept here; leave it out"));
     }

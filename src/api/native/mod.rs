@@ -42,8 +42,8 @@ pub(super) fn routes() -> Router<Arc<Services>> {
         .route("/v1/keys/{kid}/public.pem", get(keys::public_key))
         .route("/v1/keys/{kid}/certificate.pem", get(keys::certificate))
         .route("/v1/keys/{kid}/chain.pem", get(keys::chain))
-        .route("/v1/rotation/sweep", post(sweep::sweep))
         .route("/v1/keys/{kid}/csr.pem", get(keys::csr))
+        .route("/v1/rotation/sweep", post(sweep::sweep))
         .merge(signatures::routes())
 }
 

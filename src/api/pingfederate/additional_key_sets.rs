@@ -22,8 +22,8 @@ use crate::error::{Error, Kind, Rule, Violation};
 const NAMES: Names<'static> = Names { prefix: "signingKeys.", group: "" };
 
 /// Key pairs that sign the tokens of some issuers.
-#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct AdditionalKeySet {
     /// Unique among additional key sets; made up when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -169,7 +169,8 @@ fn check(wire: AdditionalKeySet, id: String) -> Result<catalog::AdditionalKeySet
     let before = findings.len();
     let signing = NAMES.read(&wire.signing_keys.as_ref().map(members).unwrap_or_default(), &mut findings);
     if signing.is_empty() && findings.len() == before {
-        required("signingKeys", &mut findings);
+        let message = "signingKeys must name an active key pair.";
+        findings.push(Violation::at("signingKeys", Rule::Required, message));
     }
     let issuers = wire.issuers.unwrap_or_default();
     if issuers.is_empty() {

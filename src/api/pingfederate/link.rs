@@ -60,7 +60,7 @@ pub(super) async fn link(
     body: JsonBody<KeyPairLink, ApiError>,
 ) -> Result<impl IntoResponse, ApiError> {
     let rules = Rules::of(&services, &who, family)?;
-    if rules.providers.iter().all(|(kind, _)| *kind != ProviderKind::Hsm) {
+    if !rules.may_hold(ProviderKind::Hsm) {
         let message = "there is no HSM here whose keys could be linked";
         return Err(ApiError::of_configuration(Error::new(Kind::Unsupported, message)));
     }

@@ -1,4 +1,4 @@
-//! OAuth and OpenID Connect keys: which key pairs sign tokens, and which decrypt what is sent there.
+//! OAuth and `OpenID` Connect keys: which key pairs sign tokens, and which decrypt what is sent there.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::error::{Error, Rule, Violation};
 const SIGNING: Names<'static> = Names { prefix: "", group: "" };
 const DECRYPTION: Names<'static> = Names { prefix: "", group: "Decryption" };
 
-/// Gets the OAuth and OpenID Connect keys; none until they were set once.
+/// Gets the OAuth and `OpenID` Connect keys; none until they were set once.
 #[utoipa::path(
     get, path = "/pf-admin-api/v1/keyPairs/oauthOpenIdConnect", operation_id = "getOauthOidcKeysSettings",
     tag = "PingFederate",
@@ -31,7 +31,7 @@ pub(super) async fn show(
     Ok(Json(view(&services.catalog.oidc_settings(&who).await?)))
 }
 
-/// Sets the OAuth and OpenID Connect keys. A key pair that they name cannot be deleted; `/pf/JWKS` publishes it.
+/// Sets the OAuth and `OpenID` Connect keys. A key pair that they name cannot be deleted; `/pf/JWKS` publishes it.
 #[utoipa::path(
     put, path = "/pf-admin-api/v1/keyPairs/oauthOpenIdConnect", operation_id = "updateOAuthOidcKeysSettings",
     tag = "PingFederate",
@@ -54,14 +54,16 @@ pub(super) async fn replace(
 fn check(wire: &OAuthOidcKeysSettings) -> Result<OidcSettings, Vec<Violation>> {
     let mut findings = Vec::new();
     let members = members(wire);
-    if wire.static_jwks_enabled.is_none() {
-        required("staticJwksEnabled", &mut findings);
-    }
     let is_static = wire.static_jwks_enabled == Some(true);
-    if wire.static_jwks_enabled == Some(false) {
-        for name in members.keys().filter(|name| name.ends_with("CertRef")) {
-            let message = format!("{name} must be absent while staticJwksEnabled is false.");
-            findings.push(Violation::at(name, Rule::InvalidValue, message));
+    match wire.static_jwks_enabled {
+        None => required("staticJwksEnabled", &mut findings),
+        Some(true) if wire.rsa_active_cert_ref.is_none() => required("rsaActiveCertRef", &mut findings),
+        Some(true) => {}
+        Some(false) => {
+            for name in members.keys().filter(|name| name.ends_with("CertRef")) {
+                let message = format!("{name} must be absent while staticJwksEnabled is false.");
+                findings.push(Violation::at(name, Rule::InvalidValue, message));
+            }
         }
     }
     let signing = SIGNING.read(&members, &mut findings);

@@ -1,4 +1,4 @@
-//! How OAuth and OpenID Connect keys are written.
+//! How OAuth and `OpenID` Connect keys are written.
 //!
 //! Two dozen members differ in the type of key, the group and the turn alone. They are
 //! declared once, for types and for the document; what they say is read and written by
@@ -22,8 +22,8 @@ const PAIRS: &str = "/pf-admin-api/v1/keyPairs/signing";
 macro_rules! optional {
     ($(#[$about:meta])* struct $name:ident { $($(#[$note:meta])* $member:ident: $kind:ty,)* }) => {
         $(#[$about])*
-        #[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
-        #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+        #[derive(Debug, Deserialize, Serialize, ToSchema)]
+        #[serde(rename_all = "camelCase", deny_unknown_fields)]
         pub(super) struct $name {
             $(
                 $(#[$note])*
@@ -65,7 +65,7 @@ optional! {
 }
 
 optional! {
-    /// Which key pairs sign the tokens of OAuth and OpenID Connect, and which decrypt what is sent there.
+    /// Which key pairs sign the tokens of OAuth and `OpenID` Connect, and which decrypt what is sent there.
     struct OAuthOidcKeysSettings {
         /// Whether the key pairs named here are used; none may be named otherwise.
         #[schema(required = true)]
@@ -204,7 +204,7 @@ impl Names<'_> {
         let needed = self.name(key_type, "Active", "CertRef");
         let idle = [(previous.is_some(), self.name(key_type, "Previous", "CertRef")), (publish_x5c, flag)];
         for (_, name) in idle.iter().filter(|(is_given, _)| *is_given && !members.contains_key(&needed)) {
-            self.refuse(name, &format!("without {needed}"), findings);
+            self.needs(name, &needed, findings);
         }
         None
     }
@@ -225,7 +225,8 @@ impl Names<'_> {
         let by_algorithm = by_algorithm.map(|(n, (_, kid))| (format!("{}[{n}].keyId", list(turn)), kid));
         for (path, kid) in own.chain(by_algorithm) {
             if let Err(fault) = Kid::parse(kid) {
-                self.refuse(&path, &fault.to_string(), findings);
+                let message = format!("{path} is {fault}.");
+                findings.push(Violation::at(format!("{}{path}", self.prefix), Rule::InvalidValue, message));
             }
         }
         if let Some(given_link) = members.get(&link) {
@@ -237,7 +238,7 @@ impl Names<'_> {
         }
         for (is_given, name) in [(kid.is_some(), kid_name), (!algorithm_kids.is_empty(), list(turn))] {
             if is_given {
-                self.refuse(&name, &format!("without {link}"), findings);
+                self.needs(&name, &link, findings);
             }
         }
         None
@@ -252,8 +253,8 @@ impl Names<'_> {
         members.get(&list(turn)).and_then(Value::as_array).into_iter().flatten().filter_map(one).collect()
     }
 
-    fn refuse(&self, name: &str, why: &str, findings: &mut Vec<Violation>) {
-        let message = format!("{name} cannot be used: {why}.");
+    fn needs(&self, name: &str, other: &str, findings: &mut Vec<Violation>) {
+        let message = format!("{name} is accepted only with {other}.");
         findings.push(Violation::at(format!("{}{name}", self.prefix), Rule::InvalidValue, message));
     }
 }

@@ -103,6 +103,12 @@ impl Rules {
         Some(provider)
     }
 
+    /// Whether key pairs can be held by a provider: it is there, and the only one unless hybrid mode is on.
+    pub(super) fn may_hold(&self, provider: ProviderKind) -> bool {
+        (self.settings.hybrid || self.settings.default_provider == provider)
+            && self.providers.iter().any(|(kind, _)| *kind == provider)
+    }
+
     /// What a provider can do; `None` where it was never ready.
     pub(super) fn capabilities(&self, provider: Option<ProviderKind>) -> Option<&Capabilities> {
         self.providers.iter().find(|(kind, _)| Some(*kind) == provider)?.1.as_ref()

@@ -14,7 +14,7 @@ use crate::api::Services;
 use crate::api::extract::{Caller, JsonBody, Manager};
 use crate::api::layer::request_id;
 use crate::catalog::SslSettings;
-use crate::error::{Error, Rule, Violation};
+use crate::error::{Rule, Violation};
 
 /// Which SSL server key pairs are presented, and which of them by default.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
@@ -76,15 +76,15 @@ pub(super) async fn replace(
     Manager(who, _): Manager<ApiError>,
     body: JsonBody<SslServerSettings, ApiError>,
 ) -> Result<Json<SslServerSettings>, ApiError> {
-    let settings = check(&body.value).map_err(Error::invalid)?;
-    let answer = SslServerSettings::from(&settings);
+    let (settings, found) = check(&body.value);
     let (catalog, request_id) = (Arc::clone(&services.catalog), request_id());
-    services.detached.run(async move { catalog.put_ssl_settings(&who, settings, request_id).await }).await?;
-    Ok(Json(answer))
+    let work = async move { catalog.put_ssl_settings(&who, settings, found, request_id).await };
+    Ok(Json(SslServerSettings::from(&services.detached.run(work).await?)))
 }
 
-/// What the settings say, complete and consistent; whether the key pairs are there is for the catalog to see.
-pub(super) fn check(wire: &SslServerSettings) -> Result<SslSettings, Vec<Violation>> {
+/// What the settings say, each id at its place, and what is wrong with them; whether the key pairs are there is
+/// for the catalog to see.
+fn check(wire: &SslServerSettings) -> (SslSettings, Vec<Violation>) {
     let mut findings = Vec::new();
     let (runtime_server, active_runtime_server) = side(
         ("runtimeServerCertRef", wire.runtime_server_cert_ref.as_ref()),
@@ -96,11 +96,7 @@ pub(super) fn check(wire: &SslServerSettings) -> Result<SslSettings, Vec<Violati
         ("activeAdminConsoleCerts", wire.active_admin_console_certs.as_deref()),
         &mut findings,
     );
-    if findings.is_empty() {
-        Ok(SslSettings { runtime_server, admin_console, active_runtime_server, active_admin_console })
-    } else {
-        Err(findings)
-    }
+    (SslSettings { runtime_server, admin_console, active_runtime_server, active_admin_console }, findings)
 }
 
 /// The default and the active ones of one side.
@@ -113,11 +109,10 @@ fn side(
         required(default_path, findings);
     }
     let default = default.and_then(|link| id_of(default_path, link, findings));
-    let Some(active) = active else { return (default.clone(), default.into_iter().collect()) };
+    let Some(active) = active else { return (default, Vec::new()) };
     let mut ids = Vec::with_capacity(active.len());
     for (index, link) in active.iter().enumerate() {
-        let id = id_of(&format!("{active_path}[{index}]"), link, findings);
-        ids.extend(id.filter(|id| !ids.contains(id)));
+        ids.push(id_of(&format!("{active_path}[{index}]"), link, findings).unwrap_or_default());
     }
     if let Some(default) = default.as_ref().filter(|default| !ids.contains(default)) {
         let message = format!("{active_path} must have the default, '{default}'.");

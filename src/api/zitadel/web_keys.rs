@@ -40,7 +40,7 @@ impl NewWebKey {
 /// What became of the wish to delete a key.
 pub(super) enum Deletion {
     /// It is deleted, now or since long.
-    Deleted(KeyPair),
+    Deleted(Box<KeyPair>),
     /// There never was one of this id.
     NeverExisted,
 }
@@ -165,10 +165,10 @@ impl Ring {
             return Ok(None);
         }
         if !pair.state.is_visible() {
-            return Ok(Some(Deletion::Deleted(pair)));
+            return Ok(Some(Deletion::Deleted(Box::new(pair))));
         }
         let deleted = self.change(vec![moved(&pair, State::Destroying, "deletion was asked for".to_owned())]).await?;
-        Ok(Some(Deletion::Deleted(deleted)))
+        Ok(Some(Deletion::Deleted(Box::new(deleted))))
     }
 
     /// Carries moves out, all or none; the last one's key pair.

@@ -60,7 +60,7 @@ impl Foreign {
     fn link(&self, name: &str, label: &str) -> LinkKeyPair {
         LinkKeyPair {
             ring: ring(name),
-            wanted: ForeignKey { locator: None, label: Some(label.to_owned()) },
+            wanted: ForeignKey { label: Some(label.to_owned()), ..ForeignKey::default() },
             certificates: self.certificates(),
             idempotency: None,
             deadline: Duration::from_secs(60),

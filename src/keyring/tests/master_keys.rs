@@ -102,6 +102,24 @@ async fn inspection_makes_no_master_key_and_does_not_wait_for_one_that_is_gone()
 }
 
 #[tokio::test]
+async fn key_that_has_lost_its_sealed_half_is_found() {
+    let safe = Safe::new().await;
+    let (masters, keyring) = safe.process(&safe.key_file("key"));
+    masters.unlock().await.unwrap();
+    let lost = keyring.generate(&admin(), local("a")).await.unwrap().pair;
+    keyring.generate(&admin(), local("b")).await.unwrap();
+    let options = SqliteConnectOptions::new().filename(safe.directory.path().join("store.db"));
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    let blank = "UPDATE key_pairs SET sealed = NULL WHERE ring = 'signing:a'";
+    sqlx::query(blank).execute(&mut connection).await.unwrap();
+    let seen = masters.inspect().await.unwrap();
+    let [finding] = seen.findings.as_slice() else { panic!("{seen:?}") };
+    assert!(finding.contains(&lost.id.to_string()) && finding.contains("gone from the store"), "{finding}");
+    assert_eq!(seen.open, 1);
+    assert_eq!(masters.reseal().await.unwrap().broken, [lost.id]);
+}
+
+#[tokio::test]
 async fn keys_of_a_provider_that_is_not_configured_are_told_with_their_number() {
     let bench = Bench::new().await;
     for name in ["a", "b"] {

@@ -7,7 +7,8 @@ use super::ForeignKey;
 use crate::key::Locator;
 
 fn key(id: Option<&[u8]>, label: Option<&str>) -> ForeignKey {
-    ForeignKey { locator: id.map(|id| Locator::from_bytes(id).unwrap()), label: label.map(str::to_owned) }
+    let locator = id.map(|id| Locator::from_bytes(id).unwrap());
+    ForeignKey { locator, label: label.map(str::to_owned), ..ForeignKey::default() }
 }
 
 #[test]
@@ -20,7 +21,11 @@ fn keys_are_named_by_id_in_hex_or_by_uri() {
         ("pkcs11:object=orders", key(None, Some("orders"))),
         ("pkcs11:object=two%20words%3b%25;type=private", key(None, Some("two words;%"))),
         ("pkcs11:object=%C3%A9t%c3%a9;id=%00", key(Some(&[0]), Some("\u{e9}t\u{e9}"))),
-        ("pkcs11:token=a;serial=1;slot-id=7;library-version=2.6;object=x;", key(None, Some("x"))),
+        ("pkcs11:model=a;slot-id=7;library-version=2.6;object=x;", key(None, Some("x"))),
+        (
+            "pkcs11:token=a%20b;serial=01;object=x",
+            ForeignKey { token: Some("a b".to_owned()), serial: Some("01".to_owned()), ..key(None, Some("x")) },
+        ),
     ] {
         assert_eq!(text.parse::<ForeignKey>().unwrap(), wanted, "{text}");
     }

@@ -300,7 +300,8 @@ impl KeyProvider for LocalProvider {
 }
 
 fn blob(key: &KeyRef) -> Result<&[u8], ProviderError> {
-    key.sealed.as_ref().map(SealedKey::as_bytes).ok_or(ProviderError::KeyMissing)
+    let lost = || ProviderError::Damaged(format!("the sealed key {} is gone from the store", key.id));
+    key.sealed.as_ref().map(SealedKey::as_bytes).ok_or_else(lost)
 }
 
 /// Reads a key, compares its public half, uses it, and wipes it.

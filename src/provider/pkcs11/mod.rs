@@ -206,6 +206,9 @@ impl KeyProvider for Pkcs11Provider {
     }
 
     async fn find(&self, wanted: &ForeignKey) -> Result<FoundKey, ProviderError> {
+        if let Some(facts) = self.link.facts() {
+            require_token(wanted, &facts)?;
+        }
         let id = wanted.locator.as_ref().map(|locator| locator.as_bytes().to_vec());
         let call = Call::Find { id, label: wanted.label.clone() };
         match timed("find", self.link.search(call)).await? {
@@ -315,6 +318,16 @@ fn generated(outcome: Outcome) -> Result<GeneratedKey, ProviderError> {
             .map_err(|error| ProviderError::Unknown(error.to_string())),
         other => Err(unexpected(&other)),
     }
+}
+
+/// Passes unless the key is wanted in another token (RFC 7512 section 2.4: each attribute must match).
+fn require_token(wanted: &ForeignKey, facts: &TokenFacts) -> Result<(), ProviderError> {
+    for (name, wanted, is) in [("token", &wanted.token, &facts.label), ("serial", &wanted.serial, &facts.serial)] {
+        if let Some(wanted) = wanted.as_ref().filter(|wanted| *wanted != is) {
+            return Err(ProviderError::Refused(format!("the {name} here is {is:?}, not {wanted:?}")));
+        }
+    }
+    Ok(())
 }
 
 fn found(object: FoundObject) -> Result<FoundKey, ProviderError> {

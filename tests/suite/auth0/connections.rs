@@ -1,11 +1,12 @@
 //! Connections that are declared.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{list, served};
+use super::{kids, list, served};
 use crate::harness::{
     Answer, Call, Configuration, Daemon, Faults, Launch, Scratch, Token, agreement_within, golden, values,
 };
@@ -112,6 +113,31 @@ fn a_token_that_fails_leaves_neither_connection_nor_change() {
     faults.clear();
     assert_eq!(daemon.get(CONNECTIONS).expect(200).json(), json!([bare]));
     agreement_within(PATIENCE, &token, &configuration.database());
+}
+
+#[test]
+fn the_keys_of_a_declared_connection_are_published_by_its_name() {
+    let dir = Scratch::new();
+    let daemon = served(&dir, DECLARED);
+    let id = declare(&daemon, "acme").expect(201).id();
+    let published = || {
+        let set = daemon.call(Method::GET, "/oauth/connection/acme/.well-known/jwks.json").anonymous().send();
+        let set = set.expect(200).json();
+        let keys = set["keys"].as_array().unwrap().iter();
+        keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    let shown = || kids(&list(&daemon, &id)).into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!(published(), shown());
+    let first = shown();
+    super::rotate(&daemon, &id, "ES256").expect(201);
+    assert_eq!(published(), shown());
+    super::rotate(&daemon, &id, "ES256").expect(201);
+    // The older previous key has left the list, and is published until its overlap ends.
+    assert_eq!(shown().len(), 3);
+    assert_eq!(published().len(), 4);
+    assert!(published().is_superset(&first));
+    daemon.delete(&format!("{CONNECTIONS}/{id}")).expect(202);
+    daemon.call(Method::GET, "/oauth/connection/acme/.well-known/jwks.json").anonymous().send().expect(404);
 }
 
 #[test]

@@ -174,6 +174,24 @@ fn rules_of_ssl_settings_are_kept_word_by_word() {
 }
 
 #[test]
+fn oidc_settings_publish_and_keep_their_key_pairs_word_by_word() {
+    let dir = Scratch::new();
+    golden(&Launch::dev(&dir).start(), "pingfederate/oidc-settings");
+}
+
+#[test]
+fn rules_of_oidc_settings_are_kept_word_by_word() {
+    let dir = Scratch::new();
+    golden(&Launch::dev(&dir).start(), "pingfederate/oidc-settings-rules");
+}
+
+#[test]
+fn additional_key_sets_are_made_changed_and_deleted_word_by_word() {
+    let dir = Scratch::new();
+    golden(&Launch::dev(&dir).start(), "pingfederate/additional-key-sets");
+}
+
+#[test]
 fn generation_is_refused_word_by_word() {
     let dir = Scratch::new();
     golden(&Launch::dev(&dir).start(), "pingfederate/generate-refusals");

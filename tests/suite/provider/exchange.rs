@@ -221,11 +221,11 @@ fn by_id(id: &str) -> ForeignKey {
         .chunks(2)
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
         .collect();
-    ForeignKey { locator: Some(Locator::from_bytes(&bytes).unwrap()), label: None }
+    ForeignKey { locator: Some(Locator::from_bytes(&bytes).unwrap()), ..ForeignKey::default() }
 }
 
 fn by_label(label: &str) -> ForeignKey {
-    ForeignKey { locator: None, label: Some(label.to_owned()) }
+    ForeignKey { label: Some(label.to_owned()), ..ForeignKey::default() }
 }
 
 fn made(bench: &Bench, arguments: &[&str]) {
@@ -269,6 +269,13 @@ async fn keys_of_every_algorithm_are_found_by_id_and_by_label() {
     let both = ForeignKey { label: Some("theirs 01".to_owned()), ..by_id("02") };
     assert!(matches!(provider.find(&both).await, Err(ProviderError::KeyMissing)), "each part must match");
     assert!(matches!(provider.find(&by_id("77")).await, Err(ProviderError::KeyMissing)));
+    let facts = provider.token_facts().unwrap();
+    let here = ForeignKey { token: Some(facts.label.clone()), serial: Some(facts.serial.clone()), ..by_id("01") };
+    provider.find(&here).await.unwrap();
+    let token = ForeignKey { token: Some("another".to_owned()), ..by_id("01") };
+    assert!(refusal(&provider, &token).await.starts_with("the token here is"));
+    let serial = ForeignKey { serial: Some("0".to_owned()), ..here };
+    assert!(refusal(&provider, &serial).await.starts_with("the serial here is"));
     assert!(refusal(&provider, &ForeignKey::default()).await.contains("CKA_ID or its label"));
     // An RSA key shows its own public half; an EC key needs a public object.
     made(&bench, &["--delete-object", "--type", "pubkey", "--id", "05"]);
@@ -303,7 +310,7 @@ async fn keys_that_cannot_be_used_are_refused_with_the_reason() {
     provider.generate(decrypting).await.unwrap();
     assert!(refusal(&provider, &by_label("decrypts")).await.contains("may not sign"));
     assert!(refusal(&provider, &by_label(&new.label)).await.contains("one of Strongroom's own"));
-    let own = ForeignKey { locator: Some(ours.locator), label: None };
+    let own = ForeignKey { locator: Some(ours.locator), ..ForeignKey::default() };
     assert!(refusal(&provider, &own).await.contains("one of Strongroom's own"));
     provider.stop().await;
 }

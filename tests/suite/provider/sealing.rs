@@ -105,11 +105,12 @@ async fn a_sealing_key_is_nobodys_to_list_link_or_read() {
         assert_eq!(provider.inventory().await.unwrap(), []);
         assert_eq!(provider.remove_broken().await.unwrap().objects, 0);
         for label in [LABEL.to_owned(), format!("{LABEL}:sign")] {
-            let wanted = ForeignKey { locator: None, label: Some(label) };
+            let wanted = ForeignKey { label: Some(label), ..ForeignKey::default() };
             let found = provider.find(&wanted).await;
             assert!(found.is_err(), "{found:?}");
         }
-        let wanted = ForeignKey { locator: Some(Locator::from_bytes(&sealed[3..19]).unwrap()), label: None };
+        let locator = Some(Locator::from_bytes(&sealed[3..19]).unwrap());
+        let wanted = ForeignKey { locator, ..ForeignKey::default() };
         let found = provider.find(&wanted).await;
         assert!(matches!(found, Err(ProviderError::Refused(_))), "{found:?}");
         let destroyed = provider.destroy(&wanted.locator.unwrap(), LABEL).await;

@@ -6,13 +6,16 @@ mod races;
 
 use std::fs;
 use std::io::Write as _;
+use std::process::Command;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Answer, Configuration, Daemon, Launch, PublicKey, Scratch, Token, agreement_within, eventually, golden,
+    Answer, Configuration, Daemon, Launch, PublicKey, Scratch, Token, agreement_within, eventually, golden, run,
 };
 
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -75,7 +78,8 @@ fn serve(sections: &str, name: &str) {
 #[test]
 fn web_keys_live_under_v2_word_by_word() {
     let dir = Scratch::new();
-    golden(&Launch::dev(&dir).start(), "zitadel/life-in-v2");
+    let daemon = Launch::dev(&dir).start();
+    golden(&daemon, "zitadel/life-in-v2");
     let after = agreement_within(PATIENCE, &Token::of_dev(&dir), &dir.join("strongroom.db"));
     assert_eq!(after.keys().len(), 1, "the deleted key is gone from the token");
 }
@@ -181,6 +185,52 @@ fn web_key_signs_with_its_one_algorithm_and_the_libraries_accept_it() {
         let other = if name == "RS256" { "RS512" } else { "RS256" };
         jws(format!("/v1/keys/{id}/jws"), &json!({"payload": {}, "algorithm": other})).expect(422);
     }
+}
+
+#[test]
+fn key_set_has_the_public_half_of_every_key_that_is_not_deleted() {
+    let dir = Scratch::new();
+    let daemon = Launch::dev(&dir).start();
+    let set = || daemon.call(Method::GET, "/oauth/v2/keys").anonymous().send().expect(200);
+    assert_eq!(set().json(), json!({"keys": []}));
+    let made = kinds().map(|(name, kind)| (name, create(&daemon, &kind)));
+    activate(&daemon, &made[1].1).expect(200);
+    let answer = set();
+    assert_eq!(answer.header("cache-control"), "max-age=300, must-revalidate");
+    let keys = answer.json();
+    for (name, id) in &made {
+        let pem = daemon.get(&format!("/v1/keys/{id}/public.pem")).expect(200).text();
+        assert_public_half(find(&keys, id).unwrap_or_else(|| panic!("{name} in {keys}")), name, &pem);
+    }
+    daemon.delete(&format!("/v2/web_keys/{}", made[0].1)).expect(200);
+    let left = set().json();
+    assert_eq!(find(&left, &made[0].1), None, "gone with its deletion");
+    assert_eq!(left["keys"].as_array().unwrap().len(), made.len() - 1);
+}
+
+fn find<'a>(set: &'a Value, kid: &str) -> Option<&'a Value> {
+    set["keys"].as_array().unwrap().iter().find(|key| key["kid"] == kid)
+}
+
+/// The members of a JWK are those of the key that openssl reads from PEM.
+fn assert_public_half(key: &Value, algorithm: &str, pem: &str) {
+    let (kind, crv, public) = match algorithm {
+        "EdDSA" => ("OKP", Some("Ed25519"), &["x"][..]),
+        "ES256" => ("EC", Some("P-256"), &["x", "y"][..]),
+        "ES384" => ("EC", Some("P-384"), &["x", "y"][..]),
+        "ES512" => ("EC", Some("P-521"), &["x", "y"][..]),
+        _ => ("RSA", None, &["n"][..]),
+    };
+    let said = (&key["alg"], &key["kty"], &key["use"], key.get("crv").and_then(Value::as_str));
+    assert_eq!(said, (&json!(algorithm), &json!(kind), &json!("sig"), crv));
+    let private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+    assert!(private.iter().all(|member| key.get(member).is_none()), "{key}");
+    let decoded = |member: &&str| URL_SAFE_NO_PAD.decode(key[*member].as_str().unwrap()).unwrap();
+    let bytes: Vec<u8> = public.iter().flat_map(decoded).collect();
+    let mut openssl = Command::new("openssl");
+    let der = run(openssl.args(["pkey", "-pubin", "-outform", "DER"]), pem.as_bytes());
+    assert!(der.status.success());
+    assert!(der.stdout.windows(bytes.len()).any(|window| window == bytes), "{algorithm}: {key}");
 }
 
 #[test]
