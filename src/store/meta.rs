@@ -9,6 +9,9 @@ use super::{Owner, StoreError, SweepLease};
 use crate::clock::{Timestamp, random};
 use crate::key::StoreId;
 
+/// How far the clocks of daemons may be apart.
+const SKEW: Duration = Duration::from_secs(60);
+
 /// Reads the store's id and the key of its fingerprints, which a new store is given here.
 pub(super) async fn identity(conn: &mut Connection) -> Result<(StoreId, hmac::Key), StoreError> {
     let no_entropy = |failure: crate::clock::NoEntropy| StoreError::Unavailable(failure.to_string());
@@ -54,17 +57,19 @@ pub(super) async fn lease_sweep(
     now: Timestamp,
     lease: Duration,
 ) -> Result<Option<SweepLease>, StoreError> {
-    // A lease that ends later than any could was taken under another clock.
+    // A lease that ends later than any could was taken under another clock. Who asks at the same time as its
+    // holder may have looked at the clock before.
     let taken: Option<(i64, Option<i64>)> = sqlx::query_as(
         "UPDATE store_meta
          SET fence = fence + 1, sweeper_instance = $1, sweeper_life = $2, sweeper_until = $4
-         WHERE sweeper_until IS NULL OR sweeper_until <= $3 OR sweeper_until > $4 OR sweeper_instance = $1
+         WHERE sweeper_until IS NULL OR sweeper_until <= $3 OR sweeper_until > $5 OR sweeper_instance = $1
          RETURNING fence, swept_at",
     )
     .bind(&owner.instance)
     .bind(&owner.life)
     .bind(now.as_micros())
     .bind(now.plus(lease).as_micros())
+    .bind(now.plus(lease).plus(SKEW).as_micros())
     .fetch_optional(conn)
     .await?;
     Ok(taken.map(|(fence, swept_at)| SweepLease { fence, swept_at: swept_at.map(Timestamp::from_micros) }))

@@ -149,6 +149,7 @@ pub(in super::super) async fn right_to_sweep_has_one_holder_and_numbers_that_gro
     let here = take(&owner("first"), 0).await.unwrap();
     assert_eq!(here.swept_at, None);
     assert_eq!(take(&elsewhere, 59).await, None);
+    assert_eq!(take(&elsewhere, -60).await, None, "clocks differ by a little");
     // The same instance goes on, in whatever life.
     let again = take(&owner("second"), 1).await.unwrap();
     assert!(again.fence > here.fence);
@@ -164,6 +165,8 @@ pub(in super::super) async fn right_to_sweep_has_one_holder_and_numbers_that_gro
     assert_eq!(here.swept_at, Some(at(70)));
     store.end_sweep(here.fence, None, &[]).await.unwrap();
     assert_eq!(take(&elsewhere, 72).await.unwrap().swept_at, Some(at(70)));
+    // A lease of the far future was taken under another clock.
+    assert!(take(&owner("second"), 10).await.is_some());
 }
 
 pub(in super::super) async fn change_under_an_older_number_is_refused(store: AnyStore) {
