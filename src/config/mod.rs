@@ -12,6 +12,7 @@ mod limits;
 mod listener;
 mod local;
 mod pkcs11_uri;
+mod stock;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -28,6 +29,7 @@ pub use hosts::Hosts;
 pub use limits::Limits;
 pub use listener::{Listener, Plaintext};
 pub use local::MasterKeySource;
+pub use stock::Stock;
 pub use token::{PinSource, Profile, Token, TokenSelector};
 
 /// Everything that the daemon is told.
@@ -47,6 +49,7 @@ pub struct Config {
     pub store: PathBuf,
     pub credentials: Vec<Credential>,
     pub limits: Limits,
+    pub stock: Stock,
     pub pingfederate: PingFederate,
 }
 
@@ -116,6 +119,8 @@ struct File {
     #[serde(default)]
     limits: Limits,
     #[serde(default)]
+    stock: stock::Section,
+    #[serde(default)]
     pingfederate: dialects::Section,
 }
 
@@ -143,6 +148,7 @@ impl File {
         if !has_token && !has_local {
             findings.push("there is neither [token] nor [local], so no key could be made".to_owned());
         }
+        let stock = self.stock.validate(has_token, findings);
         let pingfederate = self.pingfederate.validate(has_token, has_local, findings);
         Config {
             state_dir,
@@ -154,6 +160,7 @@ impl File {
             store,
             credentials,
             limits: self.limits,
+            stock,
             pingfederate,
         }
     }

@@ -69,6 +69,8 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
     let router = api::router(services(&config, &holders, metrics, detached.clone()));
     let reconciler = tokio::spawn(reconcile(Arc::clone(&holders.keyring), holders.token.clone(), stop.clone()));
     let unlocker = tokio::spawn(keep_unlocked(holders.master_keys.clone(), stop.clone()));
+    let (keyring, stock_stop) = (Arc::clone(&holders.keyring), stop.clone());
+    let stockist = tokio::spawn(async move { keyring.keep_stocked(stock_stop).await });
     let signing = Arc::clone(&holders.signing);
     let cache_stop = stop.clone();
     let cache = tokio::spawn(async move { signing.keep_current(cache_stop).await });
@@ -91,6 +93,8 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
         tracing::info!(cut = drained.cut, finished, "drained");
         reconciler.await?;
         unlocker.await?;
+        // A key that takes longer is undone by the next life.
+        let _ = tokio::time::timeout(LAST_WORK, stockist).await;
     }
     cache.abort();
     holders.close().await;

@@ -15,12 +15,13 @@ use super::sqlite::{self, Db};
 use super::{
     Agenda, Change, Document, DocumentKind, DueRing, IdempotencyClaim, Joining, MasterKey, NewReservation, Owner, Put,
     Reserve, Store, StoreError, SweepLease, documents, idempotency, key_pairs, master_keys, meta, migrations, rings,
-    trail,
+    stock, trail,
 };
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::key::{
-    CertificateDer, KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind, SealedKey, State, StoreId,
+    CertificateDer, KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, RingKind, SealedKey,
+    State, StoreId,
 };
 
 /// The store in a SQL database.
@@ -127,7 +128,10 @@ impl Store for SqlStore {
             // Stock has no place in a ring yet.
             None => 0,
         };
-        let pair = key_pairs::insert(&mut writing.tx, &new, generation).await?;
+        let pair = match new.stock {
+            Some(version) => stock::claim(&mut writing.tx, &new, version, generation).await?,
+            None => key_pairs::insert(&mut writing.tx, &new, generation).await?,
+        };
         if let Some(claim) = &new.idempotency {
             idempotency::remember(&mut writing.tx, claim, new.id).await?;
         }
@@ -224,6 +228,23 @@ impl Store for SqlStore {
 
     async fn page(&self, after: Option<KeyId>, since: Timestamp, limit: u32) -> Result<Vec<KeyPair>, StoreError> {
         key_pairs::page(&mut self.view("page").await?.conn, after, since, limit).await
+    }
+
+    async fn next_stocked(
+        &self,
+        algorithm: KeyAlgorithm,
+        key_use: KeyUse,
+        since: Timestamp,
+    ) -> Result<Option<KeyPair>, StoreError> {
+        stock::next(&mut self.view("next_stocked").await?.conn, algorithm, key_use, since).await
+    }
+
+    async fn stock(&self) -> Result<Vec<KeyPair>, StoreError> {
+        stock::all(&mut self.view("stock").await?.conn).await
+    }
+
+    async fn held(&self, provider: ProviderKind) -> Result<u64, StoreError> {
+        stock::held(&mut self.view("held").await?.conn, provider).await
     }
 
     async fn mark_missing(

@@ -33,3 +33,4 @@ mod provider;
 mod recovery;
 mod schemathesis;
 mod signing;
+mod stock;

@@ -37,6 +37,12 @@ pub(super) enum Call {
         id: Option<Vec<u8>>,
         label: Option<String>,
     },
+    /// Reads a key back that was made here, and compares its public half; with `trial` by a signature.
+    Prove {
+        key: Generation,
+        spki: Vec<u8>,
+        trial: bool,
+    },
     Sign(Signing),
     /// Seals under the sealing key of this label, which is made where there is none.
     Seal {
@@ -142,6 +148,7 @@ pub(super) enum Outcome {
         proof: String,
     },
     Found(FoundObject),
+    Proven(String),
     Signed(Vec<u8>),
     Sealed(Vec<u8>),
     Unsealed(Carried),

@@ -47,6 +47,7 @@ fn new(ring: Option<&RingId>, now: Timestamp) -> NewReservation {
         now,
         lease: LEASE,
         idempotency: None,
+        stock: None,
     }
 }
 

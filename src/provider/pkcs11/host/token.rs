@@ -7,11 +7,12 @@ use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, SessionState};
 use cryptoki::slot::Slot;
 
-use super::super::protocol::{Failure, FailureClass, Opening, Signing, TokenFacts};
+use super::super::protocol::{Failure, FailureClass, Opening, TokenFacts};
 use super::login::{lock, log_in, read_pin};
 use super::mechanism;
 use super::module::{self, MechanismList};
 use crate::config::Profile;
+use crate::key::KeyAlgorithm;
 
 /// A logged-in token.
 pub(super) struct Token {
@@ -75,14 +76,19 @@ impl Token {
         }
     }
 
-    /// The one private key with the `CKA_ID` of the request, if its type is right.
+    /// The one private key with this `CKA_ID`, if its type is right.
     ///
     /// # Errors
     /// `KeyMissing` when a living token has none, `Refused` when it has several or one of
     /// another type.
-    pub(super) fn private_key(&self, session: &Session, request: &Signing) -> Result<ObjectHandle, Failure> {
+    pub(super) fn private_key(
+        &self,
+        session: &Session,
+        id: &[u8],
+        algorithm: KeyAlgorithm,
+    ) -> Result<ObjectHandle, Failure> {
         let class = Attribute::Class(ObjectClass::PRIVATE_KEY);
-        let found = session.find_objects(&[class, Attribute::Id(request.id.clone())])?;
+        let found = session.find_objects(&[class, Attribute::Id(id.to_vec())])?;
         let handle = match found.as_slice() {
             [one] => *one,
             [] => return Err(self.nothing_found(session)),
@@ -91,11 +97,11 @@ impl Token {
                 return Err(Failure::new(FailureClass::Refused, detail));
             }
         };
-        let wanted = mechanism::key_type(request.key);
+        let wanted = mechanism::key_type(algorithm);
         if session.get_attributes(handle, &[AttributeType::KeyType])?.contains(&Attribute::KeyType(wanted)) {
             Ok(handle)
         } else {
-            Err(Failure::new(FailureClass::Refused, format!("the private key with this CKA_ID is no {}", request.key)))
+            Err(Failure::new(FailureClass::Refused, format!("the private key with this CKA_ID is no {algorithm}")))
         }
     }
 }

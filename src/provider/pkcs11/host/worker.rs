@@ -34,13 +34,15 @@ pub(super) struct Worker {
     unexplained: u32,
 }
 
-/// Handles by `CKA_ID`, each proven by a signature.
+/// Handles by `CKA_ID`.
 type Keys = HashMap<Vec<u8>, Known>;
 
 struct Known {
     key: KeyAlgorithm,
     spki: Vec<u8>,
     handle: ObjectHandle,
+    /// Whether a signature has shown that it is the key that was meant.
+    proven: bool,
 }
 
 impl Worker {
@@ -76,6 +78,7 @@ impl Worker {
         match call {
             Call::Sign(request) => self.sign(&request),
             Call::Generate(request) => self.generate(&request),
+            Call::Prove { key, spki, trial } => self.prove(&key, &spki, trial),
             Call::Import { key, pkcs8 } => self.import(&key, &pkcs8),
             Call::Find { id, label } => self
                 .keep(|token, session| find::find(token, session, id.as_deref(), label.as_deref()).map(Outcome::Found)),
@@ -109,20 +112,34 @@ impl Worker {
         checkpoint::reach_blocking("host.sign")?;
         let signature = self.repeat(|token, session, keys| {
             let known = keys.get(&request.id).filter(|known| known.key == request.key && known.spki == request.spki);
-            if let Some(known) = known {
-                return sign::sign(session, known.handle, &token.mechanisms, request);
-            }
-            // The first signature of a handle proves that it is the key that was meant.
-            let handle = token.private_key(session, request)?;
+            let handle = match known {
+                Some(known) if known.proven => {
+                    return sign::sign(session, known.handle, &token.mechanisms, request);
+                }
+                // The first signature of a handle proves that it is the key that was meant.
+                Some(known) => known.handle,
+                None => token.private_key(session, &request.id, request.key)?,
+            };
             let signature = sign::sign(session, handle, &token.mechanisms, request)?;
             if !sign::verifies(request, &signature) {
                 let detail = "the signature does not verify: another key has this CKA_ID, or the token errs";
                 return Err(Failure::new(FailureClass::Refused, detail));
             }
-            remember(keys, &request.id, Known { key: request.key, spki: request.spki.clone(), handle });
+            remember(keys, &request.id, Known { key: request.key, spki: request.spki.clone(), handle, proven: true });
             Ok(signature)
         })?;
         Ok(Outcome::Signed(signature))
+    }
+
+    fn prove(&mut self, request: &Generation, spki: &[u8], trial: bool) -> Result<Outcome, Failure> {
+        let proof = self.repeat(|token, session, keys| {
+            let handle = token.private_key(session, &request.id, request.algorithm)?;
+            let proof = keygen::prove_anew(session, handle, &token.mechanisms, request, spki, trial)?;
+            let known = Known { key: request.algorithm, spki: spki.to_vec(), handle, proven: trial };
+            remember(keys, &request.id, known);
+            Ok(proof)
+        })?;
+        Ok(Outcome::Proven(proof))
     }
 
     fn generate(&mut self, request: &Generation) -> Result<Outcome, Failure> {
@@ -146,7 +163,8 @@ impl Worker {
         match self.attempt(|token, session, _| act(token, session)) {
             Ok(made) => {
                 // The certificate's signature comes next, and need not search for the key.
-                let known = Known { key: request.algorithm, spki: made.spki.clone(), handle: made.private };
+                let known =
+                    Known { key: request.algorithm, spki: made.spki.clone(), handle: made.private, proven: true };
                 remember(&mut self.keys, &request.id, known);
                 Ok(Outcome::Generated { spki: made.spki, proof: made.proof })
             }

@@ -22,6 +22,7 @@ use lane::Lane;
 use process::{HostProcess, Lost, Trouble};
 use supervise::PinTrust;
 
+mod fresh;
 mod lane;
 mod process;
 pub(super) mod supervise;
@@ -32,8 +33,6 @@ mod tests;
 const ATTEMPTS: u32 = 5;
 /// How long a key and algorithm that took down two hosts are refused.
 const CONDEMNED: Duration = Duration::from_secs(600);
-/// New keys whose first signature has not come; beyond it they are forgotten.
-const MOST_FRESH: usize = 1024;
 /// For hosts to end by themselves when they are told to.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -157,8 +156,13 @@ impl Link {
         .await
     }
 
-    /// Makes or imports a key with this `CKA_ID`; sent once.
-    pub(super) async fn make(&self, id: Vec<u8>, call: &Call, deadline: Instant) -> Result<Outcome, ProviderError> {
+    /// Makes or imports a key; sent once. One with this `CKA_ID` is expected to sign soon.
+    pub(super) async fn make(
+        &self,
+        id: Option<Vec<u8>>,
+        call: &Call,
+        deadline: Instant,
+    ) -> Result<Outcome, ProviderError> {
         let link = &self.inner;
         let _place = link.keeping.enter()?;
         let mut ending = link.ending.subscribe();
@@ -199,7 +203,7 @@ impl Link {
         link.repeatable(Role::Keep, &call, link.options.hosts.generate_timeout, false, || {}).await
     }
 
-    /// Looks for a key that somebody else may have made, in a host that makes none itself:
+    /// Looks for a key that another host or somebody else made, in a host that makes none itself:
     /// what was there before its own last write, SoftHSM (2.6.1) never shows to a process.
     pub(super) async fn search(&self, call: Call) -> Result<Outcome, ProviderError> {
         let link = &self.inner;
@@ -296,27 +300,6 @@ impl Inner {
             }
         }
         Err(ProviderError::Unavailable(detail))
-    }
-
-    /// Signs with a key that was just made in the host that made it: any other would have
-    /// to search the whole token for it. Not in the lane's turn, so that it waits for the
-    /// generation under way and for no other. `None` when that host is gone.
-    async fn sign_where_made(&self, request: &Signing, limit: Duration) -> Option<Settled> {
-        let host = self.fresh().remove(&request.id)?.upgrade()?;
-        let _together = host.turn.read().await;
-        Some(settle(&host, host.call(&Call::Sign(request.clone()), limit).await))
-    }
-
-    fn remember_fresh(&self, id: Vec<u8>, host: &Arc<HostProcess>) {
-        let mut fresh = self.fresh();
-        if fresh.len() >= MOST_FRESH {
-            fresh.clear();
-        }
-        fresh.insert(id, Arc::downgrade(host));
-    }
-
-    fn fresh(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Weak<HostProcess>>> {
-        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How long a call waits for a host that is being replaced.
