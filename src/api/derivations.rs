@@ -1,4 +1,4 @@
-//! Keys derived from passwords: slow and large on purpose, so only a few at a time.
+//! Keys derived from passwords and chains verified: slow and large, so only a few at a time.
 
 use std::sync::Arc;
 
@@ -6,13 +6,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Kind};
 
-/// Derivations at work at the same time.
+/// Pieces of work at the same time.
 const RUNNING: usize = 2;
 
-/// Derivations that may wait for those at work.
+/// Pieces of work that may wait for those.
 const WAITING: usize = 8;
 
-/// Admits work on key files: the rest of the daemon keeps its processors and memory.
+/// Admits work on key files and chains: the rest of the daemon keeps its processors and memory.
 #[derive(Clone, Debug)]
 pub struct Derivations {
     places: Arc<Semaphore>,
@@ -31,7 +31,7 @@ impl Derivations {
     /// # Errors
     /// `Busy` at once when too many wait already.
     pub(super) async fn turn(&self) -> Result<Turn, Error> {
-        let busy = |_| Error::new(Kind::Busy, "too many key files are being read or written");
+        let busy = |_| Error::new(Kind::Busy, "too many key files and chains are being read or written");
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(busy)?;
         let closed = |failure| Error::new(Kind::Internal, "internal error").because(failure);
         let running = Arc::clone(&self.running).acquire_owned().await.map_err(closed)?;
@@ -39,7 +39,7 @@ impl Derivations {
     }
 }
 
-/// The right to derive keys.
+/// The right to derive keys or verify chains.
 pub(super) struct Turn {
     _held: [OwnedSemaphorePermit; 2],
 }

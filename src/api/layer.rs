@@ -1,25 +1,21 @@
 //! What surrounds every request: its id, its span, its measurements, its headers.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::http::header::{AUTHORIZATION, COOKIE, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
-use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::Instrument as _;
 
 use super::Services;
+use super::measure::Measures;
 use crate::clock;
 
-const REQUEST_ID_HEADER: &str = "x-request-id";
-const REQUESTS: &str = "strongroom_http_requests_total";
-const DURATION: &str = "strongroom_http_request_duration_seconds";
+const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 tokio::task_local! {
     static REQUEST_ID: Arc<str>;
@@ -30,39 +26,48 @@ pub(super) fn request_id() -> Option<String> {
     REQUEST_ID.try_with(ToString::to_string).ok()
 }
 
-/// Puts the layers around all routes.
+/// Puts the layers around all routes: one middleware, because each costs every request.
 pub(super) fn around(routes: Router<Arc<Services>>) -> Router<Arc<Services>> {
-    describe_counter!(REQUESTS, "HTTP requests answered, by route, method and status.");
-    describe_histogram!(DURATION, Unit::Seconds, "Time from a request's head to the head of its answer.");
-    routes
-        .layer(SetResponseHeaderLayer::overriding(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")))
-        .layer(from_fn(observe))
-        .layer(SetSensitiveRequestHeadersLayer::new([AUTHORIZATION, COOKIE]))
+    let measures = Arc::new(Measures::new());
+    routes.layer(from_fn(move |request, next| observe(Arc::clone(&measures), request, next)))
 }
 
-async fn observe(request: Request, next: Next) -> Response {
+async fn observe(measures: Arc<Measures>, mut request: Request, next: Next) -> Response {
+    for secret in [AUTHORIZATION, COOKIE] {
+        if let Some(value) = request.headers_mut().get_mut(secret) {
+            value.set_sensitive(true);
+        }
+    }
     let id = incoming_id(request.headers()).unwrap_or_else(new_id);
     let method = method_label(request.method());
-    // The pattern, never the path: paths have no end, and a metric must.
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or_else(|| "unmatched".to_owned(), |matched| matched.as_str().trim_end_matches('/').to_owned());
+    let route = measures.route(request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str));
     let span = tracing::info_span!("request", id = &*id, method, path = request.uri().path());
     let answer = async {
         let started = Instant::now();
         let mut response = next.run(request).await;
-        let (elapsed, status) = (started.elapsed(), response.status().as_u16());
-        tracing::info!(status, latency_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX), "answered");
-        let labels = [("route", route.clone()), ("method", method.to_owned()), ("status", status.to_string())];
-        counter!(REQUESTS, &labels).increment(1);
-        histogram!(DURATION, &labels).record(elapsed);
+        let (elapsed, status) = (started.elapsed(), response.status());
+        log(status, elapsed, route.frequent);
+        route.note(method, status, elapsed);
+        let headers = response.headers_mut();
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(value) = HeaderValue::from_str(&id) {
-            response.headers_mut().insert(REQUEST_ID_HEADER, value);
+            headers.insert(REQUEST_ID_HEADER, value);
         }
         response
     };
     REQUEST_ID.scope(Arc::clone(&id), answer.instrument(span)).await
+}
+
+/// Writes the line of a request; a line for each signature would cost as much as half of one.
+fn log(status: StatusCode, elapsed: Duration, frequent: bool) {
+    let latency_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+    let quiet = frequent && status.is_success();
+    let status = status.as_u16();
+    if quiet {
+        tracing::debug!(status, latency_us, "answered");
+    } else {
+        tracing::info!(status, latency_us, "answered");
+    }
 }
 
 /// The caller's own id, where it is one that can stand in a log.

@@ -15,6 +15,7 @@ mod dialect;
 mod extract;
 mod health;
 mod layer;
+mod measure;
 mod native;
 mod openapi;
 pub mod pingfederate;

@@ -4,13 +4,15 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use super::block_on;
 use crate::config::{Config, MasterKeySource, PinSource, TokenSelector};
 use crate::daemon::{self, Offline};
 use crate::key::{KeyAlgorithm, SignatureAlgorithm};
+use crate::keyring::{self, Inspection};
 use crate::provider::pkcs11::{self, TokenFacts};
-use crate::store::{SqlStore, Store as _};
+use crate::store::{Looked, SqlStore, Store as _};
 
 /// Prints what it sees and every finding; exits 1 when there is one.
 #[allow(clippy::print_stdout, reason = "the report is the command's output")]
@@ -46,38 +48,73 @@ async fn look(config: &Config) -> anyhow::Result<Vec<String>> {
         }
         findings.extend(report.findings);
     }
-    match SqlStore::open(&config.store).await {
-        Ok(store) => {
-            println!("store          {} opened, store id {}", config.store.display(), store.id());
-            findings.extend(store.ping().await.err().map(|failure| failure.to_string()));
-            store.close().await;
-            findings.extend(look_at_local(config, logged_in).await);
+    describe_sealing(config);
+    let path = config.store.display();
+    let place = if config.store.exists() { Some(config.store.as_path()) } else { config.store.parent() };
+    if let Some(place) = place
+        && let Err(failure) = rustix::fs::access(place, rustix::fs::Access::WRITE_OK)
+    {
+        findings.push(format!("{} cannot be written: {failure}", place.display()));
+    }
+    match SqlStore::look(&config.store).await {
+        Ok(Looked::Absent) => println!("store          {path} is not there yet; the first start makes it"),
+        Ok(Looked::Outdated { version, latest }) => {
+            println!(
+                "store          {path} has schema {version}; the next start brings it to {latest}: back it up before"
+            );
         }
-        Err(failure) => findings.push(format!("{}: {failure}", config.store.display())),
+        Ok(Looked::Current(store)) => {
+            println!("store          {path} opened, store id {}", store.id());
+            findings.extend(keyring::out_of_reach(store.as_ref(), &config.providers()).await?);
+            let keys = look_at_keys(config, store, logged_in).await;
+            findings.extend(keys.unwrap_or_else(|failure| vec![format!("{failure:#}")]));
+        }
+        Err(failure) => findings.push(format!("{path}: {failure}")),
     }
     Ok(findings)
 }
 
-/// How software keys are sealed, and whether their master keys open.
+/// What seals software keys, and what its loss means.
 #[allow(clippy::print_stdout, reason = "the report is the command's output")]
-async fn look_at_local(config: &Config, logged_in: bool) -> Option<String> {
-    let (what, can_ask) = match config.local.as_ref()? {
-        MasterKeySource::Token => ("a key of the token".to_owned(), logged_in),
-        MasterKeySource::KeyFile(file) => (format!("the key file {}", file.display()), true),
+fn describe_sealing(config: &Config) {
+    let what = match &config.local {
+        None => return,
+        Some(MasterKeySource::Token) => "a key of the token".to_owned(),
+        Some(MasterKeySource::KeyFile(file)) => format!("the key file {}", file.display()),
     };
     println!("LOCAL keys     sealed under master keys, which are sealed by {what}");
     println!("               losing that key loses every LOCAL key; keep a copy, or a backup of the token");
-    if !can_ask {
-        return Some("the master keys of LOCAL keys were not tried: the token is not logged in".to_owned());
-    }
-    match Offline::open(config).await {
-        Ok(offline) => {
-            println!("master keys    every one opens");
-            offline.close().await;
-            None
+}
+
+/// Whether every LOCAL key opens.
+#[allow(clippy::print_stdout, reason = "the report is the command's output")]
+async fn look_at_keys(config: &Config, store: Arc<SqlStore>, logged_in: bool) -> anyhow::Result<Vec<String>> {
+    match config.local {
+        None => {
+            store.close().await;
+            return Ok(Vec::new());
         }
-        Err(failure) => Some(format!("{failure:#}")),
+        Some(MasterKeySource::Token) if !logged_in => {
+            store.close().await;
+            return Ok(vec!["the LOCAL keys were not tried: the token is not logged in".to_owned()]);
+        }
+        _ => {}
     }
+    let offline = Offline::looking(config, store).await?;
+    let seen = match offline.master_keys() {
+        Some(master_keys) => master_keys.inspect().await,
+        None => Ok(Inspection::default()),
+    };
+    offline.close().await;
+    let seen = seen?;
+    match seen.masters {
+        0 => println!("master keys    none yet; the first start makes one"),
+        count => println!("master keys    {count}; LOCAL keys that open: {}", seen.open),
+    }
+    for idle in &seen.idle {
+        println!("               {idle}");
+    }
+    Ok(seen.findings)
 }
 
 /// What is allowed but unwise.

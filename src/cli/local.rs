@@ -10,7 +10,7 @@ use super::reconcile::Source;
 use super::{block_on, fail};
 use crate::config::Config;
 use crate::daemon::Offline;
-use crate::keyring::{MasterKeys, REFRESH_EVERY, Resealed};
+use crate::keyring::{MasterKeys, REFRESH_EVERY, Renewed, Resealed};
 use crate::provider::local::key_file;
 
 #[derive(Subcommand)]
@@ -36,7 +36,7 @@ pub(super) fn run(command: &Command) -> ExitCode {
 
 #[allow(clippy::print_stdout, reason = "the answer is the command's output")]
 fn rotate(config: &Config) -> anyhow::Result<ExitCode> {
-    let (version, done) = block_on(async {
+    let (renewed, done) = block_on(async {
         let offline = Offline::open(config).await?;
         let rotated = match offline.master_keys() {
             Some(master_keys) => renew(master_keys, offline.is_alone()).await,
@@ -45,7 +45,10 @@ fn rotate(config: &Config) -> anyhow::Result<ExitCode> {
         offline.close().await;
         rotated
     })?;
-    println!("master key {version} seals new keys; {} keys were sealed anew", done.keys);
+    println!("master key {} seals new keys; {} keys were sealed anew", renewed.version, done.keys);
+    for idle in &renewed.idle {
+        println!("left alone: {idle}");
+    }
     println!("former master keys stay in the store: nothing uses them any more, and backups may need them");
     for key in &done.broken {
         println!("key {key} does not open: its seal is broken; restore its row from a backup, or delete it");
@@ -53,8 +56,8 @@ fn rotate(config: &Config) -> anyhow::Result<ExitCode> {
     Ok(if done.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn renew(master_keys: &MasterKeys, alone: bool) -> anyhow::Result<(i64, Resealed)> {
-    let version = master_keys.renew().await?;
+async fn renew(master_keys: &MasterKeys, alone: bool) -> anyhow::Result<(Renewed, Resealed)> {
+    let renewed = master_keys.renew().await?;
     let mut done = master_keys.reseal().await?;
     if !alone {
         // What a running daemon has sealed until it knew the new master key.
@@ -62,7 +65,7 @@ async fn renew(master_keys: &MasterKeys, alone: bool) -> anyhow::Result<(i64, Re
         let later = master_keys.reseal().await?;
         done = Resealed { keys: done.keys + later.keys, broken: later.broken };
     }
-    Ok((version, done))
+    Ok((renewed, done))
 }
 
 #[allow(clippy::print_stdout, reason = "the answer is the command's output")]

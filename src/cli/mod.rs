@@ -98,7 +98,9 @@ fn fail(failure: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Runs a future on the daemon's runtime.
+/// Runs a future on the daemon's runtime, on half of the cores: the others are for token hosts, and work
+/// that goes from thread to thread wakes each of them.
 fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
+    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
+    tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?.block_on(future)
 }

@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::auth::Credential;
+use crate::key::ProviderKind;
 
 pub use dialects::{PingFederate, SanFormat};
 pub use hosts::Hosts;
@@ -97,6 +98,14 @@ impl Config {
         })?;
         let config = file.validate(&mut findings);
         if findings.is_empty() { Ok(config) } else { Err(Findings(findings)) }
+    }
+
+    /// The providers that it sets up.
+    #[must_use]
+    pub fn providers(&self) -> Vec<ProviderKind> {
+        let hsm = self.token.as_ref().map(|_| ProviderKind::Hsm);
+        let local = self.local.as_ref().map(|_| ProviderKind::Local);
+        hsm.into_iter().chain(local).collect()
     }
 }
 

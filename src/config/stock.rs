@@ -20,8 +20,8 @@ pub struct Stock {
     pub max_age: Duration,
     /// How long the token must have had no request before a key is made.
     pub idle: Duration,
-    /// The stock is not filled up while the token holds so many keys of this store.
-    pub most_keys: Option<u64>,
+    /// The stock is not filled up while the store has so many keys in the token.
+    pub most_keys: Option<i64>,
 }
 
 impl Default for Stock {
@@ -45,9 +45,9 @@ pub(super) struct Section {
     #[serde(deserialize_with = "duration::parse")]
     idle: Duration,
     /// How many keys the partition has room for.
-    partition_keys: Option<u64>,
+    partition_keys: Option<u32>,
     /// In percent of them.
-    partition_share: u64,
+    partition_share: u32,
 }
 
 impl Default for Section {
@@ -83,7 +83,7 @@ impl Section {
         if self.partition_keys == Some(0) {
             findings.push("stock.partition-keys: at least 1".to_owned());
         }
-        let most_keys = self.partition_keys.map(|keys| keys.saturating_mul(self.partition_share) / 100);
+        let most_keys = self.partition_keys.map(|keys| i64::from(keys) * i64::from(self.partition_share) / 100);
         Stock { targets, max_age: self.max_age, idle: self.idle, most_keys }
     }
 }

@@ -11,7 +11,7 @@ use crate::catalog::Catalog;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, MasterKeySource};
 use crate::key::StoreId;
-use crate::keyring::{Keyring, MasterKeys};
+use crate::keyring::{Keyring, MasterKeys, out_of_reach};
 use crate::provider::local::{LocalProvider, MasterSealer};
 use crate::provider::pkcs11::{Pkcs11Options, Pkcs11Provider};
 use crate::provider::{KeyProvider as _, Providers};
@@ -39,6 +39,10 @@ pub(super) struct Holders {
 impl Holders {
     pub(super) async fn open(config: &Config, owner: Owner) -> anyhow::Result<Self> {
         let store = SqlStore::open(&config.store).await.context("the store cannot be opened")?;
+        Self::over(store, config, owner)
+    }
+
+    fn over(store: Arc<SqlStore>, config: &Config, owner: Owner) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let token = pkcs11_options(config)?.map(Pkcs11Provider::start);
         let local = local_provider(config, store.id(), token.as_ref());
@@ -65,6 +69,11 @@ impl Holders {
             rotation::Defaults::default(),
         ));
         Ok(Self { keyring, catalog, rotation, signing, token, master_keys, clock, store })
+    }
+
+    /// What the configuration leaves out of reach of what the store holds, in sentences.
+    pub(super) async fn out_of_reach(&self, config: &Config) -> anyhow::Result<Vec<String>> {
+        Ok(out_of_reach(self.store.as_ref(), &config.providers()).await?)
     }
 
     pub(super) async fn close(self) {
@@ -131,6 +140,26 @@ impl Offline {
         Ok(Self { holders, lock })
     }
 
+    /// Stands on a store that was opened to look at it, to see whether its LOCAL keys open: nothing
+    /// is locked, unlocked or made, and no token is asked but one that seals master keys.
+    ///
+    /// # Errors
+    /// When that token does not become ready in time.
+    pub async fn looking(config: &Config, store: Arc<SqlStore>) -> anyhow::Result<Self> {
+        let mut config = config.clone();
+        config.hosts.signing_hosts = 1;
+        if !matches!(config.local, Some(MasterKeySource::Token)) {
+            config.token = None;
+        }
+        let owner = new_life(&format!("{}/command", config.instance))?;
+        let holders = Holders::over(store, &config, owner)?;
+        if let Err(failure) = logged_in(&holders, config.hosts.login_timeout).await {
+            holders.close().await;
+            return Err(failure);
+        }
+        Ok(Self { holders, lock: None })
+    }
+
     /// The keyring.
     #[must_use]
     pub fn keyring(&self) -> &Keyring {
@@ -155,8 +184,16 @@ impl Offline {
     }
 }
 
-/// Waits until the token is logged in, then unlocks the software keys.
+/// Waits until the token is logged in, then unlocks the software keys as far as they are needed.
 async fn ready(holders: &Holders, patience: Duration) -> anyhow::Result<()> {
+    logged_in(holders, patience).await?;
+    if let Some(master_keys) = &holders.master_keys {
+        master_keys.unlock_needed().await.context("the LOCAL keys are locked")?;
+    }
+    Ok(())
+}
+
+async fn logged_in(holders: &Holders, patience: Duration) -> anyhow::Result<()> {
     if let Some(token) = &holders.token {
         let waited = tokio::time::timeout(patience, async {
             while !token.health().ready && token.verdict().is_none() {
@@ -166,9 +203,6 @@ async fn ready(holders: &Holders, patience: Duration) -> anyhow::Result<()> {
         if waited.await.is_err() || !token.health().ready {
             bail!("the token is not ready: {}", token.health().detail);
         }
-    }
-    if let Some(master_keys) = &holders.master_keys {
-        master_keys.unlock().await.context("the LOCAL keys are locked")?;
     }
     Ok(())
 }

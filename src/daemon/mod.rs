@@ -65,6 +65,10 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
     let address = listener.local_addr()?;
     let holders = Holders::open(&config, new_life(&config.instance)?).await?;
 
+    for sentence in holders.out_of_reach(&config).await? {
+        tracing::warn!("{sentence}");
+    }
+
     let detached = api::Detached::default();
     let router = api::router(services(&config, &holders, metrics, detached.clone()));
     let reconciler = tokio::spawn(reconcile(Arc::clone(&holders.keyring), holders.token.clone(), stop.clone()));

@@ -79,9 +79,7 @@ impl Keyring {
         wish: Wish,
         source: Source,
     ) -> Result<Made, Error> {
-        let Changed { made, replayed, .. } = self.undertake(who, order, vec![(wish, source)]).await?;
-        let pair = made.into_iter().next().ok_or_else(lost_row)?;
-        Ok(Made { pair, replayed })
+        only(self.undertake(who, order, vec![(wish, source)]).await?)
     }
 
     /// Carries an order out, its new members' keys made one after the other, or changes nothing.
@@ -93,11 +91,9 @@ impl Keyring {
     ) -> Result<Changed, Error> {
         who.require(Scope::Manage)?;
         reach("generate.authorise").await?;
-        let claim = self.claim(who, &order);
-        if let Some(claim) = &claim
-            && let Some(precedent) = self.store.precedent(claim, self.clock.now()).await?
-        {
-            return self.follow(precedent, &order.ring).await;
+        let claim = self.claim(who, order.idempotency.as_ref());
+        if let Some(before) = self.replayed(claim.as_ref(), &order.ring).await? {
+            return Ok(before);
         }
         let mut members = Vec::with_capacity(wishes.len());
         for (wish, source) in wishes {
@@ -193,14 +189,27 @@ impl Keyring {
         Ok(provider)
     }
 
-    fn claim(&self, who: &Principal, order: &Order) -> Option<IdempotencyClaim> {
-        order.idempotency.as_ref().map(|key| IdempotencyClaim {
+    pub(super) fn claim(&self, who: &Principal, key: Option<&IdempotencyKey>) -> Option<IdempotencyClaim> {
+        key.map(|key| IdempotencyClaim {
             principal: who.name().to_owned(),
             route: key.route.clone(),
             key: key.key.clone(),
             fingerprint: self.store.fingerprint(&key.body),
             expires: self.clock.now().plus(IDEMPOTENCY_WINDOW),
         })
+    }
+
+    /// What the same request came to before; `None` when it is new.
+    pub(super) async fn replayed(
+        &self,
+        claim: Option<&IdempotencyClaim>,
+        ring: &RingId,
+    ) -> Result<Option<Changed>, Error> {
+        let Some(claim) = claim else { return Ok(None) };
+        match self.store.precedent(claim, self.clock.now()).await? {
+            Some(precedent) => self.follow(precedent, ring).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Reserves a member, with a key from stock where there is one; else what stands in its way.
@@ -288,6 +297,12 @@ impl Keyring {
                 let pair = self.store.pair(id).await?.ok_or_else(lost_row)?;
                 Ok(Changed { made: vec![pair], replayed: true, ..Changed::default() })
             }
+            // A client that tries again must not hear of a key that there is no longer.
+            Reserve::Deleted => Err(Error::new(
+                Kind::Conflict,
+                "the key pair that this request made has been deleted since; \
+                 another Idempotency-Key makes another key pair",
+            )),
             Reserve::InProgress => Err(Error::new(Kind::Conflict, "the same request is still running")),
             Reserve::Succeeding => {
                 Err(Error::new(Kind::Conflict, format!("another key pair is being made for {ring}")))
@@ -328,6 +343,12 @@ fn requested(
 /// Words for the audit trail, with the reason of the order.
 pub(super) fn because(words: String, order: &Order) -> String {
     if order.reason.is_empty() { words } else { format!("{words}; {}", order.reason) }
+}
+
+/// What an order of one key pair has made.
+pub(super) fn only(Changed { made, replayed, .. }: Changed) -> Result<Made, Error> {
+    let pair = made.into_iter().next().ok_or_else(lost_row)?;
+    Ok(Made { pair, replayed })
 }
 
 fn lost_row() -> Error {

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::creation::{Order, Wish};
+use super::creation::{Order, Wish, only};
 use super::making::Source;
 use super::{Entry, ExportedKeyPair, ImportKeyPair, Keyring, LinkKeyPair, Made, NewKid};
 use crate::audit::{Action, Event};
@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Rule, Violation};
 use crate::issuance;
 use crate::key::{CertificateDer, KeyPair, KeyUse, Origin, ProviderKind, RingId, SignatureAlgorithm, SpkiDer};
 use crate::provider::{FoundKey, KeyProvider, KeyRef, ProviderError};
-use crate::x509::public_key;
+use crate::x509::{is_issued_by, public_key};
 
 impl Keyring {
     /// Brings a key pair in and commits it as the Active key of a new ring.
@@ -44,6 +44,11 @@ impl Keyring {
     pub async fn link(&self, who: &Principal, new: LinkKeyPair) -> Result<Made, Error> {
         who.require(Scope::Manage)?;
         let deadline = Instant::now() + new.deadline;
+        // Before the token is asked: what was linked need not be found again.
+        let claim = self.claim(who, new.idempotency.as_ref());
+        if let Some(before) = self.replayed(claim.as_ref(), &new.ring).await? {
+            return only(before);
+        }
         let provider = self.provider(ProviderKind::Hsm)?;
         let key = provider.find(&new.wanted).await.map_err(no_such_key)?;
         require_key(new.certificates.first(), &key.spki, "certificateData")?;
@@ -114,7 +119,8 @@ impl Keyring {
         self.judged(who, &pair, request).await
     }
 
-    /// Replaces the certificates of a ring's Active key, leaf first.
+    /// Replaces the certificates of a ring's Active key, leaf first. Rotation settings, which are for
+    /// self-signed certificates, go with the last of these.
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`; `Invalid` at `fileData` when the leaf's key is another.
@@ -130,7 +136,14 @@ impl Keyring {
         require_key(chain.first(), &reference(&pair)?.spki, "fileData")?;
         let detail = format!("{} certificates", chain.len());
         let event = Event { request_id, ..self.event(who, Action::CertificatesReplaced, &pair, detail) };
-        Ok(self.store.replace_certificates(pair.id, pair.version, chain, &[event]).await?)
+        let void = Event {
+            action: Action::SettingsRemoved,
+            key: None,
+            detail: "rotation settings: the certificate is no longer self-signed".to_owned(),
+            ..event.clone()
+        };
+        let void = chain.first().is_some_and(|leaf| !is_issued_by(leaf, leaf)).then_some(void);
+        Ok(self.store.replace_certificates(pair.id, pair.version, chain, void, &[event]).await?)
     }
 }
 

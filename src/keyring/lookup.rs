@@ -139,6 +139,25 @@ impl Keyring {
     }
 }
 
+/// What a configuration with these providers leaves out of reach, in sentences: keys of another provider.
+///
+/// # Errors
+/// When the store cannot be asked.
+pub async fn out_of_reach(store: &dyn Store, providers: &[ProviderKind]) -> Result<Vec<String>, Error> {
+    let mut sentences = Vec::new();
+    for (kind, section) in [(ProviderKind::Hsm, "[token]"), (ProviderKind::Local, "[local]")] {
+        let count = if providers.contains(&kind) { 0 } else { store.held_by(kind).await? };
+        if count > 0 {
+            sentences.push(format!(
+                "key pairs of the provider {} in the store: {count}; they can neither sign nor be exported, \
+                 because the configuration has no section {section}",
+                kind.name()
+            ));
+        }
+    }
+    Ok(sentences)
+}
+
 /// What the store last answered a ping; those who ask at the same time share one.
 #[derive(Default)]
 pub(super) struct Pulse(Mutex<Option<(Instant, Option<String>)>>);

@@ -3,6 +3,7 @@
 //! The store holds them sealed and the provider knows how they open; this service brings
 //! the two together, because they never meet.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,27 @@ pub struct Resealed {
     pub broken: Vec<KeyId>,
 }
 
+/// A master key that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renewed {
+    pub version: i64,
+    /// Former master keys that do not open and seal nothing any more, in sentences.
+    pub idle: Vec<String>,
+}
+
+/// What a look at the LOCAL keys has seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// Master keys that the store has.
+    pub masters: usize,
+    /// Keys that open.
+    pub open: usize,
+    /// Master keys that do not open and seal nothing any more, in sentences.
+    pub idle: Vec<String>,
+    /// What does not, in sentences.
+    pub findings: Vec<String>,
+}
+
 /// The service over master keys.
 pub struct MasterKeys {
     store: Arc<dyn Store>,
@@ -51,17 +73,108 @@ impl MasterKeys {
     /// # Errors
     /// `ProviderUnavailable` when one does not open now.
     pub async fn unlock(&self) -> Result<(), Error> {
-        let mut masters = self.store.master_keys().await?;
+        let first = self.unlock_each().await?.into_iter().next();
+        first.map_or(Ok(()), |(_, failure)| Err(failure.into()))
+    }
+
+    /// The same, but goes on where a master key that does not open seals nothing any more; gives
+    /// these in sentences.
+    ///
+    /// # Errors
+    /// `ProviderUnavailable` when one does not open now that keys need.
+    pub async fn unlock_needed(&self) -> Result<Vec<String>, Error> {
+        let failures = self.unlock_each().await?;
+        if failures.is_empty() {
+            return Ok(Vec::new());
+        }
+        let needed = self.needed().await?;
+        let (needed, idle): (Vec<_>, Vec<_>) =
+            failures.into_iter().partition(|(version, _)| needed.contains_key(version));
+        match needed.into_iter().next() {
+            Some((_, failure)) => Err(failure.into()),
+            None => Ok(idle.iter().map(|(_, failure)| idle_master(failure)).collect()),
+        }
+    }
+
+    async fn unlock_each(&self) -> Result<Vec<(i64, ProviderError)>, Error> {
+        let mut masters = self.sealed_masters().await?;
         if masters.is_empty() {
             if let Err(failure) = self.add(1).await {
                 // One that the store has lost must seal nothing more.
                 self.local.unlock(&[]).await?;
                 return Err(failure);
             }
-            masters = self.store.master_keys().await?;
+            masters = self.sealed_masters().await?;
         }
-        let sealed: Vec<_> = masters.into_iter().map(|master| (master.version, master.sealed)).collect();
-        Ok(self.local.unlock(&sealed).await?)
+        Ok(self.local.unlock_each(&masters).await)
+    }
+
+    async fn sealed_masters(&self) -> Result<Vec<(i64, Vec<u8>)>, Error> {
+        let masters = self.store.master_keys().await?;
+        Ok(masters.into_iter().map(|master| (master.version, master.sealed)).collect())
+    }
+
+    /// The master keys that keys are sealed under, and how many.
+    async fn needed(&self) -> Result<BTreeMap<i64, usize>, Error> {
+        let (mut needed, mut after) = (BTreeMap::new(), None);
+        while let Some(pairs) = self.sealed_pairs(&mut after).await? {
+            for key in pairs.iter().filter_map(KeyRef::of) {
+                if let Some(version) = LocalProvider::master_of(&key) {
+                    *needed.entry(version).or_default() += 1;
+                }
+            }
+        }
+        Ok(needed)
+    }
+
+    /// Tries every master key and every LOCAL key, and changes nothing.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn inspect(&self) -> Result<Inspection, Error> {
+        let masters = self.sealed_masters().await?;
+        let locked: BTreeMap<_, _> = self.local.unlock_each(&masters).await.into_iter().collect();
+        let mut seen = Inspection { masters: masters.len(), ..Inspection::default() };
+        let needed = self.needed().await?;
+        for (version, failure) in &locked {
+            match needed.get(version) {
+                Some(keys) => {
+                    seen.findings.push(format!("{failure}; LOCAL keys that are lost unless it opens again: {keys}"));
+                }
+                None => seen.idle.push(idle_master(failure)),
+            }
+        }
+        let mut after = None;
+        while let Some(pairs) = self.sealed_pairs(&mut after).await? {
+            for pair in pairs {
+                let Some(key) = KeyRef::of(&pair) else { continue };
+                let outcome = match LocalProvider::master_of(&key) {
+                    Some(version) if locked.contains_key(&version) => Err(format!("master key {version} does not")),
+                    // Asked for it, the provider would wait for another daemon that made it.
+                    Some(version) if masters.iter().all(|(known, _)| *known != version) => {
+                        Err(format!("it is sealed under master key {version}, which the store does not have"))
+                    }
+                    _ => self.local.prove(&key).await.map_err(|failure| failure.to_string()),
+                };
+                match outcome {
+                    Ok(()) => seen.open += 1,
+                    Err(why) => {
+                        let ring = pair.ring.as_ref().map_or_else(|| "no ring".to_owned(), ToString::to_string);
+                        seen.findings.push(format!("the LOCAL key {} of {ring} does not open: {why}", pair.id));
+                    }
+                }
+            }
+        }
+        Ok(seen)
+    }
+
+    /// The keys that are sealed in the next page of rows; `None` after the last.
+    async fn sealed_pairs(&self, after: &mut Option<KeyId>) -> Result<Option<Vec<KeyPair>>, Error> {
+        let mut page = self.store.page(*after, Timestamp::from_micros(i64::MAX), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(None) };
+        *after = Some(last.id);
+        page.retain(|pair| pair.provider == ProviderKind::Local && pair.sealed.is_some());
+        Ok(Some(page))
     }
 
     /// Unseals at once, when a key asks for it, and by the clock, until `stop` says so.
@@ -70,7 +183,7 @@ impl MasterKeys {
         loop {
             let outcome = self.unlock().await.err().map(|failure| failure.to_string());
             if let Some(failure) = outcome.as_ref().filter(|_| outcome != last) {
-                tracing::warn!(error = %failure, "LOCAL keys are locked");
+                tracing::warn!(error = %failure, "a master key of the LOCAL keys does not open");
             }
             last = outcome;
             tokio::select! {
@@ -81,19 +194,19 @@ impl MasterKeys {
         }
     }
 
-    /// Makes a new master key, which seals every LOCAL key from now on, and gives its version.
+    /// Makes a new master key, which seals every LOCAL key from now on.
     /// The former ones stay in the store: daemons that have not yet heard of it use them.
     ///
     /// # Errors
     /// `ProviderUnavailable` when it cannot be sealed; `Conflict` when another rotation was faster.
-    pub async fn renew(&self) -> Result<i64, Error> {
-        self.unlock().await?;
+    pub async fn renew(&self) -> Result<Renewed, Error> {
+        let idle = self.unlock_needed().await?;
         let latest = self.store.master_keys().await?.last().map_or(0, |master| master.version);
         if !self.add(latest + 1).await? {
             return Err(Error::new(Kind::Conflict, "another rotation of the master key is under way"));
         }
-        self.unlock().await?;
-        Ok(latest + 1)
+        self.unlock_needed().await?;
+        Ok(Renewed { version: latest + 1, idle })
     }
 
     /// Seals every LOCAL key under the latest master key that is not yet; may be interrupted
@@ -104,14 +217,12 @@ impl MasterKeys {
     pub async fn reseal(&self) -> Result<Resealed, Error> {
         let mut done = Resealed::default();
         let mut after = None;
-        loop {
-            let page = self.store.page(after, Timestamp::from_micros(i64::MAX), PAGE).await?;
-            let Some(last) = page.last() else { return Ok(done) };
-            after = Some(last.id);
-            for pair in page.into_iter().filter(|pair| pair.provider == ProviderKind::Local && pair.sealed.is_some()) {
+        while let Some(pairs) = self.sealed_pairs(&mut after).await? {
+            for pair in pairs {
                 self.reseal_one(pair, &mut done).await?;
             }
         }
+        Ok(done)
     }
 
     async fn reseal_one(&self, mut pair: KeyPair, done: &mut Resealed) -> Result<(), Error> {
@@ -159,4 +270,9 @@ impl MasterKeys {
             Err(failure) => Err(failure.into()),
         }
     }
+}
+
+/// The sentence about a master key that does not open and is not missed.
+fn idle_master(failure: &ProviderError) -> String {
+    format!("{failure}; no key is sealed under it")
 }

@@ -43,8 +43,8 @@ use lookup::Pulse;
 pub use crate::issuance::CertificateSpec;
 pub use crate::provider::{Capabilities, ForeignKey, NoForeignKey};
 pub use crate::store::Joining;
-pub use lookup::KeyRing;
-pub use master_keys::{MasterKeys, REFRESH_EVERY, Resealed};
+pub use lookup::{KeyRing, out_of_reach};
+pub use master_keys::{Inspection, MasterKeys, REFRESH_EVERY, Renewed, Resealed};
 pub use reconcile::{Finding, Mode, Report};
 pub use request::{
     Changed, Entry, ExportedKeyPair, IdempotencyKey, ImportKeyPair, LinkKeyPair, Made, Move, NewKeyPair, NewKid,

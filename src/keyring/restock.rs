@@ -65,7 +65,7 @@ impl Keyring {
         });
         let Some((algorithm, signature)) = wanting else { return Ok(LOOK_EVERY) };
         if let Some(most) = self.stock.most_keys
-            && self.store.held(ProviderKind::Hsm).await? >= most
+            && self.store.held_by(ProviderKind::Hsm).await? >= most
         {
             self.warn_once(&format!("the stock is not filled up: the token holds its share of {most} keys"));
             return Ok(LOOK_EVERY);

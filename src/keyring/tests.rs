@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod exchange;
+mod master_keys;
 mod stock;
 
 use std::sync::Arc;

@@ -1,7 +1,9 @@
 //! One connection, from its first byte to its last.
 
 use std::pin::pin;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -29,14 +31,14 @@ pub(super) async fn serve(
     if let Err(failure) = stream.set_nodelay(true) {
         tracing::debug!(%failure, "TCP_NODELAY was refused");
     }
-    let (running, in_flight) = watch::channel(0_usize);
+    let activity = Arc::new(Activity::new());
     let service = service_fn(|request: Request<Incoming>| {
         let request = request.map(|body| Body::new(Timed::new(body, limits.body)));
-        let counted = Counted::new(running.clone());
+        let running = activity.begin();
         let answer = router.clone().oneshot(request);
         async move {
             let answer = answer.await;
-            drop(counted);
+            drop(running);
             answer
         }
     });
@@ -46,7 +48,7 @@ pub(super) async fn serve(
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
         _ = shutdown.wait_for(|stop| *stop) => None,
-        () = idle(in_flight.clone(), limits.idle) => None,
+        () = idle(&activity, limits.idle) => None,
     };
     let ended = if ended.is_some() {
         ended
@@ -54,7 +56,7 @@ pub(super) async fn serve(
         connection.as_mut().graceful_shutdown();
         tokio::select! {
             ended = connection => Some(ended),
-            () = idle(in_flight, limits.idle) => None,
+            () = idle(&activity, limits.idle) => None,
         }
     };
     if let Some(Err(failure)) = ended {
@@ -72,29 +74,55 @@ fn builder(limits: Limits) -> Builder<TokioExecutor> {
 /// Returns once no request has been running for `limit`.
 ///
 /// hyper's own timeouts do not cover the bytes that tell HTTP/1.1 from HTTP/2, nor an
-/// HTTP/2 connection whose client answers pings and asks nothing.
-async fn idle(mut in_flight: watch::Receiver<usize>, limit: Duration) {
+/// HTTP/2 connection whose client answers pings and asks nothing. It looks at times instead
+/// of being told, because it would be told twice for each request.
+async fn idle(activity: &Activity, limit: Duration) {
+    let mut left = limit;
     loop {
-        let quiet = in_flight.wait_for(|running| *running == 0).await.is_ok();
-        let still = tokio::time::timeout(limit, in_flight.changed()).await.is_err();
-        if still || !quiet {
+        tokio::time::sleep(left).await;
+        left = limit.saturating_sub(activity.quiet());
+        if left.is_zero() {
             return;
         }
     }
 }
 
-/// One running request, counted as long as it lives.
-struct Counted(watch::Sender<usize>);
+/// Requests of one connection.
+struct Activity {
+    opened: Instant,
+    running: AtomicUsize,
+    /// When the latest request ended, in microseconds since the connection was opened.
+    ended: AtomicU64,
+}
 
-impl Counted {
-    fn new(running: watch::Sender<usize>) -> Self {
-        running.send_modify(|count| *count += 1);
-        Self(running)
+impl Activity {
+    fn new() -> Self {
+        Self { opened: Instant::now(), running: AtomicUsize::new(0), ended: AtomicU64::new(0) }
+    }
+
+    /// Counts a request for as long as what it returns lives.
+    fn begin(self: &Arc<Self>) -> Running {
+        self.running.fetch_add(1, Ordering::SeqCst);
+        Running(Arc::clone(self))
+    }
+
+    /// How long no request has been running.
+    fn quiet(&self) -> Duration {
+        let ended = Duration::from_micros(self.ended.load(Ordering::SeqCst));
+        if self.running.load(Ordering::SeqCst) > 0 {
+            Duration::ZERO
+        } else {
+            self.opened.elapsed().saturating_sub(ended)
+        }
     }
 }
 
-impl Drop for Counted {
+struct Running(Arc<Activity>);
+
+impl Drop for Running {
     fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
+        let now = u64::try_from(self.0.opened.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.0.ended.store(now, Ordering::SeqCst);
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -65,6 +65,8 @@ pub(crate) struct Double {
     /// Whether it has never been ready.
     pub(crate) away: AtomicBool,
     pub(crate) generated: AtomicUsize,
+    /// How often it was asked to find a key.
+    pub(crate) sought: AtomicUsize,
     pub(crate) signed: AtomicUsize,
     pub(crate) destroyed: AtomicUsize,
 }
@@ -160,6 +162,7 @@ impl KeyProvider for Double {
     }
 
     async fn find(&self, wanted: &ForeignKey) -> Result<FoundKey, ProviderError> {
+        self.sought.fetch_add(1, Ordering::SeqCst);
         let keys = self.keys.lock().unwrap();
         let matches = |(locator, entry): &(&Locator, &Entry)| {
             wanted.locator.as_ref().is_none_or(|wanted| wanted == *locator)

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use futures_util::{StreamExt as _, stream};
 
 use crate::key::{
     KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, ProviderKind, SealedKey, Signature, SignatureAlgorithm, SpkiDer,
@@ -27,6 +28,10 @@ pub mod pkcs11;
 
 pub use error::ProviderError;
 pub use foreign_key::NoForeignKey;
+
+/// How many signatures of one batch a provider makes at a time: enough for all that work in
+/// it, and little of the queue that all callers share.
+const BATCH_WINDOW: usize = 64;
 
 /// A key to be made.
 #[derive(Clone, Debug)]
@@ -201,6 +206,17 @@ pub trait KeyProvider: Send + Sync {
         algorithm: SignatureAlgorithm,
         input: SignInput,
     ) -> Result<Signature, ProviderError>;
+
+    /// Signs each of several inputs, in order; one that fails, fails alone.
+    async fn sign_batch(
+        &self,
+        key: &KeyRef,
+        algorithm: SignatureAlgorithm,
+        inputs: Vec<SignInput>,
+    ) -> Vec<Result<Signature, ProviderError>> {
+        let signed = stream::iter(inputs).map(|input| self.sign(key, algorithm, input));
+        signed.buffered(BATCH_WINDOW).collect().await
+    }
 
     /// Destroys whatever carries both this locator and this label; done when nothing is left.
     async fn destroy(&self, locator: &Locator, label: &str) -> Result<Destroyed, ProviderError>;

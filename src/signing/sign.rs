@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
 use metrics::counter;
 
 use super::authorise::{Manner, check_input};
@@ -12,14 +10,10 @@ use crate::audit::Event;
 use crate::auth::{Principal, Scope};
 use crate::error::{Error, Kind};
 use crate::key::{Signature, SignatureAlgorithm};
-use crate::provider::ProviderError;
+use crate::provider::{KeyProvider, ProviderError};
 
 /// The longest message, in bytes; of what is longer a digest is signed.
 pub const MESSAGE_LIMIT: usize = 64 * 1024;
-
-/// How many items of one batch are with providers at a time: enough for every worker of
-/// every host, and little of the queue that all callers share.
-const BATCH_WINDOW: usize = 64;
 
 impl Signing {
     /// Signs one input.
@@ -52,15 +46,20 @@ impl Signing {
         inputs: Vec<Result<SignInput, Error>>,
     ) -> Result<(Arc<SigningKey>, Vec<Result<Signature, Error>>), Error> {
         let (key, algorithm) = self.authorise(who, target, Some(algorithm), Manner::Raw).await?;
-        let signed = stream::iter(inputs).map(|input| {
-            let key = &key;
-            async move {
+        let mut good = Vec::with_capacity(inputs.len());
+        let checked: Vec<Result<(), Error>> = inputs
+            .into_iter()
+            .map(|input| {
                 let input = input?;
                 check_input(algorithm, &input)?;
-                self.made_by(who, key, algorithm, input).await
-            }
-        });
-        let signatures = signed.buffered(BATCH_WINDOW).collect().await;
+                good.push(input);
+                Ok(())
+            })
+            .collect();
+        let mut made = self.all_made_by(who, &key, algorithm, good).await?.into_iter();
+        let lost = || Err(Error::new(Kind::Internal, "internal error"));
+        let signatures = checked.into_iter().map(|good| good.and_then(|()| made.next().unwrap_or_else(lost)));
+        let signatures = signatures.collect();
         Ok((key, signatures))
     }
 
@@ -80,8 +79,8 @@ impl Signing {
         Ok((key, algorithm))
     }
 
-    /// Has the provider sign what was authorised and checked: the one place where
-    /// signatures are made, counted and, one day, audited.
+    /// Has the provider sign what was authorised and checked. This and [`Self::all_made_by`] are
+    /// the places where signatures are made, counted and, one day, audited.
     pub(super) async fn made_by(
         &self,
         who: &Principal,
@@ -89,25 +88,42 @@ impl Signing {
         algorithm: SignatureAlgorithm,
         input: SignInput,
     ) -> Result<Signature, Error> {
-        let provider = self
-            .providers
-            .get(key.provider)
-            .ok_or_else(|| Error::new(Kind::ProviderUnavailable, "the key's crypto provider is not configured"))?;
-        let signed = provider.sign(&key.key, algorithm, input).await;
-        let outcome = match &signed {
-            Ok(_) => "signed",
-            Err(ProviderError::Busy) => "busy",
-            Err(_) => "failed",
-        };
-        counter!("strongroom_signatures_total", "algorithm" => algorithm.jca_name(), "outcome" => outcome).increment(1);
-        if let Err(damage @ ProviderError::Damaged(_)) = &signed {
-            self.audit_damage(who, key, damage).await?;
-        }
+        let signed = self.holder(key)?.sign(&key.key, algorithm, input).await;
+        count(algorithm, std::slice::from_ref(&signed));
+        self.audited(who, key, &signed).await?;
         Ok(signed?)
     }
 
+    /// [`Self::made_by`] for several inputs; one that fails, fails alone.
+    async fn all_made_by(
+        &self,
+        who: &Principal,
+        key: &SigningKey,
+        algorithm: SignatureAlgorithm,
+        inputs: Vec<SignInput>,
+    ) -> Result<Vec<Result<Signature, Error>>, Error> {
+        let signed = self.holder(key)?.sign_batch(&key.key, algorithm, inputs).await;
+        count(algorithm, &signed);
+        for signed in signed.iter().filter(|signed| signed.is_err()) {
+            self.audited(who, key, signed).await?;
+        }
+        Ok(signed.into_iter().map(|signed| signed.map_err(Error::from)).collect())
+    }
+
+    /// The provider that holds a key.
+    pub(super) fn holder(&self, key: &SigningKey) -> Result<&Arc<dyn KeyProvider>, Error> {
+        let holder = self.providers.get(key.provider);
+        holder.ok_or_else(|| Error::new(Kind::ProviderUnavailable, "the key's crypto provider is not configured"))
+    }
+
     /// Audits a broken seal the first time that this process sees it.
-    async fn audit_damage(&self, who: &Principal, key: &SigningKey, damage: &ProviderError) -> Result<(), Error> {
+    pub(super) async fn audited<T: Sync>(
+        &self,
+        who: &Principal,
+        key: &SigningKey,
+        outcome: &Result<T, ProviderError>,
+    ) -> Result<(), Error> {
+        let Err(damage @ ProviderError::Damaged(_)) = outcome else { return Ok(()) };
         let id = key.key.id;
         if self.damaged.lock().is_ok_and(|damaged| damaged.contains(&id)) {
             return Ok(());
@@ -118,5 +134,22 @@ impl Signing {
             damaged.insert(id);
         }
         Ok(())
+    }
+}
+
+/// Counts signatures and failures.
+fn count(algorithm: SignatureAlgorithm, signed: &[Result<Signature, ProviderError>]) {
+    let outcome = |signed: &Result<Signature, ProviderError>| match signed {
+        Ok(_) => "signed",
+        Err(ProviderError::Busy) => "busy",
+        Err(_) => "failed",
+    };
+    for word in ["signed", "busy", "failed"] {
+        let count = signed.iter().filter(|signed| outcome(signed) == word).count();
+        if count > 0 {
+            let count = u64::try_from(count).unwrap_or(u64::MAX);
+            counter!("strongroom_signatures_total", "algorithm" => algorithm.jca_name(), "outcome" => word)
+                .increment(count);
+        }
     }
 }

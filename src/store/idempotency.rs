@@ -35,6 +35,9 @@ pub(super) async fn precedent(
         return Ok(Some(Reserve::InProgress));
     }
     // Past `Reserved` it was committed: an abandoned reservation has lost its claim.
+    if [State::Destroying, State::Destroyed].iter().any(|gone| gone.name() == state) {
+        return Ok(Some(Reserve::Deleted));
+    }
     let id = id.parse().map_err(|wrong| StoreError::Inconsistent(format!("an id that is {wrong}")))?;
     Ok(Some(Reserve::Replay(id)))
 }

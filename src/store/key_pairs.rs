@@ -3,7 +3,7 @@
 use super::sqlite::Connection;
 use super::{Commit, NewReservation, Owner, StoreError, Transition, documents, idempotency, meta, records, rings};
 use crate::clock::Timestamp;
-use crate::key::{CertificateDer, KeyId, KeyName, KeyPair, Kid, RingId, RingKind, SealedKey, State};
+use crate::key::{CertificateDer, KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind, SealedKey, State};
 
 /// What a ring's name stands for.
 pub(super) struct Occupancy {
@@ -238,6 +238,12 @@ pub(super) async fn of_ring(conn: &mut Connection, ring: &RingId) -> Result<Vec<
 pub(super) async fn active_of_kind(conn: &mut Connection, kind: RingKind) -> Result<Vec<KeyPair>, StoreError> {
     let sql = "SELECT * FROM key_pairs WHERE ring_kind = $1 AND state = 'Active' ORDER BY created_at, id";
     Ok(sqlx::query_as(sql).bind(kind.word()).fetch_all(conn).await?)
+}
+
+/// How many key pairs a provider holds, or will hold once they are made.
+pub(super) async fn held_by(conn: &mut Connection, provider: ProviderKind) -> Result<i64, StoreError> {
+    let sql = "SELECT COUNT(*) FROM key_pairs WHERE provider = $1 AND state NOT IN ('Abandoning', 'Destroyed')";
+    Ok(sqlx::query_scalar(sql).bind(provider.name()).fetch_one(conn).await?)
 }
 
 /// What reconcile has to finish.

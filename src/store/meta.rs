@@ -19,6 +19,11 @@ pub(super) async fn identity(conn: &mut Connection) -> Result<(StoreId, hmac::Ke
     .bind(random::<32>().map_err(no_entropy)?.to_vec())
     .execute(&mut *conn)
     .await?;
+    known_identity(conn).await
+}
+
+/// Reads the identity of a store that has one.
+pub(super) async fn known_identity(conn: &mut Connection) -> Result<(StoreId, hmac::Key), StoreError> {
     let (id, key): (String, Vec<u8>) =
         sqlx::query_as("SELECT store_id, fingerprint_key FROM store_meta").fetch_one(conn).await?;
     let id = id.parse().map_err(|wrong| StoreError::Inconsistent(format!("its own id is {wrong}")))?;

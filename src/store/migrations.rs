@@ -4,7 +4,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{SqlSafeStr, SqlStr};
 
 use super::StoreError;
-use super::sqlite::Connection;
+use super::sqlite::{self, Connection};
 
 /// The version of the schema that this program writes.
 const LATEST: i64 = 4;
@@ -13,11 +13,28 @@ const LATEST: i64 = 4;
 pub(super) async fn run(conn: &mut Connection) -> Result<(), StoreError> {
     Migrator::with_migrations(known()).run(conn).await.map_err(|failure| match failure {
         MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => cause.into(),
-        MigrateError::VersionMissing(version) => StoreError::Inconsistent(format!(
-            "a schema of version {version}, made by a newer strongroom; this one knows versions up to {LATEST}"
-        )),
+        MigrateError::VersionMissing(version) => too_new(version),
         other => StoreError::Inconsistent(other.to_string()),
     })
+}
+
+/// The version of a schema that is there, 0 before the first; and the one that this program writes.
+///
+/// # Errors
+/// [`StoreError::Inconsistent`] when a newer program has written it.
+pub(super) async fn version(conn: &mut Connection) -> Result<(i64, i64), StoreError> {
+    if !sqlite::has_table(conn, "_sqlx_migrations").await? {
+        return Ok((0, LATEST));
+    }
+    let applied = sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").fetch_one(conn);
+    let version = applied.await?;
+    if version > LATEST { Err(too_new(version)) } else { Ok((version, LATEST)) }
+}
+
+fn too_new(version: i64) -> StoreError {
+    StoreError::Inconsistent(format!(
+        "a schema of version {version}, made by a newer strongroom; this one knows versions up to {LATEST}"
+    ))
 }
 
 fn known() -> Vec<Migration> {

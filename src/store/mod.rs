@@ -22,6 +22,7 @@ mod sqlite;
 mod stock;
 #[cfg(test)]
 mod tests;
+mod timer;
 mod trail;
 
 use std::time::Duration;
@@ -38,7 +39,7 @@ use crate::key::{
 pub use request::{
     Agenda, Change, Commit, DueRing, IdempotencyClaim, Joining, NewReservation, Owner, Reserve, SweepLease, Transition,
 };
-pub use sql::SqlStore;
+pub use sql::{Looked, SqlStore};
 
 /// What a document is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -255,9 +256,6 @@ pub trait Store: Send + Sync {
     /// The stock, the oldest first, with the reservations that will be stock.
     async fn stock(&self) -> Result<Vec<KeyPair>, StoreError>;
 
-    /// How many keys a provider holds or is about to make for this store, linked ones left out.
-    async fn held(&self, provider: ProviderKind) -> Result<u64, StoreError>;
-
     /// What reconcile has to finish: `Abandoning`, `Destroying`, and reservations whose lease is over at
     /// `now` or whose owner is a former life of `owner`'s instance.
     async fn unfinished(&self, owner: &Owner, now: Timestamp) -> Result<Vec<KeyPair>, StoreError>;
@@ -274,14 +272,19 @@ pub trait Store: Send + Sync {
         audit: &[Event],
     ) -> Result<(), StoreError>;
 
-    /// Replaces the certificates of a visible key pair, by compare-and-set.
+    /// Replaces the certificates of a visible key pair, by compare-and-set; with `void` it also removes
+    /// the rotation settings of its ring, where there are some, and writes that event.
     async fn replace_certificates(
         &self,
         id: KeyId,
         version: i64,
         certificates: Vec<CertificateDer>,
+        void: Option<Event>,
         audit: &[Event],
     ) -> Result<KeyPair, StoreError>;
+
+    /// How many key pairs of a provider there are, tombstones and undone reservations aside.
+    async fn held_by(&self, provider: ProviderKind) -> Result<i64, StoreError>;
 
     /// Replaces the sealed private half of a key pair, by compare-and-set.
     async fn reseal(&self, id: KeyId, version: i64, sealed: SealedKey, audit: &[Event]) -> Result<KeyPair, StoreError>;

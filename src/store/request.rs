@@ -68,6 +68,8 @@ pub enum Reserve {
     New(Box<KeyPair>),
     /// The same request succeeded before with this key.
     Replay(KeyId),
+    /// The same request succeeded before, with a key that was deleted since.
+    Deleted,
     /// The same request is running.
     InProgress,
     /// The same idempotency key came with another body.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lc_rs::hmac;
@@ -12,6 +12,7 @@ use sqlx::{Pool, Transaction};
 
 use super::records::Entry;
 use super::sqlite::{self, Db};
+use super::timer::Timer;
 use super::{
     Agenda, Change, Document, DocumentKind, DueRing, IdempotencyClaim, Joining, MasterKey, NewReservation, Owner, Put,
     Reserve, Store, StoreError, SweepLease, documents, idempotency, key_pairs, master_keys, meta, migrations, rings,
@@ -50,6 +51,23 @@ impl SqlStore {
         Ok(Arc::new(Self { id, fingerprint_key, revision: AtomicU64::new(0), writer, readers }))
     }
 
+    /// Opens a store to look at it: nothing is made, brought up to date or written.
+    ///
+    /// # Errors
+    /// Those of [`SqlStore::open`].
+    pub async fn look(path: &Path) -> Result<Looked, StoreError> {
+        let Some(pool) = sqlite::open_to_look(path).await? else { return Ok(Looked::Absent) };
+        let mut conn = pool.acquire().await?;
+        let (version, latest) = migrations::version(&mut conn).await?;
+        if version < latest {
+            return Ok(Looked::Outdated { version, latest });
+        }
+        let (id, fingerprint_key) = meta::known_identity(&mut conn).await?;
+        drop(conn);
+        let (revision, readers, writer) = (AtomicU64::new(0), pool.clone(), pool);
+        Ok(Looked::Current(Arc::new(Self { id, fingerprint_key, revision, writer, readers })))
+    }
+
     /// Closes every connection, once their work is done.
     pub async fn close(&self) {
         // The writer last: the last connection to leave tidies up, which a reader may not.
@@ -74,6 +92,16 @@ impl SqlStore {
         let timer = Timer::start(method);
         Ok(View { conn: self.readers.acquire().await?, _timer: timer })
     }
+}
+
+/// What a look at a store finds.
+pub enum Looked {
+    /// No file; the first start makes it.
+    Absent,
+    /// A schema that the next start brings up to date.
+    Outdated { version: i64, latest: i64 },
+    /// A store to read from.
+    Current(Arc<SqlStore>),
 }
 
 #[async_trait]
@@ -243,10 +271,6 @@ impl Store for SqlStore {
         stock::all(&mut self.view("stock").await?.conn).await
     }
 
-    async fn held(&self, provider: ProviderKind) -> Result<u64, StoreError> {
-        stock::held(&mut self.view("held").await?.conn, provider).await
-    }
-
     async fn mark_missing(
         &self,
         id: KeyId,
@@ -263,12 +287,23 @@ impl Store for SqlStore {
         id: KeyId,
         version: i64,
         certificates: Vec<CertificateDer>,
+        void: Option<Event>,
         audit: &[Event],
     ) -> Result<KeyPair, StoreError> {
         let mut writing = self.begin("replace_certificates").await?;
         let pair = key_pairs::replace_certificates(&mut writing.tx, id, version, &certificates).await?;
-        writing.commit(audit).await?;
+        let mut audit = audit.to_vec();
+        if let (Some(event), Some(ring)) = (void, &pair.ring)
+            && documents::delete(&mut writing.tx, DocumentKind::RotationSettings, &ring.to_string()).await?
+        {
+            audit.push(event);
+        }
+        self.revised(writing.commit(&audit).await)?;
         Ok(pair)
+    }
+
+    async fn held_by(&self, provider: ProviderKind) -> Result<i64, StoreError> {
+        key_pairs::held_by(&mut self.view("held_by").await?.conn, provider).await
     }
 
     async fn reseal(&self, id: KeyId, version: i64, sealed: SealedKey, audit: &[Event]) -> Result<KeyPair, StoreError> {
@@ -347,23 +382,4 @@ impl Writing {
 struct View {
     conn: PoolConnection<Db>,
     _timer: Timer,
-}
-
-/// Measures a method from its call, its wait for a connection included, to its end.
-struct Timer {
-    method: &'static str,
-    started: Instant,
-}
-
-impl Timer {
-    fn start(method: &'static str) -> Self {
-        Self { method, started: Instant::now() }
-    }
-}
-
-impl Drop for Timer {
-    fn drop(&mut self) {
-        metrics::histogram!("strongroom_store_transaction_duration_seconds", "method" => self.method)
-            .record(self.started.elapsed());
-    }
 }

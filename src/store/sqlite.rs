@@ -71,6 +71,25 @@ pub(super) async fn open_readers(path: &Path) -> Result<Pool<Db>, StoreError> {
     Ok(pool_options(READERS).connect_with(options).await?)
 }
 
+/// Opens one connection to a file that is there, for reading; `None` when there is no file.
+///
+/// It could write, because whoever leaves last must be able to tidy up after another that has
+/// crashed; SQLite keeps it from changing anything.
+pub(super) async fn open_to_look(path: &Path) -> Result<Option<Pool<Db>>, StoreError> {
+    if !path.try_exists().map_err(sqlx::Error::Io)? {
+        return Ok(None);
+    }
+    let options = options(path).create_if_missing(false).pragma("query_only", "ON");
+    Ok(Some(pool_options(1).connect_with(options).await?))
+}
+
+/// Whether there is a table of a name.
+pub(super) async fn has_table(conn: &mut Connection, name: &str) -> Result<bool, StoreError> {
+    let sql = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1";
+    let found: i64 = sqlx::query_scalar(sql).bind(name).fetch_one(conn).await?;
+    Ok(found > 0)
+}
+
 /// Moves the write-ahead log into the file and empties it. The log goes with the next
 /// occasion where readers do not let it go now.
 pub(super) async fn forget_log(writer: &Pool<Db>) {

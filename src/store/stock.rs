@@ -3,7 +3,7 @@
 use super::sqlite::Connection;
 use super::{NewReservation, StoreError, records};
 use crate::clock::Timestamp;
-use crate::key::{KeyAlgorithm, KeyPair, KeyUse, ProviderKind};
+use crate::key::{KeyAlgorithm, KeyPair, KeyUse};
 
 /// Makes a reservation of a key in stock, if it is as the caller saw it; it is created anew, and has no name yet.
 pub(super) async fn claim(
@@ -70,11 +70,4 @@ pub(super) async fn all(conn: &mut Connection) -> Result<Vec<KeyPair>, StoreErro
     )
     .fetch_all(conn)
     .await?)
-}
-
-/// How many rows stand for a key of a provider.
-pub(super) async fn held(conn: &mut Connection, provider: ProviderKind) -> Result<u64, StoreError> {
-    let sql = "SELECT COUNT(*) FROM key_pairs WHERE provider = $1 AND origin <> 'linked' AND state <> 'Destroyed'";
-    let count: i64 = sqlx::query_scalar(sql).bind(provider.name()).fetch_one(conn).await?;
-    Ok(u64::try_from(count).unwrap_or(0))
 }

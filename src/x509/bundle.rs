@@ -6,6 +6,7 @@ use der::{Decode, Encode, Sequence, SliceReader, Tag, Tagged};
 use x509_cert::Certificate;
 
 use super::armour::{Unarmoured, unarmour};
+use super::issuer::check_ca;
 use super::name::distinguished_name;
 use super::tbs::Signed;
 use super::verify::verify_foreign;
@@ -54,6 +55,45 @@ pub fn certificates(data: &[u8]) -> Result<Vec<CertificateDer>, NoChain> {
 /// # Errors
 /// When no certificate has the key, or one does not chain to the others.
 pub fn chain_for(certificates: Vec<CertificateDer>, spki: &SpkiDer) -> Result<Vec<CertificateDer>, NoChain> {
+    let sorted = sort(certificates, spki)?;
+    if sorted.others.is_empty() { Ok(sorted.chain) } else { Err(sorted.complaint()) }
+}
+
+/// The same among certificates that have nothing to do with it, as key files hold: these are left out.
+///
+/// # Errors
+/// When no certificate has the key, or the chain has a gap: an issuer is missing, and there is a
+/// certificate authority that it might have led to.
+pub fn chain_among(certificates: Vec<CertificateDer>, spki: &SpkiDer) -> Result<Vec<CertificateDer>, NoChain> {
+    let sorted = sort(certificates, spki)?;
+    let gap = !sorted.is_complete && sorted.others.iter().any(|other| check_ca(other).is_ok());
+    if gap { Err(sorted.complaint()) } else { Ok(sorted.chain) }
+}
+
+/// A chain, and what else came with it.
+struct Sorted {
+    chain: Vec<CertificateDer>,
+    /// Whether its last certificate is its own issuer.
+    is_complete: bool,
+    others: Vec<CertificateDer>,
+}
+
+impl Sorted {
+    /// Why the others cannot stand there.
+    fn complaint(&self) -> NoChain {
+        let names: Vec<String> = self.others.iter().map(subject).collect();
+        let names = names.join("; ");
+        NoChain(match self.chain.last().map(issuer) {
+            Some(missing) if !self.is_complete => {
+                format!("a chain with a gap: the issuer {missing} is missing, so that nothing leads to {names}")
+            }
+            _ => format!("not part of the chain: {names}"),
+        })
+    }
+}
+
+/// Puts the chain of a key in order.
+fn sort(certificates: Vec<CertificateDer>, spki: &SpkiDer) -> Result<Sorted, NoChain> {
     let mut rest: Vec<CertificateDer> = Vec::new();
     for certificate in certificates {
         if !rest.contains(&certificate) {
@@ -69,19 +109,9 @@ pub fn chain_for(certificates: Vec<CertificateDer>, spki: &SpkiDer) -> Result<Ve
     while let Some(issuer) = rest.iter().position(|issuer| is_issued_by(&last, issuer)) {
         chain.push(std::mem::replace(&mut last, rest.remove(issuer)));
     }
-    let complete = is_issued_by(&last, &last);
+    let is_complete = is_issued_by(&last, &last);
     chain.push(last);
-    if rest.is_empty() {
-        return Ok(chain);
-    }
-    let names: Vec<String> = rest.iter().map(subject).collect();
-    let names = names.join("; ");
-    Err(NoChain(match chain.last().map(issuer) {
-        Some(missing) if !complete => {
-            format!("a chain with a gap: the issuer {missing} is missing, so that nothing leads to {names}")
-        }
-        _ => format!("not part of the chain: {names}"),
-    }))
+    Ok(Sorted { chain, is_complete, others: rest })
 }
 
 /// Whether `issuer` issued `certificate`: names and signature.

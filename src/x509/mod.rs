@@ -28,7 +28,7 @@ mod verify;
 
 pub use algorithm::{algorithm_of, curve_algorithm, rsa_algorithm, rsa_bits};
 pub use ber::definite;
-pub use bundle::{NoChain, certificates, chain_for, is_issued_by, public_key};
+pub use bundle::{NoChain, certificates, chain_among, chain_for, is_issued_by, public_key};
 pub use check::{Flaw, check};
 pub use issuer::{Untrusted, check_ca, check_trust};
 pub use key_facts::KeyFacts;

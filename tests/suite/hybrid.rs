@@ -256,8 +256,10 @@ fn altered_and_swapped_keys_are_refused_and_audited() {
         assert_eq!(damaged.json()["type"], "urn:strongroom:error:damaged");
     }
     sign(&rings[3]).expect(200);
-    let by_admin =
-        "SELECT key_id FROM audit_events WHERE action = 'key.seal-broken' AND principal = 'admin' ORDER BY key_id";
+    let path = format!("{SIGNING}/{}/pem", rings[0].strip_prefix("signing:").unwrap());
+    let export = daemon.call(Method::POST, &path).json(&json!({"password": "x"})).send().expect(500);
+    assert_eq!(export.json()["resultId"], "key_damaged");
+    let by_admin = "SELECT DISTINCT key_id FROM audit_events WHERE action = 'key.seal-broken' AND principal = 'admin' ORDER BY key_id";
     assert_eq!(values(&database, by_admin), audited[..2]);
 }
 

@@ -18,6 +18,7 @@ mod harness;
 
 mod architecture;
 mod bad_input;
+mod check;
 mod concurrency;
 mod configuration;
 mod containers;
@@ -32,5 +33,6 @@ mod pingfederate;
 mod provider;
 mod recovery;
 mod schemathesis;
+mod secrecy;
 mod signing;
 mod stock;

@@ -17,8 +17,9 @@ use crate::api::Services;
 use crate::api::extract::{Caller, JsonBody, Manager};
 use crate::api::layer::request_id;
 use crate::auth::Principal;
+use crate::clock::Timestamp;
 use crate::error::{Error, Rule, Violation};
-use crate::key::{CertificateDer, KeyPair};
+use crate::key::{CertificateDer, KeyPair, SpkiDer};
 use crate::x509::{self, CertificateSummary, chain_for, check_trust};
 
 const DATA: &str = "fileData";
@@ -77,7 +78,7 @@ pub(super) async fn respond(
         required(DATA, &mut findings);
         return Err(Error::invalid(findings).into());
     };
-    let chain = accepted(&services, &who, &pair, data).await?;
+    let chain = accepted(&services, &who, &pair, data.to_owned()).await?;
     let (keyring, request_id, caller, place) = (Arc::clone(&services.keyring), request_id(), who.clone(), ring.clone());
     let work = async move { keyring.replace_certificates(&caller, &place, chain, request_id).await };
     let pair = services.detached.run(work).await.map_err(about())?;
@@ -89,24 +90,40 @@ async fn accepted(
     services: &Services,
     who: &Principal,
     pair: &KeyPair,
+    data: String,
+) -> Result<Vec<CertificateDer>, Error> {
+    let anchors = if services.pingfederate.require_trusted_issuer {
+        let trusted = services.catalog.trusted_cas(who).await?;
+        Some(trusted.into_iter().map(|ca| ca.certificate).collect::<Vec<_>>())
+    } else {
+        None
+    };
+    let (spki, now) = (pair.spki.clone(), services.clock.now());
+    // Up to dozens of signatures are verified.
+    let work = move || chain_of(&data, spki.as_ref(), anchors.as_deref(), now);
+    services.derivations.turn().await?.run(work).await
+}
+
+fn chain_of(
     data: &str,
+    spki: Option<&SpkiDer>,
+    anchors: Option<&[CertificateDer]>,
+    now: Timestamp,
 ) -> Result<Vec<CertificateDer>, Error> {
     let invalid = |why: String| Error::invalid(vec![Violation::at(DATA, Rule::InvalidValue, sentence(DATA, &why))]);
     let sent = x509::certificates(data.as_bytes()).map_err(|why| invalid(why.to_string()))?;
-    let chain = match &pair.spki {
+    let chain = match spki {
         Some(spki) => chain_for(sent, spki).map_err(|why| invalid(why.to_string()))?,
         None => return Err(invalid("the key pair has no public key".to_owned())),
     };
     if let Some(leaf) = chain.first() {
         let summary = CertificateSummary::of(leaf).map_err(|why| invalid(why.to_string()))?;
-        if summary.not_after < services.clock.now() {
+        if summary.not_after < now {
             return Err(invalid(format!("the certificate expired at {}", summary.not_after)));
         }
     }
-    if services.pingfederate.require_trusted_issuer {
-        let trusted = services.catalog.trusted_cas(who).await?;
-        let anchors: Vec<_> = trusted.into_iter().map(|ca| ca.certificate).collect();
-        check_trust(&chain, &anchors, services.clock.now()).map_err(|why| invalid(why.to_string()))?;
+    if let Some(anchors) = anchors {
+        check_trust(&chain, anchors, now).map_err(|why| invalid(why.to_string()))?;
     }
     Ok(chain)
 }

@@ -24,7 +24,7 @@ use crate::key::{KeyAlgorithm, ProviderKind, RingId};
 use crate::keyfile::{self, KeyFileError};
 use crate::keyring::{Capabilities, ImportKeyPair};
 use crate::secret::Secret;
-use crate::x509::chain_for;
+use crate::x509::chain_among;
 
 const DATA: &str = "fileData";
 
@@ -72,8 +72,8 @@ impl From<KeyPairFormat> for keyfile::Format {
 
 /// Imports a {family} key pair from a PKCS#12 or PEM file.
 ///
-/// The certificate must be one for the private key; the issuers that come with it are kept. An expired one is
-/// accepted. An answer of 5xx means that nothing was imported.
+/// The certificate must be one for the private key; the issuers that come with it are kept, other certificates
+/// are left out. An expired one is accepted. An answer of 5xx means that nothing was imported.
 #[utoipa::path(
     post, path = "/pf-admin-api/v1/keyPairs/{family}/import", operation_id = "import{Family}KeyPair",
     tag = "PingFederate",
@@ -141,7 +141,7 @@ fn read(rules: &Rules, file: Checked) -> Result<ImportKeyPair, Error> {
         KeyFileError::Excessive(text) => invalid(Rule::TooLong, text),
     })?;
     let certificates =
-        chain_for(found.certificates, &found.spki).map_err(|why| invalid(Rule::InvalidValue, &why.to_string()))?;
+        chain_among(found.certificates, &found.spki).map_err(|why| invalid(Rule::InvalidValue, &why.to_string()))?;
     let capabilities = rules.capabilities(Some(file.provider));
     let signature_algorithm = found.algorithm.default_signature_algorithm();
     let permitted = permitted(found.algorithm, signature_algorithm, capabilities);

@@ -60,7 +60,13 @@ pub(super) async fn link(
     body: JsonBody<KeyPairLink, ApiError>,
 ) -> Result<impl IntoResponse, ApiError> {
     let rules = Rules::of(&services, &who, family)?;
-    let mut new = checked(&rules, &body.value)?;
+    if rules.providers.iter().all(|(kind, _)| *kind != ProviderKind::Hsm) {
+        let message = "there is no HSM here whose keys could be linked";
+        return Err(ApiError::of_configuration(Error::new(Kind::Unsupported, message)));
+    }
+    // Up to dozens of signatures are verified.
+    let (wire, turn) = (body.value, services.derivations.turn().await?);
+    let mut new = turn.run(move || checked(&rules, &wire)).await?;
     new.request_id = request_id();
     new.idempotency = idempotency(family, "link", key, &body.bytes);
 
@@ -73,17 +79,13 @@ pub(super) async fn link(
     Ok((StatusCode::CREATED, [(LOCATION, location)]))
 }
 
-fn checked(rules: &Rules, wire: &KeyPairLink) -> Result<LinkKeyPair, ApiError> {
-    if rules.providers.iter().all(|(kind, _)| *kind != ProviderKind::Hsm) {
-        let message = "there is no HSM here whose keys could be linked";
-        return Err(ApiError::of_configuration(Error::new(Kind::Unsupported, message)));
-    }
+fn checked(rules: &Rules, wire: &KeyPairLink) -> Result<LinkKeyPair, Error> {
     let mut findings = Vec::new();
-    let ring = rules.ring(Some(&id::generate().map_err(Error::from)?), &mut findings);
+    let ring = rules.ring(Some(&id::generate()?), &mut findings);
     let wanted = wanted(given(wire.private_key_id.as_ref()), &mut findings);
     let chain = chain(given(wire.certificate_data.as_ref()), &mut findings);
     let (Some(ring), Some(wanted), Some(certificates)) = (ring, wanted, chain) else {
-        return Err(Error::invalid(findings).into());
+        return Err(Error::invalid(findings));
     };
     Ok(LinkKeyPair { ring, wanted, certificates, idempotency: None, deadline: rules.deadline, request_id: None })
 }

@@ -146,6 +146,42 @@ async fn linked_key_outlives_its_row_and_can_be_linked_again() {
 }
 
 #[tokio::test]
+async fn link_is_replayed_without_asking_the_token() {
+    let (bench, foreign) = (Bench::new().await, Foreign::new().await);
+    let locator = foreign.put_into(&bench.double, "theirs").await;
+    let link = |body: &str| {
+        let route = "POST link".to_owned();
+        let key = IdempotencyKey { key: "once".to_owned(), route, body: body.as_bytes().to_vec() };
+        LinkKeyPair { idempotency: Some(key), ..foreign.link("a", "theirs") }
+    };
+    let made = bench.keyring.link(&admin(), link("body")).await.unwrap();
+    bench.double.lose(&locator);
+    let again = bench.keyring.link(&admin(), link("body")).await.unwrap();
+    assert!(again.replayed && again.pair == made.pair);
+    assert_eq!(complaint(bench.keyring.link(&admin(), link("other")).await).0, Kind::Invalid);
+    assert_eq!(bench.double.sought.load(Ordering::SeqCst), 1, "by the first request alone");
+}
+
+#[tokio::test]
+async fn request_whose_key_pair_was_deleted_is_not_answered_as_if_it_were_there() {
+    let bench = Bench::new().await;
+    let request = || {
+        let key = IdempotencyKey { key: "once".to_owned(), route: "POST generate".to_owned(), body: b"body".to_vec() };
+        NewKeyPair { idempotency: Some(key), ..wanted("a") }
+    };
+    bench.keyring.generate(&admin(), request()).await.unwrap();
+    bench.keyring.delete(&admin(), &ring("a"), None).await.unwrap();
+    for finished in [false, true] {
+        let failure = bench.keyring.generate(&admin(), request()).await.unwrap_err();
+        assert_eq!(failure.kind(), Kind::Conflict, "{finished}");
+        assert!(failure.public().contains("deleted since"), "{}", failure.public());
+        bench.keyring.reconcile(REPAIR).await.unwrap();
+    }
+    assert_eq!(bench.double.generated.load(Ordering::SeqCst), 1);
+    assert!(!bench.keyring.generate(&admin(), wanted("a")).await.unwrap().replayed);
+}
+
+#[tokio::test]
 async fn link_that_does_not_fit_is_refused_at_its_field() {
     let (bench, foreign, other) = (Bench::new().await, Foreign::new().await, Foreign::new().await);
     foreign.put_into(&bench.double, "theirs").await;
@@ -188,7 +224,7 @@ async fn only_software_keys_are_given_out() {
     assert_eq!(exported.pair.certificates, foreign.certificates());
     let other = software.keyring.generate(&admin(), NewKeyPair { provider: ProviderKind::Local, ..wanted("c") }).await;
     let (pair, chain) = (exported.pair, other.unwrap().pair.certificates);
-    software.store.replace_certificates(pair.id, pair.version, chain, &[]).await.unwrap();
+    software.store.replace_certificates(pair.id, pair.version, chain, None, &[]).await.unwrap();
     assert_eq!(complaint(software.keyring.export(&admin(), &ring("a"), None).await).0, Kind::Damaged);
     let linked = software.keyring.link(&admin(), foreign.link("b", "theirs")).await;
     assert_eq!(complaint(linked).0, Kind::Unsupported, "there is no token");

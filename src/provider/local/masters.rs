@@ -110,12 +110,12 @@ impl Masters {
     }
 
     /// Those that the store had and has no longer, or otherwise.
-    pub(super) fn altered(&self, stored: &[(i64, Vec<u8>)]) -> Vec<ProviderError> {
+    pub(super) fn altered(&self, stored: &[(i64, Vec<u8>)]) -> Vec<(i64, ProviderError)> {
         let stands = |version: i64, sealed: &[u8]| stored.iter().any(|(v, s)| *v == version && s == sealed);
         let altered = self.unsealed.iter().filter(|(version, master)| !stands(**version, &master.sealed));
         let text =
             |version| format!("master key {version} is gone from the store, or altered; restore it from a backup");
-        altered.map(|(version, _)| refused(&text(version))).collect()
+        altered.map(|(version, _)| (*version, refused(&text(version)))).collect()
     }
 }
 

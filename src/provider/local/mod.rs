@@ -76,6 +76,12 @@ impl LocalProvider {
     /// The first failure, after every one was tried: that of one which the store lost or
     /// altered since it was unsealed, or does not open.
     pub async fn unlock(&self, sealed: &[(i64, Vec<u8>)]) -> Result<(), ProviderError> {
+        let first = self.unlock_each(sealed).await.into_iter().next();
+        first.map_or(Ok(()), |(_, failure)| Err(failure))
+    }
+
+    /// Does what [`LocalProvider::unlock`] does, and gives every failure with the version that it is about.
+    pub async fn unlock_each(&self, sealed: &[(i64, Vec<u8>)]) -> Vec<(i64, ProviderError)> {
         let mut failures = self.look(|masters| masters.altered(sealed));
         let altered = !failures.is_empty();
         for (version, sealed) in sealed {
@@ -87,16 +93,31 @@ impl LocalProvider {
                     let unsealed = Unsealed { key: Arc::new(key), sealed: sealed.clone() };
                     self.change(|masters| masters.unsealed.insert(*version, unsealed));
                 }
-                Err(failure) => failures.push(failure),
+                Err(failure) => failures.push((*version, failure)),
             }
         }
         self.change(|masters| {
             masters.altered = altered;
             masters.latest = sealed.iter().map(|(version, _)| *version).max();
-            masters.ailments = failures.iter().map(ToString::to_string).collect();
+            masters.ailments = failures.iter().map(|(_, failure)| failure.to_string()).collect();
         });
         self.loads.send_modify(|loads| *loads += 1);
-        failures.into_iter().next().map_or(Ok(()), Err)
+        failures
+    }
+
+    /// The version of the master key that a key is sealed under; `None` for what was never sealed so.
+    #[must_use]
+    pub fn master_of(key: &KeyRef) -> Option<i64> {
+        blob(key).ok().and_then(|blob| seal::version_of(blob).ok())
+    }
+
+    /// Opens a key and compares its public half, for nothing but to see that it can be.
+    ///
+    /// # Errors
+    /// [`ProviderError::Damaged`] when it does not open, [`ProviderError::Unavailable`] while its master key is locked.
+    pub async fn prove(&self, key: &KeyRef) -> Result<(), ProviderError> {
+        let secret = self.open(key).await?;
+        use_key(key.algorithm, secret, key.spki.clone(), |_| Ok(())).await
     }
 
     /// Passes when a key came under a master key that is not known.
@@ -175,8 +196,7 @@ impl LocalProvider {
         let mut kept = KeyRef { id, locator, algorithm, spki, sealed: None };
         let (version, sealed) = self.seal(&kept, &secret)?;
         kept.sealed = Some(sealed);
-        let back = self.open(&kept).await?;
-        use_key(algorithm, back, kept.spki.clone(), |_| Ok(())).await?;
+        self.prove(&kept).await?;
         let proof = format!("{origin}, software, sealed under master key {version}, read back");
         Ok(GeneratedKey { spki: kept.spki, sealed: kept.sealed, proof })
     }

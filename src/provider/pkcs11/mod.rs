@@ -15,11 +15,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use futures_util::{StreamExt as _, stream};
 use tokio::sync::watch;
 
 use super::{
-    Capabilities, Destroyed, ForeignKey, FoundKey, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey,
-    ProviderError, SignInput,
+    BATCH_WINDOW, Capabilities, Destroyed, ForeignKey, FoundKey, GeneratedKey, Health, Held, KeyProvider, KeyRef,
+    NewKey, ProviderError, SignInput,
 };
 use crate::config::{Hosts, Token};
 use crate::key::{KeyUse, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};
@@ -30,6 +31,7 @@ use protocol::{Call, FoundObject, Generation, HeldObject, Input, Opening, Outcom
 
 mod activity;
 mod carried;
+mod frames;
 pub mod host;
 mod link;
 mod probe;
@@ -249,20 +251,27 @@ impl KeyProvider for Pkcs11Provider {
         algorithm: SignatureAlgorithm,
         input: SignInput,
     ) -> Result<Signature, ProviderError> {
-        let request = Signing {
-            id: key.locator.as_bytes().to_vec(),
-            key: key.algorithm,
-            spki: key.spki.as_bytes().to_vec(),
-            algorithm,
-            input: match input {
-                SignInput::Message(message) => Input::Message(message),
-                SignInput::Digest(digest) => Input::Digest(digest),
-            },
-        };
-        match self.requested("sign", self.link.sign(request)).await? {
-            Outcome::Signed(raw) => Ok(Signature::from_raw(algorithm, raw)),
-            other => Err(unexpected(&other)),
-        }
+        let _request = self.activity.begin();
+        let raw = self.link.sign(signing(key, algorithm, input.into())).await?;
+        Ok(Signature::from_raw(algorithm, raw))
+    }
+
+    async fn sign_batch(
+        &self,
+        key: &KeyRef,
+        algorithm: SignatureAlgorithm,
+        inputs: Vec<SignInput>,
+    ) -> Vec<Result<Signature, ProviderError>> {
+        let _request = self.activity.begin();
+        let size = self.link.batch_size(key.algorithm, inputs.len());
+        let mut inputs = inputs.into_iter().map(Input::from);
+        let calls = std::iter::from_fn(|| {
+            let first = signing(key, algorithm, inputs.next()?);
+            let rest: Vec<Input> = inputs.by_ref().take(size - 1).collect();
+            Some(self.link.sign_batch(first, rest))
+        });
+        let signed: Vec<Vec<_>> = stream::iter(calls).buffered((BATCH_WINDOW / size).max(1)).collect().await;
+        signed.into_iter().flatten().map(|signed| signed.map(|raw| Signature::from_raw(algorithm, raw))).collect()
     }
 
     async fn destroy(&self, locator: &Locator, label: &str) -> Result<Destroyed, ProviderError> {
@@ -291,6 +300,20 @@ async fn timed<T>(call: &'static str, work: impl Future<Output = T>) -> T {
     metrics::histogram!("strongroom_pkcs11_call_duration_seconds", "call" => call)
         .record(since.elapsed().as_secs_f64());
     outcome
+}
+
+fn signing(key: &KeyRef, algorithm: SignatureAlgorithm, input: Input) -> Signing {
+    let (id, spki) = (key.locator.as_bytes().to_vec(), key.spki.as_bytes().to_vec());
+    Signing { id, key: key.algorithm, spki, algorithm, input }
+}
+
+impl From<SignInput> for Input {
+    fn from(input: SignInput) -> Self {
+        match input {
+            SignInput::Message(message) => Self::Message(message),
+            SignInput::Digest(digest) => Self::Digest(digest),
+        }
+    }
 }
 
 fn generation(key: NewKey) -> Generation {

@@ -50,7 +50,7 @@ pub async fn probe_sealing_key(options: &Pkcs11Options, label: &str) -> Result<b
     let (host, _) = supervise::open(options, options.opening()).await.map_err(|failure| unavailable(failure.detail))?;
     let call = Call::FindSealingKey { label: label.to_owned() };
     match host.call(&call, options.hosts.generate_timeout).await {
-        Ok(Reply::Done(Outcome::SealingKey(there))) => Ok(there),
+        Ok(Reply::Done(Outcome::SealingKey(there), _)) => Ok(there),
         Ok(Reply::Failed(failure)) => Err(unavailable(failure.detail)),
         Ok(other) => Err(ProviderError::Unknown(format!("the token host answered with {other:?}"))),
         Err(_) => Err(unavailable("the token host was lost".to_owned())),
@@ -79,7 +79,7 @@ pub async fn initialise_token(
         lock: module.to_owned(),
     });
     match supervise::ask_new_host(executable, environment, &call, INITIALISE_TIMEOUT).await {
-        Ok((_, Reply::Done(Outcome::Initialised { serial, now }))) => {
+        Ok((_, Reply::Done(Outcome::Initialised { serial, now }, _))) => {
             Ok(if now { Initialised::Now(serial) } else { Initialised::Before(serial) })
         }
         Ok((_, other)) => Err(ProviderError::Unknown(format!("the token host answered with {other:?}"))),

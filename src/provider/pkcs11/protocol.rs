@@ -1,23 +1,19 @@
-//! What daemon and token host say to each other: numbered calls and replies in frames.
+//! What daemon and token host say to each other: numbered calls and their replies.
 //!
-//! A frame is four bytes of length (big-endian) and a postcard body: the call's number
-//! and the call or reply. The first call is [`Call::Open`] or [`Call::InitToken`]. A call
-//! is answered by `Started` when a worker takes it up, then by `Done` or `Failed`.
+//! Numbers rise in the order of the calls. The first call is [`Call::Open`] or
+//! [`Call::InitToken`]. A call is answered by `Started` when a worker takes it up, then by
+//! `Done` or `Failed`. A worker that was idle leaves `Started` out for a signature: as many
+//! of the oldest signatures as a host has sessions are in the hands of its workers.
 
 use std::fmt;
-use std::io::{self, Read};
 use std::path::PathBuf;
+use std::time::Duration;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::carried::Carried;
 use crate::config::{PinSource, Profile, TokenSelector};
 use crate::key::{KeyAlgorithm, KeyUse, SignatureAlgorithm};
-
-/// The longest body of a frame: an inventory of some 500,000 objects.
-pub(super) const FRAME_LIMIT: usize = 64 << 20;
 
 /// What the daemon asks of a host.
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,6 +40,11 @@ pub(super) enum Call {
         trial: bool,
     },
     Sign(Signing),
+    /// Signs several inputs in the way of the first.
+    SignBatch {
+        first: Signing,
+        rest: Vec<Input>,
+    },
     /// Seals under the sealing key of this label, which is made where there is none.
     Seal {
         label: String,
@@ -66,6 +67,17 @@ pub(super) enum Call {
     },
     Inventory,
     RemoveBroken,
+}
+
+impl Call {
+    /// How many signatures it asks for; `None` for any other call.
+    pub(super) const fn signatures(&self) -> Option<usize> {
+        match self {
+            Self::Sign(_) => Some(1),
+            Self::SignBatch { rest, .. } => Some(1 + rest.len()),
+            _ => None,
+        }
+    }
 }
 
 /// Everything a host needs to know before it serves.
@@ -127,12 +139,29 @@ pub(super) enum Input {
 /// What a host says of a call.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Reply {
-    /// The token is open and logged in; answers `Open`.
-    Ready(Box<TokenFacts>),
-    /// A worker has taken the call up: the hang clock starts.
+    /// The token is open and logged in, with this many sessions to work in; answers `Open`.
+    Ready(Box<TokenFacts>, usize),
+    /// A worker has taken the call up, or goes on with its next part: the hang clock starts.
     Started,
-    Done(Outcome),
+    Done(Outcome, TokenTime),
     Failed(Failure),
+}
+
+/// How long a call was in its worker's hands; the rest of its time it queued.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TokenTime(u32);
+
+impl TokenTime {
+    /// In microseconds; what takes longer than an hour is an hour.
+    pub(super) fn of(time: Duration) -> Self {
+        Self(u32::try_from(time.as_micros()).unwrap_or(u32::MAX))
+    }
+}
+
+impl From<TokenTime> for Duration {
+    fn from(TokenTime(micros): TokenTime) -> Self {
+        Self::from_micros(micros.into())
+    }
 }
 
 /// What came of a call.
@@ -150,6 +179,8 @@ pub(super) enum Outcome {
     Found(FoundObject),
     Proven(String),
     Signed(Vec<u8>),
+    /// In the order of the inputs; one that fails, fails alone.
+    SignedBatch(Vec<Result<Vec<u8>, Failure>>),
     Sealed(Vec<u8>),
     Unsealed(Carried),
     SealingKey(bool),
@@ -295,71 +326,4 @@ impl fmt::Display for SealingScheme {
             Self::SignedOaep => "RSA-OAEP with a signature",
         })
     }
-}
-
-/// A frame could not be written or read.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum FrameError {
-    #[error("a frame of {0} bytes is over the limit")]
-    TooLong(usize),
-    #[error("a frame is malformed")]
-    Malformed(#[source] postcard::Error),
-    #[error("the connection failed")]
-    Io(#[from] io::Error),
-}
-
-/// Appends one frame to `buffer`, or nothing. Room is made for all of it at once, so that
-/// no copy of a secret is left behind by a buffer that grows.
-///
-/// # Errors
-/// When the body is over [`FRAME_LIMIT`].
-pub(super) fn append<T: Serialize>(buffer: &mut Vec<u8>, number: u32, body: &T) -> Result<(), FrameError> {
-    let numbered = (number, body);
-    let length = postcard::experimental::serialized_size(&numbered).map_err(FrameError::Malformed)?;
-    let head = u32::try_from(length).ok().filter(|_| length <= FRAME_LIMIT).ok_or(FrameError::TooLong(length))?;
-    make_room(buffer, 4 + length);
-    buffer.extend_from_slice(&head.to_be_bytes());
-    postcard::to_io(&numbered, buffer).map(|_| ()).map_err(FrameError::Malformed)
-}
-
-/// Makes room in a buffer that may hold a secret.
-fn make_room(buffer: &mut Vec<u8>, more: usize) {
-    if buffer.capacity() - buffer.len() < more {
-        let mut larger = Vec::with_capacity(2 * buffer.len() + more);
-        larger.extend_from_slice(buffer);
-        drop(Zeroizing::new(std::mem::replace(buffer, larger)));
-    }
-}
-
-/// The length of the body that follows a frame's first four bytes.
-///
-/// # Errors
-/// When it is over [`FRAME_LIMIT`].
-pub(super) fn body_length(head: [u8; 4]) -> Result<usize, FrameError> {
-    let length = usize::try_from(u32::from_be_bytes(head)).unwrap_or(usize::MAX);
-    if length > FRAME_LIMIT { Err(FrameError::TooLong(length)) } else { Ok(length) }
-}
-
-/// The number and the call or reply in a frame's body.
-///
-/// # Errors
-/// When the bytes are not one.
-pub(super) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<(u32, T), FrameError> {
-    postcard::from_bytes(body).map_err(FrameError::Malformed)
-}
-
-/// Reads one frame; `None` at the end of the stream.
-///
-/// # Errors
-/// When the stream fails or what it carries is not a frame.
-pub(super) fn read<T: DeserializeOwned>(stream: &mut impl Read) -> Result<Option<(u32, T)>, FrameError> {
-    let mut head = [0; 4];
-    match stream.read_exact(&mut head) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        Err(error) => return Err(error.into()),
-    }
-    let mut body = Zeroizing::new(vec![0; body_length(head)?]);
-    stream.read_exact(&mut body)?;
-    decode(&body).map(Some)
 }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::key::StoreId;
-use crate::store::{SqlStore, key_pairs, sqlite};
+use crate::store::{Looked, SqlStore, key_pairs, sqlite};
 
 const FILE: &str = "store.db";
 
@@ -185,6 +185,33 @@ async fn newer_schema_is_refused() {
         Err(StoreError::Inconsistent(why)) => assert!(why.contains("version 99") && why.contains("newer"), "{why}"),
         other => panic!("opened: {}", other.is_ok()),
     }
+    assert!(matches!(SqlStore::look(&place.path().join(FILE)).await, Err(StoreError::Inconsistent(_))));
+}
+
+#[tokio::test]
+async fn look_at_a_store_makes_and_changes_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join(FILE);
+    assert!(matches!(SqlStore::look(&file).await, Ok(Looked::Absent)));
+    assert!(!file.exists());
+
+    let store = SqlStore::open(&file).await.unwrap();
+    let pair = active(&*store, &ring("signing:a"), at(0)).await;
+    let id = store.id();
+    let Ok(Looked::Current(looked)) = SqlStore::look(&file).await else { panic!("a store") };
+    assert_eq!((looked.id(), looked.pair(pair.id).await.unwrap()), (id, Some(pair.clone())));
+    assert!(matches!(looked.ping().await, Err(StoreError::Unavailable(_))));
+    assert!(looked.transition(move_of(&pair, State::Destroying, at(1)), &[]).await.is_err());
+    looked.close().await;
+    store.close().await;
+
+    let mut beside = beside(&place).await;
+    let latest: i64 =
+        sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(&mut beside).await.unwrap();
+    sqlx::query("DELETE FROM _sqlx_migrations WHERE version > 1").execute(&mut beside).await.unwrap();
+    assert!(matches!(SqlStore::look(&file).await, Ok(Looked::Outdated { version: 1, latest: l }) if l == latest));
+    sqlx::query("DROP TABLE _sqlx_migrations").execute(&mut beside).await.unwrap();
+    assert!(matches!(SqlStore::look(&file).await, Ok(Looked::Outdated { version: 0, .. })));
 }
 
 #[tokio::test]
@@ -193,6 +220,7 @@ async fn file_that_is_no_store_is_refused_and_kept() {
     let file = place.path().join(FILE);
     let text = "no database\n".repeat(1000);
     std::fs::write(&file, &text).unwrap();
+    assert!(SqlStore::look(&file).await.is_err());
     assert!(SqlStore::open(&file).await.is_err());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
     assert!(matches!(SqlStore::open(Path::new("/nowhere/at/all")).await, Err(StoreError::Unavailable(_))));

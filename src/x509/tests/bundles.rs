@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::openssl;
 use crate::key::{CertificateDer, KeyAlgorithm, SpkiDer};
-use crate::x509::{algorithm_of, certificates, chain_for, is_issued_by, public_key};
+use crate::x509::{algorithm_of, certificates, chain_among, chain_for, is_issued_by, public_key};
 
 fn sh(at: &Path, command: &str) -> String {
     openssl(at, &command.split_whitespace().collect::<Vec<_>>())
@@ -131,6 +131,24 @@ fn certificates_that_lead_nowhere_are_named() {
     // The same name, another key.
     assert!(!is_issued_by(&leaf, &impostor));
     assert!(chain_for(vec![leaf, impostor], &key).is_err());
+}
+
+#[test]
+fn chain_is_found_among_certificates_that_have_nothing_to_do_with_it() {
+    let (ours, theirs) = (hierarchy("sha256"), hierarchy("sha256"));
+    let [root, middle, leaf] = ["root", "middle", "leaf"].map(|name| certificate(ours.path(), name));
+    let [other_root, stranger] = ["root", "leaf"].map(|name| certificate(theirs.path(), name));
+    let key = public_key(&leaf).unwrap();
+    let among = |certificates: &[&CertificateDer]| {
+        chain_among(certificates.iter().map(|certificate| (*certificate).clone()).collect(), &key)
+    };
+    let whole = [leaf.clone(), middle.clone(), root.clone()];
+    assert_eq!(among(&[&other_root, &root, &stranger, &leaf, &middle]).unwrap(), whole);
+    assert_eq!(among(&[&leaf, &stranger]).unwrap(), whole[..1], "no issuer of anything");
+    assert_eq!(among(&[&stranger, &leaf, &middle]).unwrap(), whole[..2]);
+    let gap = among(&[&leaf, &stranger, &root]).unwrap_err().to_string();
+    assert!(gap.contains("the issuer CN=middle"), "{gap}");
+    assert!(among(&[&stranger, &middle, &root]).is_err(), "no leaf");
 }
 
 #[test]

@@ -21,8 +21,13 @@ fn every_export_is_read_by_openssl_and_keytool() {
         std::fs::write(dir.join("out.pem"), &pem).unwrap();
         assert_eq!(public_half(dir, "out.pem", PASSWORD), public, "{algorithm}");
         assert!(pem.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----") && pem.ends_with(&certificate));
+        // keytool reads no private key in PEM, nor a file that begins with one.
+        openssl(dir, "x509 -in out.pem -out certificate.pem");
+        assert_eq!(text(dir, "certificate.pem"), certificate);
         std::fs::write(dir.join("certificates.pem"), &pem[pem.find("-----BEGIN CERTIFICATE").unwrap()..]).unwrap();
-        assert!(keytool(dir, "-printcert -file certificates.pem").contains("Owner: CN=Example"));
+        for file in ["certificate.pem", "certificates.pem"] {
+            assert!(keytool(dir, &format!("-printcert -file {file}")).contains("Owner: CN=Example"), "{file}");
+        }
 
         std::fs::write(dir.join("out.p12"), bench.post(&format!("signing/{id}/pkcs12"), &password).expect(200).body)
             .unwrap();

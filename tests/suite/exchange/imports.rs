@@ -93,6 +93,26 @@ fn chain_of_a_file_is_put_in_order_kept_and_served() {
 }
 
 #[test]
+fn certificates_that_have_nothing_to_do_with_the_key_are_left_out() {
+    let bench = Bench::new();
+    let dir = &bench.dir;
+    hierarchy(dir);
+    key_and_certificate(dir, "stranger", P256);
+    let chain = text(dir, "leaf.pem") + &text(dir, "middle.pem") + &text(dir, "root.pem");
+    std::fs::write(dir.join("more.pem"), text(dir, "stranger.pem") + &text(dir, "root.pem") + &text(dir, "middle.pem"))
+        .unwrap();
+    let options = format!("-certfile more.pem -passout pass:{PASSWORD} -out more.p12");
+    openssl(dir, &format!("pkcs12 -export -inkey leaf.key -in leaf.pem {options}"));
+    std::fs::write(dir.join("more.key"), text(dir, "leaf.key") + &text(dir, "leaf.pem") + &text(dir, "more.pem"))
+        .unwrap();
+    for (file, provider) in [("more.p12", "HSM"), ("more.p12", "LOCAL"), ("more.key", "HSM"), ("more.key", "LOCAL")] {
+        let id = format!("{provider}-{file}");
+        assert_eq!(bench.import(&id, provider, file).expect(201).json()["subjectDN"], "CN=leaf");
+        assert_eq!(bench.get(&format!("signing/{id}/certificate")).expect(200).text(), chain, "{id}");
+    }
+}
+
+#[test]
 fn expired_certificate_is_imported_and_shown_as_expired() {
     let bench = Bench::new();
     let dir = &bench.dir;

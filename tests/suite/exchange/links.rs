@@ -1,5 +1,7 @@
 //! Keys that somebody else made in the token, taken in with a certificate.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -11,10 +13,35 @@ pub(super) fn foreign_key(bench: &Bench, id: &str, kind: &str) {
     let (dir, token) = (&bench.dir, bench.token());
     let label = format!("theirs-{id}");
     token.tool(&["--keypairgen", "--key-type", kind, "--id", id, "--label", &label, "--usage-sign"]);
-    token.write_public_key(id, &dir.join("public.der"));
+    std::fs::write(dir.join("public.der"), public_key(&token, id, kind)).unwrap();
     openssl(dir, "pkey -pubin -inform DER -in public.der -out public.pem");
     let by = "-CA middle.pem -CAkey middle.key -CAcreateserial";
     openssl(dir, &format!("x509 -new -force_pubkey public.pem -subj /CN=linked {by} -days 30 -out {id}.pem"));
+}
+
+/// `SubjectPublicKeyInfo` of a key of the token.
+fn public_key(token: &Token, id: &str, kind: &str) -> Vec<u8> {
+    // pkcs11-tool of OpenSC 0.23 writes no public keys of these curves, but shows their points.
+    let (head, length): (&[u8], usize) = match kind {
+        "EC:secp384r1" => {
+            (b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00", 97)
+        }
+        "EC:secp521r1" => (
+            b"\x30\x81\x9b\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x23\x03\x81\x86\x00",
+            133,
+        ),
+        _ => {
+            let dir = Scratch::new();
+            let file = dir.join("public.der");
+            token.write_public_key(id, &file);
+            return std::fs::read(file).unwrap();
+        }
+    };
+    let shown = token.tool(&["--list-objects", "--type", "pubkey", "--id", id]);
+    let hex = shown.lines().find_map(|line| line.trim().strip_prefix("EC_POINT:")).unwrap().trim();
+    let hex = &hex[hex.len() - 2 * length..];
+    let point = (0..length).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap());
+    head.iter().copied().chain(point).collect()
 }
 
 pub(super) fn linked(key: &str, certificates: &str) -> Value {
@@ -44,7 +71,8 @@ fn key_of_the_token_is_linked_by_its_id_or_its_uri_and_stays_when_it_is_deleted(
         ("a1", "EC:prime256v1", "a1".to_owned()),
         ("a2", "rsa:2048", "pkcs11:id=%a2;type=private".to_owned()),
         ("a3", "rsa:3072", "pkcs11:token=strongroom;object=theirs%2Da3".to_owned()),
-        ("a4", "EC:prime256v1", "pkcs11:id=%A4;object=theirs%2Da4".to_owned()),
+        ("a4", "EC:secp384r1", "pkcs11:id=%A4;object=theirs%2Da4".to_owned()),
+        ("a5", "EC:secp521r1", "A5".to_owned()),
     ];
     for (id, kind, name) in ways {
         foreign_key(&bench, id, kind);
@@ -57,6 +85,9 @@ fn key_of_the_token_is_linked_by_its_id_or_its_uri_and_stays_when_it_is_deleted(
         let pair = link(&bench, &linked(&name, &data));
         let view = bench.get(&format!("signing/{pair}")).expect(200).json();
         assert_eq!((&view["subjectDN"], &view["cryptoProvider"]), (&json!("CN=linked"), &json!("HSM")));
+        let size = view["keySize"].to_string();
+        assert!(kind.contains(&size), "{kind} with {size} bits");
+        signs(&bench, &pair, &leaf, kind);
         let served = bench.get(&format!("signing/{pair}/certificate")).expect(200).text();
         assert_eq!(certified_key(&bench.dir, &served), certified_key(&bench.dir, &leaf));
         assert_eq!(served.matches("BEGIN").count(), if id == "a1" { 1 } else { 3 });
@@ -75,10 +106,42 @@ fn key_of_the_token_is_linked_by_its_id_or_its_uri_and_stays_when_it_is_deleted(
         let again = link(&bench, &linked(&name, &data));
         bench.delete(&format!("signing/{again}")).expect(204);
     }
-    assert_eq!(foreign_objects(&bench), 8, "both halves of four keys");
+    assert_eq!(foreign_objects(&bench), 10, "both halves of five keys");
     let bench = bench.restarted();
     bench.daemon.get(&format!("{KEY_PAIRS}/signing")).expect(200);
-    assert_eq!(foreign_objects(&bench), 8);
+    assert_eq!(foreign_objects(&bench), 10);
+}
+
+/// openssl takes a signature of a linked key for one of its certificate's.
+fn signs(bench: &Bench, pair: &str, leaf: &str, kind: &str) {
+    let (algorithm, digest) = match kind {
+        "EC:prime256v1" => ("SHA256withECDSA", "sha256"),
+        "EC:secp384r1" => ("SHA384withECDSA", "sha384"),
+        "EC:secp521r1" => ("SHA512withECDSA", "sha512"),
+        _ => ("SHA256withRSA", "sha256"),
+    };
+    let request = json!({"algorithm": algorithm, "message": STANDARD.encode("a message")});
+    let path = format!("/v1/key-rings/signing%3A{pair}/sign");
+    let answer = bench.daemon.call(Method::POST, &path).json(&request).send().expect(200).json();
+    let signature = STANDARD.decode(answer["signature"].as_str().unwrap()).unwrap();
+    std::fs::write(bench.dir.join("signature"), signature).unwrap();
+    std::fs::write(bench.dir.join("message"), "a message").unwrap();
+    std::fs::write(bench.dir.join("signer.pub"), certified_key(&bench.dir, leaf)).unwrap();
+    openssl(&bench.dir, &format!("dgst -{digest} -verify signer.pub -signature signature message"));
+}
+
+#[test]
+fn expired_certificate_is_linked_and_shown_as_expired() {
+    let bench = Bench::new();
+    let dir = &bench.dir;
+    hierarchy(dir);
+    foreign_key(&bench, "a6", "EC:prime256v1");
+    // Its validity ended a day ago.
+    let by = "-CA middle.pem -CAkey middle.key -CAcreateserial";
+    openssl(dir, &format!("x509 -new -force_pubkey public.pem -subj /CN=past {by} -days -1 -out past.pem"));
+    let pair = link(&bench, &linked("a6", &text(dir, "past.pem")));
+    let view = bench.get(&format!("signing/{pair}")).expect(200).json();
+    assert_eq!((&view["status"], &view["subjectDN"]), (&json!("EXPIRED"), &json!("CN=past")));
 }
 
 #[test]
@@ -178,6 +241,13 @@ fn same_link_under_one_idempotency_key_is_one_key_pair() {
     assert_eq!(send(&request).expect(201).header("location"), first.header("location"));
     assert_eq!(bench.get("signing").expect(200).json()["items"].as_array().unwrap().len(), 1);
     send(&linked("F1", &text(&bench.dir, "f1.pem"))).expect(422);
+    // The answer is known, whatever has become of the key.
+    for half in ["privkey", "pubkey"] {
+        bench.token().tool(&["--delete-object", "--type", half, "--id", "f1"]);
+    }
+    assert_eq!(send(&request).expect(201).header("location"), first.header("location"));
+    bench.daemon.delete(first.header("location")).expect(204);
+    assert_eq!(send(&request).expect(409).json()["resultId"], "conflict");
 }
 
 #[test]

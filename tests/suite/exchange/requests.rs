@@ -75,6 +75,39 @@ fn response_is_read_in_every_form_and_kept_over_a_restart() {
 }
 
 #[test]
+fn certificate_of_a_ca_voids_the_rotation_settings_for_good() {
+    let bench = Bench::new();
+    let dir = &bench.dir;
+    hierarchy(dir);
+    let mut request = key_pair("EC", None);
+    request["id"] = "mine".into();
+    let own = bench.post("signing/generate", &request).expect(201).json();
+    let self_signed = bench.get("signing/mine/certificate").expect(200).text();
+    let settings = json!({"creationBufferDays": 2, "activationBufferDays": 1});
+    let path = format!("{KEY_PAIRS}/signing/mine/rotationSettings");
+    let set = || bench.daemon.call(Method::PUT, &path).json(&settings).send();
+    set().expect(200);
+    // Another certificate that the key has signed itself changes nothing about them.
+    bench.post("signing/mine/csr", &json!({"fileData": self_signed})).expect(200);
+    bench.daemon.get(&path).expect(200);
+    std::fs::write(dir.join("mine.csr"), bench.get("signing/mine/csr").expect(200).body).unwrap();
+    issue(dir, "mine", "middle", "");
+
+    let view = bench.post("signing/mine/csr", &json!({"fileData": text(dir, "mine.pem")})).expect(200).json();
+    assert!(view.get("rotationSettings").is_none(), "{view}");
+    assert!(bench.get("signing/mine").expect(200).json().get("rotationSettings").is_none());
+    bench.daemon.get(&path).expect(404);
+    bench.daemon.delete(&path).expect(404);
+    let removed = "SELECT ring FROM audit_events WHERE action = 'settings.removed'";
+    assert_eq!(values(&bench.database(), removed), ["signing:mine"]);
+    set().expect(422);
+    // They do not come back with a certificate that they would be for.
+    let view = bench.post("signing/mine/csr", &json!({"fileData": self_signed})).expect(200).json();
+    assert_eq!(view, own);
+    assert!(values(&bench.database(), "SELECT id FROM documents").is_empty());
+}
+
+#[test]
 fn where_a_trusted_issuer_is_required_the_root_comes_first() {
     let dir = Scratch::new();
     let token = Token::fresh(&dir);

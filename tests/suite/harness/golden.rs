@@ -1,10 +1,13 @@
 //! Golden files: exchanges as they have to be, word by word.
 //!
-//! A file is a list of exchanges, `{"request": {method, path, as?, headers?, body?, raw?},
+//! A file is a list of exchanges, `{"request": {method, path, as?, headers?, body?, raw?, times?},
 //! "response": {status, type?, headers?, body}}`, carried out in order. The admin asks,
 //! unless `as` says `admin-by-password`, `auditor`, `stranger` or `nobody`. In a request
 //! `<location>` is the `Location` of an earlier answer, `<base64 NAME>` and `<text NAME>`
-//! are files of the test. Where a value of an answer differs from run to run the file says
+//! are files of the test. `body` is JSON; `raw` is any text, or `{"repeat": TEXT, "times": N}`,
+//! said to be JSON where the headers name no `content-type`. A request with `times` is sent so
+//! often at once, and each answer is the response, or one of as many `responses` of their own
+//! statuses. Where a value of an answer differs from run to run the file says
 //! what it looks like instead: see `looks_like`.
 
 use std::path::Path;
@@ -31,12 +34,35 @@ pub fn golden_with(files: &Path, daemon: &Daemon, name: &str) {
     let mut location = String::new();
     for (index, exchange) in exchanges.iter().enumerate() {
         let place = format!("{name}, exchange {}", index + 1);
-        let answer = call(daemon, files, &location, &exchange["request"]).send();
-        compare(&place, &exchange["response"], &answer);
+        let request = &exchange["request"];
+        let times = usize::try_from(request["times"].as_u64().unwrap_or(1)).expect("a small number");
+        let mut answers = at_once(|| call(daemon, files, &location, request).send(), times);
+        let mut expected = match exchange.get("responses") {
+            Some(several) => several.as_array().expect("a list of responses").clone(),
+            None => vec![exchange["response"].clone(); times],
+        };
+        answers.sort_by_key(|answer| answer.status.as_u16());
+        expected.sort_by_key(|response| response["status"].as_u64());
+        assert_eq!(expected.len(), answers.len(), "{place}");
+        for (expected, answer) in expected.iter().zip(&answers) {
+            compare(&place, expected, answer);
+        }
+        let Some(answer) = answers.first() else { continue };
         if !answer.header("location").is_empty() {
             answer.header("location").clone_into(&mut location);
         }
     }
+}
+
+/// The answers to one request that is sent so often at once.
+fn at_once(send: impl Fn() -> Answer + Sync, times: usize) -> Vec<Answer> {
+    if times == 1 {
+        return vec![send()];
+    }
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..times).map(|_| scope.spawn(&send)).collect();
+        clients.into_iter().map(|client| client.join().expect("an answer")).collect()
+    })
 }
 
 fn call(daemon: &Daemon, files: &Path, location: &str, request: &Value) -> Call {
@@ -55,8 +81,22 @@ fn call(daemon: &Daemon, files: &Path, location: &str, request: &Value) -> Call 
     }
     match (request.get("body"), request.get("raw")) {
         (Some(body), None) => call.json(&filled(files, body)),
-        (None, Some(raw)) => call.body(text(raw)),
+        (None, Some(raw)) if named_kind(request) => call.bytes(raw_text(raw)),
+        (None, Some(raw)) => call.body(raw_text(raw)),
         _ => call,
+    }
+}
+
+/// Whether the request says itself of what kind its body is.
+fn named_kind(request: &Value) -> bool {
+    let headers = request["headers"].as_object();
+    headers.is_some_and(|headers| headers.keys().any(|name| name.eq_ignore_ascii_case("content-type")))
+}
+
+fn raw_text(raw: &Value) -> String {
+    match raw["times"].as_u64() {
+        Some(times) => text(&raw["repeat"]).repeat(usize::try_from(times).expect("a number of repetitions")),
+        None => text(raw).to_owned(),
     }
 }
 

@@ -67,8 +67,13 @@ impl Call {
     }
 
     /// A body of any bytes, said to be JSON.
-    pub fn body(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.request = self.request.header("content-type", "application/json").body(bytes.into());
+    pub fn body(self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.header("content-type", "application/json").bytes(bytes)
+    }
+
+    /// A body of any bytes, which says nothing of itself.
+    pub fn bytes(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.request = self.request.body(bytes.into());
         self
     }
 

@@ -1,6 +1,7 @@
 //! The PingFederate dialect on a real token, judged by openssl and `pkcs11-tool`.
 
 mod access;
+mod coverage;
 mod families;
 mod files;
 mod providers;

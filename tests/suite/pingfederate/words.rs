@@ -7,6 +7,7 @@ use super::files::pair;
 use crate::harness::{Configuration, Daemon, Launch, SIGNING, Scratch, Token, golden, golden_with, keytool, openssl};
 
 const SSL_SERVER: &str = "/pf-admin-api/v1/keyPairs/sslServer";
+const SSL_CLIENT: &str = "/pf-admin-api/v1/keyPairs/sslClient";
 const EC: &str = "-genkeypair -alias a -storepass secret -keypass secret -keyalg EC -groupname secp256r1 -validity 30";
 
 /// Joins files into another.
@@ -110,10 +111,14 @@ fn certification_requests_and_responses_are_exchanged_word_by_word() {
     golden(&daemon, "pingfederate/csr");
     save_request(&daemon, &format!("{SIGNING}/mine"), &dir.join("mine.csr"));
     save_request(&daemon, &format!("{SSL_SERVER}/mine"), &dir.join("server.csr"));
+    save_request(&daemon, &format!("{SSL_CLIENT}/client"), &dir.join("client.csr"));
     let root = ["certificate.pem", "key.pem"];
-    for (request, days, name) in
-        [("mine.csr", 9, "leaf.pem"), ("server.csr", 9, "server.pem"), ("mine.csr", -1, "past.pem")]
-    {
+    for (request, days, name) in [
+        ("mine.csr", 9, "leaf.pem"),
+        ("server.csr", 9, "server.pem"),
+        ("client.csr", 9, "client.pem"),
+        ("mine.csr", -1, "past.pem"),
+    ] {
         issue(&dir, request, root, days, name);
     }
     openssl(&dir, "req -newkey rsa:2048 -nodes -keyout middle.key -out middle.csr -subj /CN=middle");
@@ -172,4 +177,23 @@ fn rules_of_ssl_settings_are_kept_word_by_word() {
 fn generation_is_refused_word_by_word() {
     let dir = Scratch::new();
     golden(&Launch::dev(&dir).start(), "pingfederate/generate-refusals");
+}
+
+#[test]
+fn key_pairs_are_made_at_once_word_by_word() {
+    let dir = Scratch::new();
+    golden(&Launch::dev(&dir).start(), "pingfederate/concurrent");
+}
+
+#[test]
+fn repeated_requests_are_answered_word_by_word() {
+    let dir = Scratch::new();
+    // The first of two lasts until the second is there.
+    golden(&Launch::dev(&dir).at("generate.generate#1=hold:3000").start(), "pingfederate/idempotency");
+}
+
+#[test]
+fn bodies_of_another_kind_or_size_are_refused_word_by_word() {
+    let dir = Scratch::new();
+    golden(&Launch::dev(&dir).start(), "pingfederate/body-refusals");
 }

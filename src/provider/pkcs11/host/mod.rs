@@ -8,14 +8,18 @@
 //! all; a handle signs for others only after its first signature verified; the end of the
 //! stream ends the process at once, without destructors.
 
-use std::io::{self, BufReader};
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use super::protocol::{self, Call, Failure, FailureClass, FrameError, Opening, Reply};
-use queue::{Outbox, Queue};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+use super::frames::FrameError;
+use super::protocol::{self, Call, Failure, FailureClass, Opening, Reply, TokenTime};
+use queue::{Outbox, Queue, Reader};
 use token::Token;
 use worker::Worker;
 
@@ -58,51 +62,68 @@ pub fn run() -> Result<(), HostError> {
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     stream.peer_addr()?;
     if let Err(error) = serve(stream) {
-        tracing::error!(error = &error as &dyn std::error::Error, "the token host lost its daemon");
+        note(&error);
     }
     harden::vanish()
 }
 
-/// Reads calls until the stream ends. Threads that are inside the module are left there.
+/// Lets the stream be served until the daemon is at its other end no more. Threads that are
+/// inside the module are left there.
 fn serve(stream: UnixStream) -> Result<(), FrameError> {
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let queue = Arc::new(Queue::default());
-    let Some((number, first)) = protocol::read(&mut reader)? else { return Ok(()) };
-    let waiting = Arc::clone(&queue);
+    let watched = stream.try_clone()?;
     thread::Builder::new().name("open".to_owned()).spawn(move || {
-        let stream = Arc::new(Mutex::new(stream));
-        if let Err(error) = open(number, first, &stream, &waiting) {
-            tracing::error!(error = &error as &dyn std::error::Error, "the token host cannot answer");
+        if let Err(error) = open(stream) {
+            note(&error);
         }
     })?;
-    while let Some((number, call)) = protocol::read(&mut reader)? {
-        queue.put(number, call);
+    loop {
+        match poll(&mut [PollFd::new(&watched, PollFlags::RDHUP)], None) {
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => return Ok(()),
+            Err(error) => return Err(io::Error::from(error).into()),
+        }
     }
-    Ok(())
 }
 
 /// Answers the first call, and lets workers answer the rest.
-fn open(number: u32, first: Call, stream: &Arc<Mutex<UnixStream>>, queue: &Arc<Queue>) -> Result<(), FrameError> {
-    let mut outbox = Outbox::new(Arc::clone(stream));
+fn open(stream: UnixStream) -> Result<(), FrameError> {
+    let mut reader = Reader::new(stream.try_clone()?);
+    let stream = Arc::new(Mutex::new(stream));
+    let (number, first) = reader.one()?;
+    let mut outbox = Outbox::new(Arc::clone(&stream));
     outbox.add(number, &Reply::Started)?;
     outbox.send()?;
     let (reply, workers) = match first {
         Call::Open(opening) => match start(&opening) {
-            Ok((facts, workers)) => (Reply::Ready(Box::new(facts)), workers),
+            Ok((facts, workers)) => (Reply::Ready(Box::new(facts), workers.len()), workers),
             Err(failure) => (Reply::Failed(failure), Vec::new()),
         },
         Call::InitToken(request) => {
-            (initialise::initialise(&request).map_or_else(Reply::Failed, Reply::Done), Vec::new())
+            let done = |outcome| Reply::Done(outcome, TokenTime::default());
+            (initialise::initialise(&request).map_or_else(Reply::Failed, done), Vec::new())
         }
         _ => (Reply::Failed(Failure::new(FailureClass::Unsupported, "no token is open")), Vec::new()),
     };
     outbox.add(number, &reply)?;
     outbox.send()?;
+    let queue = Arc::new(Queue::new(reader, workers.len()));
     for (index, worker) in workers.into_iter().enumerate() {
-        let (queue, outbox) = (Arc::clone(queue), Outbox::new(Arc::clone(stream)));
-        thread::Builder::new().name(format!("session {index}")).spawn(move || worker.serve(&queue, outbox))?;
+        let (queue, outbox) = (Arc::clone(&queue), Outbox::new(Arc::clone(&stream)));
+        thread::Builder::new().name(format!("session {index}")).spawn(move || {
+            if let Err(error) = worker.serve(&queue, outbox) {
+                note(&error);
+            }
+            harden::vanish()
+        })?;
     }
     Ok(())
+}
+
+/// Notes why the daemon cannot be served any more, unless it has just gone.
+fn note(error: &FrameError) {
+    if !matches!(error, FrameError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof) {
+        tracing::error!(error = error as &dyn std::error::Error, "the token host lost its daemon");
+    }
 }
 
 /// Opens the token and as many sessions as it grants of those asked for, one at least.

@@ -4,17 +4,19 @@
 //! active in it and the crate cannot cancel one. What another session does not cure makes
 //! the host `Broken`, and the daemon replaces it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 
 use super::super::carried::Carried;
-use super::super::protocol::{Call, Failure, FailureClass, FrameError, Generation, Outcome, Reply, Signing};
+use super::super::frames::FrameError;
+use super::super::protocol::{Call, Failure, FailureClass, Generation, Input, Outcome, Reply, Signing, TokenTime};
 use super::keygen::Made;
 use super::private_key::PrivateKey;
-use super::queue::{Outbox, Queue};
+use super::queue::{Appetite, Outbox, Queue};
 use super::token::Token;
 use super::{find, import, inventory, keygen, sealing, sign};
 use crate::checkpoint;
@@ -25,6 +27,13 @@ use crate::key::KeyAlgorithm;
 const MOST_KEYS: usize = 16_384;
 /// Unexplained failures in a row after which even a token that answers is given up.
 const PATIENCE: u32 = 5;
+/// How long a signature may wait for those made after it, to be sent in one write with them.
+const SLICE: Duration = Duration::from_micros(400);
+/// The same where four times as many wait: to them it makes little difference.
+const LONG_SLICE: Duration = Duration::from_millis(4);
+const MOST_AT_ONCE: usize = 16;
+/// How often a batch says that it goes on.
+const STILL_AT_IT: Duration = Duration::from_millis(100);
 
 /// A worker of an open token.
 pub(super) struct Worker {
@@ -32,6 +41,8 @@ pub(super) struct Worker {
     session: Option<Session>,
     keys: Keys,
     unexplained: u32,
+    /// What the latest signature took.
+    pace: Duration,
 }
 
 /// Handles by `CKA_ID`.
@@ -52,31 +63,84 @@ impl Worker {
     /// When the token gives no session.
     pub(super) fn new(token: &Arc<Token>) -> Result<Self, Failure> {
         let session = Some(token.session()?);
-        Ok(Self { token: Arc::clone(token), session, keys: Keys::new(), unexplained: 0 })
+        Ok(Self { token: Arc::clone(token), session, keys: Keys::new(), unexplained: 0, pace: SLICE })
     }
 
-    /// Answers calls until the daemon is gone.
+    /// Answers calls until the daemon is gone. Quick signatures that queue are taken and
+    /// answered several at a time.
     ///
     /// # Errors
-    /// When replies cannot be sent any more.
+    /// When calls cannot be read or replies not sent any more.
     pub(super) fn serve(mut self, queue: &Queue, mut outbox: Outbox) -> Result<(), FrameError> {
         loop {
-            let (number, call) = if let Some(next) = queue.poll() {
-                next
-            } else {
-                outbox.send()?;
-                queue.wait()
-            };
-            outbox.add(number, &Reply::Started)?;
-            outbox.send()?;
-            let reply = self.answer(call).map_or_else(Reply::Failed, Reply::Done);
-            outbox.add(number, &reply)?;
+            let calls = queue.take(self.appetite(), &mut outbox)?;
+            let alone = matches!(calls.as_slice(), [(_, Call::Sign(_))]);
+            let mut numbers: VecDeque<u64> = calls.iter().map(|(number, _)| *number).collect();
+            let mut due = !(alone && outbox.is_empty());
+            let mut told = Instant::now();
+            for (number, call) in calls {
+                if due {
+                    for number in &numbers {
+                        outbox.add(*number, &Reply::Started)?;
+                    }
+                    outbox.send()?;
+                    told = Instant::now();
+                }
+                numbers.pop_front();
+                let begun = Instant::now();
+                let done = self.answer(number, call, &mut outbox)?;
+                let time = TokenTime::of(begun.elapsed());
+                outbox.add(number, &done.map_or_else(Reply::Failed, |outcome| Reply::Done(outcome, time)))?;
+                // After a slow one, what it held up is sent, and the next has its own clock.
+                due = told.elapsed() > LONG_SLICE;
+            }
         }
     }
 
-    fn answer(&mut self, call: Call) -> Result<Outcome, Failure> {
+    fn appetite(&self) -> Appetite {
+        let fit = |time: Duration| {
+            let fit = time.as_micros() / self.pace.as_micros().max(1);
+            usize::try_from(fit).unwrap_or(MOST_AT_ONCE).clamp(1, MOST_AT_ONCE)
+        };
+        Appetite { usual: fit(SLICE), of_many: fit(LONG_SLICE) }
+    }
+
+    fn answer(&mut self, number: u64, call: Call, outbox: &mut Outbox) -> Result<Result<Outcome, Failure>, FrameError> {
         match call {
-            Call::Sign(request) => self.sign(&request),
+            Call::Sign(request) => Ok(self.sign(&request).map(Outcome::Signed)),
+            Call::SignBatch { first, rest } => self.sign_batch(number, first, rest, outbox),
+            other => Ok(self.keep_house(other)),
+        }
+    }
+
+    /// Signs input by input; the hang clock starts again with each after a slow one.
+    fn sign_batch(
+        &mut self,
+        number: u64,
+        mut request: Signing,
+        rest: Vec<Input>,
+        outbox: &mut Outbox,
+    ) -> Result<Result<Outcome, Failure>, FrameError> {
+        let mut signatures = Vec::with_capacity(1 + rest.len());
+        let mut rest = rest.into_iter();
+        let mut told = Instant::now();
+        loop {
+            match self.sign(&request) {
+                Err(failure) if failure.class == FailureClass::Broken => return Ok(Err(failure)),
+                signed => signatures.push(signed),
+            }
+            let Some(input) = rest.next() else { return Ok(Ok(Outcome::SignedBatch(signatures))) };
+            request.input = input;
+            if told.elapsed() > STILL_AT_IT {
+                outbox.add(number, &Reply::Started)?;
+                outbox.send()?;
+                told = Instant::now();
+            }
+        }
+    }
+
+    fn keep_house(&mut self, call: Call) -> Result<Outcome, Failure> {
+        match call {
             Call::Generate(request) => self.generate(&request),
             Call::Prove { key, spki, trial } => self.prove(&key, &spki, trial),
             Call::Import { key, pkcs8 } => self.import(&key, &pkcs8),
@@ -101,15 +165,16 @@ impl Worker {
                 Profile::Softhsm => self.keep(|_, session| inventory::remove_broken(session)).map(Outcome::Removed),
                 Profile::Generic => Ok(Outcome::Removed(0)),
             },
-            Call::Open(_) | Call::InitToken(_) => {
+            Call::Open(_) | Call::InitToken(_) | Call::Sign(_) | Call::SignBatch { .. } => {
                 Err(Failure::new(FailureClass::Unsupported, "the token is open already"))
             }
         }
     }
 
-    fn sign(&mut self, request: &Signing) -> Result<Outcome, Failure> {
+    fn sign(&mut self, request: &Signing) -> Result<Vec<u8>, Failure> {
         sign::check(request)?;
         checkpoint::reach_blocking("host.sign")?;
+        let begun = Instant::now();
         let signature = self.repeat(|token, session, keys| {
             let known = keys.get(&request.id).filter(|known| known.key == request.key && known.spki == request.spki);
             let handle = match known {
@@ -128,7 +193,8 @@ impl Worker {
             remember(keys, &request.id, Known { key: request.key, spki: request.spki.clone(), handle, proven: true });
             Ok(signature)
         })?;
-        Ok(Outcome::Signed(signature))
+        self.pace = begun.elapsed();
+        Ok(signature)
     }
 
     fn prove(&mut self, request: &Generation, spki: &[u8], trial: bool) -> Result<Outcome, Failure> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::{Gauge, Histogram};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::timeout;
 
@@ -11,10 +12,14 @@ use super::process::HostProcess;
 
 /// Hosts of one kind.
 pub(super) struct Lane {
-    name: &'static str,
     hosts: watch::Sender<Hosts>,
     places: Semaphore,
     size: usize,
+    /// Calls in the queue or with a host.
+    depth: Gauge,
+    /// How long calls waited, and how long the token took for them.
+    queued: Histogram,
+    worked: Histogram,
 }
 
 /// The hosts that take calls now, and why there are none.
@@ -34,15 +39,23 @@ pub(super) struct Place<'a> {
 impl Lane {
     /// A lane for at most `size` calls.
     pub(super) fn new(name: &'static str, size: usize) -> Self {
-        Self { name, hosts: watch::Sender::default(), places: Semaphore::new(size), size }
+        Self {
+            hosts: watch::Sender::default(),
+            places: Semaphore::new(size),
+            size,
+            depth: metrics::gauge!("strongroom_pkcs11_queue_depth", "queue" => name),
+            queued: metrics::histogram!("strongroom_pkcs11_queue_duration_seconds", "queue" => name),
+            worked: metrics::histogram!("strongroom_pkcs11_token_duration_seconds", "queue" => name),
+        }
     }
 
-    /// Takes a place in the queue.
+    /// Takes so many places in the queue.
     ///
     /// # Errors
-    /// [`ProviderError::Busy`] when there is none.
-    pub(super) fn enter(&self) -> Result<Place<'_>, ProviderError> {
-        let permit = self.places.try_acquire().map_err(|_| ProviderError::Busy)?;
+    /// [`ProviderError::Busy`] when there are none.
+    pub(super) fn enter(&self, places: usize) -> Result<Place<'_>, ProviderError> {
+        let places = u32::try_from(places).unwrap_or(u32::MAX);
+        let permit = self.places.try_acquire_many(places).map_err(|_| ProviderError::Busy)?;
         self.measure();
         Ok(Place { lane: self, permit: Some(permit) })
     }
@@ -96,10 +109,15 @@ impl Lane {
         news
     }
 
+    /// Notes how long a call took, and how much of that it was in its worker's hands.
+    pub(super) fn note(&self, whole: Duration, worked: Duration) {
+        self.worked.record(worked);
+        self.queued.record(whole.saturating_sub(worked));
+    }
+
     fn measure(&self) {
         let depth = self.size.saturating_sub(self.places.available_permits());
-        metrics::gauge!("strongroom_pkcs11_queue_depth", "queue" => self.name)
-            .set(u32::try_from(depth).unwrap_or(u32::MAX));
+        self.depth.set(u32::try_from(depth).unwrap_or(u32::MAX));
     }
 }
 

@@ -16,23 +16,24 @@ use tokio::task::JoinHandle;
 
 use super::super::ProviderError;
 use super::Pkcs11Options;
-use super::protocol::{Call, Failure, FailureClass, Opening, Outcome, Reply, Signing, TokenFacts};
-use crate::key::{Locator, SignatureAlgorithm};
+use super::protocol::{Call, Opening, Outcome, TokenFacts};
+use attempt::Settled;
+use condemned::Condemned;
 use lane::Lane;
-use process::{HostProcess, Lost, Trouble};
+use process::HostProcess;
 use supervise::PinTrust;
 
-mod fresh;
+mod attempt;
+mod condemned;
 mod lane;
 mod process;
+mod sign;
 pub(super) mod supervise;
 #[cfg(test)]
 mod tests;
 
-/// How often a call is sent that no worker has taken up yet.
-const ATTEMPTS: u32 = 5;
-/// How long a key and algorithm that took down two hosts are refused.
-const CONDEMNED: Duration = Duration::from_secs(600);
+/// New keys whose first signature has not come; beyond it they are forgotten.
+const MOST_FRESH: usize = 1024;
 /// For hosts to end by themselves when they are told to.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -61,7 +62,7 @@ struct Inner {
     facts: Mutex<Option<Arc<TokenFacts>>>,
     /// Why no host can be had until an operator acts.
     verdict: Mutex<Option<String>>,
-    condemned: Mutex<HashMap<(Vec<u8>, SignatureAlgorithm), Instant>>,
+    condemned: Condemned,
     /// Keys that were just made, with the host that made them and still has their handle.
     fresh: Mutex<HashMap<Vec<u8>, Weak<HostProcess>>>,
     reconcile: watch::Sender<u64>,
@@ -81,7 +82,7 @@ impl Link {
             keeping_turn: AsyncMutex::default(),
             facts: Mutex::default(),
             verdict: Mutex::default(),
-            condemned: Mutex::default(),
+            condemned: Condemned::default(),
             fresh: Mutex::default(),
             reconcile: watch::Sender::new(0),
             ending: watch::Sender::new(false),
@@ -130,32 +131,6 @@ impl Link {
         self.inner.reconcile.subscribe()
     }
 
-    /// Signs, on a second host if the first is lost.
-    pub(super) async fn sign(&self, request: Signing) -> Result<Outcome, ProviderError> {
-        let link = &self.inner;
-        let suspect = (request.id.clone(), request.algorithm);
-        if link.condemned().get(&suspect).is_some_and(|since| since.elapsed() < CONDEMNED) {
-            let detail = "this key and algorithm took down two token hosts; refused for ten minutes";
-            return Err(ProviderError::Unsupported(detail.to_owned()));
-        }
-        let _place = link.signing.enter()?;
-        let limit = link.options.hosts.sign_timeout;
-        let suspected = match link.sign_where_made(&request, limit).await {
-            Some(Settled::Outcome(outcome)) => return Ok(outcome),
-            Some(Settled::Refused(error)) => return Err(error),
-            Some(Settled::Lost { started: false }) | None => false,
-            Some(Settled::Lost { started: true } | Settled::Broken(_)) => true,
-        };
-        link.repeatable(Role::Sign, &Call::Sign(request), limit, suspected, || {
-            let (locator, algorithm) = (Locator::from_bytes(&suspect.0).ok(), suspect.1);
-            tracing::error!(?locator, %algorithm, "a key took down two token hosts and is refused");
-            let mut condemned = link.condemned();
-            condemned.retain(|_, since| since.elapsed() < CONDEMNED);
-            condemned.insert(suspect.clone(), Instant::now());
-        })
-        .await
-    }
-
     /// Makes or imports a key; sent once. One with this `CKA_ID` is expected to sign soon.
     pub(super) async fn make(
         &self,
@@ -164,7 +139,7 @@ impl Link {
         deadline: Instant,
     ) -> Result<Outcome, ProviderError> {
         let link = &self.inner;
-        let _place = link.keeping.enter()?;
+        let _place = link.keeping.enter(1)?;
         let mut ending = link.ending.subscribe();
         let ready = async {
             let turn = link.keeping_turn.lock().await;
@@ -178,8 +153,7 @@ impl Link {
             ready = tokio::time::timeout_at(deadline.into(), ready) => ready.map_err(|_| ProviderError::Late)??
         };
         let _together = host.turn.read().await;
-        let reply = host.call(call, link.options.hosts.generate_timeout).await;
-        match settle(&host, reply) {
+        match link.ask(&link.keeping, &host, call, link.options.hosts.generate_timeout).await {
             Settled::Outcome(outcome) => {
                 link.remember_fresh(id, &host);
                 Ok(outcome)
@@ -198,7 +172,7 @@ impl Link {
     /// Lists or destroys; done twice it does no harm.
     pub(super) async fn keep(&self, call: Call) -> Result<Outcome, ProviderError> {
         let link = &self.inner;
-        let _place = link.keeping.enter()?;
+        let _place = link.keeping.enter(1)?;
         let _turn = link.keeping_turn.lock().await;
         link.repeatable(Role::Keep, &call, link.options.hosts.generate_timeout, false, || {}).await
     }
@@ -207,7 +181,7 @@ impl Link {
     /// what was there before its own last write, SoftHSM (2.6.1) never shows to a process.
     pub(super) async fn search(&self, call: Call) -> Result<Outcome, ProviderError> {
         let link = &self.inner;
-        let _place = link.signing.enter()?;
+        let _place = link.signing.enter(1)?;
         link.repeatable(Role::Sign, &call, link.options.hosts.sign_timeout, false, || {}).await
     }
 
@@ -251,55 +225,17 @@ impl Drop for Link {
     }
 }
 
-/// What a call came to on one host.
-enum Settled {
-    Outcome(Outcome),
-    Refused(ProviderError),
-    Lost {
-        started: bool,
-    },
-    /// The host said that it cannot go on.
-    Broken(String),
-}
-
 impl Inner {
-    /// Sends a call until it is answered, a worker has been lost over it twice (`suspected`:
-    /// once before), or no host takes it up.
-    async fn repeatable(
-        &self,
-        role: Role,
-        call: &Call,
-        limit: Duration,
-        mut suspected: bool,
-        condemn: impl Fn(),
-    ) -> Result<Outcome, ProviderError> {
-        let mut detail = "token hosts were lost before they took the call up".to_owned();
-        for _ in 0..ATTEMPTS {
-            let host = self.lane(role).host(self.patience()).await?;
-            let settled = if suspected {
-                let _alone = host.turn.write().await;
-                settle(&host, host.call(call, limit).await)
-            } else {
-                let _together = host.turn.read().await;
-                settle(&host, host.call(call, limit).await)
-            };
-            match settled {
-                Settled::Outcome(outcome) => return Ok(outcome),
-                Settled::Refused(error) => return Err(error),
-                Settled::Lost { started: false } => {}
-                Settled::Lost { started: true } if suspected => {
-                    condemn();
-                    return Err(ProviderError::Unavailable("the call took down two token hosts".to_owned()));
-                }
-                Settled::Broken(reason) if suspected => return Err(ProviderError::Unavailable(reason)),
-                Settled::Broken(reason) => {
-                    suspected = true;
-                    detail = reason;
-                }
-                Settled::Lost { started: true } => suspected = true,
-            }
+    fn remember_fresh(&self, id: Option<Vec<u8>>, host: &Arc<HostProcess>) {
+        let mut fresh = self.fresh();
+        if fresh.len() >= MOST_FRESH {
+            fresh.clear();
         }
-        Err(ProviderError::Unavailable(detail))
+        fresh.extend(id.map(|id| (id, Arc::downgrade(host))));
+    }
+
+    fn fresh(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Weak<HostProcess>>> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How long a call waits for a host that is being replaced.
@@ -340,43 +276,5 @@ impl Inner {
         for host in self.signing.clear().into_iter().chain(self.keeping.clear()) {
             host.kill();
         }
-    }
-
-    fn condemned(&self) -> MutexGuard<'_, HashMap<(Vec<u8>, SignatureAlgorithm), Instant>> {
-        self.condemned.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What a host's reply means; a host that errs is given up.
-fn settle(host: &HostProcess, reply: Result<Reply, Lost>) -> Settled {
-    match reply {
-        Ok(Reply::Done(outcome)) => Settled::Outcome(outcome),
-        Ok(Reply::Failed(failure)) if failure.class == FailureClass::Broken => {
-            host.give_up(Trouble::Broken);
-            Settled::Broken(failure.detail)
-        }
-        Ok(Reply::Failed(failure)) => Settled::Refused(error_of(failure)),
-        Ok(Reply::Ready(_) | Reply::Started) => {
-            host.give_up(Trouble::Broken);
-            Settled::Broken("the token host answered what was not asked".to_owned())
-        }
-        Err(Lost { started }) => Settled::Lost { started },
-    }
-}
-
-fn error_of(failure: Failure) -> ProviderError {
-    match failure.class {
-        FailureClass::Unsupported => ProviderError::Unsupported(failure.detail),
-        FailureClass::KeyMissing => ProviderError::KeyMissing,
-        FailureClass::Refused => ProviderError::Refused(failure.detail),
-        FailureClass::Broken => ProviderError::Unknown(failure.detail),
-        FailureClass::TokenAbsent
-        | FailureClass::TokenAmbiguous
-        | FailureClass::PinRefused
-        | FailureClass::PinRemembered
-        | FailureClass::PinLocked
-        | FailureClass::PinUnreadable
-        | FailureClass::ModuleUnloadable
-        | FailureClass::Unavailable => ProviderError::Unavailable(failure.detail),
     }
 }

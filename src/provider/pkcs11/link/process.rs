@@ -1,6 +1,6 @@
 //! One token host as the daemon sees it: a child process, a stream, calls in flight.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -8,17 +8,17 @@ use std::os::unix::net::UnixStream as StdUnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{RwLock, mpsc, oneshot, watch};
+use tokio::sync::{Notify, RwLock, oneshot, watch};
 use zeroize::Zeroizing;
 
-use super::super::protocol::{self, Call, Failure, FailureClass, FrameError, Reply};
+use super::super::frames::{self, Arriving, FrameError};
+use super::super::protocol::{Call, Failure, FailureClass, Reply};
 
 /// How often calls in flight are looked at for one that hangs.
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
@@ -29,9 +29,6 @@ pub(in super::super) struct Lost {
     /// Whether a worker had taken it up.
     pub(super) started: bool,
 }
-
-/// An encoded frame, which may hold a secret.
-type Frame = Zeroizing<Vec<u8>>;
 
 /// Why a host is to be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,23 +43,51 @@ pub(super) enum Trouble {
 pub(in super::super) struct HostProcess {
     shared: Arc<Shared>,
     child: Mutex<Child>,
-    frames: mpsc::UnboundedSender<Frame>,
-    next: AtomicU32,
     /// Held for reading by calls; a suspect takes it for writing and is alone.
     pub(super) turn: RwLock<()>,
 }
 
 struct Shared {
-    in_flight: Mutex<HashMap<u32, InFlight>>,
+    calls: Mutex<Calls>,
+    /// Asks for what is in [`Calls::outgoing`] to be written.
+    ready: Notify,
     trouble: watch::Sender<Option<Trouble>>,
     /// Set once the stream has ended and every reply in it was read.
     ended: watch::Sender<bool>,
 }
 
+/// What the host was asked and has not answered, and what waits to be written to it.
+#[derive(Default)]
+struct Calls {
+    /// By number, and so in the order in which they reach the host.
+    in_flight: BTreeMap<u64, InFlight>,
+    last: u64,
+    /// Signatures asked for, and other calls.
+    load: usize,
+    /// Frames, which may hold secrets.
+    outgoing: Zeroizing<Vec<u8>>,
+    closing: Closing,
+    /// How many calls are worked on at a time.
+    sessions: usize,
+}
+
+/// Whether the stream still takes calls.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Closing {
+    #[default]
+    Open,
+    /// After what is in [`Calls::outgoing`].
+    Wanted,
+    Closed,
+}
+
 struct InFlight {
     answer: oneshot::Sender<Result<Reply, Lost>>,
     limit: Duration,
+    /// When a worker took it up, as far as it is known.
     started: Option<Instant>,
+    /// How many signatures it asks for; `None` for any other call.
+    signatures: Option<usize>,
     /// Whether it may be let go while the host lives: its twin does no harm.
     repeatable: bool,
 }
@@ -84,16 +109,16 @@ impl HostProcess {
             .process_group(0)
             .spawn()?;
         let (reader, writer) = UnixStream::from_std(ours)?.into_split();
-        let (frames, waiting) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
-            in_flight: Mutex::default(),
+            calls: Mutex::default(),
+            ready: Notify::new(),
             trouble: watch::Sender::new(None),
             ended: watch::Sender::new(false),
         });
-        tokio::spawn(write_calls(writer, waiting));
+        tokio::spawn(write_calls(writer, Arc::clone(&shared)));
         tokio::spawn(read_replies(reader, Arc::clone(&shared)));
         tokio::spawn(watch_for_hangs(Arc::downgrade(&shared)));
-        Ok(Self { shared, child: Mutex::new(child), frames, next: AtomicU32::new(1), turn: RwLock::default() })
+        Ok(Self { shared, child: Mutex::new(child), turn: RwLock::default() })
     }
 
     /// The process's id.
@@ -101,9 +126,9 @@ impl HostProcess {
         self.child().id()
     }
 
-    /// How many calls it has not answered.
+    /// How many signatures and other calls it has not answered.
     pub(super) fn load(&self) -> usize {
-        self.shared.in_flight().len()
+        self.shared.calls().load
     }
 
     /// Sends a call and waits for its reply, `limit` from the moment it is taken up.
@@ -111,28 +136,28 @@ impl HostProcess {
     /// # Errors
     /// [`Lost`] when host or call are given up first.
     pub(in super::super) async fn call(&self, call: &Call, limit: Duration) -> Result<Reply, Lost> {
-        let not_sent = Lost { started: false };
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut frame = Frame::default();
-        if let Err(error) = protocol::append(&mut frame, number, call) {
-            return Ok(Reply::Failed(Failure::new(FailureClass::Unsupported, error.to_string())));
-        }
         let (answer, reply) = oneshot::channel();
         {
-            let mut in_flight = self.shared.in_flight();
-            if self.trouble().is_some() {
-                return Err(not_sent);
+            let mut calls = self.shared.calls();
+            if self.trouble().is_some() || calls.closing != Closing::Open {
+                return Err(Lost { started: false });
             }
-            let repeatable = !matches!(call, Call::Generate(_) | Call::Import { .. });
-            in_flight.insert(number, InFlight { answer, limit, started: None, repeatable });
+            let number = calls.last + 1;
+            if let Err(error) = frames::append(&mut calls.outgoing, number, call) {
+                return Ok(Reply::Failed(Failure::new(FailureClass::Unsupported, error.to_string())));
+            }
+            let (signatures, repeatable) =
+                (call.signatures(), !matches!(call, Call::Generate(_) | Call::Import { .. }));
+            calls.last = number;
+            calls.load += signatures.unwrap_or(1);
+            calls.in_flight.insert(number, InFlight { answer, limit, started: None, signatures, repeatable });
         }
-        if self.frames.send(frame).is_err() {
-            // The writer saw the stream break before the reader came to its end.
-            self.give_up(Trouble::Died);
-            self.shared.in_flight().remove(&number);
-            return Err(not_sent);
+        self.shared.ready.notify_one();
+        let reply = reply.await.unwrap_or(Err(Lost { started: true }));
+        if let Ok(Reply::Ready(_, sessions)) = &reply {
+            self.shared.calls().sessions = *sessions;
         }
-        reply.await.unwrap_or(Err(Lost { started: true }))
+        reply
     }
 
     /// Why it is to be replaced, if it is.
@@ -153,8 +178,8 @@ impl HostProcess {
 
     /// Ends the stream after what was sent, and so the process.
     pub(super) fn close(&self) {
-        // An error means that it has ended already.
-        let _ = self.frames.send(Frame::default());
+        self.shared.calls().closing = Closing::Wanted;
+        self.shared.ready.notify_one();
     }
 
     /// Ends it at once; what is in flight is lost.
@@ -188,25 +213,13 @@ impl Drop for HostProcess {
 }
 
 impl Shared {
-    fn in_flight(&self) -> MutexGuard<'_, HashMap<u32, InFlight>> {
-        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn hear(&self, number: u32, reply: Reply) {
-        let mut in_flight = self.in_flight();
-        if matches!(reply, Reply::Started) {
-            if let Some(call) = in_flight.get_mut(&number) {
-                call.started = Some(Instant::now());
-            }
-        } else if let Some(call) = in_flight.remove(&number) {
-            // Whoever asked may have gone.
-            let _ = call.answer.send(Ok(reply));
-        }
+    fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn give_up(&self, trouble: Trouble) {
         // Under the lock: no call slips in between.
-        let _in_flight = self.in_flight();
+        let _calls = self.calls();
         self.trouble.send_if_modified(|known| {
             let worse = known.is_none();
             if worse {
@@ -215,40 +228,70 @@ impl Shared {
             worse
         });
     }
+}
+
+impl Calls {
+    fn hear(&mut self, number: u64, reply: Reply) {
+        if matches!(reply, Reply::Started) {
+            if let Some(call) = self.in_flight.get_mut(&number) {
+                call.started = Some(Instant::now());
+            }
+        } else if let Some(call) = self.in_flight.remove(&number) {
+            self.load -= call.signatures.unwrap_or(1);
+            // Whoever asked may have gone.
+            let _ = call.answer.send(Ok(reply));
+        }
+    }
+
+    /// Notes of signatures which workers must have taken up: an idle one does not say so.
+    fn reckon(&mut self) {
+        let now = Instant::now();
+        for call in self.in_flight.values_mut().take(self.sessions).filter(|call| call.signatures.is_some()) {
+            call.started.get_or_insert(now);
+        }
+    }
 
     /// Lets calls go that satisfy `which`.
-    fn release(&self, which: impl Fn(&InFlight) -> bool) {
-        let released: Vec<InFlight> =
-            self.in_flight().extract_if(|_, call| which(call)).map(|(_, call)| call).collect();
-        for call in released {
+    fn release(&mut self, which: impl Fn(&InFlight) -> bool) {
+        for (_, call) in self.in_flight.extract_if(.., |_, call| which(call)) {
+            self.load -= call.signatures.unwrap_or(1);
             let _ = call.answer.send(Err(Lost { started: call.started.is_some() }));
         }
     }
 }
 
-/// Writes calls as they come, those that wait in one write, until there are no more or an
-/// empty frame closes the stream.
-async fn write_calls(mut stream: OwnedWriteHalf, mut frames: mpsc::UnboundedReceiver<Frame>) {
-    let mut batch = Vec::new();
-    while frames.recv_many(&mut batch, 64).await > 0 {
-        let last = batch.iter().any(|frame| frame.is_empty());
-        let mut together = Frame::new(Vec::with_capacity(batch.iter().map(|frame| frame.len()).sum()));
-        for frame in &batch {
-            together.extend_from_slice(frame);
+/// Writes calls as they come, those that come together in one write, until the stream is closed.
+async fn write_calls(mut stream: OwnedWriteHalf, shared: Arc<Shared>) {
+    let mut outgoing = Zeroizing::new(Vec::new());
+    loop {
+        shared.ready.notified().await;
+        if shared.calls().in_flight.len() > 1 {
+            // Whoever else is about to call does so first.
+            tokio::task::yield_now().await;
         }
-        let written = stream.write_all(&together).await;
-        if last || written.is_err() {
-            return;
+        let closing = {
+            let mut calls = shared.calls();
+            std::mem::swap(&mut calls.outgoing, &mut outgoing);
+            calls.closing
+        };
+        if stream.write_all(&outgoing).await.is_err() {
+            // The reader has not come to the stream's end yet.
+            shared.give_up(Trouble::Died);
+            break;
         }
-        batch.clear();
+        if closing != Closing::Open {
+            break;
+        }
+        frames::wipe(&mut outgoing);
     }
+    shared.calls().closing = Closing::Closed;
 }
 
-async fn read_replies(stream: OwnedReadHalf, shared: Arc<Shared>) {
-    let mut stream = BufReader::new(stream);
+async fn read_replies(mut stream: OwnedReadHalf, shared: Arc<Shared>) {
+    let mut arriving = Arriving::default();
     loop {
-        match read_reply(&mut stream).await {
-            Ok((number, reply)) => shared.hear(number, reply),
+        match read_some(&mut stream, &mut arriving, &shared).await {
+            Ok(()) => {}
             Err(FrameError::Io(_)) => break,
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a token host is not understood");
@@ -257,16 +300,28 @@ async fn read_replies(stream: OwnedReadHalf, shared: Arc<Shared>) {
         }
     }
     shared.give_up(Trouble::Died);
-    shared.release(|_| true);
+    {
+        let mut calls = shared.calls();
+        calls.closing = Closing::Closed;
+        calls.reckon();
+        calls.release(|_| true);
+    }
+    shared.ready.notify_one();
     shared.ended.send_replace(true);
 }
 
-async fn read_reply(stream: &mut BufReader<OwnedReadHalf>) -> Result<(u32, Reply), FrameError> {
-    let mut head = [0; 4];
-    stream.read_exact(&mut head).await?;
-    let mut body = Zeroizing::new(vec![0; protocol::body_length(head)?]);
-    stream.read_exact(&mut body).await?;
-    protocol::decode(&body)
+/// Reads once, and hears every reply that is there whole.
+async fn read_some(stream: &mut OwnedReadHalf, arriving: &mut Arriving, shared: &Shared) -> Result<(), FrameError> {
+    let length = stream.read(arriving.room()?).await?;
+    if length == 0 {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+    }
+    arriving.arrived(length);
+    let mut calls = shared.calls();
+    while let Some((number, reply)) = arriving.take()? {
+        calls.hear(number, reply);
+    }
+    Ok(())
 }
 
 /// Gives a host up when a call takes longer than its limit. The call is let go, and so is
@@ -279,9 +334,14 @@ async fn watch_for_hangs(shared: Weak<Shared>) {
             return;
         }
         let overdue = |call: &InFlight| call.started.is_some_and(|since| since.elapsed() > call.limit);
-        if shared.in_flight().values().any(overdue) {
+        let hangs = {
+            let mut calls = shared.calls();
+            calls.reckon();
+            calls.in_flight.values().any(overdue)
+        };
+        if hangs {
             shared.give_up(Trouble::Hung);
-            shared.release(|call| overdue(call) || (call.started.is_none() && call.repeatable));
+            shared.calls().release(|call| overdue(call) || (call.started.is_none() && call.repeatable));
         }
     }
 }

@@ -139,7 +139,7 @@ pub(in super::super) async fn open(
 ) -> Result<(HostProcess, TokenFacts), Failure> {
     let (executable, limit) = (&options.executable, options.hosts.login_timeout);
     match ask_new_host(executable, &options.token.environment, &Call::Open(opening), limit).await? {
-        (host, Reply::Ready(facts)) => Ok((host, *facts)),
+        (host, Reply::Ready(facts, _)) => Ok((host, *facts)),
         (_, other) => Err(unavailable(format!("the token host answered its opening with {other:?}"))),
     }
 }

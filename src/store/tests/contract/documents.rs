@@ -81,6 +81,25 @@ pub(in super::super) async fn rotation_settings_go_with_the_last_key_of_their_ri
     assert_eq!(store.documents(DocumentKind::RotationSettings).await.unwrap(), []);
 }
 
+pub(in super::super) async fn rotation_settings_go_with_the_certificates_that_void_them(store: AnyStore) {
+    let store = &*store;
+    let name = ring("signing:a");
+    let pair = active(store, &name, at(0)).await;
+    let void = event(Action::SettingsRemoved, None);
+    let replace = async |pair: &KeyPair, void| {
+        store.replace_certificates(pair.id, pair.version, chain()[..1].to_vec(), void, &[]).await
+    };
+    let pair = replace(&pair, Some(void.clone())).await.unwrap();
+    assert_eq!(trail(store).await, [], "there was nothing to remove");
+    assert_eq!(store.put_document(rotation(&name), std::slice::from_ref(&name), false, &[]).await.unwrap(), Put::Done);
+    let later = replace(&pair, None).await.unwrap();
+    assert!(is_conflict(&replace(&pair, Some(void.clone())).await));
+    assert_eq!(store.documents(DocumentKind::RotationSettings).await.unwrap().len(), 1);
+    replace(&later, Some(void.clone())).await.unwrap();
+    assert_eq!(store.documents(DocumentKind::RotationSettings).await.unwrap(), []);
+    assert_eq!(trail(store).await, [void]);
+}
+
 pub(in super::super) async fn reference_and_deletion_never_both_win(store: AnyStore) {
     for round in 0..20 {
         let name = ring(&format!("sslServer:{round}"));

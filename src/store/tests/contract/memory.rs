@@ -31,6 +31,23 @@ pub(in super::super) async fn page_walks_all_but_old_tombstones(store: AnyStore)
     assert_eq!(found, expected);
 }
 
+pub(in super::super) async fn keys_of_a_provider_are_counted_until_they_are_gone(store: AnyStore) {
+    let store = &*store;
+    let count = async || {
+        let held = async |provider| store.held_by(provider).await.unwrap();
+        (held(ProviderKind::Hsm).await, held(ProviderKind::Local).await)
+    };
+    assert_eq!(count().await, (0, 0));
+    reserved(store, new(Some(&ring("signing:a")), at(0))).await;
+    let pair = active(store, &ring("signing:b"), at(0)).await;
+    assert_eq!(count().await, (2, 0));
+    let pair = moved(store, &pair, State::Destroying, at(1)).await;
+    assert_eq!(count().await, (2, 0), "its private half may still be there");
+    moved(store, &pair, State::Destroyed, at(2)).await;
+    reserved(store, NewReservation { provider: ProviderKind::Local, ..new(Some(&ring("signing:c")), at(3)) }).await;
+    assert_eq!(count().await, (1, 1));
+}
+
 pub(in super::super) async fn missing_mark_comes_and_goes(store: AnyStore) {
     let store = &*store;
     let pair = active(store, &ring("signing:a"), at(0)).await;

@@ -54,6 +54,7 @@ macro_rules! every_case {
             expired_claim_is_forgotten
             unfinished_knows_leases_and_former_lives
             page_walks_all_but_old_tombstones
+            keys_of_a_provider_are_counted_until_they_are_gone
             missing_mark_comes_and_goes
             missing_mark_is_refused_for_keys_that_need_not_be_there
             audit_events_stand_or_fall_with_their_change
@@ -63,6 +64,7 @@ macro_rules! every_case {
             document_refers_only_to_rings_with_an_active_key
             key_that_is_referred_to_is_not_deleted
             rotation_settings_go_with_the_last_key_of_their_ring
+            rotation_settings_go_with_the_certificates_that_void_them
             reference_and_deletion_never_both_win
             sealed_half_is_kept_replaced_and_erased
             key_in_a_token_is_given_no_sealed_half

@@ -1,0 +1,69 @@
+//! Measurements of requests, by route: resolved once, because looking a metric up by its
+//! labels costs more than counting.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
+
+const REQUESTS: &str = "strongroom_http_requests_total";
+const DURATION: &str = "strongroom_http_request_duration_seconds";
+
+/// The last segments of routes that are asked thousands of times a second.
+const FREQUENT: [&str; 4] = ["/sign", "/sign-batch", "/verify", "/jws"];
+
+/// Every route that was asked.
+#[derive(Default)]
+pub(super) struct Measures(RwLock<HashMap<String, Arc<Route>>>);
+
+/// One route: a pattern, never a path, because paths have no end, and a metric must.
+pub(super) struct Route {
+    pattern: String,
+    /// Its successes are counted and not logged.
+    pub(super) frequent: bool,
+    answers: RwLock<HashMap<(&'static str, StatusCode), (Counter, Histogram)>>,
+}
+
+impl Measures {
+    /// Measurements of nothing so far.
+    pub(super) fn new() -> Self {
+        describe_counter!(REQUESTS, "HTTP requests answered, by route, method and status.");
+        describe_histogram!(DURATION, Unit::Seconds, "Time from a request's head to the head of its answer.");
+        Self::default()
+    }
+
+    /// The route of a pattern, with or without a slash at its end.
+    pub(super) fn route(&self, pattern: &str) -> Arc<Route> {
+        let pattern = pattern.trim_end_matches('/');
+        if let Some(route) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(pattern) {
+            return Arc::clone(route);
+        }
+        let mut routes = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(routes.entry(pattern.to_owned()).or_insert_with(|| {
+            let frequent = pattern.starts_with("/v1/") && FREQUENT.iter().any(|last| pattern.ends_with(last));
+            Arc::new(Route { pattern: pattern.to_owned(), frequent, answers: RwLock::default() })
+        }))
+    }
+}
+
+impl Route {
+    /// Counts an answer.
+    pub(super) fn note(&self, method: &'static str, status: StatusCode, elapsed: Duration) {
+        let known = self.answers.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((requests, duration)) = known.get(&(method, status)) {
+            requests.increment(1);
+            duration.record(elapsed);
+            return;
+        }
+        drop(known);
+        let labels =
+            [("route", self.pattern.clone()), ("method", method.to_owned()), ("status", status.as_str().to_owned())];
+        let (requests, duration) = (counter!(REQUESTS, &labels), histogram!(DURATION, &labels));
+        requests.increment(1);
+        duration.record(elapsed);
+        let mut known = self.answers.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert((method, status), (requests, duration));
+    }
+}
