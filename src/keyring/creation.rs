@@ -222,7 +222,7 @@ impl Keyring {
         idempotency: Option<IdempotencyClaim>,
     ) -> Result<Result<Reservation, Reserve>, Error> {
         let mine = |pair: KeyPair| Reservation::new(pair, who, order.request_id.clone());
-        while let Some(Proven { pair, proof }) = self.from_stock(member).await? {
+        while let Some(Proven { pair, proof }) = self.next_from_stock(member).await? {
             let mut new = self.reservation(order, joining, member, idempotency.clone())?;
             (new.id, new.locator, new.stock) = (pair.id, pair.locator, Some(pair.version));
             let origin = format!("from stock, made {}", pair.created_at);

@@ -37,13 +37,12 @@ impl Keyring {
         // Never dropped half-way: a key whose maker has gone would come after its undoing.
         let (GeneratedKey { spki, sealed, proof }, certificates) = match source {
             Source::Generate(spec) => {
-                let made = match (&pair.spki, reservation.proof.take()) {
-                    (Some(spki), Some(proof)) => GeneratedKey { spki: spki.clone(), sealed: None, proof },
-                    _ => {
-                        let made = provider.generate(key).await;
-                        reservation.may_hold_key = made.as_ref().err().is_none_or(ProviderError::may_have_made);
-                        made?
-                    }
+                let made = if let (Some(spki), Some(proof)) = (&pair.spki, reservation.proof.take()) {
+                    GeneratedKey { spki: spki.clone(), sealed: None, proof }
+                } else {
+                    let made = provider.generate(key).await;
+                    reservation.may_hold_key = made.as_ref().err().is_none_or(ProviderError::may_have_made);
+                    made?
                 };
                 reach("generate.generate").await?;
                 let certificate = match spec {

@@ -25,7 +25,7 @@ pub(super) struct Proven {
 impl Keyring {
     /// The oldest key of the stock that a member can have; `None` when there is none. One that
     /// turns out to be no good is given up for the next.
-    pub(super) async fn from_stock(&self, member: &Member) -> Result<Option<Proven>, Error> {
+    pub(super) async fn next_from_stock(&self, member: &Member) -> Result<Option<Proven>, Error> {
         let Member { wish, source, provider } = member;
         let Source::Generate(certificate) = source else { return Ok(None) };
         if !self.has_stock_for(member) {

@@ -285,6 +285,16 @@ fn a_key_that_somebody_removed_from_the_token_is_not_given_out() {
 }
 
 #[test]
+fn check_says_how_much_is_in_stock() {
+    let set = Set::filled();
+    let file = set.stocking(NEVER).write();
+    let said = Launch::command(["check".as_ref(), "--config".as_ref(), file.as_os_str()]).run();
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.contains("stock          p-256          2 of 2\n"), "{said}");
+    assert_eq!(set.stock().len(), 2);
+}
+
+#[test]
 fn dev_keeps_rsa_keys_in_stock() {
     let dir = Scratch::new();
     let daemon = Launch::stocked_dev(&dir).start();

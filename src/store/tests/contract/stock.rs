@@ -74,7 +74,7 @@ pub(in super::super) async fn claim_that_is_abandoned_frees_ring_and_request(sto
     let wish = NewReservation { idempotency: Some(request.clone()), ..wish(&stock, "signing:a", at(1)) };
     let pair = reserved(store, wish).await;
     assert!(matches!(store.precedent(&request, at(2)).await, Ok(Some(Reserve::InProgress))));
-    assert_eq!(store.unfinished(&owner("second"), at(2)).await.unwrap(), [pair.clone()], "of a former life");
+    assert_eq!(store.unfinished(&owner("second"), at(2)).await.unwrap()[0].id, pair.id, "of a former life");
     moved(store, &pair, State::Abandoning, at(2)).await;
     assert!(matches!(store.precedent(&request, at(3)).await, Ok(None)));
     reserved(store, new(Some(&ring("signing:a")), at(3))).await;
