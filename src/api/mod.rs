@@ -6,7 +6,7 @@
 //! `keyring`, and never meet each other, the store, providers, issuance or configuration.
 //!
 //! Invariants: every refusal under a dialect's paths has that dialect's body; every route
-//! but health, the document and its page asks for credentials; a mutation runs detached,
+//! but health, key sets, the document and its page asks for credentials; a mutation runs detached,
 //! so that a client that hangs up cancels nothing.
 
 mod derivations;
@@ -14,6 +14,7 @@ mod detached;
 mod dialect;
 mod extract;
 mod health;
+mod jwks;
 mod layer;
 mod measure;
 mod native;

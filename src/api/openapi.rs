@@ -10,7 +10,7 @@ use utoipa::openapi::{ContentBuilder, ObjectBuilder, Paths, Ref, RefOr, Response
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{Services, health, native, pingfederate};
+use super::{Services, health, jwks, native, pingfederate};
 
 pub(super) fn routes() -> Router<Arc<Services>> {
     // The page would else ask an outside service for its opinion of the document.
@@ -27,6 +27,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     let mut document = Common::openapi();
     document.merge(pingfederate::Document::openapi());
     document.merge(native::document());
+    document.merge(jwks::Document::openapi());
     document
 }
 
@@ -82,6 +83,7 @@ const fn meaning(status: u16) -> &'static str {
     tags(
         (name = "PingFederate", description = "Key pairs as PingFederate's administrative API has them."),
         (name = "Native", description = "Keys, key rings and signatures as the domain sees them."),
+        (name = "Key sets", description = "Public keys for verifiers; no credentials are needed."),
         (name = "Health", description = "For probes and for Prometheus.")
     ),
     paths(health::alive, health::ready, health::metrics),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 
-use super::{Derivations, Detached, dialect, health, layer, native, openapi, pingfederate};
+use super::{Derivations, Detached, dialect, health, jwks, layer, native, openapi, pingfederate};
 use crate::auth::Authenticator;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -38,7 +38,8 @@ pub struct Services {
 /// Every route of the daemon.
 pub fn router(services: Services) -> Router {
     let body_limit = DefaultBodyLimit::max(services.body_limit);
-    let root = Router::new().merge(health::routes()).merge(native::routes()).merge(openapi::routes());
+    let root =
+        Router::new().merge(health::routes()).merge(jwks::routes()).merge(native::routes()).merge(openapi::routes());
     let routes = dialect::dress::<native::Problem>(root).merge(pingfederate::routes());
     layer::around(routes.layer(body_limit)).with_state(Arc::new(services))
 }

@@ -1,4 +1,5 @@
-//! Documents with typed references to rings: rotation settings, SSL settings, trusted CAs.
+//! Documents with typed references to rings: rotation settings, SSL settings, OAuth and
+//! OpenID Connect keys, trusted CAs.
 //!
 //! Owns what these documents say, their rules, and who may change them. Does not own the
 //! key pairs that they refer to (`keyring`) or the engine that acts on rotation settings.
@@ -7,7 +8,10 @@
 //! be deleted (the store refuses it in the transaction of the deletion); a document that
 //! says more than this program knows is not read.
 
+mod oidc;
+mod oidc_rules;
 mod rotation;
+mod rotation_period;
 mod ssl;
 #[cfg(test)]
 mod tests;
@@ -17,6 +21,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
 
 use crate::audit::{Action, Event};
 use crate::auth::Principal;
@@ -25,6 +30,7 @@ use crate::error::{Error, Kind};
 use crate::key::RingId;
 use crate::store::{Document, DocumentKind, Put, Store};
 
+pub use oidc::{AdditionalKeySet, OidcGroup, OidcKey, OidcKeyType, OidcKeys, OidcSettings};
 pub use rotation::RotationSettings;
 pub use ssl::SslSettings;
 pub use trusted::TrustedCa;
@@ -33,13 +39,15 @@ pub use trusted::TrustedCa;
 pub struct Catalog {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    /// Held by whoever changes an additional key set.
+    key_sets: Mutex<()>,
 }
 
 impl Catalog {
     /// A service over a store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock }
+        Self { store, clock, key_sets: Mutex::default() }
     }
 
     async fn put<T: Serialize + Sync>(&self, change: Change<'_>, body: &T, place: Place<'_>) -> Result<Put, Error> {
@@ -62,7 +70,7 @@ impl Catalog {
             principal: change.who.name().to_owned(),
             action,
             key: None,
-            ring: (change.kind == DocumentKind::RotationSettings).then(|| change.id.parse().ok()).flatten(),
+            ring: change.kind.is_of_a_ring().then(|| change.id.parse().ok()).flatten(),
             detail,
             request_id: change.request_id.clone(),
         }

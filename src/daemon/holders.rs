@@ -33,7 +33,7 @@ pub(super) struct Holders {
     /// What unlocks the provider `LOCAL`, where there is one.
     pub(super) master_keys: Option<Arc<MasterKeys>>,
     pub(super) clock: Arc<dyn Clock>,
-    store: Arc<SqlStore>,
+    pub(super) store: Arc<SqlStore>,
 }
 
 impl Holders {

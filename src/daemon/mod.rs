@@ -26,6 +26,7 @@ use crate::auth::Authenticator;
 use crate::config::{self, Config};
 use crate::keyring::{Keyring, MasterKeys};
 use crate::provider::pkcs11::Pkcs11Provider;
+use crate::store::follow_epoch;
 use crate::{api, listen, telemetry};
 use holders::Holders;
 use instance::new_life;
@@ -75,9 +76,7 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
     let unlocker = tokio::spawn(keep_unlocked(holders.master_keys.clone(), stop.clone()));
     let (keyring, stock_stop) = (Arc::clone(&holders.keyring), stop.clone());
     let stockist = tokio::spawn(async move { keyring.keep_stocked(stock_stop).await });
-    let signing = Arc::clone(&holders.signing);
-    let cache_stop = stop.clone();
-    let cache = tokio::spawn(async move { signing.keep_current(cache_stop).await });
+    let cache = tokio::spawn(keep_current(&holders, stop.clone()));
     let server = tokio::spawn(listen::serve(listener, router, listen_limits(&config), stop.clone()));
     let started = match announce {
         Announce::WhenListening => Ok(()),
@@ -154,6 +153,15 @@ async fn reconcile(keyring: Arc<Keyring>, token: Option<Arc<Pkcs11Provider>>, st
         () = keyring.keep_reconciled(stop) => {}
         () = asked => {}
     }
+}
+
+/// Tells every cache what epoch the store has.
+fn keep_current(holders: &Holders, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
+    let (signing, rotation) = (Arc::clone(&holders.signing), Arc::clone(&holders.rotation));
+    follow_epoch(Arc::clone(&holders.store) as Arc<_>, stop, move |seen| {
+        signing.confirm(seen);
+        rotation.confirm(seen);
+    })
 }
 
 /// Unlocks the software keys, where there are any, and follows their master keys.

@@ -14,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Kind};
 use crate::key::{CertificateDer, SerialNumber, SignatureAlgorithm, SpkiDer};
 use crate::provider::{KeyProvider, KeyRef, SignInput};
-use crate::x509::{AlternativeName, Profile, SelfSigned, Subject, Tbs};
+use crate::x509::{Names, Profile, SelfSigned, Tbs};
 
 mod request;
 #[cfg(test)]
@@ -27,8 +27,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// A self-signed certificate to be made.
 #[derive(Clone, Debug)]
 pub struct CertificateSpec {
-    pub subject: Subject,
-    pub alternative_names: Vec<AlternativeName>,
+    pub names: Names,
     pub valid_days: u32,
     pub profile: Profile,
 }
@@ -61,8 +60,7 @@ pub fn prepare(
 ) -> Result<Prepared, Error> {
     let not_before = now.truncate_to_seconds();
     let meant = SelfSigned {
-        subject: spec.subject.clone(),
-        alternative_names: spec.alternative_names.clone(),
+        names: spec.names.clone(),
         serial: SerialNumber::new()?,
         not_before,
         not_after: not_before.plus(DAY.saturating_mul(spec.valid_days)),

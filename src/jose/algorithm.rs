@@ -26,6 +26,16 @@ pub const fn algorithm_name(key: KeyAlgorithm, algorithm: SignatureAlgorithm) ->
     })
 }
 
+/// The JOSE name of encrypting to a key of this kind (RFC 7518 section 4.3), where its
+/// private half could decrypt here.
+#[must_use]
+pub const fn encryption_name(key: KeyAlgorithm) -> Option<&'static str> {
+    match key.family() {
+        KeyFamily::Rsa => Some("RSA-OAEP-256"),
+        KeyFamily::Ec | KeyFamily::Ed25519 => None,
+    }
+}
+
 /// What a JOSE name means for a key of this kind; also `Ed25519` of RFC 9864.
 #[must_use]
 pub fn algorithm_of(key: KeyAlgorithm, name: &str) -> Option<SignatureAlgorithm> {

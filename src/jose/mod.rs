@@ -1,17 +1,21 @@
-//! JOSE formats without I/O: thumbprints, names of algorithms, JWS; later JWK and JWKS.
+//! JOSE formats without I/O: public keys as JWK, thumbprints, names of algorithms, JWS.
 //!
 //! Owns how a public key looks in JSON and what it is called there. Does not own which
 //! keys are published or who may sign (`keyring`, `signing`).
 //!
 //! Invariants: only what RFC 7518 and RFC 8037 can express is expressed; a kid that is
-//! a thumbprint depends on the public key and on nothing else.
+//! a thumbprint depends on the public key and on nothing else; a JWK has no private member.
 
 mod algorithm;
+mod jwk;
 mod jws;
+mod members;
 #[cfg(test)]
 mod tests;
 mod thumbprint;
 
-pub use algorithm::{algorithm_name, algorithm_of};
+pub use algorithm::{algorithm_name, algorithm_of, encryption_name};
+pub use jwk::Jwk;
 pub use jws::{UnsignedJws, header_fault};
-pub use thumbprint::{NoJwk, thumbprint};
+pub use members::NoJwk;
+pub use thumbprint::thumbprint;

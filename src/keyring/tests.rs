@@ -20,7 +20,7 @@ use crate::key::{Hash, KeyAlgorithm, KeyUse, ProviderKind, RingId, RingKind, Sig
 use crate::provider::double::{Double, Fault, unavailable};
 use crate::provider::{KeyProvider as _, NewKey, ProviderError, Providers};
 use crate::store::{Owner, SqlStore, Store as _};
-use crate::x509::{Profile, Subject};
+use crate::x509::{Names, Profile, Subject};
 
 const START: i64 = 1_800_000_000_000_000;
 
@@ -95,8 +95,10 @@ fn wanted(name: &str) -> NewKeyPair {
         signature_algorithm: es256,
         permitted: vec![es256],
         certificate: Some(CertificateSpec {
-            subject: Subject { common_name: name.to_owned(), ..Subject::default() },
-            alternative_names: Vec::new(),
+            names: Names::Given {
+                subject: Subject { common_name: name.to_owned(), ..Subject::default() },
+                alternative_names: Vec::new(),
+            },
             valid_days: 10,
             profile: Profile::Signing,
         }),

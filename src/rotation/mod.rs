@@ -8,17 +8,24 @@
 //! by schedule before it has been published for a lead; a sweep that finds nothing due
 //! changes nothing; only the holder of the latest fence writes.
 
+mod members;
+mod oidc;
 pub mod plan;
 pub mod policy;
 mod publication;
 mod rotate;
+mod successor;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
+
+use tokio::sync::Notify;
 
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::keyring::Keyring;
-use crate::store::Store;
+use crate::store::{Confirmed, Store};
 
 pub use plan::{Plan, Step, StepKind};
 pub use policy::{Defaults, Policy, Schedule};
@@ -26,13 +33,16 @@ pub use publication::{KeySet, Published};
 pub use rotate::{Outlook, RotateRing, Rotated};
 
 /// The service over succession and publication.
-#[allow(dead_code, reason = "the engine is being built")]
 pub struct Rotation {
+    #[allow(dead_code, reason = "sweeps are being built")]
     store: Arc<dyn Store>,
     keyring: Arc<Keyring>,
     catalog: Arc<Catalog>,
     clock: Arc<dyn Clock>,
     defaults: Defaults,
+    /// Wakes the scheduler.
+    wake: Notify,
+    published: Confirmed<Published, publication::Kept>,
 }
 
 impl Rotation {
@@ -45,6 +55,6 @@ impl Rotation {
         clock: Arc<dyn Clock>,
         defaults: Defaults,
     ) -> Self {
-        Self { store, keyring, catalog, clock, defaults }
+        Self { store, keyring, catalog, clock, defaults, wake: Notify::new(), published: Confirmed::default() }
     }
 }

@@ -1,8 +1,9 @@
 //! Plans: what has to be done to a ring, when, and why. Pure.
 
-use super::Policy;
+use super::policy::{Afterwards, Policy, Schedule};
 use crate::clock::Timestamp;
-use crate::key::{KeyId, KeyPair};
+use crate::key::{KeyId, KeyPair, State};
+use crate::x509::{CertificateSummary, is_issued_by};
 
 /// What is to be done to a ring, the earliest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,12 +32,202 @@ pub enum StepKind {
     Activate(Option<KeyId>),
     /// A Deactivated key leaves the published sets.
     Withdraw(KeyId),
-    /// A Deactivated key is destroyed.
+    /// A key that is Deactivated, or that waits for nothing, is destroyed.
     Destroy(KeyId),
 }
 
+impl StepKind {
+    /// The word for logs, metrics and tables.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Activate(_) => "activate",
+            Self::Withdraw(_) => "withdraw",
+            Self::Destroy(_) => "destroy",
+        }
+    }
+
+    /// The key that it is about, if there is one yet.
+    #[must_use]
+    pub const fn key(self) -> Option<KeyId> {
+        match self {
+            Self::Create => None,
+            Self::Activate(key) => key,
+            Self::Withdraw(key) | Self::Destroy(key) => Some(key),
+        }
+    }
+}
+
+impl Plan {
+    /// What a sweep carries out at `now`, in this order.
+    pub fn due(&self, now: Timestamp) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(move |step| step.at <= now && step.is_work())
+    }
+
+    /// When a sweep has something to carry out.
+    #[must_use]
+    pub fn next_work(&self) -> Option<Timestamp> {
+        self.steps.iter().filter(|step| step.is_work()).map(|step| step.at).min()
+    }
+}
+
+impl Step {
+    /// Whether a sweep does it: a withdrawal comes about by the time alone, and a successor
+    /// that is not made yet cannot become Active.
+    const fn is_work(&self) -> bool {
+        !matches!(self.kind, StepKind::Withdraw(_) | StepKind::Activate(None))
+    }
+}
+
 /// What is to be done to a ring with these visible key pairs.
+///
+/// Without an Active key nothing is made or moved. What is behind time is done at once; a
+/// key that becomes Active then has still been published for its lead, unless the present
+/// certificate expires before. A successor whose key is missing is none.
 #[must_use]
-pub fn plan(_ring: &[KeyPair], _policy: &Policy, _now: Timestamp) -> Plan {
-    Plan::default()
+pub fn plan(ring: &[KeyPair], policy: &Policy, now: Timestamp) -> Plan {
+    let mut steps = Vec::new();
+    if let Some(active) = ring.iter().find(|pair| pair.state == State::Active) {
+        let succession = Succession::of(active, policy);
+        let (successor, strays) = waiting(ring, policy, succession.as_ref());
+        steps.extend(strays.into_iter().map(|(pair, why)| step(StepKind::Destroy(pair.id), pair.created_at, why)));
+        steps.extend(succeed(active, successor, policy, succession.as_ref(), now));
+    }
+    steps.extend(retire(ring, policy, now));
+    steps.sort_by_key(|step| step.at);
+    Plan { steps }
+}
+
+/// When an Active key is succeeded by schedule.
+struct Succession {
+    creation: Timestamp,
+    activation: Timestamp,
+    /// When its certificate ends; nothing may come later.
+    expiry: Option<Timestamp>,
+    reason: String,
+}
+
+impl Succession {
+    fn of(active: &KeyPair, policy: &Policy) -> Option<Self> {
+        let expiry = active.leaf().and_then(|leaf| CertificateSummary::of(leaf).ok()).map(|leaf| leaf.not_after);
+        match policy.schedule? {
+            Schedule::BeforeExpiry { creation, activation } => {
+                let expiry = expiry.filter(|_| active.leaf().is_some_and(|leaf| is_issued_by(leaf, leaf)))?;
+                let activation = expiry.before(activation);
+                let creation = expiry.before(creation).min(activation);
+                let reason = format!("its certificate expires at {expiry}");
+                Some(Self { creation, activation, expiry: Some(expiry), reason })
+            }
+            Schedule::Every(period) => {
+                let since = active.activated_at.unwrap_or(active.created_at);
+                let planned = since.plus(period);
+                let activation = expiry.map_or(planned, |expiry| expiry.min(planned));
+                let creation = activation.before(policy.lead).max(since).min(activation);
+                let reason = format!("it is Active since {since} and succeeded every {}", words(period));
+                Some(Self { creation, activation, expiry, reason })
+            }
+        }
+    }
+}
+
+/// The successor that waits, and those that wait for nothing with the reason why.
+fn waiting<'a>(
+    ring: &'a [KeyPair],
+    policy: &Policy,
+    succession: Option<&Succession>,
+) -> (Option<&'a KeyPair>, Vec<(&'a KeyPair, &'static str)>) {
+    let mut strays = Vec::new();
+    let mut fit = Vec::new();
+    let mut all: Vec<&KeyPair> = ring.iter().filter(|pair| pair.state == State::PreActive).collect();
+    all.sort_by_key(|pair| pair.generation);
+    for pair in all {
+        match (policy.schedule, succession) {
+            _ if pair.missing => strays.push((pair, "its key is missing and another waits")),
+            _ if policy.always_next => fit.push(pair),
+            (Some(Schedule::BeforeExpiry { .. }) | None, None) => {
+                strays.push((pair, "nothing is scheduled that it could wait for"));
+            }
+            (Some(Schedule::BeforeExpiry { .. }), Some(succession)) if !outlasts(pair, succession) => {
+                strays.push((pair, "its certificate ends no later than that of the Active key"));
+            }
+            _ => fit.push(pair),
+        }
+    }
+    let mut fit = fit.into_iter();
+    let successor = fit.next();
+    strays.extend(fit.map(|pair| (pair, "another successor waits already")));
+    // A missing key is given up only for another.
+    strays.retain(|(pair, _)| !pair.missing || successor.is_some());
+    if policy.owns_waiting() { (successor, strays) } else { (successor, Vec::new()) }
+}
+
+fn outlasts(pair: &KeyPair, succession: &Succession) -> bool {
+    let end = pair.leaf().and_then(|leaf| CertificateSummary::of(leaf).ok()).map(|leaf| leaf.not_after);
+    end.is_none() || end > succession.expiry
+}
+
+/// The making of a successor and its coming into use.
+fn succeed(
+    active: &KeyPair,
+    successor: Option<&KeyPair>,
+    policy: &Policy,
+    succession: Option<&Succession>,
+    now: Timestamp,
+) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let made_at = match (successor, succession) {
+        (Some(successor), _) => successor.created_at,
+        (None, _) if policy.always_next => {
+            let since = active.activated_at.unwrap_or(active.created_at);
+            steps.push(step(StepKind::Create, since, "a successor always waits in this ring"));
+            since.max(now)
+        }
+        (None, Some(succession)) => {
+            steps.push(step(StepKind::Create, succession.creation, &succession.reason));
+            succession.creation.max(now)
+        }
+        (None, None) => return steps,
+    };
+    if let Some(succession) = succession {
+        let ready = made_at.plus(policy.lead);
+        let in_time = succession.activation.max(ready);
+        let at = succession.expiry.map_or(in_time, |expiry| expiry.min(in_time));
+        // What is not made yet comes after its making.
+        let at = if successor.is_none() { at.max(made_at) } else { at };
+        let kind = StepKind::Activate(successor.map(|pair| pair.id));
+        steps.push(Step { early: at < ready, ..step(kind, at, &succession.reason) });
+    }
+    steps
+}
+
+/// What becomes of keys that have ceased to sign.
+fn retire(ring: &[KeyPair], policy: &Policy, now: Timestamp) -> Vec<Step> {
+    let Some(overlap) = policy.overlap else { return Vec::new() };
+    let deactivated = || ring.iter().filter(|pair| pair.state == State::Deactivated);
+    let latest = deactivated().max_by_key(|pair| (pair.deactivated_at, pair.generation)).map(|pair| pair.id);
+    let reason = format!("it ceased to sign {} before", words(overlap));
+    deactivated()
+        .filter_map(|pair| {
+            let end = pair.deactivated_at.unwrap_or(pair.created_at).plus(overlap);
+            let goes = match policy.afterwards {
+                Afterwards::Destroy => true,
+                Afterwards::DestroyButLatest => latest != Some(pair.id),
+                Afterwards::Keep => false,
+            };
+            match goes {
+                true => Some(step(StepKind::Destroy(pair.id), end, &reason)),
+                false if end > now => Some(step(StepKind::Withdraw(pair.id), end, &reason)),
+                false => None,
+            }
+        })
+        .collect()
+}
+
+fn step(kind: StepKind, at: Timestamp, reason: &str) -> Step {
+    Step { kind, at, reason: reason.to_owned(), early: false }
+}
+
+fn words(duration: std::time::Duration) -> humantime::FormattedDuration {
+    humantime::format_duration(duration)
 }

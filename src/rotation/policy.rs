@@ -2,6 +2,14 @@
 
 use std::time::Duration;
 
+use super::Rotation;
+use crate::auth::Principal;
+use crate::catalog::RotationSettings;
+use crate::error::{Error, Kind};
+use crate::key::{RingId, RingKind};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// What the configuration says for every ring of a sort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Defaults {
@@ -23,7 +31,6 @@ pub struct Defaults {
 
 impl Default for Defaults {
     fn default() -> Self {
-        const DAY: Duration = Duration::from_secs(86_400);
         Self {
             lead: DAY,
             max_age: Duration::from_secs(300),
@@ -51,6 +58,19 @@ pub struct Policy {
     pub afterwards: Afterwards,
 }
 
+impl Policy {
+    /// Whether keys that wait are made by plan alone, and so destroyed where they wait for
+    /// nothing; else somebody may have made them for ends of their own.
+    pub(super) const fn owns_waiting(&self) -> bool {
+        match self.schedule {
+            _ if self.always_next => true,
+            Some(Schedule::BeforeExpiry { .. }) => true,
+            Some(Schedule::Every(_)) => false,
+            None => matches!(self.afterwards, Afterwards::Destroy),
+        }
+    }
+}
+
 /// When an Active key is succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Schedule {
@@ -69,4 +89,65 @@ pub enum Afterwards {
     DestroyButLatest,
     /// It stays until it is deleted.
     Keep,
+}
+
+impl Rotation {
+    /// What is meant to happen to the keys of a ring: by the documents about it, else by the configuration.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn policy(&self, ring: &RingId) -> Result<Policy, Error> {
+        let on_demand = |overlap| Policy {
+            schedule: None,
+            always_next: false,
+            lead: self.defaults.lead,
+            overlap,
+            afterwards: Afterwards::Destroy,
+        };
+        let defaults = &self.defaults;
+        Ok(match ring.kind() {
+            RingKind::SslServer | RingKind::SslClient => on_demand(Some(defaults.overlap)),
+            RingKind::Signing => {
+                let schedule = self.settings(ring).await?.map(before_expiry);
+                Policy { schedule, ..on_demand(Some(defaults.overlap)) }
+            }
+            RingKind::Connection => Policy {
+                schedule: self.period(ring).await?.or(defaults.connection_period).map(Schedule::Every),
+                always_next: true,
+                afterwards: Afterwards::DestroyButLatest,
+                ..on_demand(Some(defaults.connection_overlap))
+            },
+            RingKind::WebKeys => match self.period(ring).await?.or(defaults.web_key_period) {
+                Some(period) => {
+                    let schedule = Some(Schedule::Every(period));
+                    Policy { schedule, ..on_demand(Some(defaults.web_key_overlap)) }
+                }
+                None => Policy { afterwards: Afterwards::Keep, ..on_demand(None) },
+            },
+        })
+    }
+
+    /// The rotation settings of a ring, if it has some.
+    pub(super) async fn settings(&self, ring: &RingId) -> Result<Option<RotationSettings>, Error> {
+        found(self.catalog.rotation_settings(&Principal::strongroom(), ring).await)
+    }
+
+    async fn period(&self, ring: &RingId) -> Result<Option<Duration>, Error> {
+        found(self.catalog.rotation_period(&Principal::strongroom(), ring).await)
+    }
+}
+
+fn found<T>(outcome: Result<T, Error>) -> Result<Option<T>, Error> {
+    match outcome {
+        Ok(found) => Ok(Some(found)),
+        Err(failure) if failure.kind() == Kind::NotFound => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn before_expiry(settings: RotationSettings) -> Schedule {
+    // A successor that is due for succession at its birth would never come to an end.
+    let creation = settings.creation_buffer_days.min(settings.valid_days.saturating_sub(1));
+    let activation = settings.activation_buffer_days.min(creation);
+    Schedule::BeforeExpiry { creation: DAY.saturating_mul(creation), activation: DAY.saturating_mul(activation) }
 }

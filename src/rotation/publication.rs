@@ -3,12 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use serde_json::json;
 
 use super::Rotation;
+use super::members::{Certificates, Draft};
 use crate::clock::Timestamp;
 use crate::error::{Error, Kind};
-use crate::key::RingId;
+use crate::key::{Hash, KeyPair, RingId, RingKind};
+use crate::store::SeenEpoch;
 
 /// A set of public keys that is published at one place.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -28,8 +33,15 @@ pub struct KeySet {
     pub body: Bytes,
     /// A strong entity tag, quotes included.
     pub etag: String,
-    /// When the schedule changes it next.
+    /// When the schedule changes it, or who signs, next; a moment that has passed is overdue.
     pub changes_at: Option<Timestamp>,
+}
+
+/// A key set that was read, and the moment from which on it is another.
+#[derive(Clone)]
+pub(super) struct Kept {
+    set: Arc<KeySet>,
+    until: Option<Timestamp>,
 }
 
 impl KeySet {
@@ -41,12 +53,71 @@ impl KeySet {
 }
 
 impl Rotation {
-    /// The key set of a place; anybody may ask.
+    /// Takes note of the store's epoch: see [`crate::store::follow_epoch`].
+    pub fn confirm(&self, seen: SeenEpoch) {
+        self.published.confirm(seen);
+    }
+
+    /// The key set of a place; anybody may ask. From memory while that is known to be right.
     ///
     /// # Errors
     /// `NotFound` when there is nothing at that place.
-    #[allow(clippy::unused_async, reason = "reads the store once it is built")]
-    pub async fn key_set(&self, _place: &Published) -> Result<Arc<KeySet>, Error> {
-        Err(Error::new(Kind::NotFound, "nothing is published here"))
+    pub async fn key_set(&self, place: &Published) -> Result<Arc<KeySet>, Error> {
+        let (revision, now) = (self.store.revision(), self.clock.now());
+        let kept = self.published.get(place, revision);
+        if let Some(kept) = kept.filter(|kept| kept.until.is_none_or(|until| now < until)) {
+            return Ok(kept.set);
+        }
+        let begun = self.published.begin(revision);
+        let mut draft = Draft::at(now);
+        match place {
+            Published::Ring(ring) => self.add_ring(ring, &mut draft).await?,
+            Published::ConnectionNamed(name) => self.add_ring(&connection(name)?, &mut draft).await?,
+            Published::Oidc => self.add_oidc(&mut draft).await?,
+        }
+        let kept = Kept::of(&draft)?;
+        self.published.put(place.clone(), kept.clone(), begun);
+        Ok(kept.set)
+    }
+
+    /// How long a verifier may keep a key set from now on.
+    #[must_use]
+    pub fn max_age(&self, set: &KeySet) -> Duration {
+        set.max_age(self.clock.now(), self.defaults.max_age)
+    }
+
+    async fn add_ring(&self, ring: &RingId, draft: &mut Draft) -> Result<(), Error> {
+        let pairs = self.read_ring(ring, draft).await?;
+        // Web keys have a place of their own, also before there is one.
+        if pairs.is_empty() && ring.kind() != RingKind::WebKeys {
+            return Err(Error::new(Kind::NotFound, format!("there is no key ring {ring}")));
+        }
+        for pair in &pairs {
+            draft.add(pair, Certificates::Shown)?;
+        }
+        Ok(())
+    }
+
+    /// The key pairs of a ring that are published, while the draft's time is watched for changes of the ring.
+    pub(super) async fn read_ring(&self, ring: &RingId, draft: &mut Draft) -> Result<Vec<KeyPair>, Error> {
+        let pairs = self.store.ring(ring).await?;
+        let policy = self.policy(ring).await?;
+        Ok(draft.watch(ring, pairs, &policy))
+    }
+}
+
+/// The ring of a connection: one that nobody declared is named by its id.
+fn connection(name: &str) -> Result<RingId, Error> {
+    let missing = |_| Error::new(Kind::NotFound, format!("there is no connection {name}"));
+    RingId::new(RingKind::Connection, name).map_err(missing)
+}
+
+impl Kept {
+    fn of(draft: &Draft) -> Result<Self, Error> {
+        let body = serde_json::to_vec(&json!({"keys": draft.keys()}))
+            .map_err(|failure| Error::new(Kind::Internal, "internal error").because(failure))?;
+        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Hash::Sha256.digest(&body)));
+        let set = KeySet { body: Bytes::from(body), etag, changes_at: draft.changes_at() };
+        Ok(Self { set: Arc::new(set), until: draft.holds_until() })
     }
 }

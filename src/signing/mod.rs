@@ -6,7 +6,7 @@
 //!
 //! Invariants: nothing that policy refuses reaches a provider; a warm key is found without
 //! the store; a cached key is used only at the store's revision in this process, and only
-//! while the store's epoch was confirmed within [`find::CONFIRMED`].
+//! while the store's epoch was confirmed within [`crate::store::CONFIRMED`].
 
 mod authorise;
 mod find;
@@ -24,7 +24,7 @@ use crate::key::{
     KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, Signature, SignatureAlgorithm, State,
 };
 use crate::provider::{KeyRef, Providers};
-use crate::store::Store;
+use crate::store::{Confirmed, Store};
 
 pub use crate::provider::SignInput;
 pub use jws::{Claims, JwsOrder, Payload};
@@ -88,15 +88,15 @@ pub struct Signing {
     store: Arc<dyn Store>,
     providers: Providers,
     clock: Arc<dyn Clock>,
-    cache: find::Cache,
+    cache: Confirmed<Target, Arc<SigningKey>>,
     /// Keys whose broken seal this process has audited.
     damaged: Mutex<HashSet<KeyId>>,
 }
 
 impl Signing {
-    /// A service over a store and providers; see [`Signing::keep_current`].
+    /// A service over a store and providers; see [`Signing::confirm`].
     #[must_use]
     pub fn new(store: Arc<dyn Store>, providers: Providers, clock: Arc<dyn Clock>) -> Self {
-        Self { store, providers, clock, cache: find::Cache::default(), damaged: Mutex::default() }
+        Self { store, providers, clock, cache: Confirmed::default(), damaged: Mutex::default() }
     }
 }

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Map, json};
 
-use super::find::{CONFIRMED, Cache};
-use super::{Claims, JwsOrder, Payload, Presented, SignInput, Signing, SigningKey, Target};
+use super::{Claims, JwsOrder, Payload, Presented, SignInput, Signing, Target};
 use crate::auth::{Principal, Scope};
 use crate::clock::{SystemClock, Timestamp};
 use crate::error::{Error, Kind};
@@ -17,7 +16,7 @@ use crate::key::{
 };
 use crate::provider::double::Double;
 use crate::provider::{KeyProvider as _, NewKey, Providers};
-use crate::store::{Commit, Joining, NewReservation, Owner, Reserve, SqlStore, Store as _, Transition};
+use crate::store::{Commit, Joining, NewReservation, Owner, Reserve, SeenEpoch, SqlStore, Store as _, Transition};
 
 const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
 
@@ -98,7 +97,7 @@ impl Bench {
     }
 
     async fn confirm(&self) {
-        self.signing.cache.confirm(self.store.epoch().await.unwrap(), Instant::now());
+        self.signing.confirm(SeenEpoch::of(self.store.as_ref()).await.unwrap());
     }
 }
 
@@ -167,42 +166,6 @@ async fn transition_of_another_daemon_counts_once_its_epoch_is_seen() {
     moved(&other, &pair, State::Deactivated).await;
     bench.confirm().await;
     assert_eq!(kind(bench.sign(&by_id(&pair)).await), Kind::Conflict);
-}
-
-#[tokio::test]
-async fn cache_that_nobody_confirms_is_not_used() {
-    let bench = Bench::new().await;
-    let pair = bench.key("signing:a", KeyUse::Sign, None).await;
-    let key = Arc::new(SigningKey::of(&pair).unwrap());
-    let (cache, target) = (Cache::default(), by_id(&pair));
-    let put = |cache: &Cache| cache.put(&target, &key, cache.begin(0));
-    put(&cache);
-    assert!(cache.get(&target, 0).is_none(), "no epoch was ever seen");
-    cache.confirm(1, Instant::now().checked_sub(CONFIRMED).unwrap());
-    put(&cache);
-    assert!(cache.get(&target, 0).is_none(), "the epoch is old");
-    cache.confirm(1, Instant::now());
-    assert!(cache.get(&target, 0).is_some());
-    assert!(cache.get(&target, 1).is_none(), "another revision");
-    cache.confirm(2, Instant::now());
-    assert!(cache.get(&target, 0).is_none(), "another epoch");
-}
-
-#[tokio::test]
-async fn what_was_read_before_a_change_is_not_kept_after_it() {
-    let bench = Bench::new().await;
-    let pair = bench.key("signing:a", KeyUse::Sign, None).await;
-    let key = Arc::new(SigningKey::of(&pair).unwrap());
-    let (cache, target) = (Cache::default(), by_id(&pair));
-    cache.confirm(1, Instant::now());
-    let begun = cache.begin(0);
-    cache.confirm(2, Instant::now());
-    cache.put(&target, &key, begun);
-    assert!(cache.get(&target, 0).is_none());
-    let begun = cache.begin(0);
-    cache.begin(1);
-    cache.put(&target, &key, begun);
-    assert!(cache.get(&target, 0).is_none() && cache.get(&target, 1).is_none());
 }
 
 #[tokio::test]

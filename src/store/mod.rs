@@ -8,6 +8,7 @@
 //! version; the epoch grows with each change of a row that caches must see; a tombstone is
 //! never removed, nor a master key; what is destroyed is overwritten.
 
+mod confirmed;
 mod documents;
 mod idempotency;
 mod key_pairs;
@@ -36,6 +37,7 @@ use crate::key::{
     State, StoreId,
 };
 
+pub use confirmed::{CONFIRMED, Confirmed, SeenEpoch, follow_epoch};
 pub use request::{
     Agenda, Change, Commit, DueRing, IdempotencyClaim, Joining, NewReservation, Owner, Reserve, SweepLease, Transition,
 };

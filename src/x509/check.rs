@@ -24,10 +24,10 @@ pub struct Flaw(pub String);
 pub fn check(certificate: &CertificateDer, meant: &SelfSigned) -> Result<(), Flaw> {
     let parsed = Certificate::from_der(certificate.as_bytes())?;
     let tbs = parsed.tbs_certificate();
-    let subject = meant.subject.to_name()?;
+    let (subject, alternative_names) = meant.names.encode().map_err(|failure| Flaw(failure.0))?;
     let algorithm = identifier(meant.signature_algorithm)?;
     let spki = SubjectPublicKeyInfoRef::from_der(meant.spki.as_bytes())?;
-    let extensions = meant.profile.extensions(spki, &meant.alternative_names)?;
+    let extensions = meant.profile.extensions(spki, alternative_names)?;
     let fields = [
         ("version", tbs.version() == Version::V3),
         ("serial number", tbs.serial_number().as_bytes() == meant.serial.as_bytes()),

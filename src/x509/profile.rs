@@ -7,12 +7,9 @@ use der::asn1::OctetString;
 use der::flagset::FlagSet;
 use spki::SubjectPublicKeyInfoRef;
 use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
-    SubjectKeyIdentifier,
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectKeyIdentifier,
 };
 use x509_cert::ext::{Extension, Extensions};
-
-use super::AlternativeName;
 
 /// What a leaf certificate is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +28,7 @@ impl Profile {
     pub(super) fn extensions(
         self,
         spki: SubjectPublicKeyInfoRef<'_>,
-        names: &[AlternativeName],
+        alternative_names: Option<Extension>,
     ) -> der::Result<Extensions> {
         let mut extensions = vec![
             extension(true, &BasicConstraints { ca: false, path_len_constraint: None })?,
@@ -48,10 +45,7 @@ impl Profile {
         // Both are the SHA-1 of the key's bits: RFC 5280 section 4.2.1.2, method 1.
         extensions.push(extension(false, &SubjectKeyIdentifier::try_from(spki.clone())?)?);
         extensions.push(extension(false, &AuthorityKeyIdentifier::try_from(spki)?)?);
-        if !names.is_empty() {
-            let names = names.iter().map(AlternativeName::to_general_name).collect::<der::Result<_>>()?;
-            extensions.push(extension(false, &SubjectAltName(names))?);
-        }
+        extensions.extend(alternative_names);
         Ok(extensions)
     }
 
@@ -65,6 +59,6 @@ impl Profile {
     }
 }
 
-fn extension<T: AssociatedOid + Encode>(critical: bool, value: &T) -> der::Result<Extension> {
+pub(super) fn extension<T: AssociatedOid + Encode>(critical: bool, value: &T) -> der::Result<Extension> {
     Ok(Extension { extn_id: T::OID, critical, extn_value: OctetString::new(value.to_der()?)? })
 }

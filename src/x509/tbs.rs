@@ -17,15 +17,14 @@ use x509_cert::name::Name;
 use x509_cert::time::{Time, Validity};
 
 use super::algorithm::identifier;
-use super::{AlternativeName, Profile, Subject, ecdsa};
+use super::{Names, Profile, ecdsa};
 use crate::clock::Timestamp;
 use crate::key::{CertificateDer, SerialNumber, Signature, SignatureAlgorithm, SpkiDer};
 
 /// A self-signed certificate to be made.
 #[derive(Clone, Debug)]
 pub struct SelfSigned {
-    pub subject: Subject,
-    pub alternative_names: Vec<AlternativeName>,
+    pub names: Names,
     pub serial: SerialNumber,
     /// Whole seconds, as X.509 says no less.
     pub not_before: Timestamp,
@@ -48,18 +47,13 @@ impl SelfSigned {
     /// When the subject has faults, a date is outside of what X.509 can say, or the
     /// public key is none.
     pub fn tbs(&self) -> Result<Tbs, Unencodable> {
-        if let Some((field, fault)) = self.subject.faults().first() {
-            return Err(Unencodable(format!("subject: {field:?} {fault:?}")));
-        }
+        let (name, alternative_names) = self.names.encode()?;
         if self.not_after < self.not_before {
             return Err(Unencodable("it would end before it begins".to_owned()));
         }
         let algorithm = identifier(self.signature_algorithm)?;
         let spki = SubjectPublicKeyInfoRef::from_der(self.spki.as_bytes())?;
-        let blueprint = Blueprint {
-            name: self.subject.to_name()?,
-            extensions: self.profile.extensions(spki, &self.alternative_names)?,
-        };
+        let blueprint = Blueprint { name, extensions: self.profile.extensions(spki, alternative_names)? };
         let serial = x509_cert::serial_number::SerialNumber::new(self.serial.as_bytes())?;
         let validity = Validity::new(time(self.not_before)?, time(self.not_after)?);
         let key = SubjectPublicKeyInfoOwned::from_der(self.spki.as_bytes())?;

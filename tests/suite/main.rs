@@ -27,6 +27,7 @@ mod exchange;
 mod faults;
 mod hybrid;
 mod idempotency;
+mod jwks;
 mod openapi;
 mod pin;
 mod pingfederate;

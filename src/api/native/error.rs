@@ -148,7 +148,7 @@ impl IntoResponses for Refusals {
 }
 
 /// Those of an operation on what a path names besides [`Refusals`].
-pub(super) struct PathRefusals;
+pub(in crate::api) struct PathRefusals;
 
 impl IntoResponses for PathRefusals {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {

@@ -22,7 +22,8 @@ use utoipa::OpenApi;
 
 use super::Services;
 
-pub(super) use error::{Problem, Refusals};
+pub(super) use error::{PathRefusals, Problem, Refusals};
+pub(super) use rings::id as ring_id;
 
 pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new()

@@ -47,7 +47,7 @@ pub(super) async fn show(
 ///
 /// # Errors
 /// `Malformed` when it is no id of a ring.
-pub(super) fn id(ring: &str) -> Result<RingId, Error> {
+pub(in crate::api) fn id(ring: &str) -> Result<RingId, Error> {
     ring.parse().map_err(|fault| Error::new(Kind::Malformed, format!("{fault}")))
 }
 

@@ -9,7 +9,8 @@ use utoipa::{Modify, OpenApi};
 
 use super::family::FAMILIES;
 use super::{
-    algorithms, csr, error, export, generate, import, key_pairs, link, rotation, ssl_settings, trusted_cas, version,
+    additional_key_sets, algorithms, csr, error, export, generate, import, key_pairs, link, oidc_settings, rotation,
+    ssl_settings, trusted_cas, version,
 };
 use crate::api::openapi::Common;
 
@@ -37,6 +38,13 @@ const PREFIX: &str = "/pf-admin-api/v1";
         rotation::delete,
         ssl_settings::show,
         ssl_settings::replace,
+        oidc_settings::show,
+        oidc_settings::replace,
+        additional_key_sets::list,
+        additional_key_sets::create,
+        additional_key_sets::show,
+        additional_key_sets::replace,
+        additional_key_sets::delete,
         trusted_cas::list,
         trusted_cas::show,
         trusted_cas::import,

@@ -11,6 +11,7 @@
 //! ids; the same routes answer under `/pf-admin-api/v1` and without it, with and without a
 //! trailing slash.
 
+mod additional_key_sets;
 mod algorithms;
 mod choice;
 mod csr;
@@ -23,6 +24,8 @@ mod id;
 mod import;
 mod key_pairs;
 mod link;
+mod oidc_settings;
+mod oidc_wire;
 mod rotation;
 mod rules;
 mod ssl_settings;
@@ -80,6 +83,12 @@ fn key_pairs() -> Router<Arc<Services>> {
     let mut router = routed([
         ("/keyAlgorithms", get(algorithms::list)),
         ("/sslServer/settings", get(ssl_settings::show).put(ssl_settings::replace)),
+        ("/oauthOpenIdConnect", get(oidc_settings::show).put(oidc_settings::replace)),
+        ("/oauthOpenIdConnect/additionalKeySets", get(additional_key_sets::list).post(additional_key_sets::create)),
+        (
+            "/oauthOpenIdConnect/additionalKeySets/{id}",
+            get(additional_key_sets::show).put(additional_key_sets::replace).delete(additional_key_sets::delete),
+        ),
     ]);
     for family in family::FAMILIES {
         let mut paths = of_family();

@@ -11,7 +11,7 @@ use crate::auth::{Principal, Scope};
 use crate::error::{Error, Rule, Violation};
 use crate::key::{KeyUse, ProviderKind, RingId, RingKind};
 use crate::keyring::{Capabilities, CertificateSpec, NewKeyPair};
-use crate::x509::{AlternativeName, NameFault, Subject, SubjectField};
+use crate::x509::{AlternativeName, NameFault, Names, Subject, SubjectField};
 
 /// About a century.
 pub(super) const MAX_VALID_DAYS: u32 = 36_500;
@@ -63,8 +63,7 @@ impl Rules {
             signature_algorithm: choice.signature_algorithm,
             permitted: choice.permitted,
             certificate: Some(CertificateSpec {
-                subject,
-                alternative_names,
+                names: Names::Given { subject, alternative_names },
                 valid_days,
                 profile: family::profile(self.family),
             }),

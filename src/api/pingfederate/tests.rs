@@ -14,7 +14,7 @@ use crate::key::{
     Hash, KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, Origin, ProviderKind, RingKind, SignatureAlgorithm, State,
 };
 use crate::keyring::{Capabilities, NewKeyPair};
-use crate::x509::{AlternativeName, CertificateSummary};
+use crate::x509::{AlternativeName, CertificateSummary, Names};
 
 const HYBRID: Settings = Settings {
     hybrid: true,
@@ -236,10 +236,11 @@ fn good_values_reach_the_keyring_as_they_were_given() {
     .unwrap();
     assert_eq!(new.ring.to_string(), "signing:orders");
     let certificate = new.certificate.unwrap();
-    assert_eq!(certificate.subject.organization_unit, None);
-    assert_eq!(certificate.subject.city.as_deref(), Some("Austin"));
+    let Names::Given { subject, alternative_names } = certificate.names else { panic!("names of another certificate") };
+    assert_eq!(subject.organization_unit, None);
+    assert_eq!(subject.city.as_deref(), Some("Austin"));
     assert_eq!(certificate.valid_days, 36_500);
-    let names: Vec<_> = certificate.alternative_names.iter().map(AlternativeName::typed).collect();
+    let names: Vec<_> = alternative_names.iter().map(AlternativeName::typed).collect();
     assert_eq!(names, ["DNS: 'example.com'", "IP: '192.0.2.1'"]);
 }
 

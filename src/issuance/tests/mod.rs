@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod names;
 mod requests;
 
 use std::io::Write as _;
@@ -24,7 +25,7 @@ use crate::provider::{
     ProviderError, SignInput,
 };
 use crate::secret::Secret;
-use crate::x509::{CertificateSummary, Profile, Subject, to_pem, verify};
+use crate::x509::{AlternativeName, CertificateSummary, Names, Profile, Subject, to_pem, verify};
 
 /// 2026-08-13T20:21:00.654321Z.
 const NOW: Timestamp = Timestamp::from_micros(1_786_652_460_654_321);
@@ -159,19 +160,32 @@ impl KeyProvider for SoftwareKey {
     }
 }
 
-fn spec(profile: Profile) -> CertificateSpec {
-    let subject = Subject {
+fn subject() -> Subject {
+    Subject {
         common_name: "Example, Inc. + \"Söhne\"".to_owned(),
         organization: Some("Strong & Room".to_owned()),
         organization_unit: Some("Keys".to_owned()),
         city: Some("Austin".to_owned()),
         state: Some("Texas".to_owned()),
         country: Some("US".to_owned()),
-    };
+    }
+}
+
+fn alternative_names() -> Vec<AlternativeName> {
     let names =
         ["example.com", "*.example.com", "192.0.2.7", "2001:db8::7", "ops@example.com", "https://example.com/a"];
-    let alternative_names = names.iter().map(|name| name.parse().unwrap()).collect();
-    CertificateSpec { subject, alternative_names, valid_days: 365, profile }
+    names.iter().map(|name| name.parse().unwrap()).collect()
+}
+
+fn spec(profile: Profile) -> CertificateSpec {
+    let names = Names::Given { subject: subject(), alternative_names: alternative_names() };
+    CertificateSpec { names, valid_days: 365, profile }
+}
+
+/// A specification without alternative names.
+fn bare() -> CertificateSpec {
+    let names = Names::Given { subject: subject(), alternative_names: Vec::new() };
+    CertificateSpec { names, ..spec(Profile::Signing) }
 }
 
 fn prepared(key: &SoftwareKey, spec: &CertificateSpec, algorithm: SignatureAlgorithm) -> Prepared {
@@ -265,39 +279,6 @@ fn key_identifier(spki: &SpkiDer) -> String {
 }
 
 #[tokio::test]
-async fn certificate_without_alternative_names_has_no_such_extension() {
-    let key = SoftwareKey::generate(KeyAlgorithm::P256);
-    let spec = CertificateSpec { alternative_names: Vec::new(), ..spec(Profile::Signing) };
-    let certificate = certificate(&key, &spec, SignatureAlgorithm::Ecdsa(Hash::Sha256)).await;
-    openssl_verifies(&certificate, "any");
-    assert!(!openssl(&["x509", "-noout", "-text"], &certificate).contains("Alternative"));
-}
-
-#[tokio::test]
-async fn subject_is_encoded_from_country_to_common_name() {
-    let key = SoftwareKey::generate(KeyAlgorithm::P256);
-    let certificate = certificate(&key, &spec(Profile::Signing), SignatureAlgorithm::Ecdsa(Hash::Sha256)).await;
-    let encoded =
-        openssl(&["x509", "-noout", "-subject", "-nameopt", "sname,utf8,sep_multiline,show_type"], &certificate);
-    let lines: Vec<&str> = encoded.lines().map(str::trim).collect();
-    let expected = [
-        "subject=",
-        "C=PRINTABLESTRING:US",
-        "ST=UTF8STRING:Texas",
-        "L=UTF8STRING:Austin",
-        "O=UTF8STRING:Strong & Room",
-        "OU=UTF8STRING:Keys",
-        "CN=UTF8STRING:Example, Inc. + \"Söhne\"",
-    ];
-    assert_eq!(lines, expected);
-    let summary = CertificateSummary::of(&certificate).unwrap();
-    let subject = r#"CN=Example\, Inc. \+ \"Söhne\", OU=Keys, O=Strong & Room, L=Austin, ST=Texas, C=US"#;
-    assert_eq!((summary.subject.as_str(), summary.issuer.as_str()), (subject, subject));
-    assert_eq!(summary.alternative_names, spec(Profile::Signing).alternative_names);
-    assert_eq!(summary.version, 3);
-}
-
-#[tokio::test]
 async fn validity_is_whole_days_from_the_present_second() {
     let key = SoftwareKey::generate(KeyAlgorithm::P256);
     let algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
@@ -330,7 +311,8 @@ fn certificate_beyond_the_year_9999_is_refused() {
 #[test]
 fn subject_with_a_fault_is_refused() {
     let key = SoftwareKey::generate(KeyAlgorithm::P256);
-    let spec = CertificateSpec { subject: Subject::default(), ..spec(Profile::Signing) };
+    let names = Names::Given { subject: Subject::default(), alternative_names: Vec::new() };
+    let spec = CertificateSpec { names, ..spec(Profile::Signing) };
     let refused = prepare(&spec, SignatureAlgorithm::Ecdsa(Hash::Sha256), key.spki.clone(), NOW).unwrap_err();
     assert_eq!(refused.kind(), Kind::Invalid);
     assert!(refused.to_string().contains("CommonName Empty"), "{refused}");

@@ -52,7 +52,7 @@ async fn request_says_what_the_certificate_says() {
 async fn request_without_alternative_names_has_no_attributes() {
     let key = SoftwareKey::generate(KeyAlgorithm::P256);
     let algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
-    let spec = CertificateSpec { alternative_names: Vec::new(), ..spec(Profile::Signing) };
+    let spec = bare();
     let certificate = certificate(&key, &spec, algorithm).await;
     let request = request(&certificate, algorithm, &key, &key.reference()).await.unwrap();
     let text = req(&request, &["-text", "-verify"]);

@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::key::{CertificateDer, Hash, SerialNumber, Signature, SignatureAlgorithm, SpkiDer};
 use crate::x509::algorithm::identifier;
 use crate::x509::tbs::Signed;
-use crate::x509::{Flaw, Profile, SelfSigned, Subject, check, to_pem};
+use crate::x509::{Flaw, Names, Profile, SelfSigned, Subject, check, to_pem};
 
 const SHA256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
 const SHA384: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha384);
@@ -24,14 +24,20 @@ fn key() -> (EcdsaKeyPair, SpkiDer) {
 
 fn meant(spki: SpkiDer) -> SelfSigned {
     SelfSigned {
-        subject: Subject { common_name: "finished".to_owned(), ..Subject::default() },
-        alternative_names: vec!["example.com".parse().unwrap()],
+        names: named("finished", &["example.com"]),
         serial: SerialNumber::new().unwrap(),
         not_before: Timestamp::from_micros(1_786_652_460_000_000),
         not_after: Timestamp::from_micros(1_786_652_461_000_000),
         spki,
         signature_algorithm: SHA256,
         profile: Profile::Signing,
+    }
+}
+
+fn named(common_name: &str, alternative_names: &[&str]) -> Names {
+    Names::Given {
+        subject: Subject { common_name: common_name.to_owned(), ..Subject::default() },
+        alternative_names: alternative_names.iter().map(|name| name.parse().unwrap()).collect(),
     }
 }
 
@@ -53,17 +59,16 @@ fn every_difference_from_what_was_meant_is_a_flaw() {
     assert_eq!(check(&certificate, &meant), Ok(()));
 
     let one_second = std::time::Duration::from_secs(1);
-    let other_subject = Subject { common_name: "other".to_owned(), ..Subject::default() };
     let rows: [(&str, SelfSigned); 9] = [
         ("serial number", SelfSigned { serial: SerialNumber::new().unwrap(), ..meant.clone() }),
         ("signature algorithm", SelfSigned { signature_algorithm: SHA384, ..meant.clone() }),
-        ("subject", SelfSigned { subject: other_subject, ..meant.clone() }),
+        ("subject", SelfSigned { names: named("other", &["example.com"]), ..meant.clone() }),
         ("notBefore", SelfSigned { not_before: meant.not_before.plus(one_second), ..meant.clone() }),
         ("notAfter", SelfSigned { not_after: meant.not_after.plus(one_second), ..meant.clone() }),
         ("public key", SelfSigned { spki: key().1, ..meant.clone() }),
         ("extensions", SelfSigned { profile: Profile::TlsServer, ..meant.clone() }),
-        ("extensions", SelfSigned { alternative_names: Vec::new(), ..meant.clone() }),
-        ("extensions", SelfSigned { alternative_names: vec!["example.org".parse().unwrap()], ..meant.clone() }),
+        ("extensions", SelfSigned { names: named("finished", &[]), ..meant.clone() }),
+        ("extensions", SelfSigned { names: named("finished", &["example.org"]), ..meant.clone() }),
     ];
     for (field, other) in rows {
         assert_eq!(check(&certificate, &other), Err(Flaw(field.to_owned())));
@@ -126,8 +131,8 @@ fn pem_is_that_of_openssl() {
     let folder = tempfile::tempdir().unwrap();
     for length in 1..=48 {
         // Subjects of all lengths, so that the last line has every length too.
-        let subject = Subject { common_name: "x".repeat(length), ..Subject::default() };
-        let certificate = certificate(&pair, &SelfSigned { subject, ..meant(spki.clone()) });
+        let names = named(&"x".repeat(length), &["example.com"]);
+        let certificate = certificate(&pair, &SelfSigned { names, ..meant(spki.clone()) });
         std::fs::write(folder.path().join("der"), certificate.as_bytes()).unwrap();
         if length % 16 == 0 {
             let pem = openssl(folder.path(), &["x509", "-inform", "DER", "-in", "der", "-outform", "PEM"]);

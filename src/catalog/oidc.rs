@@ -1,0 +1,246 @@
+//! Which key pairs sign the tokens of OAuth and `OpenID` Connect, and which decrypt what is sent there.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::oidc_rules::{Purpose, group_violations};
+use super::{Catalog, Change, Place, not_found, read};
+use crate::auth::{Principal, Scope};
+use crate::error::{Error, Rule, Violation};
+use crate::key::{KeyPair, RingId, RingKind, State};
+use crate::store::{DocumentKind, Put};
+
+const SETTINGS: DocumentKind = DocumentKind::OidcSettings;
+/// There is but one.
+const SETTINGS_ID: &str = "default";
+const SET: DocumentKind = DocumentKind::AdditionalKeySet;
+
+/// A type of key that has a place of its own in the settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OidcKeyType {
+    P256,
+    P384,
+    P521,
+    Rsa,
+}
+
+/// Key pairs by type of key.
+pub type OidcGroup = BTreeMap<OidcKeyType, OidcKeys>;
+
+/// The key pairs of one type: names of `signing:` rings without the kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct OidcKeys {
+    pub active: OidcKey,
+    pub previous: Option<OidcKey>,
+    /// Whether their certificates are published with them.
+    pub publish_x5c: bool,
+}
+
+/// One key pair, and what it is called besides its own kid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct OidcKey {
+    /// The part of the ring's id after the colon.
+    pub name: String,
+    pub kid: Option<String>,
+    /// A kid for each algorithm of RSA, by JOSE name.
+    #[serde(default)]
+    pub algorithm_kids: Vec<(String, String)>,
+}
+
+/// The settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct OidcSettings {
+    /// Whether the key pairs named here are used at all.
+    pub is_static: bool,
+    pub signing: OidcGroup,
+    pub decryption: OidcGroup,
+    /// Kept as it came; there are no keys that it could be about.
+    pub publish_dynamic_x5cs: Option<bool>,
+    /// Kept as it came: `city`, `country` and the like.
+    pub dynamic_key_certificate: Option<BTreeMap<String, String>>,
+}
+
+/// Key pairs that sign the tokens of some issuers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct AdditionalKeySet {
+    pub id: String,
+    pub name: String,
+    pub description: Option<String>,
+    pub signing: OidcGroup,
+    /// Ids; an issuer is in one set at most.
+    pub issuers: Vec<String>,
+}
+
+impl OidcKeys {
+    /// The active key pair, then the previous one.
+    pub fn each(&self) -> impl Iterator<Item = &OidcKey> {
+        [Some(&self.active), self.previous.as_ref()].into_iter().flatten()
+    }
+}
+
+impl OidcKey {
+    /// Its ring, unless no ring can be called so.
+    #[must_use]
+    pub fn ring(&self) -> Option<RingId> {
+        RingId::new(RingKind::Signing, &self.name).ok()
+    }
+}
+
+impl Catalog {
+    /// The settings; without keys until they were kept once.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub async fn oidc_settings(&self, who: &Principal) -> Result<OidcSettings, Error> {
+        who.require(Scope::Read)?;
+        self.store.document(SETTINGS, SETTINGS_ID).await?.as_ref().map_or_else(|| Ok(OidcSettings::default()), read)
+    }
+
+    /// Keeps the settings.
+    ///
+    /// # Errors
+    /// `Forbidden`; `Invalid` naming the field (`rsaActiveCertRef.id`, ...) of a key pair that is
+    /// not there, is of another type or use, or follows itself, of a kid that is taken, and of
+    /// `rsaActiveCertRef` where it is lacking.
+    pub async fn put_oidc_settings(
+        &self,
+        who: &Principal,
+        settings: OidcSettings,
+        request_id: Option<String>,
+    ) -> Result<(), Error> {
+        who.require(Scope::Manage)?;
+        let groups = [(&settings.signing, Purpose::Signing), (&settings.decryption, Purpose::Decryption)];
+        let mut findings = Vec::new();
+        if settings.is_static && !settings.signing.contains_key(&OidcKeyType::Rsa) {
+            let message = "rsaActiveCertRef is required while staticJwksEnabled is true.";
+            findings.push(Violation::at("rsaActiveCertRef", Rule::Required, message));
+        }
+        let change = Change { who, kind: SETTINGS, id: SETTINGS_ID, request_id };
+        self.put_keys(change, &settings, (&groups, ""), false, findings).await
+    }
+
+    /// Every additional key set, by id.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub async fn additional_key_sets(&self, who: &Principal) -> Result<Vec<AdditionalKeySet>, Error> {
+        who.require(Scope::Read)?;
+        self.store.documents(SET).await?.iter().map(read).collect()
+    }
+
+    /// One additional key set.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`.
+    pub async fn additional_key_set(&self, who: &Principal, id: &str) -> Result<AdditionalKeySet, Error> {
+        who.require(Scope::Read)?;
+        let document = self.store.document(SET, id).await?;
+        read(&document.ok_or_else(|| not_found(SET, id))?)
+    }
+
+    /// Keeps an additional key set; with `new`, one more, else instead of that of its id.
+    ///
+    /// # Errors
+    /// `Forbidden`; `NotFound` when it is not new and not there; `Invalid` naming the field, as for the settings
+    /// (`signingKeys.rsaActiveCertRef.id`, ...), and of an id or an issuer that is taken.
+    pub async fn put_additional_key_set(
+        &self,
+        who: &Principal,
+        set: AdditionalKeySet,
+        new: bool,
+        request_id: Option<String>,
+    ) -> Result<(), Error> {
+        who.require(Scope::Manage)?;
+        // Whose issuers are whose is a rule over all sets.
+        let _turn = self.key_sets.lock().await;
+        let all = self.additional_key_sets(&Principal::strongroom()).await?;
+        if !new && !all.iter().any(|other| other.id == set.id) {
+            return Err(not_found(SET, &set.id));
+        }
+        let findings = set.taken_issuers(&all);
+        let groups = [(&set.signing, Purpose::Signing)];
+        let change = Change { who, kind: SET, id: &set.id, request_id };
+        self.put_keys(change, &set, (&groups, "signingKeys."), new, findings).await
+    }
+
+    /// Removes an additional key set.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`.
+    pub async fn delete_additional_key_set(
+        &self,
+        who: &Principal,
+        id: &str,
+        request_id: Option<String>,
+    ) -> Result<(), Error> {
+        who.require(Scope::Manage)?;
+        self.remove(Change { who, kind: SET, id, request_id }).await
+    }
+
+    /// Keeps a document about groups of keys, whose fields begin with a prefix.
+    async fn put_keys<T: Serialize + Sync>(
+        &self,
+        change: Change<'_>,
+        body: &T,
+        (groups, prefix): (&[(&OidcGroup, Purpose)], &str),
+        new: bool,
+        mut findings: Vec<Violation>,
+    ) -> Result<(), Error> {
+        let mut there = HashMap::new();
+        for key in groups.iter().flat_map(|(group, _)| group.values()).flat_map(OidcKeys::each) {
+            if let Some(pair) = self.signing(key).await? {
+                there.insert(key.name.clone(), pair);
+            }
+        }
+        findings.extend(group_violations(groups, prefix, &there));
+        if !findings.is_empty() {
+            return Err(Error::invalid(findings));
+        }
+        let references: HashSet<RingId> = there.values().filter_map(|pair| pair.ring.clone()).collect();
+        let references: Vec<RingId> = references.into_iter().collect();
+        let id = change.id.to_owned();
+        match self.put(change, body, Place { references: &references, new }).await? {
+            Put::Done => Ok(()),
+            Put::NoSuchRing(ring) => {
+                // Deleted meanwhile.
+                there.remove(ring.name());
+                Err(Error::invalid(group_violations(groups, prefix, &there)))
+            }
+            Put::Exists => {
+                let message = format!("The ID '{id}' is already in use.");
+                Err(Error::invalid(vec![Violation::at("id", Rule::NotUnique, message)]))
+            }
+        }
+    }
+
+    /// The Active key pair that a reference names.
+    async fn signing(&self, key: &OidcKey) -> Result<Option<KeyPair>, Error> {
+        let Some(ring) = key.ring() else { return Ok(None) };
+        Ok(self.store.ring(&ring).await?.into_iter().find(|pair| pair.state == State::Active))
+    }
+}
+
+impl AdditionalKeySet {
+    /// Issuers that are named twice, or in another set.
+    fn taken_issuers(&self, all: &[Self]) -> Vec<Violation> {
+        let others = || all.iter().filter(|other| other.id != self.id);
+        let finding = |(n, issuer): (usize, &String)| {
+            let other = others().find(|other| other.issuers.contains(issuer));
+            let message = match other {
+                Some(other) => format!("The issuer '{issuer}' is in the additional key set '{}' already.", other.id),
+                None if self.issuers.iter().take(n).any(|before| before == issuer) => {
+                    format!("The issuer '{issuer}' is named twice.")
+                }
+                None => return None,
+            };
+            Some(Violation::at(format!("issuers[{n}].id"), Rule::NotUnique, message))
+        };
+        self.issuers.iter().enumerate().filter_map(finding).collect()
+    }
+}

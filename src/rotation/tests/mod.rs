@@ -1,0 +1,109 @@
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod plans;
+mod properties;
+mod service;
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+
+use super::policy::{Afterwards, Policy, Schedule};
+use crate::clock::Timestamp;
+use crate::key::{
+    CertificateDer, KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, Origin, ProviderKind, RingId, SerialNumber,
+    Signature, SignatureAlgorithm, SpkiDer, State,
+};
+use crate::x509::{Names, Profile, SelfSigned, Subject};
+
+const DAY: Duration = Duration::from_secs(86_400);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// The start of the tests' time.
+const START: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+
+fn days(n: u32) -> Duration {
+    DAY * n
+}
+
+/// What holds for a signing ring of these buffers in days, with a lead and an overlap of a day.
+fn before_expiry(creation: u32, activation: u32) -> Policy {
+    let schedule = Some(Schedule::BeforeExpiry { creation: days(creation), activation: days(activation) });
+    Policy { schedule, always_next: false, lead: DAY, overlap: Some(DAY), afterwards: Afterwards::Destroy }
+}
+
+/// What holds for a connection whose key is succeeded every so often.
+fn connection(period: Option<Duration>) -> Policy {
+    Policy {
+        schedule: period.map(Schedule::Every),
+        always_next: true,
+        afterwards: Afterwards::DestroyButLatest,
+        ..before_expiry(0, 0)
+    }
+}
+
+/// A key pair without certificate.
+fn pair(generation: i64, state: State, created_at: Timestamp) -> KeyPair {
+    let signs = (state != State::PreActive).then_some(created_at);
+    KeyPair {
+        id: KeyId::new(created_at).unwrap(),
+        ring: Some("signing:a".parse::<RingId>().unwrap()),
+        generation,
+        state,
+        missing_since: None,
+        missing: false,
+        provider: ProviderKind::Hsm,
+        locator: Locator::new().unwrap(),
+        sealed: None,
+        origin: Origin::Generated,
+        key_use: KeyUse::Sign,
+        algorithm: KeyAlgorithm::Ed25519,
+        signature_algorithm: SignatureAlgorithm::Ed25519,
+        permitted: vec![SignatureAlgorithm::Ed25519],
+        kid: None,
+        spki: None,
+        certificates: Vec::new(),
+        created_at,
+        activated_at: signs,
+        deactivated_at: signs.filter(|_| state == State::Deactivated),
+        deleted_at: None,
+        destroyed_at: None,
+        version: 1,
+    }
+}
+
+/// A key pair with a self-signed certificate.
+fn certified(generation: i64, state: State, created_at: Timestamp, validity: Duration) -> KeyPair {
+    KeyPair { certificates: vec![certificate(created_at, validity)], ..pair(generation, state, created_at) }
+}
+
+static KEY: LazyLock<Ed25519KeyPair> = LazyLock::new(|| Ed25519KeyPair::generate().unwrap());
+
+/// A self-signed certificate.
+fn certificate(from: Timestamp, validity: Duration) -> CertificateDer {
+    signed_by(&KEY, from, validity)
+}
+
+/// A certificate that another has issued.
+fn issued(from: Timestamp, validity: Duration) -> CertificateDer {
+    signed_by(&Ed25519KeyPair::generate().unwrap(), from, validity)
+}
+
+fn signed_by(issuer: &Ed25519KeyPair, from: Timestamp, validity: Duration) -> CertificateDer {
+    let subject = Subject { common_name: "planned".to_owned(), ..Subject::default() };
+    let tbs = SelfSigned {
+        names: Names::Given { subject, alternative_names: Vec::new() },
+        serial: SerialNumber::new().unwrap(),
+        not_before: from.truncate_to_seconds(),
+        not_after: from.truncate_to_seconds().plus(validity),
+        spki: SpkiDer::parse(KEY.public_key().as_der().unwrap().as_ref().to_vec()).unwrap(),
+        signature_algorithm: SignatureAlgorithm::Ed25519,
+        profile: Profile::Signing,
+    }
+    .tbs()
+    .unwrap();
+    let signature = issuer.sign(tbs.bytes()).as_ref().to_vec();
+    tbs.assemble(&Signature::from_raw(SignatureAlgorithm::Ed25519, signature)).unwrap()
+}
