@@ -33,6 +33,7 @@ mod pin;
 mod pingfederate;
 mod provider;
 mod recovery;
+mod rings;
 mod schemathesis;
 mod secrecy;
 mod signing;

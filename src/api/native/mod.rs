@@ -10,6 +10,7 @@ mod error;
 mod input;
 mod jws;
 mod keys;
+mod ring_rotation;
 mod rings;
 mod sign;
 mod signatures;
@@ -27,25 +28,28 @@ pub(super) use rings::id as ring_id;
 
 pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new()
+        .route("/v1/key-rings", get(rings::list))
         .route("/v1/key-rings/{ring}", get(rings::show))
         .route("/v1/keys", get(keys::list))
         .route("/v1/keys/{kid}", get(keys::show))
         .route("/v1/keys/{kid}/public.pem", get(keys::public_key))
         .route("/v1/keys/{kid}/certificate.pem", get(keys::certificate))
         .route("/v1/keys/{kid}/chain.pem", get(keys::chain))
+        .merge(ring_rotation::routes())
         .merge(signatures::routes())
 }
 
 /// The part of the OpenAPI document that describes this dialect.
 pub(super) fn document() -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
+    document.merge(ring_rotation::Document::openapi());
     document.merge(signatures::Document::openapi());
     document
 }
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(rings::show, keys::list, keys::show, keys::public_key, keys::certificate, keys::chain),
+    paths(rings::list, rings::show, keys::list, keys::show, keys::public_key, keys::certificate, keys::chain),
     components(schemas(error::ProblemDetails))
 )]
 struct Document;
