@@ -4,10 +4,11 @@
 
 CARGO ?= cargo
 ORACLES = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/strongroom/oracles
+SDKS = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/strongroom/sdks
 TESTS = $(CARGO) test --features test-hooks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-containers bench check fmt setup clean
+.PHONY: help demo run test test-containers sdk bench check fmt setup clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -29,6 +30,11 @@ test: setup ## every test that needs no container engine
 test-containers: ## build the image and test it; needs a container engine
 	STRONGROOM_CONTAINERS=1 $(TESTS) --test suite containers:: -- --nocapture
 
+sdk: setup ## the products' own SDKs, at pinned versions, against a daemon on a fresh token
+	@echo "make sdk: preparing the SDKs in $(SDKS)"
+	@tests/sdk/setup "$(SDKS)"
+	@tests/sdk/run "$(SDKS)"
+
 bench: setup ## rates of the bare token and of the daemon on it, as ratios; takes a release build and a minute
 	$(CARGO) bench --bench speed
 
@@ -43,6 +49,6 @@ fmt: ## format everything
 setup: ## find or install SoftHSM, pkcs11-tool, openssl, keytool, curl, Python, Node.js and a C compiler
 	@softhsm/setup
 
-clean: ## remove build output and the tests' Python environment
+clean: ## remove build output, the tests' oracles and the SDKs
 	$(CARGO) clean
-	rm -rf "$(ORACLES)"
+	rm -rf "$(ORACLES)" "$(SDKS)"

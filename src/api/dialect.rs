@@ -26,6 +26,11 @@ pub(super) trait DialectError: From<Error> + IntoResponse + Send + 'static {
     fn check_forgery(_scheme: Scheme, _headers: &HeaderMap) -> Result<(), Self> {
         Ok(())
     }
+
+    /// Refuses a request whose credentials are not known, or that has none: `presented` tells which.
+    fn unauthenticated(_presented: bool) -> Self {
+        Error::new(Kind::Unauthenticated, "there are no credentials, or none that are known").into()
+    }
 }
 
 /// Makes everything that the router itself refuses, and every panic, answer in the

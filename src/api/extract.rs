@@ -27,7 +27,7 @@ impl<E: DialectError> FromRequestParts<Arc<Services>> for Caller<E> {
         let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let (principal, scheme) = header
             .and_then(|header| services.authenticator.authenticate(header))
-            .ok_or_else(|| Error::new(Kind::Unauthenticated, "there are no credentials, or none that are known"))?;
+            .ok_or_else(|| E::unauthenticated(parts.headers.contains_key(AUTHORIZATION)))?;
         E::check_forgery(scheme, &parts.headers)?;
         Ok(Self(principal, PhantomData))
     }
@@ -92,13 +92,7 @@ impl<T: DeserializeOwned, E: DialectError> FromRequest<Arc<Services>> for JsonBo
             let message = "the body must be JSON, with the Content-Type application/json";
             return Err(Error::new(Kind::UnsupportedMediaType, message).into());
         }
-        let bytes = Bytes::from_request(request, services).await.map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                Error::new(Kind::TooLarge, "the body is larger than this path allows")
-            } else {
-                Error::new(Kind::Malformed, "the body did not arrive whole").because(rejection)
-            }
-        })?;
+        let bytes = whole(request, services).await?;
         Ok(Self { value: read(&bytes)?, bytes, dialect: PhantomData })
     }
 }
@@ -114,6 +108,20 @@ impl<T: DeserializeOwned, E: DialectError> OptionalFromRequest<Arc<Services>> fo
     }
 }
 
+/// The bytes of a body.
+///
+/// # Errors
+/// `TooLarge`; `Malformed` when it ends too soon.
+pub(super) async fn whole(request: Request, services: &Arc<Services>) -> Result<Bytes, Error> {
+    Bytes::from_request(request, services).await.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Error::new(Kind::TooLarge, "the body is larger than this path allows")
+        } else {
+            Error::new(Kind::Malformed, "the body did not arrive whole").because(rejection)
+        }
+    })
+}
+
 /// Whether the body claims to be JSON, or claims nothing.
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE) else { return true };
@@ -124,7 +132,10 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Reads one JSON object; wire structs refuse unknown and repeated members themselves.
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+///
+/// # Errors
+/// `Malformed`, with the place in the body.
+pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     // serde would take an array for a struct, its members by position.
     if !bytes.trim_ascii_start().starts_with(b"{") {
         return Err(Error::new(Kind::Malformed, "the body must be a JSON object"));

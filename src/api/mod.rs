@@ -9,6 +9,7 @@
 //! but health, key sets, the document and its page asks for credentials; a mutation runs detached,
 //! so that a client that hangs up cancels nothing.
 
+pub mod auth0;
 mod derivations;
 mod detached;
 mod dialect;
@@ -23,6 +24,7 @@ pub mod pingfederate;
 mod state;
 #[cfg(test)]
 mod tests;
+pub mod zitadel;
 
 pub use derivations::Derivations;
 pub use detached::Detached;

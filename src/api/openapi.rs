@@ -10,7 +10,7 @@ use utoipa::openapi::{ContentBuilder, ObjectBuilder, Paths, Ref, RefOr, Response
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{Services, health, jwks, native, pingfederate};
+use super::{Services, auth0, health, jwks, native, pingfederate, zitadel};
 
 pub(super) fn routes() -> Router<Arc<Services>> {
     // The page would else ask an outside service for its opinion of the document.
@@ -26,6 +26,8 @@ pub(super) fn routes() -> Router<Arc<Services>> {
 pub fn document() -> utoipa::openapi::OpenApi {
     let mut document = Common::openapi();
     document.merge(pingfederate::Document::openapi());
+    document.merge(auth0::Document::openapi());
+    document.merge(zitadel::Document::openapi());
     document.merge(native::document());
     document.merge(jwks::Document::openapi());
     document
@@ -82,6 +84,8 @@ const fn meaning(status: u16) -> &'static str {
     security(("bearer" = []), ("basic" = [])),
     tags(
         (name = "PingFederate", description = "Key pairs as PingFederate's administrative API has them."),
+        (name = "Auth0", description = "Connection keys as Auth0's Management API has them."),
+        (name = "Zitadel", description = "Web keys as Zitadel's APIs have them: REST and Connect JSON."),
         (name = "Native", description = "Keys, key rings and signatures as the domain sees them."),
         (name = "Key sets", description = "Public keys for verifiers; no credentials are needed."),
         (name = "Health", description = "For probes and for Prometheus.")

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 
-use super::{Derivations, Detached, dialect, health, jwks, layer, native, openapi, pingfederate};
+use super::{Derivations, Detached, auth0, dialect, health, jwks, layer, native, openapi, pingfederate, zitadel};
 use crate::auth::Authenticator;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -25,6 +25,8 @@ pub struct Services {
     /// Renders the metrics of the process as Prometheus text.
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
     pub pingfederate: pingfederate::Settings,
+    pub auth0: auth0::Settings,
+    pub zitadel: zitadel::Settings,
     /// Time that a generation has until its commit begins.
     pub generate_deadline: Duration,
     /// The largest request body, in bytes.
@@ -38,8 +40,12 @@ pub struct Services {
 /// Every route of the daemon.
 pub fn router(services: Services) -> Router {
     let body_limit = DefaultBodyLimit::max(services.body_limit);
+    let services = Arc::new(services);
     let root =
         Router::new().merge(health::routes()).merge(jwks::routes()).merge(native::routes()).merge(openapi::routes());
-    let routes = dialect::dress::<native::Problem>(root).merge(pingfederate::routes());
-    layer::around(routes.layer(body_limit)).with_state(Arc::new(services))
+    let routes = dialect::dress::<native::Problem>(root)
+        .merge(pingfederate::routes())
+        .merge(auth0::routes(&services))
+        .merge(zitadel::routes());
+    layer::around(routes.layer(body_limit)).with_state(services)
 }

@@ -12,12 +12,12 @@ use futures_util::FutureExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use super::{Derivations, Detached, Services, dialect, document, layer, pingfederate, router};
+use super::{Derivations, Detached, Services, auth0, dialect, document, layer, pingfederate, router, zitadel};
 use crate::auth::{Authenticator, Credential, Scope, SecretHash};
 use crate::catalog::Catalog;
 use crate::clock::SystemClock;
 use crate::error::{Error, Kind};
-use crate::key::ProviderKind;
+use crate::key::{KeyAlgorithm, ProviderKind};
 use crate::keyring::Keyring;
 use crate::provider::Providers;
 use crate::rotation::{self, Rotation};
@@ -67,6 +67,18 @@ async fn services() -> Services {
             default_provider: ProviderKind::Hsm,
             san_format: pingfederate::SanFormat::Bare,
             require_trusted_issuer: false,
+        },
+        auth0: auth0::Settings {
+            connections: auth0::Connections::Implicit,
+            provider: ProviderKind::Hsm,
+            rsa: KeyAlgorithm::Rsa2048,
+            valid_days: 365,
+            rate_limit: 100,
+        },
+        zitadel: zitadel::Settings {
+            instance_id: "instance-1".to_owned(),
+            provider: ProviderKind::Hsm,
+            issuer: Some("https://keys.example.com".to_owned()),
         },
         generate_deadline: Duration::from_secs(1),
         body_limit: 1024,

@@ -1,5 +1,5 @@
 //! Documents with typed references to rings: rotation settings, SSL settings, OAuth and
-//! OpenID Connect keys, trusted CAs.
+//! OpenID Connect keys, trusted CAs, connections.
 //!
 //! Owns what these documents say, their rules, and who may change them. Does not own the
 //! key pairs that they refer to (`keyring`) or the engine that acts on rotation settings.
@@ -8,6 +8,7 @@
 //! be deleted (the store refuses it in the transaction of the deletion); a document that
 //! says more than this program knows is not read.
 
+mod connections;
 mod oidc;
 mod oidc_rules;
 mod rotation;
@@ -30,6 +31,7 @@ use crate::error::{Error, Kind};
 use crate::key::RingId;
 use crate::store::{Document, DocumentKind, Put, Store};
 
+pub use connections::Connection;
 pub use oidc::{AdditionalKeySet, OidcGroup, OidcKey, OidcKeyType, OidcKeys, OidcSettings};
 pub use rotation::RotationSettings;
 pub use ssl::SslSettings;

@@ -15,8 +15,8 @@ use anyhow::{Context as _, bail, ensure};
 use super::block_on;
 use crate::auth::{Credential, Scope, SecretHash, new_secret};
 use crate::config::{
-    Config, Hosts, Limits, Listener, MasterKeySource, PinSource, PingFederate, Plaintext, Profile, SanFormat, Stock,
-    Token, TokenSelector,
+    Auth0, Config, Hosts, Limits, Listener, MasterKeySource, PinSource, PingFederate, Plaintext, Profile, SanFormat,
+    Stock, Token, TokenSelector, Zitadel,
 };
 use crate::daemon::{self, Announce, InstanceLock};
 use crate::key::{KeyAlgorithm, ProviderKind};
@@ -199,6 +199,8 @@ impl Layout {
                 san_format: SanFormat::Bare,
                 require_trusted_issuer: false,
             },
+            auth0: Auth0::with_provider(ProviderKind::Hsm),
+            zitadel: Zitadel::with_provider(ProviderKind::Hsm),
         })
     }
 

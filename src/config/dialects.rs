@@ -36,18 +36,15 @@ impl Default for Section {
 
 impl Section {
     pub(super) fn validate(self, has_token: bool, has_local: bool, findings: &mut Vec<String>) -> PingFederate {
-        let only = if has_token { ProviderKind::Hsm } else { ProviderKind::Local };
-        let chosen = self.default_provider.unwrap_or(only);
-        let (there, section) = match chosen {
-            ProviderKind::Hsm => (has_token, "[token]"),
-            ProviderKind::Local => (has_local, "[local]"),
-        };
-        if !there && self.default_provider.is_some() {
-            findings.push(format!("pingfederate.default-provider: {} needs a section {section}", chosen.name()));
-        }
         PingFederate {
             hybrid: self.hybrid,
-            default_provider: chosen,
+            default_provider: holder(
+                "pingfederate.default-provider",
+                self.default_provider,
+                has_token,
+                has_local,
+                findings,
+            ),
             san_format: self.san_format,
             require_trusted_issuer: self.require_trusted_issuer,
         }
@@ -65,7 +62,27 @@ pub enum SanFormat {
     Typed,
 }
 
-fn provider<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<ProviderKind>, D::Error> {
+/// Who makes a dialect's keys: as the key `path` says, by default the token where there is one.
+pub(super) fn holder(
+    path: &str,
+    said: Option<ProviderKind>,
+    has_token: bool,
+    has_local: bool,
+    findings: &mut Vec<String>,
+) -> ProviderKind {
+    let only = if has_token { ProviderKind::Hsm } else { ProviderKind::Local };
+    let chosen = said.unwrap_or(only);
+    let (there, section) = match chosen {
+        ProviderKind::Hsm => (has_token, "[token]"),
+        ProviderKind::Local => (has_local, "[local]"),
+    };
+    if !there && said.is_some() {
+        findings.push(format!("{path}: {} needs a section {section}", chosen.name()));
+    }
+    chosen
+}
+
+pub(super) fn provider<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<ProviderKind>, D::Error> {
     let word = String::deserialize(deserializer)?;
     ProviderKind::from_name(&word)
         .map(Some)

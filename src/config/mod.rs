@@ -4,6 +4,7 @@
 //! reported at once. Does not own what the values do. Unknown keys are refused; secrets
 //! come from files or systemd credentials, never as values.
 
+mod auth0;
 mod credentials;
 mod dialects;
 mod duration;
@@ -16,6 +17,7 @@ mod stock;
 #[cfg(test)]
 mod tests;
 mod token;
+mod zitadel;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -25,6 +27,7 @@ use serde::Deserialize;
 use crate::auth::Credential;
 use crate::key::ProviderKind;
 
+pub use auth0::{Auth0, Connections};
 pub use dialects::{PingFederate, SanFormat};
 pub use hosts::Hosts;
 pub use limits::Limits;
@@ -32,6 +35,7 @@ pub use listener::{Listener, Plaintext};
 pub use local::MasterKeySource;
 pub use stock::Stock;
 pub use token::{PinSource, Profile, Token, TokenSelector};
+pub use zitadel::Zitadel;
 
 /// Everything that the daemon is told.
 #[derive(Clone, Debug)]
@@ -52,6 +56,8 @@ pub struct Config {
     pub limits: Limits,
     pub stock: Stock,
     pub pingfederate: PingFederate,
+    pub auth0: Auth0,
+    pub zitadel: Zitadel,
 }
 
 /// Everything that is wrong with a configuration, one sentence each.
@@ -131,6 +137,10 @@ struct File {
     stock: stock::Section,
     #[serde(default)]
     pingfederate: dialects::Section,
+    #[serde(default)]
+    auth0: auth0::Section,
+    #[serde(default)]
+    zitadel: zitadel::Section,
 }
 
 #[derive(Deserialize)]
@@ -159,6 +169,8 @@ impl File {
         }
         let stock = self.stock.validate(has_token, findings);
         let pingfederate = self.pingfederate.validate(has_token, has_local, findings);
+        let auth0 = self.auth0.validate(has_token, has_local, findings);
+        let zitadel = self.zitadel.validate(has_token, has_local, findings);
         Config {
             state_dir,
             instance: self.instance.unwrap_or_else(|| "default".to_owned()),
@@ -171,6 +183,8 @@ impl File {
             limits: self.limits,
             stock,
             pingfederate,
+            auth0,
+            zitadel,
         }
     }
 }

@@ -66,7 +66,13 @@ impl Holders {
             Arc::clone(&keyring),
             Arc::clone(&catalog),
             Arc::clone(&clock),
-            rotation::Defaults::default(),
+            rotation::Defaults {
+                connection_overlap: config.auth0.overlap,
+                connection_period: config.auth0.rotation_period,
+                web_key_period: config.zitadel.rotation_period,
+                web_key_overlap: config.zitadel.overlap,
+                ..rotation::Defaults::default()
+            },
         ));
         Ok(Self { keyring, catalog, rotation, signing, token, master_keys, clock, store })
     }

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::api::pingfederate;
+use crate::api::{auth0, pingfederate, zitadel};
 use crate::auth::Authenticator;
 use crate::config::{self, Config};
 use crate::keyring::{Keyring, MasterKeys};
@@ -71,11 +71,12 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
     }
 
     let detached = api::Detached::default();
-    let router = api::router(services(&config, &holders, metrics, detached.clone()));
+    let router = api::router(services(&config, address, &holders, metrics, detached.clone()));
     let reconciler = tokio::spawn(reconcile(Arc::clone(&holders.keyring), holders.token.clone(), stop.clone()));
     let unlocker = tokio::spawn(keep_unlocked(holders.master_keys.clone(), stop.clone()));
     let (keyring, stock_stop) = (Arc::clone(&holders.keyring), stop.clone());
     let stockist = tokio::spawn(async move { keyring.keep_stocked(stock_stop).await });
+    let bootstrapper = tokio::spawn(bootstrap(&config, Arc::clone(&holders.keyring), stop.clone()));
     let cache = tokio::spawn(keep_current(&holders, stop.clone()));
     let server = tokio::spawn(listen::serve(listener, router, listen_limits(&config), stop.clone()));
     let started = match announce {
@@ -96,6 +97,7 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
         tracing::info!(cut = drained.cut, finished, "drained");
         reconciler.await?;
         unlocker.await?;
+        bootstrapper.await?;
         // A key that takes longer is undone by the next life.
         let _ = tokio::time::timeout(LAST_WORK, stockist).await;
     }
@@ -104,7 +106,13 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
     started
 }
 
-fn services(config: &Config, holders: &Holders, metrics: PrometheusHandle, detached: api::Detached) -> api::Services {
+fn services(
+    config: &Config,
+    address: SocketAddr,
+    holders: &Holders,
+    metrics: PrometheusHandle,
+    detached: api::Detached,
+) -> api::Services {
     api::Services {
         keyring: Arc::clone(&holders.keyring),
         signing: Arc::clone(&holders.signing),
@@ -121,6 +129,26 @@ fn services(config: &Config, holders: &Holders, metrics: PrometheusHandle, detac
                 config::SanFormat::Typed => pingfederate::SanFormat::Typed,
             },
             require_trusted_issuer: config.pingfederate.require_trusted_issuer,
+        },
+        auth0: auth0::Settings {
+            connections: match config.auth0.connections {
+                config::Connections::Implicit => auth0::Connections::Implicit,
+                config::Connections::Declared => auth0::Connections::Declared,
+            },
+            provider: config.auth0.provider,
+            rsa: config.auth0.rsa,
+            valid_days: config.auth0.valid_days,
+            rate_limit: config.auth0.rate_limit,
+        },
+        zitadel: zitadel::Settings {
+            instance_id: config.zitadel.instance_id.clone(),
+            provider: config.zitadel.provider,
+            // Elsewhere than on loopback a proxy stands before the daemon, whose address nobody but the operator knows.
+            issuer: config
+                .zitadel
+                .issuer
+                .clone()
+                .or_else(|| address.ip().is_loopback().then(|| format!("http://{address}"))),
         },
         generate_deadline: config.limits.generate_deadline,
         body_limit: config.limits.body_bytes,
@@ -168,6 +196,17 @@ fn keep_current(holders: &Holders, stop: watch::Receiver<bool>) -> impl Future<O
 async fn keep_unlocked(master_keys: Option<Arc<MasterKeys>>, stop: watch::Receiver<bool>) {
     if let Some(master_keys) = master_keys {
         master_keys.keep_unlocked(stop).await;
+    }
+}
+
+/// Makes the first web keys, where the configuration asks for them.
+fn bootstrap(config: &Config, keyring: Arc<Keyring>, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
+    let (wanted, provider) = (config.zitadel.bootstrap, config.zitadel.provider);
+    let deadline = config.limits.generate_deadline;
+    async move {
+        if wanted {
+            zitadel::bootstrap(&keyring, provider, deadline, stop).await;
+        }
     }
 }
 

@@ -112,7 +112,8 @@ fn like(kind: RingKind, leaf: &CertificateDer, valid_days: Option<u32>) -> Resul
     let profile = match kind {
         RingKind::SslServer => Profile::TlsServer,
         RingKind::SslClient => Profile::TlsClient,
-        RingKind::Signing | RingKind::Connection | RingKind::WebKeys => Profile::Signing,
+        RingKind::Connection => Profile::Connection,
+        RingKind::Signing | RingKind::WebKeys => Profile::Signing,
     };
     let valid_days = valid_days.unwrap_or(days).clamp(1, MAX_VALID_DAYS);
     Ok(CertificateSpec { names: Names::Of(leaf.clone()), valid_days, profile })

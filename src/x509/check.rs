@@ -24,7 +24,7 @@ pub struct Flaw(pub String);
 pub fn check(certificate: &CertificateDer, meant: &SelfSigned) -> Result<(), Flaw> {
     let parsed = Certificate::from_der(certificate.as_bytes())?;
     let tbs = parsed.tbs_certificate();
-    let (subject, alternative_names) = meant.names.encode().map_err(|failure| Flaw(failure.0))?;
+    let (subject, alternative_names) = meant.names.encode(meant.profile).map_err(|failure| Flaw(failure.0))?;
     let algorithm = identifier(meant.signature_algorithm)?;
     let spki = SubjectPublicKeyInfoRef::from_der(meant.spki.as_bytes())?;
     let extensions = meant.profile.extensions(spki, alternative_names)?;

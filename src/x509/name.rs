@@ -7,8 +7,12 @@ use const_oid::db::rfc3280::EMAIL_ADDRESS;
 use const_oid::db::rfc4519::{COMMON_NAME, COUNTRY_NAME, L, O, OU, ST};
 use der::asn1::{Any, BmpString, PrintableStringRef, Utf8StringRef};
 use der::{Decode, Encode, Tag, Tagged};
+use x509_cert::Certificate;
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
+
+use super::Unreadable;
+use crate::key::CertificateDer;
 
 /// An attribute of a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +51,14 @@ impl Subject {
     /// Every attribute that cannot be, by the upper bounds of X.520.
     #[must_use]
     pub fn faults(&self) -> Vec<(SubjectField, NameFault)> {
-        self.attributes().filter_map(|(field, value)| Some((field, field.fault(value)?))).collect()
+        self.faults_within(SubjectField::CommonName.upper_bound())
+    }
+
+    /// The same with another upper bound of the common name, in characters.
+    pub(super) fn faults_within(&self, common_name: usize) -> Vec<(SubjectField, NameFault)> {
+        let bound =
+            |field| if field == SubjectField::CommonName { common_name } else { SubjectField::upper_bound(field) };
+        self.attributes().filter_map(|(field, value)| Some((field, field.fault(value, bound(field))?))).collect()
     }
 
     /// The encoded name: C, ST, L, O, OU, CN, each in a set of its own.
@@ -88,7 +99,7 @@ impl SubjectField {
     }
 
     /// The upper bound in characters (X.520 annex C, RFC 5280 appendix A.1).
-    const fn upper_bound(self) -> usize {
+    pub(super) const fn upper_bound(self) -> usize {
         match self {
             Self::CommonName | Self::Organization | Self::OrganizationUnit => 64,
             Self::City | Self::State => 128,
@@ -96,7 +107,7 @@ impl SubjectField {
         }
     }
 
-    fn fault(self, value: &str) -> Option<NameFault> {
+    fn fault(self, value: &str, upper_bound: usize) -> Option<NameFault> {
         if value.trim().is_empty() {
             return Some(NameFault::Empty);
         }
@@ -107,7 +118,7 @@ impl SubjectField {
         if value.chars().any(char::is_control) {
             return Some(NameFault::Invalid);
         }
-        (value.chars().count() > self.upper_bound()).then_some(NameFault::TooLong(self.upper_bound()))
+        (value.chars().count() > upper_bound).then_some(NameFault::TooLong(upper_bound))
     }
 
     /// `UTF8String`, which RFC 5280 section 4.1.2.4 prefers; a country has but `PrintableString`.
@@ -117,6 +128,20 @@ impl SubjectField {
             _ => Any::encode_from(&Utf8StringRef::new(value)?),
         }
     }
+}
+
+/// The subject of a certificate in openssl's form of one line, in the encoded order:
+/// `/C=US/CN=Example`, values unescaped.
+///
+/// # Errors
+/// When the certificate cannot be read.
+pub fn one_line_subject(certificate: &CertificateDer) -> Result<String, Unreadable> {
+    let parsed = Certificate::from_der(certificate.as_bytes()).map_err(|why| Unreadable(why.to_string()))?;
+    let value = |part: &AttributeTypeAndValue| {
+        let word = keyword(part.oid).map_or_else(|| part.oid.to_string(), str::to_owned);
+        format!("/{word}={}", text(&part.value).unwrap_or_else(|| hex(&part.value)))
+    };
+    Ok(parsed.tbs_certificate().subject().iter_rdn().flat_map(|rdn| rdn.iter().map(value)).collect())
 }
 
 /// The string of a name: the reverse of the encoded order, comma and blank between, values

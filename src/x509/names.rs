@@ -8,7 +8,7 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::name::Name;
 
 use super::profile::extension;
-use super::{AlternativeName, Subject, Unencodable};
+use super::{AlternativeName, Profile, Subject, Unencodable};
 use crate::key::CertificateDer;
 
 /// The subject of a certificate and its alternative names.
@@ -22,10 +22,10 @@ pub enum Names {
 
 impl Names {
     /// The encoded subject, and the extension of the alternative names, if there are some.
-    pub(super) fn encode(&self) -> Result<(Name, Option<Extension>), Unencodable> {
+    pub(super) fn encode(&self, profile: Profile) -> Result<(Name, Option<Extension>), Unencodable> {
         match self {
             Self::Given { subject, alternative_names } => {
-                if let Some((field, fault)) = subject.faults().first() {
+                if let Some((field, fault)) = subject.faults_within(profile.longest_common_name()).first() {
                     return Err(Unencodable(format!("subject: {field:?} {fault:?}")));
                 }
                 Ok((subject.to_name()?, spelt(alternative_names)?))

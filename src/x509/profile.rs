@@ -11,11 +11,15 @@ use x509_cert::ext::pkix::{
 };
 use x509_cert::ext::{Extension, Extensions};
 
+use super::SubjectField;
+
 /// What a leaf certificate is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
     /// Signs documents and tokens: digitalSignature.
     Signing,
+    /// Signs for a connection: digitalSignature, and a common name as long as Auth0 lets connections have.
+    Connection,
     /// Serves TLS: serverAuth, and keyEncipherment with RSA.
     TlsServer,
     /// Asks over TLS: clientAuth.
@@ -35,7 +39,7 @@ impl Profile {
             extension(true, &KeyUsage(self.key_usages(&spki)))?,
         ];
         let purpose = match self {
-            Self::Signing => None,
+            Self::Signing | Self::Connection => None,
             Self::TlsServer => Some(ID_KP_SERVER_AUTH),
             Self::TlsClient => Some(ID_KP_CLIENT_AUTH),
         };
@@ -49,12 +53,20 @@ impl Profile {
         Ok(extensions)
     }
 
+    /// The longest common name, in characters: ub-common-name (RFC 5280 appendix A.1), but for connections.
+    pub(super) const fn longest_common_name(self) -> usize {
+        match self {
+            Self::Connection => 128,
+            Self::Signing | Self::TlsServer | Self::TlsClient => SubjectField::CommonName.upper_bound(),
+        }
+    }
+
     fn key_usages(self, spki: &SubjectPublicKeyInfoRef<'_>) -> FlagSet<KeyUsages> {
         match self {
             Self::TlsServer if spki.algorithm.oid == RSA_ENCRYPTION => {
                 KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment
             }
-            Self::TlsServer | Self::Signing | Self::TlsClient => KeyUsages::DigitalSignature.into(),
+            Self::TlsServer | Self::Signing | Self::Connection | Self::TlsClient => KeyUsages::DigitalSignature.into(),
         }
     }
 }

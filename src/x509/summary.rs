@@ -59,10 +59,16 @@ impl CertificateSummary {
             not_after: timestamp(tbs.validity().not_after),
             signature_algorithm: jca_name(parsed.signature_algorithm()),
             version: u32::from(tbs.version() as u8) + 1,
-            sha1_fingerprint: fingerprint(&digest::SHA1_FOR_LEGACY_USE_ONLY, der),
+            sha1_fingerprint: sha1_fingerprint(certificate),
             sha256_fingerprint: fingerprint(&digest::SHA256, der),
         })
     }
+}
+
+/// SHA-1 over the DER of a certificate, in upper-case hex without separators.
+#[must_use]
+pub fn sha1_fingerprint(certificate: &CertificateDer) -> String {
+    fingerprint(&digest::SHA1_FOR_LEGACY_USE_ONLY, certificate.as_bytes())
 }
 
 /// The moment that a validity names.

@@ -47,7 +47,7 @@ impl SelfSigned {
     /// When the subject has faults, a date is outside of what X.509 can say, or the
     /// public key is none.
     pub fn tbs(&self) -> Result<Tbs, Unencodable> {
-        let (name, alternative_names) = self.names.encode()?;
+        let (name, alternative_names) = self.names.encode(self.profile)?;
         if self.not_after < self.not_before {
             return Err(Unencodable("it would end before it begins".to_owned()));
         }

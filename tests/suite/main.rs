@@ -17,6 +17,7 @@
 mod harness;
 
 mod architecture;
+mod auth0;
 mod bad_input;
 mod check;
 mod concurrency;
@@ -38,3 +39,4 @@ mod schemathesis;
 mod secrecy;
 mod signing;
 mod stock;
+mod zitadel;

@@ -261,7 +261,7 @@ async fn key_pairs_of_others_are_not_rotated() {
     let bench = Bench::new().await;
     let ring = bench.signing("a").await;
     let pair = bench.keys(&ring).await.remove(0);
-    bench.store.replace_certificates(pair.id, pair.version, vec![issued(START, days(365))], &[]).await.unwrap();
+    bench.store.replace_certificates(pair.id, pair.version, vec![issued(START, days(365))], None, &[]).await.unwrap();
     let refused = bench.rotation.rotate(&admin(), on_demand(&ring)).await.unwrap_err();
     assert_eq!(refused.kind(), Kind::Conflict);
     assert!(refused.public().contains("CSR"), "{refused}");

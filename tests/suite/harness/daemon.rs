@@ -207,6 +207,11 @@ impl Daemon {
         self.await_end();
     }
 
+    /// Kills it without warning while others still ask it.
+    pub fn kill_at_once(&self) {
+        signal(self.pid(), Signal::KILL);
+    }
+
     /// Waits for an end that somebody else brings about.
     pub fn await_end(&mut self) -> ExitStatus {
         eventually("the end of the daemon", STOP, || self.ended())

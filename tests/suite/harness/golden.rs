@@ -7,7 +7,8 @@
 //! are files of the test. `body` is JSON; `raw` is any text, or `{"repeat": TEXT, "times": N}`,
 //! said to be JSON where the headers name no `content-type`. A request with `times` is sent so
 //! often at once, and each answer is the response, or one of as many `responses` of their own
-//! statuses. Where a value of an answer differs from run to run the file says
+//! statuses. `remember` beside them names texts of the answer, `{NAME: pointer}`; `<=NAME>` stands for such a
+//! text from then on. Where a value of an answer differs from run to run the file says
 //! what it looks like instead: see `looks_like`.
 
 use std::path::Path;
@@ -20,6 +21,7 @@ use serde_json::Value;
 use super::configuration::AUDITOR;
 use super::daemon::Daemon;
 use super::http::{Answer, Call};
+use super::remembered::Remembered;
 
 /// Carries out the exchanges of `tests/golden/{name}.json`; the test fails at the first difference.
 pub fn golden(daemon: &Daemon, name: &str) {
@@ -32,8 +34,10 @@ pub fn golden_with(files: &Path, daemon: &Daemon, name: &str) {
     let text = std::fs::read_to_string(&file).expect("the golden file");
     let exchanges: Vec<Value> = serde_json::from_str(&text).expect("a list of exchanges");
     let mut location = String::new();
+    let mut remembered = Remembered::default();
     for (index, exchange) in exchanges.iter().enumerate() {
         let place = format!("{name}, exchange {}", index + 1);
+        let exchange = remembered.fill(exchange);
         let request = &exchange["request"];
         let times = usize::try_from(request["times"].as_u64().unwrap_or(1)).expect("a small number");
         let mut answers = at_once(|| call(daemon, files, &location, request).send(), times);
@@ -48,6 +52,7 @@ pub fn golden_with(files: &Path, daemon: &Daemon, name: &str) {
             compare(&place, expected, answer);
         }
         let Some(answer) = answers.first() else { continue };
+        remembered.keep(&place, &exchange, answer);
         if !answer.header("location").is_empty() {
             answer.header("location").clone_into(&mut location);
         }
@@ -175,11 +180,18 @@ fn looks_like(shape: &str, text: &str) -> bool {
     match shape {
         "<serial>" => !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()),
         "<date>" => of(24, |c| c.is_ascii_digit() || "-T:.Z".contains(c)) && text.contains(".000Z"),
+        "<millis>" => of(24, |c| c.is_ascii_digit() || "-T:.Z".contains(c)),
+        "<web key id>" => (18..=19).contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit()),
         "<sha1>" => of(40, upper_hex),
+        "<sha1 with colons>" => {
+            of(59, |_| true) && text.split(':').all(|byte| byte.len() == 2 && byte.chars().all(upper_hex))
+        }
         "<sha256>" => of(64, upper_hex),
         "<id>" => of(25, |c| c.is_ascii_digit() || c.is_ascii_lowercase()),
         "<uuid>" => of(36, |c| c.is_ascii_hexdigit() || c == '-'),
         "<kid>" => of(43, |c| c.is_ascii_alphanumeric() || c == '-' || c == '_'),
+        "<pem with crlf>" => with_crlf(text, "CERTIFICATE"),
+        "<pkcs7 with crlf>" => with_crlf(text, "PKCS7"),
         "<pem>" => spans(text, "CERTIFICATE", "CERTIFICATE"),
         "<certification request>" => spans(text, "CERTIFICATE REQUEST", "CERTIFICATE REQUEST"),
         "<encrypted key and certificates>" => spans(text, "ENCRYPTED PRIVATE KEY", "CERTIFICATE"),
@@ -194,6 +206,11 @@ fn looks_like(shape: &str, text: &str) -> bool {
 /// Whether a text is PEM from a block of one label to a block of another.
 fn spans(text: &str, first: &str, last: &str) -> bool {
     text.starts_with(&format!("-----BEGIN {first}-----\n")) && text.ends_with(&format!("-----END {last}-----\n"))
+}
+
+/// Whether a text is one block of PEM, each of its lines ended by CRLF.
+fn with_crlf(text: &str, label: &str) -> bool {
+    spans(&text.replace("\r\n", "\n"), label, label) && text.matches('\n').count() == text.matches("\r\n").count()
 }
 
 #[test]
@@ -226,7 +243,10 @@ fn shapes_refuse_what_does_not_look_like_them() {
         ),
         ("<location>", format!("/pf-admin-api/v1/keyPairs/signing/{id}"), format!("/keyPairs/signing/{id}")),
         ("<location>", format!("/pf-admin-api/v1/keyPairs/signing/{id}"), "/pf-admin-api/v1/keyPairs/signing/a".into()),
+        ("<pem with crlf>", pem("CERTIFICATE").replace('\n', "\r\n"), pem("CERTIFICATE")),
+        ("<sha1 with colons>", ["A0"; 20].join(":"), "A0".repeat(20)),
         ("<id>", id.to_owned(), id.to_uppercase()),
+        ("<web key id>", "911961834135573347".to_owned(), "91196183413557334a".to_owned()),
         ("<binary>", "\u{0}".to_owned(), String::new()),
     ] {
         assert!(looks_like(shape, &right), "{shape}: {right}");

@@ -18,6 +18,7 @@ mod golden;
 mod http;
 mod openssl;
 mod programs;
+mod remembered;
 mod requests;
 mod rows;
 mod scratch;

@@ -1,0 +1,54 @@
+//! The seven signing algorithms of connection keys.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
+
+/// How a connection's key signs, by its name in JOSE (RFC 7518 section 3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(super) enum SigningAlg {
+    #[default]
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    PS384,
+    ES256,
+    ES384,
+}
+
+impl SigningAlg {
+    const ALL: [(Self, &'static str); 7] = [
+        (Self::RS256, "RS256"),
+        (Self::RS384, "RS384"),
+        (Self::RS512, "RS512"),
+        (Self::PS256, "PS256"),
+        (Self::PS384, "PS384"),
+        (Self::ES256, "ES256"),
+        (Self::ES384, "ES384"),
+    ];
+
+    /// The algorithm of a name; else what is wrong with it, and what would be accepted.
+    pub(super) fn named(name: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|(_, known)| *known == name).map(|(algorithm, _)| algorithm);
+        known.ok_or_else(|| {
+            let names = Self::ALL.map(|(_, name)| name).join(", ");
+            format!("No enum match for: {name}; it must be one of {names}")
+        })
+    }
+
+    /// The key that it takes, and how that key signs; RSA keys are of the size `rsa`.
+    pub(super) const fn algorithms(self, rsa: KeyAlgorithm) -> (KeyAlgorithm, SignatureAlgorithm) {
+        use SignatureAlgorithm::{Ecdsa, RsaPkcs1, RsaPss};
+        match self {
+            Self::RS256 => (rsa, RsaPkcs1(Hash::Sha256)),
+            Self::RS384 => (rsa, RsaPkcs1(Hash::Sha384)),
+            Self::RS512 => (rsa, RsaPkcs1(Hash::Sha512)),
+            Self::PS256 => (rsa, RsaPss(Hash::Sha256)),
+            Self::PS384 => (rsa, RsaPss(Hash::Sha384)),
+            Self::ES256 => (KeyAlgorithm::P256, Ecdsa(Hash::Sha256)),
+            Self::ES384 => (KeyAlgorithm::P384, Ecdsa(Hash::Sha384)),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! How a connection's key is shown.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::error::JSON;
+use crate::error::{Error, Kind};
+use crate::jose;
+use crate::key::{CertificateDer, KeyPair, KeyUse, State};
+use crate::x509::{armoured, certificates_only, one_line_subject, sha1_fingerprint, to_pem};
+
+/// A key of a connection.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ConnectionKey {
+    /// The RFC 7638 thumbprint of the public key: SHA-256 in base64url.
+    #[schema(example = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")]
+    kid: String,
+    /// How the key signs.
+    #[schema(example = "RS256")]
+    algorithm: &'static str,
+    #[schema(example = "signing")]
+    key_use: &'static str,
+    /// The subject of the certificate: `/CN=` and the name of the connection.
+    #[schema(example = "/CN=acme")]
+    subject_dn: String,
+    /// X.509 as PEM with CRLF (RFC 7468).
+    cert: String,
+    /// SHA-1 of the DER certificate in upper-case hex, a colon between bytes.
+    fingerprint: String,
+    /// The same without colons.
+    thumbprint: String,
+    /// The certificate as PKCS#7 in PEM with CRLF.
+    pkcs: String,
+    /// True for the key that signs; else absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    current: bool,
+    /// When it became that: UTC with milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "2026-01-28T03:55:29.314Z")]
+    current_since: Option<String>,
+    /// True for the key that signs after the next rotation; else absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    next: bool,
+    /// True for the key that signed before the last rotation; else absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    previous: bool,
+}
+
+impl ConnectionKey {
+    pub(super) fn of(pair: &KeyPair) -> Result<Self, Error> {
+        let certificate = pair.leaf().ok_or_else(|| unlike("it has no certificate"))?;
+        let algorithm = jose::algorithm_name(pair.algorithm, pair.signature_algorithm);
+        let thumbprint = sha1_fingerprint(certificate);
+        let active = pair.state == State::Active;
+        Ok(Self {
+            kid: pair.kid.as_ref().map(ToString::to_string).unwrap_or_default(),
+            algorithm: algorithm.ok_or_else(|| unlike("its algorithm has no name"))?,
+            key_use: match pair.key_use {
+                KeyUse::Sign => "signing",
+                KeyUse::Decrypt => "encryption",
+            },
+            subject_dn: one_line_subject(certificate).map_err(unlike)?,
+            cert: with_crlf(&to_pem(certificate)),
+            fingerprint: colons(&thumbprint),
+            thumbprint,
+            pkcs: pkcs7(certificate)?,
+            current: active,
+            current_since: pair.activated_at.filter(|_| active).map(|at| at.to_string()),
+            next: pair.state == State::PreActive,
+            previous: pair.state == State::Deactivated,
+        })
+    }
+
+    /// The keys of a ring that are shown: current, previous, next; of the Deactivated ones the latest.
+    pub(super) fn all(ring: &[KeyPair]) -> Result<Vec<Self>, Error> {
+        let in_state = |state| ring.iter().filter(move |pair| pair.state == state);
+        let previous = in_state(State::Deactivated).max_by_key(|pair| (pair.deactivated_at, pair.generation));
+        in_state(State::Active).chain(previous).chain(in_state(State::PreActive)).map(Self::of).collect()
+    }
+}
+
+/// A value as this product answers it.
+pub(super) struct Reply<T>(pub StatusCode, pub T);
+
+impl<T: Serialize> IntoResponse for Reply<T> {
+    fn into_response(self) -> Response {
+        (self.0, [(CONTENT_TYPE, JSON)], Json(self.1)).into_response()
+    }
+}
+
+fn pkcs7(certificate: &CertificateDer) -> Result<String, Error> {
+    Ok(with_crlf(&armoured("PKCS7", &certificates_only(certificate).map_err(unlike)?)))
+}
+
+fn with_crlf(pem: &str) -> String {
+    pem.replace('\n', "\r\n")
+}
+
+fn colons(hex: &str) -> String {
+    hex.chars().enumerate().fold(String::with_capacity(hex.len() * 3 / 2), |mut text, (index, digit)| {
+        if index > 0 && index.is_multiple_of(2) {
+            text.push(':');
+        }
+        text.push(digit);
+        text
+    })
+}
+
+/// A key that this dialect cannot have made.
+fn unlike(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(Kind::Internal, "internal error").because(cause)
+}

@@ -1,0 +1,207 @@
+//! What requests say: the three kinds of key, their enumerations, ids.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::message::{Enumeration, Given, Object};
+use super::web_keys::NewWebKey;
+use crate::error::{Error, Kind};
+use crate::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
+
+/// An enumeration whose names and numbers are those of the product.
+macro_rules! enumeration {
+    ($(#[$doc:meta])* $name:ident as $shown:ident { $($variant:ident = $word:tt),* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+        #[schema(as = $shown)]
+        pub(super) enum $name { $(#[serde(rename = $word)] $variant),* }
+
+        impl Enumeration for $name {
+            const ALL: &'static [Self] = &[$(Self::$variant),*];
+            const NAMES: &'static [&'static str] = &[$($word),*];
+        }
+    };
+}
+
+enumeration! {
+    /// The size of an RSA key. Requests may give the number of a name too: 0, 1, 2, 3.
+    Bits as ZitadelRsaBits {
+        Unspecified = "RSA_BITS_UNSPECIFIED",
+        Bits2048 = "RSA_BITS_2048",
+        Bits3072 = "RSA_BITS_3072",
+        Bits4096 = "RSA_BITS_4096"
+    }
+}
+
+enumeration! {
+    /// The hash of RS256, RS384 and RS512. Requests may give the number of a name too: 0, 1, 2, 3.
+    Hasher as ZitadelRsaHasher {
+        Unspecified = "RSA_HASHER_UNSPECIFIED",
+        Sha256 = "RSA_HASHER_SHA256",
+        Sha384 = "RSA_HASHER_SHA384",
+        Sha512 = "RSA_HASHER_SHA512"
+    }
+}
+
+enumeration! {
+    /// The curve of ES256, ES384 and ES512, whose curve is P-521. Requests may give the number of a name too.
+    Curve as ZitadelEcdsaCurve {
+        Unspecified = "ECDSA_CURVE_UNSPECIFIED",
+        P256 = "ECDSA_CURVE_P256",
+        P384 = "ECDSA_CURVE_P384",
+        P512 = "ECDSA_CURVE_P512"
+    }
+}
+
+/// A web key to be made: at most one of the three; RSA with 2048 bits and SHA-256 without any.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[schema(as = ZitadelCreateWebKeyRequest)]
+pub(super) struct CreateWebKey {
+    #[schema(value_type = Option<Rsa>)]
+    rsa: Option<Object<Rsa>>,
+    #[schema(value_type = Option<Ecdsa>)]
+    ecdsa: Option<Object<Ecdsa>>,
+    #[schema(value_type = Option<Ed25519>)]
+    ed25519: Option<Object<Ed25519>>,
+}
+
+/// An RSA key that signs with PKCS#1 v1.5.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[schema(as = ZitadelNewRsa)]
+struct Rsa {
+    #[schema(value_type = Option<Bits>)]
+    bits: Option<Given<Bits>>,
+    #[schema(value_type = Option<Hasher>)]
+    hasher: Option<Given<Hasher>>,
+}
+
+/// A key on one of the curves of NIST.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[schema(as = ZitadelNewEcdsa)]
+struct Ecdsa {
+    #[schema(value_type = Option<Curve>)]
+    curve: Option<Given<Curve>>,
+}
+
+/// An Ed25519 key: there is nothing to choose.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[schema(as = ZitadelEd25519)]
+pub(super) struct Ed25519 {}
+
+/// A message that names a web key.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[schema(as = ZitadelWebKeyId)]
+pub(super) struct NamedWebKey {
+    #[schema(value_type = String, min_length = 1, max_length = 200, example = "280543383892525058")]
+    pub id: Option<String>,
+}
+
+/// A message without fields.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[schema(as = ZitadelEmpty)]
+pub(super) struct Empty {}
+
+/// What is made of a value that is absent or UNSPECIFIED.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unspecified {
+    /// It is refused, as the product's validation does before anybody looks at defaults.
+    Refused,
+    /// It means the documented default.
+    Default,
+}
+
+impl CreateWebKey {
+    /// The algorithms that a request stands for.
+    ///
+    /// # Errors
+    /// `Invalid` when there are two kinds of key, or a value is none or must not be left open.
+    pub(super) fn read(self, unspecified: Unspecified) -> Result<NewWebKey, Error> {
+        let (algorithm, signature_algorithm) = match (self.rsa, self.ecdsa, self.ed25519) {
+            (None, None, None) => (KeyAlgorithm::Rsa2048, SignatureAlgorithm::RsaPkcs1(Hash::Sha256)),
+            (Some(Object(rsa)), None, None) => rsa.read(unspecified)?,
+            (None, Some(Object(ecdsa)), None) => {
+                let algorithm = ecdsa.read(unspecified)?;
+                (algorithm, algorithm.default_signature_algorithm())
+            }
+            (None, None, Some(_)) => (KeyAlgorithm::Ed25519, SignatureAlgorithm::Ed25519),
+            _ => {
+                let message = "oneof CreateWebKeyRequest.key is already set: give one of rsa, ecdsa and ed25519";
+                return Err(Error::new(Kind::Invalid, message));
+            }
+        };
+        Ok(NewWebKey { algorithm, signature_algorithm })
+    }
+}
+
+impl Rsa {
+    fn read(self, unspecified: Unspecified) -> Result<(KeyAlgorithm, SignatureAlgorithm), Error> {
+        let rule = |field| Rule { message: "Rsa", kind: "RSA", field, unspecified };
+        let algorithm = match rule("Bits").check(self.bits)? {
+            Bits::Unspecified | Bits::Bits2048 => KeyAlgorithm::Rsa2048,
+            Bits::Bits3072 => KeyAlgorithm::Rsa3072,
+            Bits::Bits4096 => KeyAlgorithm::Rsa4096,
+        };
+        let hash = match rule("Hasher").check(self.hasher)? {
+            Hasher::Unspecified | Hasher::Sha256 => Hash::Sha256,
+            Hasher::Sha384 => Hash::Sha384,
+            Hasher::Sha512 => Hash::Sha512,
+        };
+        Ok((algorithm, SignatureAlgorithm::RsaPkcs1(hash)))
+    }
+}
+
+impl Ecdsa {
+    fn read(self, unspecified: Unspecified) -> Result<KeyAlgorithm, Error> {
+        let rule = Rule { message: "Ecdsa", kind: "ECDSA", field: "Curve", unspecified };
+        Ok(match rule.check(self.curve)? {
+            Curve::Unspecified | Curve::P256 => KeyAlgorithm::P256,
+            Curve::P384 => KeyAlgorithm::P384,
+            Curve::P512 => KeyAlgorithm::P521,
+        })
+    }
+}
+
+/// Where an enumerated value stands, in the words of the product's validation, and its rule.
+struct Rule {
+    message: &'static str,
+    kind: &'static str,
+    field: &'static str,
+    unspecified: Unspecified,
+}
+
+impl Rule {
+    fn check<T: Enumeration + PartialEq>(&self, given: Option<Given<T>>) -> Result<T, Error> {
+        let (zero, names) = (T::ALL.first(), T::NAMES);
+        let given = given.or_else(|| zero.copied().map(Given::Known));
+        let broken = match given {
+            Some(Given::Known(value)) if Some(&value) != zero || self.unspecified == Unspecified::Default => {
+                return Ok(value);
+            }
+            Some(Given::Known(_)) => {
+                format!("value must not be in list [{}]", names.first().copied().unwrap_or_default())
+            }
+            _ => "value must be one of the defined enum values".to_owned(),
+        };
+        let Self { message, kind, field, .. } = self;
+        let accepted = names.get(1..).unwrap_or_default().join(", ");
+        Err(Error::new(
+            Kind::Invalid,
+            format!(
+                "invalid CreateWebKeyRequest.{message}: embedded message failed validation | caused by: invalid \
+                 {kind}.{field}: {broken}; accepted are {accepted}"
+            ),
+        ))
+    }
+}
+
+/// Passes an id of 1 to 200 characters in a request of this name.
+///
+/// # Errors
+/// `Invalid`.
+pub(super) fn check_id(request: &str, id: &str) -> Result<(), Error> {
+    if (1..=200).contains(&id.chars().count()) {
+        return Ok(());
+    }
+    let message = format!("invalid {request}.Id: value length must be between 1 and 200 runes, inclusive");
+    Err(Error::new(Kind::Invalid, message))
+}

@@ -1,0 +1,149 @@
+//! Connections that are declared.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{list, served};
+use crate::harness::{
+    Answer, Call, Configuration, Daemon, Faults, Launch, Scratch, Token, agreement_within, golden, values,
+};
+
+const PATIENCE: Duration = Duration::from_secs(40);
+const CONNECTIONS: &str = "/api/v2/connections";
+const DECLARED: &str = "[auth0]\nconnections = \"declared\"";
+
+#[test]
+fn declared_connections_live_word_by_word() {
+    let dir = Scratch::new();
+    golden(&served(&dir, DECLARED), "auth0/declared-connections");
+}
+
+#[test]
+fn what_a_connection_cannot_be_is_refused_word_by_word() {
+    let dir = Scratch::new();
+    golden(&served(&dir, DECLARED), "auth0/declared-refusals");
+}
+
+#[test]
+fn connections_are_listed_in_pages_word_by_word() {
+    let dir = Scratch::new();
+    golden(&served(&dir, DECLARED), "auth0/declared-list");
+}
+
+#[test]
+fn implicit_connections_cannot_be_declared_word_by_word() {
+    let dir = Scratch::new();
+    golden(&Launch::dev(&dir).start(), "auth0/implicit-connections");
+}
+
+#[test]
+fn a_deleted_connections_keys_leave_the_token() {
+    let dir = Scratch::new();
+    let (token, configuration) = declared(&dir);
+    let mut daemon = Launch::serve(&configuration).start();
+    daemon.await_ready();
+    let kept = declare(&daemon, "kept").expect(201).id();
+    let gone = declare(&daemon, "gone").expect(201).id();
+    daemon.delete(&format!("{CONNECTIONS}/{gone}")).expect(202);
+    let after = agreement_within(PATIENCE, &token, &configuration.database());
+    assert_eq!(after.keys().len(), 2);
+    assert_eq!(list(&daemon, &kept).len(), 2);
+}
+
+#[test]
+fn a_crash_during_a_deletion_is_mended_by_the_same_request() {
+    let dir = Scratch::new();
+    let (token, configuration) = declared(&dir);
+    let mut daemon = Launch::serve(&configuration).at("connection.delete=abort").start();
+    daemon.await_ready();
+    let path = format!("{CONNECTIONS}/{}", declare(&daemon, "acme").expect(201).id());
+    assert!(daemon.call(Method::DELETE, &path).try_send().is_err());
+    daemon.await_end();
+    drop(daemon);
+
+    let mut daemon = Launch::serve(&configuration).start();
+    daemon.await_ready();
+    let after = agreement_within(PATIENCE, &token, &configuration.database());
+    assert_eq!(after.keys().len(), 0, "the keys went first");
+    daemon.get(&path).expect(200);
+    daemon.delete(&path).expect(202);
+    daemon.get(&path).expect(404);
+    assert_eq!(declare(&daemon, "acme").expect(201).json()["name"], "acme");
+}
+
+#[test]
+fn a_crash_during_a_declaration_leaves_a_connection_that_a_change_mends() {
+    let dir = Scratch::new();
+    let (token, configuration) = declared(&dir);
+    let mut daemon = Launch::serve(&configuration).at("generate.check#2=abort").start();
+    daemon.await_ready();
+    assert!(declaration(&daemon, "acme").try_send().is_err());
+    daemon.await_end();
+    drop(daemon);
+
+    let mut daemon = Launch::serve(&configuration).start();
+    daemon.await_ready();
+    let after = agreement_within(PATIENCE, &token, &configuration.database());
+    assert_eq!(after.keys().len(), 0);
+    let id = daemon.get(CONNECTIONS).expect(200).json()[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(list(&daemon, &id), Vec::<Value>::new());
+    let rotate = daemon.call(Method::POST, &format!("{CONNECTIONS}/{id}/keys/rotate")).send().expect(400);
+    assert_eq!(rotate.json()["errorCode"], "operation_not_supported");
+    daemon.call(Method::PATCH, &format!("{CONNECTIONS}/{id}")).json(&json!({})).send().expect(200);
+    assert_eq!(list(&daemon, &id).len(), 2);
+}
+
+#[test]
+fn a_token_that_fails_leaves_neither_connection_nor_change() {
+    let dir = Scratch::new();
+    let token = Token::fresh(&dir);
+    let faults = Faults::new(&dir);
+    let configuration = Configuration::new(&dir, &token).with_faults(&faults).with(DECLARED);
+    let mut daemon = Launch::serve(&configuration).start();
+    daemon.await_ready();
+    let bare = json!({"name": "bare", "strategy": "oidc"});
+    let bare = daemon.call(Method::POST, CONNECTIONS).json(&bare).send().expect(201).json();
+    faults.set("C_GenerateKeyPair rv=0x30");
+    declare(&daemon, "acme").expect(503);
+    let path = format!("{CONNECTIONS}/{}", bare["id"].as_str().unwrap());
+    daemon.call(Method::PATCH, &path).json(&json!({"options": signing()})).send().expect(503);
+    faults.clear();
+    assert_eq!(daemon.get(CONNECTIONS).expect(200).json(), json!([bare]));
+    agreement_within(PATIENCE, &token, &configuration.database());
+}
+
+#[test]
+fn no_option_reaches_the_audit_trail() {
+    let dir = Scratch::new();
+    let (_token, configuration) = declared(&dir);
+    let mut daemon = Launch::serve(&configuration).start();
+    daemon.await_ready();
+    let body = json!({"name": "acme", "strategy": "oidc", "options": {"issuer": "https://idp-of-acme.example"}});
+    daemon.call(Method::POST, CONNECTIONS).json(&body).send().expect(201);
+    let details = values(&configuration.database(), "SELECT detail FROM audit_events");
+    assert!(details.iter().any(|detail| detail.contains("oidc acme")), "{details:?}");
+    assert!(!details.iter().any(|detail| detail.contains("idp-of-acme")), "{details:?}");
+    assert!(!daemon.log().contains("idp-of-acme"), "{}", daemon.log());
+}
+
+fn declared(dir: &Scratch) -> (Token, Configuration) {
+    let token = Token::fresh(dir);
+    let configuration = Configuration::new(dir, &token).with(DECLARED);
+    (token, configuration)
+}
+
+/// Declares a connection that signs.
+fn declare(daemon: &Daemon, name: &str) -> Answer {
+    declaration(daemon, name).send()
+}
+
+fn declaration(daemon: &Daemon, name: &str) -> Call {
+    let body = json!({"name": name, "strategy": "oidc", "options": signing()});
+    daemon.call(Method::POST, CONNECTIONS).json(&body)
+}
+
+fn signing() -> Value {
+    json!({"token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256"})
+}
