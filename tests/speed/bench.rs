@@ -3,7 +3,7 @@
 //! Prints, on tokens in memory: raw `C_GenerateKeyPair` and raw sign rates of the module
 //! (one session, in a child process of its own), the daemon's rate of generations with
 //! their certificates at 1 and at 8 clients, both as ratios to one raw generation plus
-//! one raw signature; the rate of signatures over HTTP, by `wrk`, as ratios to raw ones;
+//! one raw signature; how long a generation takes from stock; the rate of signatures over HTTP, by `wrk`, as ratios to raw ones;
 //! how long it takes to list and to get key pairs among up to 10,000; and the resident memory of the daemon and its hosts with 100 keys and one signing
 //! host. A measurement, not a test: nothing here can fail a build.
 
@@ -23,6 +23,7 @@ mod harness;
 mod lists;
 mod raw;
 mod signatures;
+mod stock;
 
 use std::fs;
 use std::process::Command;
@@ -38,7 +39,16 @@ const CASES: [(&str, u32); 2] = [("EC", 256), ("RSA", 2048)];
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() == Some("raw") {
+    let first = arguments.next();
+    if first.as_deref() == Some("raw-median") {
+        println!("{}", stock::measure(&arguments.collect::<Vec<_>>()).expect("a median of the module"));
+        return;
+    }
+    if first.as_deref() == Some("stock") {
+        stock::print();
+        return;
+    }
+    if first.as_deref() == Some("raw") {
         let rates = raw::measure(&arguments.collect::<Vec<_>>(), SPAN).expect("rates of the module");
         println!("{} {} {}", rates.generate, rates.sign, rates.sign_by_two);
         return;
@@ -54,6 +64,7 @@ fn main() {
     }
     println!("\nratios: generations over HTTP, certificate included, to one raw generation plus one raw signature");
     println!("        on one session; the aim for EC 256 at 1 client is 0.5 or more\n");
+    stock::print();
     signatures::print(&raw);
     lists::print();
     memory();
