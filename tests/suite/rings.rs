@@ -187,3 +187,24 @@ fn a_rotation_period_is_for_rings_without_certificates() {
     refused(&rings.daemon.call(Method::PUT, &path("web-keys")).bearer(AUDITOR).json(&good).send(), 403, None);
     refused(&rings.daemon.call(Method::DELETE, &path("web-keys")).bearer(AUDITOR).send(), 403, None);
 }
+
+#[test]
+fn web_keys_with_a_rotation_period_show_when_the_next_one_comes() {
+    let rings = Rings::new(&[]);
+    let web_key = json!({ "ecdsa": { "curve": "ECDSA_CURVE_P256" } });
+    rings.daemon.call(Method::POST, "/v2/web_keys").json(&web_key).send().expect(200);
+    let path = format!("{RINGS}/web-keys/rotation");
+    let steps = || rings.daemon.get(&format!("{RINGS}/web-keys")).expect(200).json()["nextSteps"].clone();
+    assert_eq!(steps(), json!([]), "on demand only");
+    let period = json!({ "periodDays": 90 });
+    assert_eq!(rings.daemon.call(Method::PUT, &path).json(&period).send().expect(200).json(), period);
+    assert_eq!(rings.daemon.get(&path).expect(200).json(), period);
+    let planned = steps();
+    let words: Vec<_> = planned.as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap()).collect();
+    assert_eq!(words, ["create", "activate"], "{planned}");
+    assert!(planned[0]["reason"].as_str().unwrap().contains("succeeded every"), "{planned}");
+    assert_eq!(rings.daemon.delete(&path).expect(204).body, b"");
+    refused(&rings.daemon.get(&path), 404, None);
+    refused(&rings.daemon.delete(&path), 404, None);
+    assert_eq!(steps(), json!([]));
+}
