@@ -8,7 +8,7 @@ SDKS = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/strongroom/sdks
 TESTS = $(CARGO) test --features test-hooks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-containers sdk bench check fmt setup clean
+.PHONY: help demo run test test-containers sdk bench soak check fmt setup clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -35,8 +35,12 @@ sdk: setup ## the products' own SDKs, at pinned versions, against a daemon on a 
 	@tests/sdk/setup "$(SDKS)"
 	@tests/sdk/run "$(SDKS)"
 
-bench: setup ## rates of the bare token and of the daemon on it, as ratios; takes a release build and a minute
-	$(CARGO) bench --bench speed
+bench: setup ## rates of the bare token and of the daemon on it, as ratios; a release build and minutes (PARTS="signatures large")
+	$(CARGO) bench --bench speed -- $(PARTS)
+
+soak: setup ## two minutes of signatures at 256 connections, in peace and with hosts killed (SOAK_SECONDS=60 each)
+	@tests/oracles/setup "$(ORACLES)"
+	STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" $(CARGO) bench --bench soak
 
 check: ## formatting and lints, as CI wants them
 	$(CARGO) fmt --all -- --check

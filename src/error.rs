@@ -9,6 +9,7 @@ use crate::auth::Denied;
 use crate::clock::NoEntropy;
 use crate::provider::ProviderError;
 use crate::store::StoreError;
+use crate::turns::NoTurn;
 
 /// What sort of failure it is: what dialects turn into a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,7 +31,7 @@ pub enum Kind {
     NotExportable,
     /// No provider here can do it.
     Unsupported,
-    /// Queues are full.
+    /// Queues are full, or the caller has its share of them.
     Busy,
     ProviderUnavailable,
     /// The deadline passed; nothing was changed.
@@ -172,12 +173,23 @@ impl From<NoEntropy> for Error {
     }
 }
 
+impl From<NoTurn> for Error {
+    fn from(failure: NoTurn) -> Self {
+        let kind = match failure {
+            NoTurn::Share(_) => Kind::Busy,
+            NoTurn::Late => Kind::Deadline,
+        };
+        Self::new(kind, failure.to_string())
+    }
+}
+
 impl From<ProviderError> for Error {
     fn from(failure: ProviderError) -> Self {
         let (kind, public) = match &failure {
             ProviderError::Busy => (Kind::Busy, "the crypto provider is busy"),
             ProviderError::Late => (Kind::Deadline, "the deadline passed before the key pair was ready"),
             ProviderError::Unsupported(_) => (Kind::Unsupported, "the crypto provider cannot do this"),
+            ProviderError::NotDecrypted => (Kind::Invalid, "the ciphertext does not decrypt"),
             ProviderError::Damaged(_) => (Kind::Damaged, "the sealed private half of the key pair does not open"),
             ProviderError::Unavailable(_)
             | ProviderError::Unknown(_)

@@ -11,7 +11,7 @@
 //! | 4 services | `keyring` `signing` `catalog` |
 //! | 3 issuance and the one error | `issuance` `error` |
 //! | 2 holders | `provider` `store` |
-//! | 1 rules and formats without I/O | `config` `audit` `auth` `keyfile` `x509` `jose` |
+//! | 1 rules and formats without I/O | `config` `audit` `auth` `keyfile` `x509` `jose` `turns` |
 //! | 0 nouns | `key` `secret` `clock` `checkpoint` |
 //!
 //! Never met, though the floors would allow it: `provider` and `store`; `keyring` and
@@ -39,4 +39,5 @@ pub mod secret;
 pub mod signing;
 pub mod store;
 pub mod telemetry;
+pub mod turns;
 pub mod x509;

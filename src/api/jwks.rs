@@ -15,8 +15,10 @@ use serde_json::{Map, Value};
 use utoipa::{OpenApi, ToSchema};
 
 use super::Services;
+use super::auth0::{ApiError, ApiErrorBody};
 use super::extract::Segment;
 use super::native::{PathRefusals, Problem, ring_id};
+use crate::error::Error;
 use crate::rotation::Published;
 
 pub(super) fn routes() -> Router<Arc<Services>> {
@@ -51,7 +53,7 @@ struct JwkSet {
     )
 )]
 async fn oidc(State(services): State<Arc<Services>>, headers: HeaderMap) -> Result<Response, Problem> {
-    answer(&services, &Published::Oidc, &headers, "public, ").await
+    Ok(answer(&services, &Published::Oidc, &headers, "public, ").await?)
 }
 
 /// Gets the public keys of a key ring.
@@ -69,7 +71,7 @@ async fn ring(
     Segment(ring, _): Segment<Problem>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    answer(&services, &Published::Ring(ring_id(&ring)?), &headers, "public, ").await
+    Ok(answer(&services, &Published::Ring(ring_id(&ring)?), &headers, "public, ").await?)
 }
 
 /// Gets the public keys of a connection.
@@ -80,15 +82,17 @@ async fn ring(
     responses(
         (status = 200, description = "The key that signs, the one that will, and those that did lately.", body = JwkSet),
         (status = 304, description = "The caller has them."),
-        PathRefusals
+        (status = 400, description = "The path is not UTF-8.", body = ApiErrorBody),
+        (status = 404, description = "There is no connection of this name, or it has no keys.", body = ApiErrorBody)
     )
 )]
 async fn connection(
     State(services): State<Arc<Services>>,
-    Segment(name, _): Segment<Problem>,
+    Segment(name, _): Segment<ApiError>,
     headers: HeaderMap,
-) -> Result<Response, Problem> {
-    answer(&services, &Published::ConnectionNamed(name), &headers, "public, ").await
+) -> Result<Response, ApiError> {
+    let place = Published::ConnectionNamed(name);
+    answer(&services, &place, &headers, "public, ").await.map_err(ApiError::of_rotation)
 }
 
 /// Gets the public web keys.
@@ -100,13 +104,13 @@ async fn connection(
     )
 )]
 async fn web_keys(State(services): State<Arc<Services>>, headers: HeaderMap) -> Result<Response, Problem> {
-    answer(&services, &Published::Ring(ring_id("web-keys")?), &headers, "").await
+    Ok(answer(&services, &Published::Ring(ring_id("web-keys")?), &headers, "").await?)
 }
 
 /// The key set of a place, unless the caller has it already.
 ///
 /// `scope` begins the `Cache-Control` that goes with it.
-async fn answer(services: &Services, place: &Published, asked: &HeaderMap, scope: &str) -> Result<Response, Problem> {
+async fn answer(services: &Services, place: &Published, asked: &HeaderMap, scope: &str) -> Result<Response, Error> {
     let set = services.rotation.key_set(place).await?;
     let age = services.rotation.max_age(&set).as_secs();
     let mut response = if has_it(asked, &set.etag) {

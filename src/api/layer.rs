@@ -61,7 +61,7 @@ async fn observe(measures: Arc<Measures>, mut request: Request, next: Next) -> R
 /// Writes the line of a request; a line for each signature would cost as much as half of one.
 fn log(status: StatusCode, elapsed: Duration, frequent: bool) {
     let latency_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-    let quiet = frequent && status.is_success();
+    let quiet = frequent && (status.is_success() || status == StatusCode::NOT_MODIFIED);
     let status = status.as_u16();
     if quiet {
         tracing::debug!(status, latency_us, "answered");

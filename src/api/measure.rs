@@ -14,6 +14,9 @@ const DURATION: &str = "strongroom_http_request_duration_seconds";
 /// The last segments of routes that are asked thousands of times a second.
 const FREQUENT: [&str; 4] = ["/sign", "/sign-batch", "/verify", "/jws"];
 
+/// How the routes of key sets end, which anybody may ask as often.
+const KEY_SETS: [&str; 3] = ["/jwks.json", "/pf/JWKS", "/oauth/v2/keys"];
+
 /// Every route that was asked.
 #[derive(Default)]
 pub(super) struct Measures(RwLock<HashMap<String, Arc<Route>>>);
@@ -23,7 +26,13 @@ pub(super) struct Route {
     pattern: String,
     /// Its successes are counted and not logged.
     pub(super) frequent: bool,
-    answers: RwLock<HashMap<(&'static str, StatusCode), (Counter, Histogram)>>,
+    /// By method and status.
+    answers: RwLock<HashMap<(&'static str, StatusCode), Answers>>,
+}
+
+struct Answers {
+    count: Counter,
+    duration: Histogram,
 }
 
 impl Measures {
@@ -42,7 +51,8 @@ impl Measures {
         }
         let mut routes = self.0.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(routes.entry(pattern.to_owned()).or_insert_with(|| {
-            let frequent = pattern.starts_with("/v1/") && FREQUENT.iter().any(|last| pattern.ends_with(last));
+            let signs = pattern.starts_with("/v1/") && FREQUENT.iter().any(|last| pattern.ends_with(last));
+            let frequent = signs || KEY_SETS.iter().any(|last| pattern.ends_with(last));
             Arc::new(Route { pattern: pattern.to_owned(), frequent, answers: RwLock::default() })
         }))
     }
@@ -52,18 +62,22 @@ impl Route {
     /// Counts an answer.
     pub(super) fn note(&self, method: &'static str, status: StatusCode, elapsed: Duration) {
         let known = self.answers.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some((requests, duration)) = known.get(&(method, status)) {
-            requests.increment(1);
-            duration.record(elapsed);
+        if let Some(answers) = known.get(&(method, status)) {
+            answers.note(elapsed);
             return;
         }
         drop(known);
         let labels =
             [("route", self.pattern.clone()), ("method", method.to_owned()), ("status", status.as_str().to_owned())];
-        let (requests, duration) = (counter!(REQUESTS, &labels), histogram!(DURATION, &labels));
-        requests.increment(1);
-        duration.record(elapsed);
-        let mut known = self.answers.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert((method, status), (requests, duration));
+        let answers = Answers { count: counter!(REQUESTS, &labels), duration: histogram!(DURATION, &labels) };
+        answers.note(elapsed);
+        self.answers.write().unwrap_or_else(PoisonError::into_inner).insert((method, status), answers);
+    }
+}
+
+impl Answers {
+    fn note(&self, elapsed: Duration) {
+        self.count.increment(1);
+        self.duration.record(elapsed);
     }
 }

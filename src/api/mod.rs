@@ -15,6 +15,7 @@ mod detached;
 mod dialect;
 mod extract;
 mod health;
+mod id;
 mod jwks;
 mod layer;
 mod measure;
@@ -22,6 +23,7 @@ mod native;
 mod openapi;
 pub mod pingfederate;
 mod state;
+mod subject;
 #[cfg(test)]
 mod tests;
 pub mod zitadel;

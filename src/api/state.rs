@@ -29,6 +29,8 @@ pub struct Services {
     pub zitadel: zitadel::Settings,
     /// Time that a generation has until its commit begins.
     pub generate_deadline: Duration,
+    /// Time that a signature or decryption has until its answer.
+    pub sign_deadline: Duration,
     /// The largest request body, in bytes.
     pub body_limit: usize,
     /// Mutations at work; wait for them after the last connection has closed.

@@ -81,6 +81,7 @@ async fn services() -> Services {
             issuer: Some("https://keys.example.com".to_owned()),
         },
         generate_deadline: Duration::from_secs(1),
+        sign_deadline: Duration::from_secs(1),
         body_limit: 1024,
         detached: Detached::default(),
         derivations: Derivations::default(),

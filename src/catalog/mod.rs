@@ -1,5 +1,5 @@
-//! Documents with typed references to rings: rotation settings, SSL settings, OAuth and
-//! OpenID Connect keys, trusted CAs, connections.
+//! Documents with typed references to rings: settings of rings, of their rotation, of SSL, of
+//! OAuth and OpenID Connect; connections; trusted CAs.
 //!
 //! Owns what these documents say, their rules, and who may change them. Does not own the
 //! key pairs that they refer to (`keyring`) or the engine that acts on rotation settings.
@@ -11,6 +11,7 @@
 mod connections;
 mod oidc;
 mod oidc_rules;
+mod ring;
 mod rotation;
 mod rotation_period;
 mod ssl;
@@ -33,6 +34,7 @@ use crate::store::{Document, DocumentKind, Put, Store};
 
 pub use connections::Connection;
 pub use oidc::{AdditionalKeySet, OidcGroup, OidcKey, OidcKeyType, OidcKeys, OidcSettings};
+pub use ring::{RingSettings, signs_raw};
 pub use rotation::RotationSettings;
 pub use ssl::SslSettings;
 pub use trusted::TrustedCa;

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod oidc;
+
 use std::time::Duration;
 
 use super::*;
@@ -37,6 +39,10 @@ impl Bench {
     }
 
     async fn ring(&self, name: &str) -> RingId {
+        self.ring_of(name, KeyUse::Sign, KeyAlgorithm::P256).await
+    }
+
+    async fn ring_of(&self, name: &str, key_use: KeyUse, algorithm: KeyAlgorithm) -> RingId {
         let ring: RingId = name.parse().unwrap();
         let now = Timestamp::from_micros(1_800_000_000_000_000);
         let new = NewReservation {
@@ -46,10 +52,10 @@ impl Bench {
             provider: ProviderKind::Hsm,
             locator: Locator::new().unwrap(),
             origin: Origin::Generated,
-            key_use: KeyUse::Sign,
-            algorithm: KeyAlgorithm::P256,
-            signature_algorithm: ES256,
-            permitted: vec![ES256],
+            key_use,
+            algorithm,
+            signature_algorithm: algorithm.default_signature_algorithm(),
+            permitted: algorithm.usual_signature_algorithms(),
             owner: Owner { instance: "test".to_owned(), life: "one".to_owned() },
             now,
             lease: Duration::from_secs(60),
@@ -219,4 +225,63 @@ async fn document_that_says_more_than_is_known_is_not_read() {
     let document = Document { kind, id, body, updated_at: Timestamp::from_micros(0) };
     bench.store.put_document(document, &[], false, &[]).await.unwrap();
     assert_eq!(bench.catalog.ssl_settings(&admin()).await.unwrap_err().kind(), Kind::Internal);
+}
+
+fn connection(name: &str) -> Connection {
+    Connection {
+        name: name.to_owned(),
+        strategy: "oidc".to_owned(),
+        display_name: None,
+        options: serde_json::Map::from_iter([("issuer".to_owned(), "https://idp.example".into())]),
+    }
+}
+
+#[tokio::test]
+async fn connections_are_kept_apart_by_their_names() {
+    let bench = Bench::new().await;
+    let (catalog, admin) = (&bench.catalog, admin());
+    let id = catalog.add_connection(&admin, &connection("acme"), None).await.unwrap();
+    assert_eq!(id, Connection::id_of("acme"));
+    assert!(id.len() == 20 && id.strip_prefix("con_").unwrap().bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let again = catalog.add_connection(&admin, &connection("acme"), None).await;
+    assert_eq!(again.unwrap_err().kind(), Kind::Conflict);
+    let other = catalog.add_connection(&admin, &connection("acmf"), None).await.unwrap();
+    assert_ne!(other, id);
+
+    let changed = Connection { strategy: "okta".to_owned(), ..connection("acme") };
+    catalog.put_connection(&admin, &changed, None).await.unwrap();
+    assert_eq!(catalog.connection(&admin, &id).await.unwrap(), changed);
+    let mut all = vec![(id.clone(), changed), (other, connection("acmf"))];
+    all.sort_by(|one, another| one.0.cmp(&another.0));
+    assert_eq!(catalog.connections(&admin).await.unwrap(), all);
+    catalog.delete_connection(&admin, &id, None).await.unwrap();
+    assert_eq!(catalog.connection(&admin, &id).await.unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(catalog.delete_connection(&admin, &id, None).await.unwrap_err().kind(), Kind::NotFound);
+}
+
+#[tokio::test]
+async fn the_ring_of_a_name_is_the_declared_ones_before_any_other() {
+    let bench = Bench::new().await;
+    let ring = async |name| bench.catalog.connection_by_name(name).await.unwrap().map(|ring| ring.to_string());
+    assert_eq!(ring("acme").await, Some("connection:acme".to_owned()));
+    let id = bench.catalog.add_connection(&admin(), &connection("acme"), None).await.unwrap();
+    assert_eq!(ring("acme").await, Some(format!("connection:{id}")));
+    assert_eq!(ring(&"x".repeat(201)).await, None);
+}
+
+#[tokio::test]
+async fn who_may_only_read_changes_no_connection() {
+    let bench = Bench::new().await;
+    let (catalog, reader) = (&bench.catalog, who(&[Scope::Read]));
+    let id = catalog.add_connection(&admin(), &connection("acme"), None).await.unwrap();
+    assert_eq!(catalog.connection(&reader, &id).await.unwrap(), connection("acme"));
+    for outcome in [
+        catalog.add_connection(&reader, &connection("other"), None).await.map(drop),
+        catalog.put_connection(&reader, &connection("acme"), None).await,
+        catalog.delete_connection(&reader, &id, None).await,
+        catalog.connections(&who(&[Scope::Sign])).await.map(drop),
+        catalog.connection(&who(&[Scope::Sign]), &id).await.map(drop),
+    ] {
+        assert_eq!(outcome.unwrap_err().kind(), Kind::Forbidden);
+    }
 }

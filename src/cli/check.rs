@@ -159,4 +159,6 @@ fn describe(facts: &TokenFacts) {
         );
         println!("{:<14} {how}", algorithm.name());
     }
+    let decryptions: Vec<&str> = facts.decryptions.iter().map(|algorithm| algorithm.name()).collect();
+    println!("decryption     {}", if decryptions.is_empty() { "none known".to_owned() } else { decryptions.join(" ") });
 }

@@ -9,14 +9,15 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 
 use super::block_on;
 use crate::auth::{Credential, Scope, SecretHash, new_secret};
 use crate::config::{
-    Auth0, Config, Hosts, Limits, Listener, MasterKeySource, PinSource, PingFederate, Plaintext, Profile, SanFormat,
-    Stock, Token, TokenSelector, Zitadel,
+    Auth0, Config, Hosts, Limits, Listener, MasterKeySource, PinSource, PingFederate, Plaintext, Profile, Rotation,
+    SanFormat, Stock, Token, TokenSelector, Zitadel,
 };
 use crate::daemon::{self, Announce, InstanceLock};
 use crate::key::{KeyAlgorithm, ProviderKind};
@@ -199,6 +200,8 @@ impl Layout {
                 san_format: SanFormat::Bare,
                 require_trusted_issuer: false,
             },
+            // A machine of a developer may sleep for longer than that of an operator.
+            rotation: Rotation { clock_guard: Duration::from_secs(10 * 365 * 86_400), ..Rotation::default() },
             auth0: Auth0::with_provider(ProviderKind::Hsm),
             zitadel: Zitadel::with_provider(ProviderKind::Hsm),
         })

@@ -9,6 +9,7 @@ mod credential;
 mod dev;
 mod local;
 mod reconcile;
+mod rotation;
 mod serve;
 mod token;
 
@@ -47,6 +48,9 @@ enum Command {
     },
     /// Compare the token with the store
     Reconcile(reconcile::Arguments),
+    /// What rotation would do and when, and the word to go on
+    #[command(subcommand)]
+    Rotation(rotation::Command),
     /// Act on what is remembered of the token
     #[command(subcommand)]
     Token(token::Command),
@@ -69,6 +73,7 @@ pub fn main() -> ExitCode {
         Command::Dev(_) | Command::Serve { .. } | Command::TokenHost => Verbosity::Daemon,
         Command::Check { .. }
         | Command::Reconcile(_)
+        | Command::Rotation(_)
         | Command::Token(_)
         | Command::Local(_)
         | Command::Credential(_) => Verbosity::Command,
@@ -79,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Serve { config } => serve::run(&config),
         Command::Check { config } => return check::run(&config),
         Command::Reconcile(arguments) => return reconcile::run(&arguments),
+        Command::Rotation(command) => return rotation::run(&command),
         Command::Token(command) => token::run(&command),
         Command::Local(command) => return local::run(&command),
         Command::Credential(command) => credential::run(&command),

@@ -13,6 +13,7 @@ mod limits;
 mod listener;
 mod local;
 mod pkcs11_uri;
+mod rotation;
 mod stock;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ pub use hosts::Hosts;
 pub use limits::Limits;
 pub use listener::{Listener, Plaintext};
 pub use local::MasterKeySource;
+pub use rotation::Rotation;
 pub use stock::Stock;
 pub use token::{PinSource, Profile, Token, TokenSelector};
 pub use zitadel::Zitadel;
@@ -56,6 +58,7 @@ pub struct Config {
     pub limits: Limits,
     pub stock: Stock,
     pub pingfederate: PingFederate,
+    pub rotation: Rotation,
     pub auth0: Auth0,
     pub zitadel: Zitadel,
 }
@@ -138,6 +141,8 @@ struct File {
     #[serde(default)]
     pingfederate: dialects::Section,
     #[serde(default)]
+    rotation: Rotation,
+    #[serde(default)]
     auth0: auth0::Section,
     #[serde(default)]
     zitadel: zitadel::Section,
@@ -160,6 +165,7 @@ impl File {
         self.listener.validate(findings);
         self.hosts.validate(findings);
         self.limits.validate(findings);
+        self.rotation.validate(findings);
         let credentials = credentials::validate(self.credentials, findings);
         let (has_token, has_local) = (self.token.is_some(), self.local.is_some());
         let local = self.local.and_then(|section| section.validate(has_token, findings));
@@ -171,6 +177,11 @@ impl File {
         let pingfederate = self.pingfederate.validate(has_token, has_local, findings);
         let auth0 = self.auth0.validate(has_token, has_local, findings);
         let zitadel = self.zitadel.validate(has_token, has_local, findings);
+        let schedules =
+            [("auth0", auth0.rotation_period, auth0.overlap), ("zitadel", zitadel.rotation_period, zitadel.overlap)];
+        for (section, period, overlap) in schedules {
+            self.rotation.validate_schedule(section, period, overlap, findings);
+        }
         Config {
             state_dir,
             instance: self.instance.unwrap_or_else(|| "default".to_owned()),
@@ -183,6 +194,7 @@ impl File {
             limits: self.limits,
             stock,
             pingfederate,
+            rotation: self.rotation,
             auth0,
             zitadel,
         }

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::string_slice, reason = "tests")]
 
-use super::{Config, MasterKeySource, Plaintext, TokenSelector};
+use super::{Auth0, Config, Connections, MasterKeySource, Plaintext, TokenSelector};
 use crate::key::{KeyAlgorithm, ProviderKind};
 
 const WHOLE: &str = r#"
@@ -133,4 +133,53 @@ fn default_provider_is_one_that_is_configured() {
     assert!(findings(&with(&local, "HSM")).iter().any(|finding| finding.contains("[token]")));
     assert!(findings(&with(WHOLE, "CLOUD")).iter().any(|finding| finding.contains("no provider")));
     assert_eq!(Config::parse(&with(&local, "LOCAL")).unwrap().pingfederate.default_provider, ProviderKind::Local);
+}
+
+#[test]
+fn connections_are_implicit_and_their_keys_the_tokens_unless_the_file_says_otherwise() {
+    let plain = Config::parse(WHOLE).unwrap().auth0;
+    assert_eq!(plain, Auth0::with_provider(ProviderKind::Hsm));
+    assert_eq!((plain.connections, plain.rsa, plain.valid_days), (Connections::Implicit, KeyAlgorithm::Rsa2048, 365));
+    assert_eq!((plain.rotation_period, plain.overlap.as_secs()), (None, 86_400));
+    let with = |line: &str| format!("{WHOLE}\n[auth0]\n{line}\n");
+    let said = "connections = \"declared\"\nrsa-bits = 4096\nvalid-days = 30\nrate-limit = 1\n\
+                rotation-period = \"365days\"\noverlap = \"2h\"";
+    let said = Config::parse(&with(said)).unwrap().auth0;
+    assert_eq!((said.connections, said.rsa, said.valid_days), (Connections::Declared, KeyAlgorithm::Rsa4096, 30));
+    assert_eq!((said.rate_limit, said.overlap.as_secs()), (1, 7200));
+    assert_eq!(said.rotation_period.map(|period| period.as_secs()), Some(365 * 86_400));
+    for (line, part) in [
+        ("connections = \"some\"", "declared"),
+        ("provider = \"LOCAL\"", "auth0.provider"),
+        ("rsa-bits = 1024", "2048"),
+        ("valid-days = 0", "36500"),
+        ("rate-limit = 0", "at least 1"),
+        ("rotation-period = \"1h\"", "at least a day"),
+        ("overlap = \"soon\"", "duration"),
+        ("colour = 1", "`auth0.colour`"),
+    ] {
+        let found = findings(&with(line));
+        assert!(found.iter().any(|finding| finding.contains(part)), "{part} is not in {found:?}");
+    }
+}
+
+#[test]
+fn rotation_leaves_verifiers_the_time_that_they_need() {
+    let with = |text: &str| Config::parse(&format!("{WHOLE}\n{text}"));
+    let config = with("[rotation]\nlead = \"2h\"\njwks-max-age = \"1h\"\nenabled = false").unwrap();
+    assert_eq!((config.rotation.lead.as_secs(), config.rotation.enabled), (7200, false));
+    for (text, part) in [
+        ("[rotation]\nlead = \"1h\"\njwks-max-age = \"31m\"", "rotation.lead: at least twice rotation.jwks-max-age"),
+        ("[rotation]\noverlap = \"1m\"", "rotation.overlap"),
+        ("[rotation]\ninterval = \"0s\"", "rotation.interval"),
+        ("[rotation]\ndestroy-limit = 0", "rotation.destroy-limit"),
+        ("[rotation]\nclock-guard = \"1m\"", "rotation.clock-guard"),
+        ("[rotation]\ncolour = 1", "`rotation.colour`"),
+        ("[rotation]\nlead = \"3days\"\n[auth0]\nrotation-period = \"2days\"", "auth0.rotation-period"),
+        ("[rotation]\nlead = \"3days\"\n[zitadel]\nrotation-period = \"2days\"", "zitadel.rotation-period"),
+        ("[auth0]\noverlap = \"1m\"", "auth0.overlap"),
+    ] {
+        let findings = with(text).unwrap_err().0;
+        assert!(findings.iter().any(|finding| finding.contains(part)), "{part} is not in {findings:?}");
+    }
 }

@@ -16,8 +16,9 @@ use crate::provider::local::{LocalProvider, MasterSealer};
 use crate::provider::pkcs11::{Pkcs11Options, Pkcs11Provider};
 use crate::provider::{KeyProvider as _, Providers};
 use crate::rotation::{self, Rotation};
-use crate::signing::Signing;
+use crate::signing::{IN_A_TURN, Signing};
 use crate::store::{Owner, SqlStore, Store as _};
+use crate::turns::Bounds;
 
 /// Time for what follows generation: issuance and two transactions.
 const LEASE_MARGIN: Duration = Duration::from_secs(120);
@@ -54,26 +55,14 @@ impl Holders {
             providers = providers.with(Arc::clone(local) as Arc<_>);
         }
         let signing = Signing::new(Arc::clone(&store) as Arc<_>, providers.clone(), Arc::clone(&clock));
-        let lease = config.hosts.generate_timeout + config.limits.generate_deadline + LEASE_MARGIN;
-        let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease)
-            .stocking(config.stock.clone());
+        let signing = signing.within(signing_bounds(config));
+        let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease(config));
+        let keyring = keyring.with_share(config.limits.generations_per_principal).stocking(config.stock.clone());
         let catalog = Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock)));
         let master_keys =
             local.map(|local| Arc::new(MasterKeys::new(Arc::clone(&store) as Arc<_>, local, Arc::clone(&clock))));
         let (keyring, signing) = (Arc::new(keyring), Arc::new(signing));
-        let rotation = Arc::new(Rotation::new(
-            Arc::clone(&store) as Arc<_>,
-            Arc::clone(&keyring),
-            Arc::clone(&catalog),
-            Arc::clone(&clock),
-            rotation::Defaults {
-                connection_overlap: config.auth0.overlap,
-                connection_period: config.auth0.rotation_period,
-                web_key_period: config.zitadel.rotation_period,
-                web_key_overlap: config.zitadel.overlap,
-                ..rotation::Defaults::default()
-            },
-        ));
+        let rotation = rotation(config, &store, &keyring, &catalog, &clock);
         Ok(Self { keyring, catalog, rotation, signing, token, master_keys, clock, store })
     }
 
@@ -88,6 +77,50 @@ impl Holders {
         }
         self.store.close().await;
     }
+}
+
+/// How many turns there are at a provider at once: enough to keep every worker of every host
+/// busy and calls coalesced, and so few that its queue has room for all of them and nobody
+/// waits long behind another's.
+fn signing_bounds(config: &Config) -> Bounds {
+    let hosts = &config.hosts;
+    let workers = hosts.signing_hosts.saturating_mul(hosts.workers);
+    let at_once = workers.saturating_mul(4).max(128).min(hosts.sign_queue / IN_A_TURN).max(1);
+    Bounds { at_once, share: config.limits.signatures_per_principal }
+}
+
+/// The service over succession, with the policies of the configuration.
+pub(super) fn rotation(
+    config: &Config,
+    store: &Arc<SqlStore>,
+    keyring: &Arc<Keyring>,
+    catalog: &Arc<Catalog>,
+    clock: &Arc<dyn Clock>,
+) -> Arc<Rotation> {
+    let settings = &config.rotation;
+    let defaults = rotation::Defaults {
+        lead: settings.lead,
+        max_age: settings.jwks_max_age,
+        overlap: settings.overlap,
+        connection_overlap: config.auth0.overlap,
+        connection_period: config.auth0.rotation_period,
+        web_key_period: config.zitadel.rotation_period,
+        web_key_overlap: config.zitadel.overlap,
+    };
+    let options = rotation::SweepOptions {
+        destroy_limit: settings.destroy_limit,
+        // Without regular sweeps the last one says nothing about the clock.
+        clock_guard: settings.enabled.then_some(settings.clock_guard),
+        deadline: config.limits.generate_deadline,
+    };
+    let store = Arc::clone(store) as Arc<_>;
+    let rotation = Rotation::new(store, Arc::clone(keyring), Arc::clone(catalog), Arc::clone(clock), defaults);
+    Arc::new(rotation.sweeping_with(options))
+}
+
+/// How long a reservation is safe from other daemons.
+pub(super) fn lease(config: &Config) -> Duration {
+    config.hosts.generate_timeout + config.limits.generate_deadline + LEASE_MARGIN
 }
 
 /// What the provider of a configuration's token is started with; `None` without a token.

@@ -8,6 +8,7 @@
 //! stop no request under way is cut off before its drain is over, and the token hosts
 //! end last.
 
+mod bystander;
 mod holders;
 mod instance;
 
@@ -26,11 +27,13 @@ use crate::auth::Authenticator;
 use crate::config::{self, Config};
 use crate::keyring::{Keyring, MasterKeys};
 use crate::provider::pkcs11::Pkcs11Provider;
+use crate::rotation::Rotation;
 use crate::store::follow_epoch;
 use crate::{api, listen, telemetry};
 use holders::Holders;
 use instance::new_life;
 
+pub use bystander::Bystander;
 pub use holders::{Offline, executable, pkcs11_options};
 pub use instance::{InstanceLock, make_state_dir};
 
@@ -73,6 +76,7 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
     let detached = api::Detached::default();
     let router = api::router(services(&config, address, &holders, metrics, detached.clone()));
     let reconciler = tokio::spawn(reconcile(Arc::clone(&holders.keyring), holders.token.clone(), stop.clone()));
+    let rotator = tokio::spawn(rotate(Arc::clone(&holders.rotation), config.rotation, stop.clone()));
     let unlocker = tokio::spawn(keep_unlocked(holders.master_keys.clone(), stop.clone()));
     let (keyring, stock_stop) = (Arc::clone(&holders.keyring), stop.clone());
     let stockist = tokio::spawn(async move { keyring.keep_stocked(stock_stop).await });
@@ -96,6 +100,10 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
         let finished = tokio::time::timeout(LAST_WORK, detached.idle()).await.is_ok();
         tracing::info!(cut = drained.cut, finished, "drained");
         reconciler.await?;
+        // A step that has begun is given the time of a request to end.
+        if tokio::time::timeout(config.limits.drain, rotator).await.is_err() {
+            tracing::warn!("a step of rotation is cut off; the next life undoes it");
+        }
         unlocker.await?;
         bootstrapper.await?;
         // A key that takes longer is undone by the next life.
@@ -151,6 +159,7 @@ fn services(
                 .or_else(|| address.ip().is_loopback().then(|| format!("http://{address}"))),
         },
         generate_deadline: config.limits.generate_deadline,
+        sign_deadline: config.limits.sign_deadline,
         body_limit: config.limits.body_bytes,
         detached,
         derivations: api::Derivations::default(),
@@ -180,6 +189,13 @@ async fn reconcile(keyring: Arc<Keyring>, token: Option<Arc<Pkcs11Provider>>, st
     tokio::select! {
         () = keyring.keep_reconciled(stop) => {}
         () = asked => {}
+    }
+}
+
+/// Has keys succeeded by themselves, where that is wanted.
+async fn rotate(rotation: Arc<Rotation>, settings: config::Rotation, stop: watch::Receiver<bool>) {
+    if settings.enabled {
+        rotation.keep_rotating(settings.interval, stop).await;
     }
 }
 

@@ -9,8 +9,10 @@ use der::asn1::{Any, BitString, UintRef};
 use der::{Encode, Sequence};
 use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
-use super::{NoJwk, UnsignedJws, algorithm_name, algorithm_of, thumbprint};
-use crate::key::{KeyAlgorithm, Signature, SignatureAlgorithm, SpkiDer};
+use serde_json::json;
+
+use super::{Jwk, NoJwk, UnsignedJws, algorithm_name, algorithm_of, encryption_name, thumbprint};
+use crate::key::{CertificateDer, KeyAlgorithm, KeyUse, Signature, SignatureAlgorithm, SpkiDer};
 
 fn spki(oid: ObjectIdentifier, parameters: Option<Any>, key: &[u8]) -> SpkiDer {
     let algorithm = AlgorithmIdentifierOwned { oid, parameters };
@@ -115,4 +117,29 @@ fn compact_serialization_is_that_of_the_standard() {
     let signature = Signature::from_raw(SignatureAlgorithm::Ed25519, vec![0xff; 3]);
     assert_eq!(jws().compact(&signature, false), format!("{input}.____"));
     assert_eq!(jws().compact(&signature, true), "eyJhbGciOiJFZERTQSJ9..____");
+}
+
+/// The public key of RFC 7517 appendix A.1.
+#[test]
+fn jwk_has_public_members_names_and_certificates_and_nothing_else() {
+    let (x, y) = ("MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM");
+    let point = [vec![4], URL_SAFE_NO_PAD.decode(x).unwrap(), URL_SAFE_NO_PAD.decode(y).unwrap()].concat();
+    let bare = Jwk::of(&ec(SECP_256_R_1, &point)).unwrap();
+    assert_eq!(json!(bare), json!({"kty": "EC", "crv": "P-256", "x": x, "y": y}));
+    let named = bare.named("1").used(KeyUse::Sign, Some("ES256")).certified(&[]);
+    let expected = json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "use": "sig", "alg": "ES256", "kid": "1"});
+    assert_eq!(json!(named), expected);
+    let chain = [CertificateDer::from_stored(b"leaf".to_vec()), CertificateDer::from_stored(b"issuer".to_vec())];
+    let full = json!(named.certified(&chain));
+    // The digest by another tool: printf leaf | openssl dgst -sha256 -binary | basenc --base64url
+    assert_eq!(full["x5t#S256"], "n5EWH0NDPkmm3m22gNefYBWfLkrJFyYhoShGQoFYRAs");
+    assert_eq!(full["x5c"], json!(["bGVhZg==", "aXNzdWVy"]));
+}
+
+#[test]
+fn jwk_of_a_key_that_decrypts_says_so() {
+    let jwk = Jwk::of(&rsa("_-8", "AQAB")).unwrap().used(KeyUse::Decrypt, encryption_name(KeyAlgorithm::Rsa2048));
+    assert_eq!(json!(jwk), json!({"kty": "RSA", "n": "_-8", "e": "AQAB", "use": "enc", "alg": "RSA-OAEP-256"}));
+    assert_eq!(encryption_name(KeyAlgorithm::P256), None);
+    assert_eq!(Jwk::of(&ec(SECP_256_R_1, &[4])), Err(NoJwk));
 }

@@ -16,7 +16,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use algorithm::{Hash, KeyAlgorithm, KeyFamily, SignatureAlgorithm};
+pub use algorithm::{DecryptionAlgorithm, Hash, KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 pub use der::{CertificateDer, SealedKey, Signature, SpkiDer};
 pub use ids::{IdError, KeyId, KeyName, Kid, Locator, SerialNumber, StoreId};
 pub use pair::{KeyPair, KeyUse, Origin, ProviderKind};

@@ -101,6 +101,11 @@ impl Keyring {
             members.push(Member { wish, source, provider });
         }
         reach("generate.capability").await?;
+        let place = members.first().map(|member| self.turns.admit(member.provider.kind(), who.name())).transpose()?;
+        let _turn = match &place {
+            Some(place) => Some(place.turn(order.deadline).await?),
+            None => None,
+        };
         let _underway = Underway::enter(&self.generating, members.len());
         let mut begun = Vec::with_capacity(members.len());
         let (begun, failure) = match self.begin(who, &order, &members, claim, &mut begun).await {
@@ -178,15 +183,20 @@ impl Keyring {
             Error::new(Kind::ProviderUnavailable, "the crypto provider is unavailable")
                 .because(provider.health().detail)
         })?;
-        let signatures = capabilities.signatures_of(wish.algorithm).unwrap_or_default();
-        if !signatures.contains(&wish.signature_algorithm) {
-            let what = format!("{} with {}", wish.algorithm, wish.signature_algorithm);
-            return Err(Error::new(
-                Kind::Unsupported,
-                format!("the {} provider cannot do {what}", wish.provider.name()),
-            ));
-        }
-        Ok(provider)
+        let signatures = capabilities.signatures_of(wish.algorithm);
+        let (able, what) = match wish.key_use {
+            KeyUse::Sign => (
+                signatures.is_some_and(|signatures| signatures.contains(&wish.signature_algorithm)),
+                format!("{} with {}", wish.algorithm, wish.signature_algorithm),
+            ),
+            KeyUse::Decrypt => (
+                signatures.is_some() && !capabilities.decryptions.is_empty(),
+                format!("decryption with {}", wish.algorithm),
+            ),
+        };
+        let refusal =
+            || Error::new(Kind::Unsupported, format!("the {} provider cannot do {what}", wish.provider.name()));
+        able.then_some(provider).ok_or_else(refusal)
     }
 
     pub(super) fn claim(&self, who: &Principal, key: Option<&IdempotencyKey>) -> Option<IdempotencyClaim> {

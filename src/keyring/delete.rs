@@ -7,7 +7,7 @@ use crate::audit::{Action, Event};
 use crate::auth::{Principal, Scope};
 use crate::checkpoint::reach;
 use crate::error::{Error, Kind};
-use crate::key::{KeyPair, Origin, ProviderKind, RingId, State};
+use crate::key::{KeyName, KeyPair, Origin, ProviderKind, RingId, State};
 use crate::store::{Change, DocumentKind, StoreError};
 
 impl Keyring {
@@ -31,6 +31,31 @@ impl Keyring {
         let change = Change { moves, ..Change::default() };
         self.carry_out(change, &events).await.map_err(|failure| in_words(ring, failure))?;
         let _ = reach("delete.commit").await;
+        self.reconcile_soon(false);
+        Ok(())
+    }
+
+    /// Commits the deletion of one key pair; destruction in its provider follows.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`, `InUse`; `Conflict` for the Active key of a ring that has
+    /// others, and for the kid of several.
+    pub async fn delete_key(&self, who: &Principal, name: &KeyName, request_id: Option<String>) -> Result<(), Error> {
+        who.require(Scope::Manage)?;
+        let pair = self.named(who, name).await?;
+        if let Some(ring) = pair.ring.as_ref().filter(|_| pair.state == State::Active)
+            && self.store.ring(ring).await?.len() > 1
+        {
+            let message = format!("the key is the Active one of {ring}, which has others; activate one of them first");
+            return Err(Error::new(Kind::Conflict, message));
+        }
+        let event = self.event(who, Action::DeleteCommitted, &pair, pair.state.to_string());
+        let moves = vec![transition(&pair, State::Destroying, self.clock.now())];
+        let removed = self.carry_out(Change { moves, ..Change::default() }, &[Event { request_id, ..event }]).await;
+        removed.map_err(|failure| match &pair.ring {
+            Some(ring) => in_words(ring, failure),
+            None => failure.into(),
+        })?;
         self.reconcile_soon(false);
         Ok(())
     }
@@ -64,7 +89,11 @@ impl Keyring {
 /// Why a ring could not be changed, naming what refers to it.
 pub(super) fn in_words(ring: &RingId, failure: StoreError) -> Error {
     let StoreError::InUse(users) = &failure else { return failure.into() };
-    let users: Vec<_> = users.iter().map(|(kind, _)| title(*kind)).collect();
+    let named = |(kind, id): &(DocumentKind, String)| match kind {
+        DocumentKind::AdditionalKeySet => format!("{} '{id}'", title(*kind)),
+        kind => title(*kind).to_owned(),
+    };
+    let users: Vec<_> = users.iter().map(named).collect();
     let message =
         format!("The key pair with ID '{}' is in use by {} and cannot be deleted.", ring.name(), users.join(", "));
     Error::new(Kind::InUse, message).because(failure)
@@ -79,6 +108,6 @@ const fn title(kind: DocumentKind) -> &'static str {
         DocumentKind::RingSettings => "its settings",
         DocumentKind::Connection => "a connection",
         DocumentKind::OidcSettings => "the OAuth and OpenID Connect keys",
-        DocumentKind::AdditionalKeySet => "an additional key set",
+        DocumentKind::AdditionalKeySet => "the additional key set",
     }
 }

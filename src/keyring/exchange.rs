@@ -10,7 +10,9 @@ use crate::audit::{Action, Event};
 use crate::auth::{Principal, Scope};
 use crate::error::{Error, Kind, Rule, Violation};
 use crate::issuance;
-use crate::key::{CertificateDer, KeyPair, KeyUse, Origin, ProviderKind, RingId, SignatureAlgorithm, SpkiDer};
+use crate::key::{
+    CertificateDer, KeyName, KeyPair, KeyUse, Origin, ProviderKind, RingId, SignatureAlgorithm, SpkiDer, State,
+};
 use crate::provider::{FoundKey, KeyProvider, KeyRef, ProviderError};
 use crate::x509::{is_issued_by, public_key};
 
@@ -110,9 +112,29 @@ impl Keyring {
     /// # Errors
     /// `Forbidden`, `NotFound`, `Damaged`, what the provider answers.
     pub async fn certification_request(&self, who: &Principal, ring: &RingId) -> Result<Vec<u8>, Error> {
-        let pair = self.active(who, ring).await?;
+        self.requested(who, self.active(who, ring).await?).await
+    }
+
+    /// A certification request (PKCS#10 in DER) for a key, signed by it.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound` also when the key has no certificate to take a subject from;
+    /// `Conflict` when it signs no more or the kid is that of several; `Damaged`, what the
+    /// provider answers.
+    pub async fn certification_request_by(&self, who: &Principal, name: &KeyName) -> Result<Vec<u8>, Error> {
+        let pair = self.named(who, name).await?;
+        if pair.state == State::Deactivated {
+            return Err(Error::new(Kind::Conflict, "the key is Deactivated: it signs no requests"));
+        }
+        self.requested(who, pair).await
+    }
+
+    async fn requested(&self, who: &Principal, pair: KeyPair) -> Result<Vec<u8>, Error> {
         own_certificate(&pair)?;
-        let certificate = pair.leaf().ok_or_else(|| internal("a key pair without certificate asks for one"))?;
+        let certificate = pair.leaf().ok_or_else(|| {
+            let why = "the key pair has no certificate from which a request could take its subject";
+            Error::new(Kind::NotFound, why)
+        })?;
         let provider = self.holder(&pair)?;
         let key = reference(&pair)?;
         let request = issuance::request(certificate, pair.signature_algorithm, provider.as_ref(), &key).await;

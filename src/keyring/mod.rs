@@ -38,6 +38,7 @@ use crate::error::Error;
 use crate::key::KeyPair;
 use crate::provider::{ProviderError, Providers};
 use crate::store::{Owner, Store};
+use crate::turns::{Bounds, Turns};
 use lookup::Pulse;
 
 pub use crate::issuance::CertificateSpec;
@@ -73,7 +74,13 @@ pub struct Keyring {
     reported: Mutex<HashSet<String>>,
     /// Whether the store could be written lately.
     pulse: Pulse,
+    turns: Turns,
 }
+
+/// What metrics call making key pairs.
+const WORK: &str = "generate";
+
+const BOUNDS: Bounds = Bounds { at_once: 8, share: 128 };
 
 impl Keyring {
     /// A service over a store and providers, owning reservations as `owner`.
@@ -98,7 +105,26 @@ impl Keyring {
             inventory_due: AtomicBool::new(true),
             reported: Mutex::default(),
             pulse: Pulse::default(),
+            turns: Turns::new(WORK, BOUNDS),
         }
+    }
+
+    /// The same, with this many requests for new key pairs that one principal may have under way.
+    #[must_use]
+    pub fn with_share(self, share: usize) -> Self {
+        Self { turns: Turns::new(WORK, Bounds { share, ..BOUNDS }), ..self }
+    }
+
+    /// Who owns the reservations of this keyring.
+    #[must_use]
+    pub const fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// How long a reservation, the making of its key included, is safe from other daemons.
+    #[must_use]
+    pub const fn lease(&self) -> Duration {
+        self.lease
     }
 
     /// The same with a stock.

@@ -90,6 +90,7 @@ const fn is_about_the_key(failure: &ProviderError) -> bool {
         | ProviderError::Busy
         | ProviderError::Late
         | ProviderError::Unknown(_)
+        | ProviderError::NotDecrypted
         | ProviderError::Unsupported(_) => false,
     }
 }

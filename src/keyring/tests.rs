@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod changes;
+mod deletion;
 mod exchange;
 mod master_keys;
 mod stock;

@@ -15,7 +15,9 @@ use super::{
     Capabilities, Destroyed, ForeignKey, FoundKey, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey,
     ProviderError, SignInput,
 };
-use crate::key::{Hash, KeyAlgorithm, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};
+use crate::key::{
+    DecryptionAlgorithm, Hash, KeyAlgorithm, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer,
+};
 use crate::secret::Secret;
 
 /// The DER before the uncompressed point of a P-256 SubjectPublicKeyInfo (RFC 5480).
@@ -68,6 +70,7 @@ pub(crate) struct Double {
     /// How often it was asked to find a key.
     pub(crate) sought: AtomicUsize,
     pub(crate) signed: AtomicUsize,
+    pub(crate) decrypted: AtomicUsize,
     pub(crate) destroyed: AtomicUsize,
 }
 
@@ -127,7 +130,8 @@ impl KeyProvider for Double {
             return None;
         }
         let ecdsa = vec![SignatureAlgorithm::Ecdsa(Hash::Sha256)];
-        Some(Capabilities { algorithms: vec![(KeyAlgorithm::P256, ecdsa)] })
+        let decryptions = vec![DecryptionAlgorithm::RsaOaep];
+        Some(Capabilities { algorithms: vec![(KeyAlgorithm::P256, ecdsa)], decryptions })
     }
 
     fn health(&self) -> Health {
@@ -197,19 +201,35 @@ impl KeyProvider for Double {
             return Err(ProviderError::Unsupported("digests".to_owned()));
         };
         let fault = self.sign_fault.lock().unwrap().take();
-        let corrupt = matches!(fault, Some(Fault::Corrupt));
-        match fault {
-            Some(Fault::Refuse(why)) => return Err(why),
+        match &fault {
+            Some(Fault::Refuse(why)) => return Err(why.clone()),
             Some(Fault::Hang) => std::future::pending().await,
             _ => {}
         }
         let keys = self.keys.lock().unwrap();
         let entry = keys.get(&key.locator).ok_or(ProviderError::KeyMissing)?;
         let mut raw = entry.pair.sign(&SystemRandom::new(), &message).unwrap().as_ref().to_vec();
-        if corrupt {
+        if matches!(fault, Some(Fault::Corrupt)) {
             raw[7] ^= 1;
         }
         Ok(Signature::from_raw(algorithm, raw))
+    }
+
+    /// Reads a ciphertext backwards; one that begins with a zero does not decrypt.
+    async fn decrypt(
+        &self,
+        key: &KeyRef,
+        _algorithm: DecryptionAlgorithm,
+        ciphertext: Vec<u8>,
+    ) -> Result<Secret, ProviderError> {
+        self.decrypted.fetch_add(1, Ordering::SeqCst);
+        if !self.keys.lock().unwrap().contains_key(&key.locator) {
+            return Err(ProviderError::KeyMissing);
+        }
+        if ciphertext.first() == Some(&0) {
+            return Err(ProviderError::NotDecrypted);
+        }
+        Ok(Secret::new(ciphertext.into_iter().rev().collect()))
     }
 
     async fn destroy(&self, locator: &Locator, label: &str) -> Result<Destroyed, ProviderError> {

@@ -27,6 +27,10 @@ pub enum ProviderError {
     /// The sealed private half does not open for this key, nor ever will.
     #[error("damaged: {0}")]
     Damaged(String),
+    /// The ciphertext is none of this key and algorithm. Nobody is told more: the reason
+    /// would decrypt it in time (RFC 8017 section 7.1.2).
+    #[error("the ciphertext does not decrypt")]
+    NotDecrypted,
 }
 
 impl ProviderError {
@@ -34,7 +38,12 @@ impl ProviderError {
     #[must_use]
     pub const fn may_have_made(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::Busy | Self::Late | Self::Unsupported(_) | Self::KeyMissing => false,
+            Self::Unavailable(_)
+            | Self::Busy
+            | Self::Late
+            | Self::Unsupported(_)
+            | Self::KeyMissing
+            | Self::NotDecrypted => false,
             Self::Unknown(_) | Self::Refused(_) | Self::Damaged(_) => true,
         }
     }

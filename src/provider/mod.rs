@@ -1,6 +1,6 @@
 //! Who holds private halves: the trait over tokens and software keys.
 //!
-//! Owns generation, signing, destruction and inventory of private keys, and the health
+//! Owns generation, signing, decryption, destruction and inventory of private keys, and the health
 //! of whoever does it. Does not know rows, rings, certificates or principals, and never
 //! meets the store: services bring the two together.
 //!
@@ -15,7 +15,8 @@ use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
 
 use crate::key::{
-    KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, ProviderKind, SealedKey, Signature, SignatureAlgorithm, SpkiDer,
+    DecryptionAlgorithm, KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, ProviderKind, SealedKey, Signature,
+    SignatureAlgorithm, SpkiDer,
 };
 use crate::secret::Secret;
 
@@ -134,6 +135,8 @@ pub struct Held {
 pub struct Capabilities {
     /// What it can generate, and how such a key can sign.
     pub algorithms: Vec<(KeyAlgorithm, Vec<SignatureAlgorithm>)>,
+    /// How an RSA key can decrypt.
+    pub decryptions: Vec<DecryptionAlgorithm>,
 }
 
 impl Capabilities {
@@ -206,6 +209,15 @@ pub trait KeyProvider: Send + Sync {
         algorithm: SignatureAlgorithm,
         input: SignInput,
     ) -> Result<Signature, ProviderError>;
+
+    /// Decrypts with a key whose public half matches. A ciphertext that does not decrypt is
+    /// [`ProviderError::NotDecrypted`], whatever is wrong with it.
+    async fn decrypt(
+        &self,
+        key: &KeyRef,
+        algorithm: DecryptionAlgorithm,
+        ciphertext: Vec<u8>,
+    ) -> Result<Secret, ProviderError>;
 
     /// Signs each of several inputs, in order; one that fails, fails alone.
     async fn sign_batch(

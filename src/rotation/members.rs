@@ -104,7 +104,7 @@ fn end(ring: &RingId, pair: &KeyPair, policy: &Policy) -> Option<Timestamp> {
 }
 
 /// What a key is used with where nobody says; the first that JOSE has a name for.
-fn usual_algorithm(pair: &KeyPair) -> Option<&'static str> {
+pub(super) fn usual_algorithm(pair: &KeyPair) -> Option<&'static str> {
     match pair.key_use {
         KeyUse::Sign => iter::once(pair.signature_algorithm)
             .chain(pair.permitted.iter().copied())

@@ -1,29 +1,34 @@
 //! When keys succeed each other: policies, plans, sweeps, rotation on demand, and which keys
 //! are published meanwhile.
 //!
-//! Owns the rules of succession and publication. Does not own how keys are made and moved
-//! (`keyring`) or what settings say (`catalog`).
+//! Owns the rules of succession and publication, and when sweeps are made. Does not own how
+//! keys are made and moved (`keyring`) or what settings say (`catalog`).
 //!
 //! Invariants: a plan is a pure function of a ring, its policy and the time; nothing signs
 //! by schedule before it has been published for a lead; a sweep that finds nothing due
 //! changes nothing; only the holder of the latest fence writes.
 
+mod gauges;
+mod guard;
 mod members;
 mod oidc;
 pub mod plan;
 pub mod policy;
 mod publication;
 mod rotate;
+mod scheduler;
 mod successor;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
-use tokio::sync::Notify;
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use crate::catalog::Catalog;
 use crate::clock::Clock;
+use crate::key::RingId;
 use crate::keyring::Keyring;
 use crate::store::{Confirmed, Store};
 
@@ -31,18 +36,23 @@ pub use plan::{Plan, Step, StepKind};
 pub use policy::{Defaults, Policy, Schedule};
 pub use publication::{KeySet, Published};
 pub use rotate::{Outlook, RotateRing, Rotated};
+pub use sweep::{Mode, Outcome, Sweep, SweepOptions};
 
 /// The service over succession and publication.
 pub struct Rotation {
-    #[allow(dead_code, reason = "sweeps are being built")]
     store: Arc<dyn Store>,
     keyring: Arc<Keyring>,
     catalog: Arc<Catalog>,
     clock: Arc<dyn Clock>,
     defaults: Defaults,
-    /// Wakes the scheduler.
-    wake: Notify,
     published: Confirmed<Published, publication::Kept>,
+    options: SweepOptions,
+    /// Held while this daemon sweeps.
+    sweeping: tokio::sync::Mutex<()>,
+    /// Whether the clock was not believed at the last sweep.
+    held: AtomicBool,
+    /// How often in a row a ring has failed.
+    failures: Mutex<HashMap<RingId, u32>>,
 }
 
 impl Rotation {
@@ -55,6 +65,23 @@ impl Rotation {
         clock: Arc<dyn Clock>,
         defaults: Defaults,
     ) -> Self {
-        Self { store, keyring, catalog, clock, defaults, wake: Notify::new(), published: Confirmed::default() }
+        Self {
+            store,
+            keyring,
+            catalog,
+            clock,
+            defaults,
+            published: Confirmed::default(),
+            options: SweepOptions::default(),
+            sweeping: tokio::sync::Mutex::default(),
+            held: AtomicBool::new(false),
+            failures: Mutex::default(),
+        }
+    }
+
+    /// The same service with sweeps of other options.
+    #[must_use]
+    pub fn sweeping_with(self, options: SweepOptions) -> Self {
+        Self { options, ..self }
     }
 }

@@ -72,7 +72,7 @@ impl Rotation {
         let mut draft = Draft::at(now);
         match place {
             Published::Ring(ring) => self.add_ring(ring, &mut draft).await?,
-            Published::ConnectionNamed(name) => self.add_ring(&connection(name)?, &mut draft).await?,
+            Published::ConnectionNamed(name) => self.add_connection(name, &mut draft).await?,
             Published::Oidc => self.add_oidc(&mut draft).await?,
         }
         let kept = Kept::of(&draft)?;
@@ -98,18 +98,18 @@ impl Rotation {
         Ok(())
     }
 
+    async fn add_connection(&self, name: &str, draft: &mut Draft) -> Result<(), Error> {
+        let missing = || Error::new(Kind::NotFound, format!("there is no connection {name}"));
+        let ring = self.catalog.connection_by_name(name).await?.ok_or_else(missing)?;
+        self.add_ring(&ring, draft).await
+    }
+
     /// The key pairs of a ring that are published, while the draft's time is watched for changes of the ring.
     pub(super) async fn read_ring(&self, ring: &RingId, draft: &mut Draft) -> Result<Vec<KeyPair>, Error> {
         let pairs = self.store.ring(ring).await?;
         let policy = self.policy(ring).await?;
         Ok(draft.watch(ring, pairs, &policy))
     }
-}
-
-/// The ring of a connection: one that nobody declared is named by its id.
-fn connection(name: &str) -> Result<RingId, Error> {
-    let missing = |_| Error::new(Kind::NotFound, format!("there is no connection {name}"));
-    RingId::new(RingKind::Connection, name).map_err(missing)
 }
 
 impl Kept {

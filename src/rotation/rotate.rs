@@ -72,7 +72,6 @@ impl Rotation {
             request_id: rotation.request_id,
         };
         let changed = self.keyring.change_ring(who, change).await?;
-        self.wake.notify_one();
         self.rotated(who, &ring, changed).await
     }
 
@@ -131,7 +130,8 @@ impl<'a> Turn<'a> {
             pair.missing || (differs && !policy.always_next)
         };
         let successor = waiting.iter().copied().find(|pair| !unwanted(pair));
-        let model = active.or(successor).or(ring.keys.first());
+        // What signs from now on is what a new one follows.
+        let model = successor.or(active).or(ring.keys.first());
         let model = model.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no key ring {}", ring.id)))?;
         require_own(&ring.id, model)?;
         let early = successor.is_none_or(|pair| now < pair.created_at.plus(policy.lead));

@@ -4,7 +4,7 @@ use super::sign::MESSAGE_LIMIT;
 use super::{SignInput, SigningKey};
 use crate::error::{Error, Kind, Rule, Violation};
 use crate::jose;
-use crate::key::{KeyUse, RingId, RingKind, SignatureAlgorithm, State};
+use crate::key::{KeyUse, RingKind, SignatureAlgorithm, State};
 
 /// How a signature is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,22 +25,34 @@ impl SigningKey {
         if self.key_use != KeyUse::Sign {
             return Err(Error::new(Kind::Forbidden, "the key's use is decryption: it does not sign"));
         }
-        match RawSigning::of(&self.ring) {
-            RawSigning::Allowed => {}
-            RawSigning::OnlyJws if manner == Manner::Jws => {}
-            RawSigning::OnlyJws => {
-                return Err(Error::new(
-                    Kind::Forbidden,
-                    "keys of this ring are published for tokens: they sign JWS only",
-                ));
-            }
-            RawSigning::OutOfReach => {
-                return Err(Error::new(Kind::Forbidden, "keys of this ring serve TLS: they sign nothing else"));
-            }
+        self.in_reach()?;
+        if manner == Manner::Raw && !self.signs_raw {
+            return Err(Error::new(Kind::Forbidden, "keys of this ring are published for tokens: they sign JWS only"));
         }
         if self.state != State::Active {
             return Err(Error::new(Kind::Conflict, format!("the key is {}: only an Active key signs", self.state)));
         }
+        self.is_there()
+    }
+
+    /// Passes when keys of the ring work for callers at all.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub(super) fn in_reach(&self) -> Result<(), Error> {
+        match self.ring.kind() {
+            RingKind::SslServer | RingKind::SslClient => {
+                Err(Error::new(Kind::Forbidden, "keys of this ring serve TLS and nothing else"))
+            }
+            RingKind::Signing | RingKind::Connection | RingKind::WebKeys => Ok(()),
+        }
+    }
+
+    /// Passes when the provider still has the key.
+    ///
+    /// # Errors
+    /// `ProviderUnavailable`.
+    pub(super) fn is_there(&self) -> Result<(), Error> {
         if self.missing {
             return Err(Error::new(Kind::ProviderUnavailable, "the key is missing from its crypto provider"));
         }
@@ -100,21 +112,4 @@ pub(super) fn check_input(algorithm: SignatureAlgorithm, input: &SignInput) -> R
         _ => return Ok(()),
     };
     Err(Error::invalid(vec![violation]))
-}
-
-/// What a ring's purpose says of bytes that callers bring.
-enum RawSigning {
-    Allowed,
-    OnlyJws,
-    OutOfReach,
-}
-
-impl RawSigning {
-    const fn of(ring: &RingId) -> Self {
-        match ring.kind() {
-            RingKind::Signing => Self::Allowed,
-            RingKind::Connection | RingKind::WebKeys => Self::OnlyJws,
-            RingKind::SslServer | RingKind::SslClient => Self::OutOfReach,
-        }
-    }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Signing, SigningKey, Target};
+use crate::catalog::signs_raw;
 use crate::error::{Error, Kind};
 use crate::key::State;
 use crate::store::SeenEpoch;
@@ -34,6 +35,12 @@ impl Signing {
                 (active, format!("there is no key ring {ring} with an Active key"))
             }
         };
-        pair.as_ref().and_then(SigningKey::of).ok_or_else(|| Error::new(Kind::NotFound, missing))
+        let missing = || Error::new(Kind::NotFound, missing.clone());
+        let pair = pair.ok_or_else(&missing)?;
+        let signs_raw = match &pair.ring {
+            Some(ring) => signs_raw(self.store.as_ref(), ring).await?,
+            None => false,
+        };
+        SigningKey::of(&pair, signs_raw).ok_or_else(missing)
     }
 }

@@ -3,8 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::authorise::Manner;
-use super::{MESSAGE_LIMIT, SignInput, Signing, Target};
-use crate::auth::Principal;
+use super::{Client, MESSAGE_LIMIT, SignInput, Signing, Target};
 use crate::clock::{Timestamp, random};
 use crate::error::{Error, Rule, Violation};
 use crate::jose::{self, UnsignedJws};
@@ -45,8 +44,8 @@ impl Signing {
     /// # Errors
     /// As [`Signing::sign`]; `Invalid` also for headers that callers do not choose and for
     /// claims that the payload has already or cannot have.
-    pub async fn jws(&self, who: &Principal, target: &Target, order: JwsOrder) -> Result<String, Error> {
-        let (key, algorithm) = self.authorise(who, target, order.algorithm.as_deref(), Manner::Jws).await?;
+    pub async fn jws(&self, client: &Client, target: &Target, order: JwsOrder) -> Result<String, Error> {
+        let (key, algorithm) = self.authorise(&client.who, target, order.algorithm.as_deref(), Manner::Jws).await?;
         let name = jose::algorithm_name(key.algorithm(), algorithm).ok_or_else(|| {
             let message = format!("JOSE has no name for {algorithm} with a key {}.", key.algorithm());
             Error::invalid(vec![Violation::at("algorithm", Rule::InvalidValue, message)])
@@ -65,7 +64,8 @@ impl Signing {
         }
         let jws = UnsignedJws::new(&header, &payload);
         let input = SignInput::Message(jws.signing_input().to_vec());
-        let signature = self.made_by(who, &key, algorithm, input).await?;
+        let place = self.admit(client, &key)?;
+        let signature = self.made_by(client, &place, &key, algorithm, input).await?;
         Ok(jws.compact(&signature, order.detached))
     }
 }

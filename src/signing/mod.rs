@@ -1,7 +1,7 @@
-//! Signatures: who may have what signed by which key, and how it gets to the provider.
+//! Signatures: who may have what signed or decrypted by which key, and how it gets to the provider.
 //!
-//! Owns the policy of signing, the cache of keys that sign, messages and digests, batches,
-//! JWS and verification. Does not own a key's life (`keyring`, which it never meets), the
+//! Owns the policy of signing and decrypting, the cache of keys that do, messages and
+//! digests, batches, JWS and verification. Does not own a key's life (`keyring`, which it never meets), the
 //! form in which a dialect answers, or what a token does.
 //!
 //! Invariants: nothing that policy refuses reaches a provider; a warm key is found without
@@ -9,6 +9,7 @@
 //! while the store's epoch was confirmed within [`crate::store::CONFIRMED`].
 
 mod authorise;
+mod decrypt;
 mod find;
 mod jws;
 mod sign;
@@ -18,27 +19,35 @@ mod verify;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
+use crate::auth::Principal;
 use crate::clock::Clock;
 use crate::key::{
     KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, Signature, SignatureAlgorithm, State,
 };
 use crate::provider::{KeyRef, Providers};
 use crate::store::{Confirmed, Store};
+use crate::turns::{Bounds, Turns};
 
 pub use crate::provider::SignInput;
 pub use jws::{Claims, JwsOrder, Payload};
-pub use sign::MESSAGE_LIMIT;
+pub use sign::{IN_A_TURN, MESSAGE_LIMIT};
 pub use verify::Presented;
 
-/// What is to sign or verify: a key, or whichever key is Active in a ring.
+/// What metrics call signatures and decryptions.
+const WORK: &str = "sign";
+
+const BOUNDS: Bounds = Bounds { at_once: 128, share: 1024 };
+
+/// What is to sign, verify or decrypt: a key, or whichever key is Active in a ring.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     Key(KeyName),
     Ring(RingId),
 }
 
-/// What is known of a key that signs or verifies.
+/// What is known of a key that signs, verifies or decrypts.
 #[derive(Clone, Debug)]
 pub struct SigningKey {
     pub key: KeyRef,
@@ -51,11 +60,13 @@ pub struct SigningKey {
     pub permitted: Vec<SignatureAlgorithm>,
     pub provider: ProviderKind,
     pub missing: bool,
+    /// Whether it signs what callers bring, and not only JWS.
+    pub signs_raw: bool,
 }
 
 impl SigningKey {
     /// The key of a pair that is in a ring; `None` for a reservation or stock.
-    fn of(pair: &KeyPair) -> Option<Self> {
+    fn of(pair: &KeyPair, signs_raw: bool) -> Option<Self> {
         Some(Self {
             key: KeyRef::of(pair)?,
             kid: pair.kid.clone()?,
@@ -66,6 +77,7 @@ impl SigningKey {
             permitted: pair.permitted.clone(),
             provider: pair.provider,
             missing: pair.missing,
+            signs_raw,
         })
     }
 
@@ -74,6 +86,13 @@ impl SigningKey {
     pub const fn algorithm(&self) -> KeyAlgorithm {
         self.key.algorithm
     }
+}
+
+/// Who asks, and until when an answer is of use.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub who: Principal,
+    pub deadline: Instant,
 }
 
 /// A signature and the key that made it.
@@ -89,6 +108,7 @@ pub struct Signing {
     providers: Providers,
     clock: Arc<dyn Clock>,
     cache: Confirmed<Target, Arc<SigningKey>>,
+    turns: Turns,
     /// Keys whose broken seal this process has audited.
     damaged: Mutex<HashSet<KeyId>>,
 }
@@ -97,6 +117,13 @@ impl Signing {
     /// A service over a store and providers; see [`Signing::confirm`].
     #[must_use]
     pub fn new(store: Arc<dyn Store>, providers: Providers, clock: Arc<dyn Clock>) -> Self {
-        Self { store, providers, clock, cache: Confirmed::default(), damaged: Mutex::default() }
+        let turns = Turns::new(WORK, BOUNDS);
+        Self { store, providers, clock, cache: Confirmed::default(), turns, damaged: Mutex::default() }
+    }
+
+    /// The same within other bounds.
+    #[must_use]
+    pub fn within(self, bounds: Bounds) -> Self {
+        Self { turns: Turns::new(WORK, bounds), ..self }
     }
 }

@@ -1,36 +1,47 @@
 //! Signing: one input, or a batch.
 
+use std::iter;
+use std::pin::pin;
 use std::sync::Arc;
 
+use futures_util::{StreamExt as _, stream};
 use metrics::counter;
 
 use super::authorise::{Manner, check_input};
-use super::{SignInput, Signed, Signing, SigningKey, Target};
+use super::{Client, SignInput, Signed, Signing, SigningKey, Target};
 use crate::audit::Event;
 use crate::auth::{Principal, Scope};
 use crate::error::{Error, Kind};
 use crate::key::{Signature, SignatureAlgorithm};
 use crate::provider::{KeyProvider, ProviderError};
+use crate::turns::Place;
 
 /// The longest message, in bytes; of what is longer a digest is signed.
 pub const MESSAGE_LIMIT: usize = 64 * 1024;
+
+/// How many items of a batch are one turn at a provider.
+pub const IN_A_TURN: usize = 32;
+
+/// How many turns one batch takes or waits for at a time: enough for every worker of every host.
+const TURNS_OF_A_BATCH: usize = 8;
 
 impl Signing {
     /// Signs one input.
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`, `Conflict` (not Active, or an ambiguous kid), `Invalid`,
-    /// `Busy`, `ProviderUnavailable`.
+    /// `Busy`, `Deadline`, `ProviderUnavailable`.
     pub async fn sign(
         &self,
-        who: &Principal,
+        client: &Client,
         target: &Target,
         algorithm: &str,
         input: SignInput,
     ) -> Result<Signed, Error> {
-        let (key, algorithm) = self.authorise(who, target, Some(algorithm), Manner::Raw).await?;
+        let (key, algorithm) = self.authorise(&client.who, target, Some(algorithm), Manner::Raw).await?;
         check_input(algorithm, &input)?;
-        let signature = self.made_by(who, &key, algorithm, input).await?;
+        let place = self.admit(client, &key)?;
+        let signature = self.made_by(client, &place, &key, algorithm, input).await?;
         Ok(Signed { key, signature })
     }
 
@@ -40,12 +51,13 @@ impl Signing {
     /// As [`Signing::sign`], where it concerns all of them.
     pub async fn sign_batch(
         &self,
-        who: &Principal,
+        client: &Client,
         target: &Target,
         algorithm: &str,
         inputs: Vec<Result<SignInput, Error>>,
     ) -> Result<(Arc<SigningKey>, Vec<Result<Signature, Error>>), Error> {
-        let (key, algorithm) = self.authorise(who, target, Some(algorithm), Manner::Raw).await?;
+        let (key, algorithm) = self.authorise(&client.who, target, Some(algorithm), Manner::Raw).await?;
+        let place = self.admit(client, &key)?;
         let mut good = Vec::with_capacity(inputs.len());
         let checked: Vec<Result<(), Error>> = inputs
             .into_iter()
@@ -56,7 +68,7 @@ impl Signing {
                 Ok(())
             })
             .collect();
-        let mut made = self.all_made_by(who, &key, algorithm, good).await?.into_iter();
+        let mut made = self.all_made_by(client, &place, &key, algorithm, good).await?.into_iter();
         let lost = || Err(Error::new(Kind::Internal, "internal error"));
         let signatures = checked.into_iter().map(|good| good.and_then(|()| made.next().unwrap_or_else(lost)));
         let signatures = signatures.collect();
@@ -83,31 +95,63 @@ impl Signing {
     /// the places where signatures are made, counted and, one day, audited.
     pub(super) async fn made_by(
         &self,
-        who: &Principal,
-        key: &SigningKey,
+        client: &Client,
+        place: &Place,
+        key: &Arc<SigningKey>,
         algorithm: SignatureAlgorithm,
         input: SignInput,
     ) -> Result<Signature, Error> {
-        let signed = self.holder(key)?.sign(&key.key, algorithm, input).await;
+        let (provider, own) = (Arc::clone(self.holder(key)?), Arc::clone(key));
+        let turn = place.turn(client.deadline).await?;
+        let work = async move { provider.sign(&own.key, algorithm, input).await };
+        let signed = turn.work(client.deadline, work).await?;
         count(algorithm, std::slice::from_ref(&signed));
-        self.audited(who, key, &signed).await?;
+        self.audited(&client.who, key, &signed).await?;
         Ok(signed?)
     }
 
-    /// [`Self::made_by`] for several inputs; one that fails, fails alone.
+    /// [`Self::made_by`] for several inputs, some of them in each turn; one that fails, fails alone.
     async fn all_made_by(
         &self,
-        who: &Principal,
-        key: &SigningKey,
+        client: &Client,
+        place: &Place,
+        key: &Arc<SigningKey>,
         algorithm: SignatureAlgorithm,
         inputs: Vec<SignInput>,
     ) -> Result<Vec<Result<Signature, Error>>, Error> {
-        let signed = self.holder(key)?.sign_batch(&key.key, algorithm, inputs).await;
-        count(algorithm, &signed);
-        for signed in signed.iter().filter(|signed| signed.is_err()) {
-            self.audited(who, key, signed).await?;
+        let provider = self.holder(key)?;
+        let mut inputs = inputs.into_iter();
+        let parts =
+            iter::from_fn(|| Some(inputs.by_ref().take(IN_A_TURN).collect()).filter(|part: &Vec<_>| !part.is_empty()));
+        let turns = stream::iter(parts).map(async |part| {
+            let (provider, own, size) = (Arc::clone(provider), Arc::clone(key), part.len());
+            let work = async move { provider.sign_batch(&own.key, algorithm, part).await };
+            let done = match place.turn(client.deadline).await {
+                Ok(turn) => turn.work(client.deadline, work).await,
+                Err(late) => Err(late),
+            };
+            done.map_err(|late| (late, size))
+        });
+        let mut turns = pin!(turns.buffered(TURNS_OF_A_BATCH));
+        let mut signatures = Vec::new();
+        while let Some(turn) = turns.next().await {
+            match turn {
+                Ok(signed) => {
+                    count(algorithm, &signed);
+                    for signed in signed.iter().filter(|signed| signed.is_err()) {
+                        self.audited(&client.who, key, signed).await?;
+                    }
+                    signatures.extend(signed.into_iter().map(|signed| signed.map_err(Error::from)));
+                }
+                Err((late, size)) => signatures.extend(iter::repeat_with(|| Err(Error::from(late))).take(size)),
+            }
         }
-        Ok(signed.into_iter().map(|signed| signed.map_err(Error::from)).collect())
+        Ok(signatures)
+    }
+
+    /// Counts a request in.
+    pub(super) fn admit(&self, client: &Client, key: &SigningKey) -> Result<Place, Error> {
+        Ok(self.turns.admit(key.provider, client.who.name())?)
     }
 
     /// The provider that holds a key.

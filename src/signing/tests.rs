@@ -1,12 +1,16 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod decryption;
+mod pressure;
+mod raw;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, json};
 
-use super::{Claims, JwsOrder, Payload, Presented, SignInput, Signing, Target};
+use super::{Claims, Client, JwsOrder, Payload, Presented, SignInput, Signing, Target};
 use crate::auth::{Principal, Scope};
 use crate::clock::{SystemClock, Timestamp};
 use crate::error::{Error, Kind};
@@ -82,14 +86,14 @@ impl Bench {
 
     async fn sign(&self, target: &Target) -> Result<(), Error> {
         let input = SignInput::Message(b"message".to_vec());
-        self.signing.sign(&admin(), target, "ES256", input).await.map(drop)
+        self.signing.sign(&client(), target, "ES256", input).await.map(drop)
     }
 
     async fn jws(&self, target: &Target) -> Result<String, Error> {
         let payload = Payload::Json(json!({"sub": "a"}));
         let (headers, claims) = (Map::new(), Claims::default());
         let order = JwsOrder { algorithm: None, payload, headers, claims, detached: false };
-        self.signing.jws(&admin(), target, order).await
+        self.signing.jws(&client(), target, order).await
     }
 
     fn signed(&self) -> usize {
@@ -103,6 +107,14 @@ impl Bench {
 
 fn admin() -> Principal {
     Principal::new("admin".to_owned(), Scope::ALL.to_vec())
+}
+
+fn client() -> Client {
+    client_of(admin())
+}
+
+fn client_of(who: Principal) -> Client {
+    Client { who, deadline: Instant::now() + Duration::from_secs(20) }
 }
 
 fn by_ring(ring: &str) -> Target {
@@ -173,7 +185,7 @@ async fn only_active_keys_sign_and_deactivated_ones_verify() {
     let bench = Bench::new().await;
     let pair = bench.key("signing:a", KeyUse::Sign, None).await;
     let message = || SignInput::Message(b"message".to_vec());
-    let signed = bench.signing.sign(&admin(), &by_id(&pair), "SHA256withECDSA", message()).await.unwrap();
+    let signed = bench.signing.sign(&client(), &by_id(&pair), "SHA256withECDSA", message()).await.unwrap();
     let verify = async || {
         let raw = Presented::Raw(signed.signature.raw().to_vec());
         bench.signing.verify(&admin(), &by_id(&pair), "ES256", &message(), raw).await.map(|(_, valid)| valid)
@@ -206,7 +218,7 @@ async fn published_keys_sign_jws_only_and_those_of_tls_and_decryption_nothing() 
         bench.key(ring, KeyUse::Sign, None).await;
         assert_eq!(kind(bench.sign(&by_ring(ring)).await), Kind::Forbidden);
         let items = vec![Ok(SignInput::Message(Vec::new()))];
-        let batch = bench.signing.sign_batch(&admin(), &by_ring(ring), "ES256", items).await;
+        let batch = bench.signing.sign_batch(&client(), &by_ring(ring), "ES256", items).await;
         assert_eq!(batch.unwrap_err().kind(), Kind::Forbidden);
         assert_eq!(bench.signed(), 0);
         bench.jws(&by_ring(ring)).await.unwrap();
@@ -244,7 +256,10 @@ async fn scopes_are_required() {
     let target = by_ring("signing:a");
     let who = Principal::new("b".to_owned(), vec![Scope::Read, Scope::Manage, Scope::Decrypt, Scope::Operate]);
     let message = || SignInput::Message(Vec::new());
-    assert_eq!(kind(bench.signing.sign(&who, &target, "ES256", message()).await.map(drop)), Kind::Forbidden);
+    assert_eq!(
+        kind(bench.signing.sign(&client_of(who.clone()), &target, "ES256", message()).await.map(drop)),
+        Kind::Forbidden
+    );
     let presented = Presented::Raw(vec![0; 64]);
     let verified = bench.signing.verify(&who, &target, "ES256", &message(), presented).await;
     assert_eq!(kind(verified.map(drop)), Kind::Forbidden);
@@ -257,7 +272,7 @@ async fn raw_signature_of_another_width_is_not_valid() {
     bench.key("signing:a", KeyUse::Sign, None).await;
     let target = by_ring("signing:a");
     let message = SignInput::Message(b"message".to_vec());
-    let signed = bench.signing.sign(&admin(), &target, "ES256", message.clone()).await.unwrap();
+    let signed = bench.signing.sign(&client(), &target, "ES256", message.clone()).await.unwrap();
     let (r, s) = signed.signature.raw().split_at(32);
     let wide = [&[0], r, &[0], s].concat();
     for (raw, expected) in [(wide, false), (Vec::new(), false), (signed.signature.raw().to_vec(), true)] {

@@ -70,21 +70,21 @@ pub(super) async fn delete(conn: &mut Connection, kind: DocumentKind, id: &str) 
 /// Refuses to let `pair` go while a document refers to its ring and no other key is Active there.
 pub(super) async fn release(conn: &mut Connection, pair: &KeyPair) -> Result<(), StoreError> {
     let Some(ring) = &pair.ring else { return Ok(()) };
-    let referring: Vec<(String, String)> = sqlx::query_as(
-        "SELECT kind, id FROM document_references
-         WHERE ring = $1 AND id <> $1
-           AND NOT EXISTS (SELECT 1 FROM key_pairs k WHERE k.ring = $1 AND k.state = 'Active' AND k.id <> $2)
-         ORDER BY kind, id",
-    )
-    .bind(ring.to_string())
-    .bind(pair.id.to_string())
-    .fetch_all(conn)
-    .await?;
-    if referring.is_empty() {
-        return Ok(());
-    }
-    let named = |(kind, id): (String, String)| Ok((kind_of(&kind)?, id));
-    Err(StoreError::InUse(referring.into_iter().map(named).collect::<Result<_, StoreError>>()?))
+    let another: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM key_pairs WHERE ring = $1 AND state = 'Active' AND id <> $2")
+            .bind(ring.to_string())
+            .bind(pair.id.to_string())
+            .fetch_optional(&mut *conn)
+            .await?;
+    let referring = if another.is_some() { Vec::new() } else { referring(conn, ring).await? };
+    if referring.is_empty() { Ok(()) } else { Err(StoreError::InUse(referring)) }
+}
+
+/// What refers to a ring, documents of its own apart.
+pub(super) async fn referring(conn: &mut Connection, ring: &RingId) -> Result<Vec<(DocumentKind, String)>, StoreError> {
+    let sql = "SELECT kind, id FROM document_references WHERE ring = $1 AND id <> $1 ORDER BY kind, id";
+    let rows: Vec<(String, String)> = sqlx::query_as(sql).bind(ring.to_string()).fetch_all(conn).await?;
+    rows.into_iter().map(|(kind, id)| Ok((kind_of(&kind)?, id))).collect()
 }
 
 /// Removes the documents that go with a ring that has no visible key left.

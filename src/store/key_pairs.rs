@@ -113,7 +113,10 @@ pub(super) async fn transition(conn: &mut Connection, transition: Transition) ->
         _ => {}
     }
     meta::advance_epoch(conn).await?;
-    rings::touch(conn, pair.ring.as_ref()).await?;
+    // What no plan sees makes no ring due.
+    if pair.state.is_visible() || to.is_visible() {
+        rings::touch(conn, pair.ring.as_ref()).await?;
+    }
     let moved: KeyPair = sqlx::query_as(
         "UPDATE key_pairs
          SET state = $3, activated_at = $4, deactivated_at = $5, deleted_at = $6, destroyed_at = $7,

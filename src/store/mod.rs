@@ -219,7 +219,7 @@ pub trait Store: Send + Sync {
     async fn rings(&self, after: Option<&RingId>, limit: u32) -> Result<Vec<RingId>, StoreError>;
 
     /// Up to `limit` rings that a sweep has to look at, the longest due first. A ring is due
-    /// after each change of its key pairs, of their certificates and of the documents about it.
+    /// after each change of its visible key pairs, of their certificates and of the documents about it.
     async fn due_rings(&self, now: Timestamp, limit: u32) -> Result<Vec<DueRing>, StoreError>;
 
     /// Notes when a ring has to be looked at next, unless it has changed since; whether it was noted.
@@ -302,6 +302,9 @@ pub trait Store: Send + Sync {
 
     /// Every document of a kind, by id.
     async fn documents(&self, kind: DocumentKind) -> Result<Vec<Document>, StoreError>;
+
+    /// The kinds and ids of the documents that refer to a ring, those of its own apart.
+    async fn referring(&self, ring: &RingId) -> Result<Vec<(DocumentKind, String)>, StoreError>;
 
     /// Keeps a document with the rings that it refers to; with `new`, only if there is none of its id.
     async fn put_document(

@@ -331,6 +331,10 @@ impl Store for SqlStore {
         documents::of_kind(&mut self.view("documents").await?.conn, kind).await
     }
 
+    async fn referring(&self, ring: &RingId) -> Result<Vec<(DocumentKind, String)>, StoreError> {
+        documents::referring(&mut self.view("referring").await?.conn, ring).await
+    }
+
     async fn put_document(
         &self,
         document: Document,

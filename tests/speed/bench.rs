@@ -1,11 +1,10 @@
 //! `make bench`: what the token can do alone, and what is left of it over HTTP.
 //!
-//! Prints, on tokens in memory: raw `C_GenerateKeyPair` and raw sign rates of the module
-//! (one session, in a child process of its own), the daemon's rate of generations with
-//! their certificates at 1 and at 8 clients, both as ratios to one raw generation plus
-//! one raw signature; how long a generation takes from stock; the rate of signatures over HTTP, by `wrk`, as ratios to raw ones;
-//! how long it takes to list and to get key pairs among up to 10,000; and the resident memory of the daemon and its hosts with 100 keys and one signing
-//! host. A measurement, not a test: nothing here can fail a build.
+//! Prints, on tokens in memory where there is a tmpfs, one part after the other:
+//! `signatures` (the module alone and the daemon by `wrk`, in turn), `beside` (signing while
+//! keys are generated, LOCAL keys beside those of the token), `generations`, `stock`, `lists`,
+//! `key-sets` (beside a fixed string), `memory`, and `large` (a token of 10,000 keys). Arguments choose parts.
+//! A measurement, not a test: nothing here can fail a build.
 
 #![allow(
     clippy::print_stdout,
@@ -20,140 +19,71 @@
 #[allow(dead_code, unused_imports, reason = "the fixture room of the tests, of which this needs a part")]
 #[allow(clippy::indexing_slicing, clippy::print_stderr, clippy::missing_panics_doc, reason = "tests")]
 mod harness;
+
+mod beside;
+mod generations;
+mod key_sets;
+mod large;
 mod lists;
+mod load;
+mod memory;
+mod module;
 mod raw;
 mod signatures;
 mod stock;
 
-use std::fs;
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use harness::{Configuration, Daemon, Launch, Scratch, Token, key_pair};
+use harness::{Configuration, Daemon, Launch, Scratch, Token};
 
-/// How long one figure is measured, at least.
-const SPAN: Duration = Duration::from_secs(4);
+/// How many hosts sign: one for each of two cores, as `strongroom dev` would start them.
+const HOSTS: &str = "[hosts]\nsigning-hosts = 2\nworkers = 1\n";
 
-/// Key algorithm and size, as requests name them.
-const CASES: [(&str, u32); 2] = [("EC", 256), ("RSA", 2048)];
+const PARTS: [(&str, fn()); 8] = [
+    ("signatures", signatures::print),
+    ("beside", beside::print),
+    ("generations", generations::print),
+    ("stock", stock::print),
+    ("lists", lists::print),
+    ("key-sets", key_sets::print),
+    ("memory", memory::print),
+    ("large", large::print),
+];
 
 fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let first = arguments.next();
-    if first.as_deref() == Some("raw-median") {
-        println!("{}", stock::measure(&arguments.collect::<Vec<_>>()).expect("a median of the module"));
+    // Cargo adds `--bench`.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    if let Some(("raw", work)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        raw::work(work).expect("work of the module");
         return;
     }
-    if first.as_deref() == Some("stock") {
-        stock::print();
+    if let Some(("raw-median", work)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        println!("{}", stock::measure(work).expect("a median of the module"));
         return;
     }
-    if first.as_deref() == Some("raw") {
-        let rates = raw::measure(&arguments.collect::<Vec<_>>(), SPAN).expect("rates of the module");
-        println!("{} {} {}", rates.generate, rates.sign, rates.sign_by_two);
-        return;
+    println!("strongroom bench: seconds for each figure, tokens in memory where there is a tmpfs\n");
+    for (name, print) in PARTS {
+        if arguments.is_empty() || arguments.iter().any(|wanted| wanted == name) {
+            print();
+        }
     }
-    println!("strongroom bench: a few seconds for each figure, tokens in memory where there is a tmpfs\n");
-    let raw: Vec<Raw> = CASES.iter().map(|(algorithm, size)| raw_rates(algorithm, *size)).collect();
-    println!(
-        "{:<9} {:>10} {:>10} {:>12}   {:>16} {:>16}",
-        "key", "generate/s", "sign/s", "one of each", "HTTP, 1 client", "HTTP, 8 clients"
-    );
-    for ((algorithm, size), raw) in CASES.iter().zip(&raw) {
-        compare(algorithm, *size, raw);
+}
+
+/// A daemon that is ready, with a token of its own.
+struct Served {
+    dir: Scratch,
+    token: Token,
+    daemon: Daemon,
+}
+
+impl Served {
+    fn with(sections: &str) -> Self {
+        let dir = Scratch::new();
+        let token = Token::fresh(&dir);
+        let mut daemon = Launch::serve(&Configuration::new(&dir, &token).with(sections)).start();
+        daemon.await_ready();
+        Self { dir, token, daemon }
     }
-    println!("\nratios: generations over HTTP, certificate included, to one raw generation plus one raw signature");
-    println!("        on one session; the aim for EC 256 at 1 client is 0.5 or more\n");
-    stock::print();
-    signatures::print(&raw);
-    lists::print();
-    memory();
-}
-
-/// Rates of the module alone.
-struct Raw {
-    generate: f64,
-    /// On one session, and on two at once.
-    sign: [f64; 2],
-}
-
-fn compare(algorithm: &str, size: u32, raw: &Raw) {
-    let Raw { generate, sign: [sign, _] } = *raw;
-    let both = 1.0 / (1.0 / generate + 1.0 / sign);
-    let over_http = |clients: usize| {
-        let (_dir, daemon) = serve("");
-        let rate = http_rate(&daemon, algorithm, size, clients);
-        format!("{rate:.1}/s = {:.2}", rate / both)
-    };
-    let name = format!("{algorithm} {size}");
-    println!("{name:<9} {generate:>10.1} {sign:>10.1} {both:>10.1}/s   {:>16} {:>16}", over_http(1), over_http(8));
-}
-
-/// Measured in a child, because a module reads its configuration from the environment.
-fn raw_rates(algorithm: &str, size: u32) -> Raw {
-    let dir = Scratch::new();
-    let token = Token::fresh(&dir);
-    let mut child = Command::new(std::env::current_exe().expect("this program"));
-    child.env("SOFTHSM2_CONF", &token.conf).env("TOKEN_PIN", &token.pin);
-    child.arg("raw").arg(token.module).args([&token.label, algorithm, &size.to_string()]);
-    let output = harness::run(&mut child, b"");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let rates: Vec<f64> = text.split_whitespace().flat_map(str::parse).collect();
-    let [generate, sign, sign_by_two] = rates.as_slice() else {
-        panic!("no rates: {text}{}", String::from_utf8_lossy(&output.stderr))
-    };
-    Raw { generate: *generate, sign: [*sign, *sign_by_two] }
-}
-
-fn serve(sections: &str) -> (Scratch, Daemon) {
-    let dir = Scratch::new();
-    let token = Token::fresh(&dir);
-    let mut daemon = Launch::serve(&Configuration::new(&dir, &token).with(sections)).start();
-    daemon.await_ready();
-    (dir, daemon)
-}
-
-fn http_rate(daemon: &Daemon, algorithm: &str, size: u32, clients: usize) -> f64 {
-    let request = key_pair(algorithm, Some(size));
-    daemon.generate(&request).expect(201);
-    let start = Instant::now();
-    let made: usize = std::thread::scope(|scope| {
-        let client = || {
-            let mut made = 0;
-            while start.elapsed() < SPAN {
-                daemon.generate(&request).expect(201);
-                made += 1;
-            }
-            made
-        };
-        let running: Vec<_> = (0..clients).map(|_| scope.spawn(client)).collect();
-        running.into_iter().map(|client| client.join().expect("a client")).sum()
-    });
-    per_second(made, start.elapsed())
-}
-
-fn memory() {
-    let (_dir, daemon) = serve("");
-    for _ in 0..100 {
-        daemon.generate(&key_pair("EC", Some(256))).expect(201);
-    }
-    let hosts = daemon.hosts();
-    let own = resident(daemon.pid());
-    let theirs: Vec<f64> = hosts.iter().map(|host| resident(*host)).collect();
-    let sum = own + theirs.iter().sum::<f64>();
-    let listed: Vec<String> = theirs.iter().map(|megabytes| format!("{megabytes:.1}")).collect();
-    println!(
-        "resident with 100 keys: daemon {own:.1} MB, hosts {} MB, together {sum:.1} MB; the aim is under 80 MB",
-        listed.join(" + ")
-    );
-}
-
-/// Resident megabytes of a process.
-fn resident(pid: u32) -> f64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let kilobytes =
-        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok());
-    kilobytes.unwrap_or(0.0) / 1024.0
 }
 
 /// `count` events in `time`, as a rate.

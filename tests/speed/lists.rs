@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::Served;
 use super::harness::{Daemon, SIGNING, key_pair, tamper};
-use super::serve;
 
 /// How many key pairs there are, one after the other: powers of ten.
 const SIZES: [usize; 3] = [100, 1_000, 10_000];
@@ -30,7 +30,7 @@ const COPY: &str = "
 
 /// Prints one line for each size.
 pub(crate) fn print() {
-    let (dir, daemon) = serve("");
+    let Served { dir, daemon, .. } = Served::with("");
     let one = daemon.generate(&key_pair("EC", Some(256))).expect(201).id();
     println!("{:>9}   {:<26} {:<16} get one", "key pairs", "list", "per item");
     let listed = || daemon.get(SIGNING).expect(200).json()["items"].as_array().map_or(0, Vec::len);

@@ -1,91 +1,132 @@
-//! Signatures over HTTP, asked for by `wrk`, beside what the module makes alone.
-
-use std::process::Command;
+//! Signatures over HTTP, asked for by `wrk`, and those of the module alone, in turn.
 
 use serde_json::{Value, json};
 
-use super::harness::{Daemon, Scratch, key_pair, run};
-use super::{CASES, Raw, serve};
+use super::harness::key_pair;
+use super::load::{Load, wrk};
+use super::module::{self, Signed};
+use super::{HOSTS, Served};
 
-/// Seconds that `wrk` asks for one figure.
-const SECONDS: &str = "3";
+/// Seconds that one figure is measured.
+const SECONDS: u32 = 3;
 
-/// How many hosts sign: SoftHSM's threads contend and its processes do not.
-const HOSTS: &str = "[hosts]\nsigning-hosts = 2\nworkers = 1";
+/// Processes and threads of the module alone.
+const ALONE: [(usize, usize); 4] = [(1, 1), (1, 2), (1, 4), (2, 1)];
 
-/// Connections of single signatures.
-const CONNECTIONS: [&str; 3] = ["1", "16", "64"];
+/// Of single signatures, and of batches.
+const CONNECTIONS: [u32; 3] = [1, 16, 64];
+const CONNECTIONS_OF_BATCHES: [u32; 3] = [1, 2, 16];
 
 /// Items of a batch.
-const ITEMS: usize = 100;
+const ITEMS: u32 = 100;
 
-/// Prints one line for each key algorithm.
-pub(crate) fn print(raw: &[Raw]) {
-    let [one, some, many] = CONNECTIONS.map(|connections| format!("HTTP, {connections} conn."));
-    println!(
-        "{:<9} {:>9} {:>9}   {one:<24} {some:<24} {many:<24} batches of {ITEMS}, 2 conn.",
-        "key", "sign/s", "2 threads"
-    );
-    for ((algorithm, size), raw) in CASES.iter().zip(raw) {
-        let best = raw.sign.into_iter().fold(0.0, f64::max);
-        let (dir, daemon) = serve(HOSTS);
-        let single = json!({"algorithm": name(algorithm), "digest": DIGEST});
-        let batch = json!({"algorithm": name(algorithm), "items": vec![json!({"digest": DIGEST}); ITEMS]});
-        let ring = daemon.generate(&key_pair(algorithm, Some(*size))).expect(201).id();
-        let path = |last: &str| format!("/v1/key-rings/signing:{ring}/{last}");
-        let cell = |load: &Load, times: f64| {
-            let (rate, ratio) = (load.rate * times, load.rate * times / best);
-            format!("{rate:.0}/s = {ratio:.2}, {}{}", load.p99, load.errors)
-        };
-        let cells = CONNECTIONS.map(|connections| cell(&wrk(&dir, &daemon, &path("sign"), &single, connections), 1.0));
-        let batches = cell(&wrk(&dir, &daemon, &path("sign-batch"), &batch, "2"), 100.0);
-        let key = format!("{algorithm} {size}");
-        let [one, two] = raw.sign;
-        let [first, second, third] = cells;
-        println!("{key:<9} {one:>9.0} {two:>9.0}   {first:<24} {second:<24} {third:<24} {batches}");
-    }
-    println!(
-        "\nratios: signatures over HTTP to raw ones in one process, on its better number of threads; then p50 and"
-    );
-    println!("        p99; two signing hosts, and the load on the same machine. The aim for EC 256 at 64 connections");
-    println!("        is 1.0 or more (0.8 the floor), in batches 1.5; for RSA 2048 0.9\n");
+/// A key as requests name it, and how it signs.
+struct Case {
+    algorithm: &'static str,
+    size: Option<u32>,
+    name: &'static str,
+    input: Value,
 }
 
-/// 32 bytes in base64.
+/// Prints one table for each key algorithm.
+pub(crate) fn print() {
+    println!(
+        "signatures: {SECONDS} s a line; ratios to the module alone in one process, with one thread and with the number\n\
+         of threads that is best for it, and by CPU: what the ratio to the best is on cores that do nothing else;\n\
+         CPU microseconds for one signature, of everybody, of daemon, hosts and wrk; two signing hosts, and the\n\
+         load on the same machine\n"
+    );
+    for case in cases() {
+        print_case(&case);
+    }
+    println!("aims: P-256 at 64 connections 1.0 of the best (0.8 the floor), p99 under 20 ms; in batches 1.5; at one");
+    println!("      connection the module's time and 150 us; RSA 2048 0.9, the load's share of the cores included\n");
+}
+
+fn cases() -> [Case; 4] {
+    let digest = |digest: &str| json!({"digest": digest});
+    [
+        Case { algorithm: "RSA", size: Some(2048), name: "RS256", input: digest(DIGEST) },
+        Case { algorithm: "EC", size: Some(256), name: "ES256", input: digest(DIGEST) },
+        Case { algorithm: "EC", size: Some(384), name: "ES384", input: digest(DIGEST_48) },
+        Case { algorithm: "Ed25519", size: None, name: "EdDSA", input: json!({"message": DIGEST}) },
+    ]
+}
+
+/// 32 and 48 bytes in base64.
 const DIGEST: &str = "WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo=";
+const DIGEST_48: &str = "WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpa";
 
-fn name(algorithm: &str) -> &'static str {
-    if algorithm == "RSA" { "RS256" } else { "ES256" }
-}
+fn print_case(case: &Case) {
+    let Case { algorithm, size, name, input } = case;
+    let Served { dir, token, daemon } = Served::with(HOSTS);
+    let ring = daemon.generate(&key_pair(algorithm, *size)).expect(201).id();
+    let path = |last: &str| format!("/v1/key-rings/signing:{ring}/{last}");
+    let mut single = input.clone();
+    single["algorithm"] = (*name).into();
+    let batch = json!({"algorithm": name, "items": vec![input; ITEMS as usize]});
+    // The first signature of each worker looks for the key.
+    wrk(&dir, &daemon, &path("sign"), &single, 16, 1);
 
-/// What `wrk` saw.
-struct Load {
-    /// Answers in a second.
-    rate: f64,
-    /// Half and 99 of 100 came within these.
-    p99: String,
-    /// What `wrk` says of answers that are no success; nothing when there are none.
-    errors: String,
-}
-
-fn wrk(dir: &Scratch, daemon: &Daemon, path: &str, body: &Value, connections: &str) -> Load {
-    let script = dir.join("request.lua");
-    // In a file, because a secret does not belong among arguments.
-    let text = format!(
-        "wrk.method = \"POST\"\nwrk.headers[\"Content-Type\"] = \"application/json\"\n\
-         wrk.headers[\"Authorization\"] = \"Bearer {}\"\nwrk.body = [[{body}]]\n",
-        daemon.secret()
-    );
-    std::fs::write(&script, text).expect("a script for wrk");
-    let mut command = Command::new("wrk");
-    command.args(["-t1", "-c", connections, "-d", SECONDS, "--latency", "-s"]).arg(&script);
-    let output = run(command.arg(format!("{}{path}", daemon.base())), b"");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let value = |label: &str| said.lines().find_map(|line| line.trim().strip_prefix(label)).map(str::trim);
-    let rate = value("Requests/sec:").and_then(|rate| rate.parse().ok());
-    Load {
-        rate: rate.unwrap_or_else(|| panic!("wrk said {said}{}", String::from_utf8_lossy(&output.stderr))),
-        p99: format!("{} {}", value("50%").unwrap_or("?"), value("99%").unwrap_or("?")),
-        errors: value("Non-2xx or 3xx responses:").map(|count| format!(" ({count} refused)")).unwrap_or_default(),
+    let mut alone = Vec::new();
+    let mut over_http = Vec::new();
+    // In turn, so that what else the machine does befalls both.
+    let asks = CONNECTIONS.map(|connections| ("sign", &single, connections, 1));
+    let batches = CONNECTIONS_OF_BATCHES.map(|connections| ("sign-batch", &batch, connections, ITEMS));
+    let mut places = ALONE.into_iter();
+    for (last, body, connections, items) in asks.into_iter().chain(batches) {
+        if let Some((processes, threads)) = places.next() {
+            alone.push((processes, threads, module::signatures(&token, processes, threads, SECONDS)));
+        }
+        over_http.push((connections, items, wrk(&dir, &daemon, &path(last), body, connections, SECONDS)));
     }
+    let in_one = |threads: &dyn Fn(usize) -> bool| {
+        let rates = alone.iter().filter(|(processes, count, _)| *processes == 1 && threads(*count));
+        rates.map(|(.., signed)| signed.rate).fold(0.0, f64::max)
+    };
+    let least = alone.iter().map(|(.., signed)| signed.micros).fold(f64::INFINITY, f64::min);
+    let yardsticks = Yardsticks { one: in_one(&|threads| threads == 1), best: in_one(&|_| true), micros: least };
+    println!(
+        "{name:<28}      rate/s  of one of best by CPU     p50 ms    p99 ms   errors    CPU us   daemon    hosts      wrk"
+    );
+    for (processes, threads, signed) in &alone {
+        let what = format!("alone, {processes} x {threads} threads");
+        print_alone(&what, signed, &yardsticks);
+    }
+    for (connections, items, load) in &over_http {
+        let what = if *items == 1 { "single".to_owned() } else { format!("batches of {items}") };
+        print_load(&format!("{what}, {connections} conn."), load, f64::from(*items), &yardsticks);
+    }
+    let metrics = daemon.get("/metrics").expect(200).text();
+    let lost =
+        metrics.lines().filter(|line| line.starts_with("strongroom_signatures_total") && !line.contains("\"signed\""));
+    lost.for_each(|line| println!("not signed: {line}"));
+    println!();
+}
+
+/// What the module does alone in one process: by one thread and by the best number of them,
+/// and the least CPU microseconds for one signature.
+struct Yardsticks {
+    one: f64,
+    best: f64,
+    micros: f64,
+}
+
+impl Yardsticks {
+    fn ratios(&self, rate: f64, micros: f64) -> String {
+        format!("{rate:>11.0} {:>7.2} {:>7.2} {:>6.2}", rate / self.one, rate / self.best, self.micros / micros)
+    }
+}
+
+fn print_alone(what: &str, signed: &Signed, yardsticks: &Yardsticks) {
+    let ratios = yardsticks.ratios(signed.rate, signed.micros);
+    println!("{what:<28} {ratios} {:>39.1}", signed.micros);
+}
+
+fn print_load(what: &str, load: &Load, items: f64, yardsticks: &Yardsticks) {
+    let Load { rate, p50, p99, errors, daemon, hosts, wrk } = load;
+    let [daemon, hosts, wrk] = [daemon, hosts, wrk].map(|micros| micros / items);
+    let sum = daemon + hosts + wrk;
+    let ratios = yardsticks.ratios(rate * items, sum);
+    println!("{what:<28} {ratios} {p50:>10.2} {p99:>9.2} {errors:>8} {sum:>9.1} {daemon:>8.1} {hosts:>8.1} {wrk:>8.1}");
 }

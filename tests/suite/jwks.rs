@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Answer, Configuration, Daemon, Launch, SIGNING, Scratch, Token, eventually, key_pair, python, run, tamper, values,
+    Answer, Configuration, Daemon, Launch, SIGNING, Scratch, Token, eventually, key_pair, python, run, tamper,
 };
 
 const DAY: u64 = 86_400;
@@ -210,58 +210,57 @@ fn places_without_keys_are_empty_or_not_there() {
         assert_eq!((answer.json(), answer.header("cache-control")), (json!({"keys": []}), cache), "{path}");
     }
     assert_eq!(bench.fetch(&set_of("web-keys")).expect(200).json(), json!({"keys": []}));
-    for path in [set_of("signing:none"), "/oauth/connection/none%7Ca%2Fb/.well-known/jwks.json".to_owned()] {
-        let answer = bench.fetch(&path).expect(404);
-        assert_eq!(answer.json()["type"], "urn:strongroom:error:not-found");
-        assert_eq!(answer.header("cache-control"), "no-store");
+    let connection = "/oauth/connection/none%7Ca%2Fb/.well-known/jwks.json";
+    for (path, member, word) in [
+        (&*set_of("signing:none"), "type", "urn:strongroom:error:not-found"),
+        (connection, "errorCode", "inexistent_connection"),
+    ] {
+        let answer = bench.fetch(path).expect(404);
+        assert_eq!((&answer.json()[member], answer.header("cache-control")), (&json!(word), "no-store"));
     }
     assert!(bench.fetch(&set_of("nonsense")).expect(400).json()["detail"].as_str().unwrap().contains("a ring id"));
-}
-
-/// Two key pairs become one ring: `signing:a` with a successor that waits.
-fn join(bench: &Bench) -> (String, String) {
-    let (first, second) = (bench.make("a", "EC", Some(256), None), bench.make("b", "EC", Some(256), None));
-    bench.as_another(
-        "UPDATE key_pairs SET ring = 'signing:a', generation = 2, state = 'PreActive', activated_at = NULL \
-         WHERE ring = 'signing:b'",
-    );
-    (first, second)
 }
 
 #[test]
 fn a_key_is_published_before_it_signs_and_for_its_overlap_after_it_did() {
     let bench = Bench::new();
-    let (first, second) = join(&bench);
-    let path = set_of("signing:a");
-    let before = bench.fetch(&path).expect(200);
-    assert_eq!(kids(&before), BTreeSet::from([first.clone(), second.clone()]), "the successor waits in public");
-    let jws = bench.jws("signing:a");
-
-    bench.as_another(
-        "UPDATE key_pairs SET state = CASE generation WHEN 1 THEN 'Deactivated' ELSE 'Active' END, \
-         deactivated_at = CASE generation WHEN 1 THEN created_at END, \
-         activated_at = created_at WHERE ring = 'signing:a'",
-    );
-    let after = bench.fetch(&path).expect(200);
-    assert_eq!(kids(&after), kids(&before), "the old key verifies for its overlap");
+    // The connection `acme|a/b`.
+    let (connection, ring) = ("acme%7Ca%2Fb", "connection%3Aacme%7Ca%2Fb");
+    let post = |step: &str| {
+        let path = format!("/api/v2/connections/{connection}/keys{step}");
+        bench.daemon.call(Method::POST, &path).json(&json!({"signing_alg": "ES256"})).send().expect(201)
+    };
+    post("");
+    let path = format!("/oauth/connection/{connection}/.well-known/jwks.json");
     let url = format!("{}{path}", bench.daemon.base());
-    assert!(by_python(&url, "ES256", &jws).is_some() && by_javascript(&url, "ES256", &jws).is_some());
-    assert_eq!(bench.kid("signing:a"), second);
+    let before = bench.fetch(&path).expect(200);
+    let first = bench.kid(ring);
+    assert!(kids(&before).contains(&first) && kids(&before).len() == 2, "the successor waits in public");
+    let jws = bench.jws(ring);
 
-    let ended: i64 =
-        values(&bench.database(), "SELECT CAST(deactivated_at AS TEXT) FROM key_pairs WHERE generation = 1")[0]
-            .parse()
-            .unwrap();
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
-    let end = u64::try_from(ended / 1_000_000).unwrap() + DAY;
-    bench.ahead(end - now - 100);
+    let asked = SystemTime::now();
+    post("/rotate");
+    let after = bench.fetch(&path).expect(200);
+    let second = bench.kid(ring);
+    assert!(second != first && kids(&before).contains(&second), "who signs now was published before");
+    assert!(
+        kids(&after).is_superset(&kids(&before)) && kids(&after).len() == 3,
+        "the old key verifies for its overlap"
+    );
+    for token in [&jws, &bench.jws(ring)] {
+        assert!(by_python(&url, "ES256", token).is_some() && by_javascript(&url, "ES256", token).is_some());
+    }
+
+    let passed = || asked.elapsed().unwrap().as_secs();
+    bench.ahead(DAY - passed() - 100);
     let close = max_age(&bench.fetch(&path).expect(200));
-    assert!((60..=100).contains(&close), "the end of the overlap comes first: {close}");
-    bench.ahead(end - now + 5);
+    assert!((60..=130).contains(&close), "the end of the overlap comes first: {close}");
+    bench.ahead(DAY + 60);
     let gone = bench.fetch(&path).expect(200);
-    assert_eq!(kids(&gone), BTreeSet::from([second]), "its overlap is over");
+    assert_eq!(kids(&gone), kids(&after).into_iter().filter(|kid| *kid != first).collect(), "its overlap is over");
     assert_ne!(gone.header("etag"), after.header("etag"));
-    assert_eq!(by_python(&url, "ES256", &jws), None, "and its signatures with it");
+    assert_eq!((by_python(&url, "ES256", &jws), by_javascript(&url, "ES256", &jws)), (None, None));
+    assert!(by_python(&url, "ES256", &bench.jws(ring)).is_some());
 }
 
 #[test]
@@ -295,4 +294,62 @@ fn warm_sets_ask_the_store_for_nothing() {
     bench.make("b", "EC", Some(256), None);
     bench.fetch(&set_of("signing:a")).expect(200);
     assert_ne!(reads(), before, "the count would have shown it");
+}
+
+#[test]
+fn static_keys_are_published_under_their_own_kid_and_those_of_the_settings() {
+    let bench = Bench::new();
+    let (now, before) = (bench.make("now", "RSA", Some(2048), None), bench.make("before", "RSA", Some(2048), None));
+    let settings = json!({
+        "staticJwksEnabled": true,
+        "rsaActiveCertRef": {"id": "now"},
+        "rsaActiveKeyId": "tokens-2026",
+        "rsaAlgorithmActiveKeyIds": [{"rsaAlgType": "PS256", "keyId": "tokens-2026-ps256"}],
+        "rsaPreviousCertRef": {"id": "before"},
+        "rsaPublishX5cParameter": true,
+    });
+    let token = bench.jws("signing:now");
+    bench.daemon.call(Method::PUT, OIDC).json(&settings).send().expect(200);
+    let set = bench.fetch("/pf/JWKS").expect(200);
+    let found: Vec<_> = set.json()["keys"].as_array().unwrap().clone();
+    let shown = |key: &Value| (key["kid"].as_str().unwrap().to_owned(), key["alg"].as_str().unwrap().to_owned());
+    let of = |kid: &str, alg: &str| (kid.to_owned(), alg.to_owned());
+    let expected =
+        [of(&now, "RS256"), of("tokens-2026", "RS256"), of("tokens-2026-ps256", "PS256"), of(&before, "RS256")];
+    assert_eq!(found.iter().map(shown).collect::<Vec<_>>(), expected);
+    assert!(found.iter().all(|key| key["x5c"].is_array()), "{found:?}");
+    let url = format!("{}/pf/JWKS", bench.daemon.base());
+    for token in [token, bench.jws("signing:before")] {
+        assert!(by_python(&url, "RS256", &token).is_some() && by_javascript(&url, "RS256", &token).is_some());
+    }
+    let refused = bench.daemon.delete(&format!("{SIGNING}/before")).expect(422).json();
+    assert_eq!(refused["resultId"], "resource_in_use");
+}
+
+#[test]
+fn keys_that_decrypt_are_published_for_encryption_while_they_are_active() {
+    let bench = Bench::new();
+    bench.make("rsa", "RSA", Some(2048), None);
+    let (opens, waits) = (bench.make("opens", "RSA", Some(2048), None), bench.make("b", "RSA", Some(2048), None));
+    let settings = json!({
+        "staticJwksEnabled": true,
+        "rsaActiveCertRef": {"id": "rsa"},
+        "rsaDecryptionActiveCertRef": {"id": "opens"},
+    });
+    let put = || bench.daemon.call(Method::PUT, OIDC).json(&settings).send();
+    assert_eq!(
+        put().expect(422).violations(),
+        [("rsaDecryptionActiveCertRef.id".to_owned(), "invalid_value".to_owned())]
+    );
+    bench.as_another(
+        "UPDATE key_pairs SET key_use = 'decrypt', ring = 'signing:opens', \
+         generation = CASE ring WHEN 'signing:opens' THEN 1 ELSE 2 END, \
+         state = CASE ring WHEN 'signing:opens' THEN 'Active' ELSE 'PreActive' END \
+         WHERE ring IN ('signing:opens', 'signing:b')",
+    );
+    put().expect(200);
+    let set = bench.fetch("/pf/JWKS").expect(200);
+    assert!(kids(&set).contains(&opens) && !kids(&set).contains(&waits), "nobody encrypts to a key that waits");
+    let key = set.json()["keys"].as_array().unwrap().iter().find(|key| key["kid"] == json!(opens)).unwrap().clone();
+    assert_eq!((&key["use"], &key["alg"]), (&json!("enc"), &json!("RSA-OAEP-256")));
 }

@@ -5,9 +5,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{
-    AUDITOR, Answer, Configuration, Daemon, Faults, Launch, PublicKey, Scratch, Token, eventually, key_pair,
-};
+use crate::harness::{AUDITOR, Answer, Configuration, Daemon, Faults, Launch, PublicKey, Scratch, Token, key_pair};
 
 const MESSAGE: &[u8] = b"what is to be signed";
 
@@ -307,38 +305,4 @@ fn keys_are_listed_page_by_page_and_give_out_their_public_halves() {
     assert_eq!(pem.header("content-type"), "application/x-pem-file");
     assert_eq!(pem.text(), daemon.get(&format!("/v1/keys/{}/chain.pem", kids[0])).expect(200).text());
     crate::harness::Certificate(pem.text()).verify().unwrap();
-}
-
-#[test]
-fn host_that_is_killed_under_load_costs_no_wrong_signature() {
-    let (_dir, daemon) = serve("[hosts]\nsigning-hosts = 2");
-    let key = make(&daemon, "EC", Some(256));
-    let path = format!("/v1/keys/{}/sign", key.kid);
-    let answered: Vec<(String, Answer)> = std::thread::scope(|scope| {
-        let client = |client: usize| {
-            let sign = |turn: usize| {
-                let message = format!("{client} {turn}");
-                let body = json!({"algorithm": "ES256", "encoding": "der", "message": STANDARD.encode(&message)});
-                (message, post(&daemon, &path, &body))
-            };
-            (0..60).map(sign).collect::<Vec<_>>()
-        };
-        let clients: Vec<_> = (0..4).map(|n| scope.spawn(move || client(n))).collect();
-        let hosts = eventually("two signing hosts", std::time::Duration::from_secs(5), || {
-            let hosts = daemon.signing_hosts();
-            (hosts.len() == 2).then_some(hosts)
-        });
-        Daemon::kill_host(hosts[0]);
-        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
-    });
-    for (turn, (message, answer)) in answered.iter().enumerate() {
-        if answer.status.as_u16() == 200 {
-            let signed = signature(&answer.json());
-            let looked_at = turn % 6 == 0;
-            assert!(!looked_at || key.public.openssl_verifies("SHA256withECDSA", message.as_bytes(), &signed));
-        } else {
-            answer.clone().expect(503);
-            assert!(!answer.header("retry-after").is_empty());
-        }
-    }
 }

@@ -18,7 +18,7 @@ pub(super) const JSON: &str = "application/json; charset=utf-8";
 /// What went wrong, as every refusal says it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ApiErrorBody {
+pub(in crate::api) struct ApiErrorBody {
     /// The status of the answer.
     #[schema(example = 404)]
     status_code: u16,
@@ -36,7 +36,7 @@ pub(super) struct ApiErrorBody {
 
 /// A domain error on its way to becoming an [`ApiErrorBody`].
 #[derive(Debug)]
-pub(super) struct ApiError {
+pub(in crate::api) struct ApiError {
     status: StatusCode,
     code: Option<&'static str>,
     error: Error,
@@ -82,8 +82,8 @@ impl ApiError {
         Self { code: Some("connection_keys_exist"), ..known.into() }
     }
 
-    /// A refusal of a rotation: a ring that is not there is a connection that is not.
-    pub(super) fn of_rotation(error: Error) -> Self {
+    /// A refusal of a rotation, or of a key set: a ring that is not there is a connection that is not.
+    pub(in crate::api) fn of_rotation(error: Error) -> Self {
         match error.kind() {
             Kind::NotFound => Self::inexistent_connection(),
             _ => error.into(),

@@ -24,7 +24,7 @@ pub(super) struct Meter {
 
 /// The requests of one minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Window {
+pub(super) struct Window {
     /// The minute, counted from the epoch.
     minute: i64,
     requests: u32,
@@ -33,11 +33,11 @@ struct Window {
 /// What is left to a principal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Allowance {
-    limit: u32,
+    pub(super) limit: u32,
     /// `None`: this request was one too many.
-    remaining: Option<u32>,
+    pub(super) remaining: Option<u32>,
     /// When the next minute begins, in seconds since the epoch.
-    reset: i64,
+    pub(super) reset: i64,
 }
 
 impl Meter {
@@ -57,7 +57,7 @@ impl Meter {
 }
 
 impl Window {
-    fn count(&mut self, now: Timestamp, limit: u32) -> Allowance {
+    pub(super) fn count(&mut self, now: Timestamp, limit: u32) -> Allowance {
         let minute = seconds(now).div_euclid(MINUTE);
         if self.minute != minute {
             *self = Self { minute, requests: 0 };

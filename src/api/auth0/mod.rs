@@ -32,7 +32,7 @@ use utoipa::OpenApi;
 
 use super::{Services, dialect};
 use crate::key::{KeyAlgorithm, ProviderKind};
-use error::ApiError;
+pub(super) use error::{ApiError, ApiErrorBody};
 use limit::Meter;
 
 /// What an operator decides about this dialect.

@@ -152,7 +152,7 @@ pub(in crate::api) struct PathRefusals;
 
 impl IntoResponses for PathRefusals {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        openapi::refusals(&[400, 404], CONTENT_TYPE, &ProblemDetails::name())
+        openapi::refusals(&[400, 404, 409], CONTENT_TYPE, &ProblemDetails::name())
     }
 }
 

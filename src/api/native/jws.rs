@@ -6,9 +6,8 @@ use utoipa::ToSchema;
 
 use super::input::{Strict, decode, one_of};
 use crate::api::Services;
-use crate::auth::Principal;
 use crate::error::{Error, Rule, Violation};
-use crate::signing::{Claims, JwsOrder, Payload, Target};
+use crate::signing::{Claims, Client, JwsOrder, Payload, Target};
 
 /// A JWS to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -50,7 +49,7 @@ pub(super) struct JwsAnswer {
 /// Makes a JWS.
 pub(super) async fn jws(
     services: &Services,
-    who: &Principal,
+    client: &Client,
     target: &Target,
     request: JwsRequest,
 ) -> Result<JwsAnswer, Error> {
@@ -66,7 +65,7 @@ pub(super) async fn jws(
         claims: Claims { issued_at: request.issued_at, expires_in: request.expires_in, token_id: request.token_id },
         detached: request.detached,
     };
-    Ok(JwsAnswer { jws: services.signing.jws(who, target, order).await? })
+    Ok(JwsAnswer { jws: services.signing.jws(client, target, order).await? })
 }
 
 fn headers(given: Option<Strict>) -> Result<Map<String, Value>, Error> {

@@ -1,10 +1,11 @@
-//! Key pairs by id or kid: what they are, and their public halves.
+//! Key pairs by id or kid: what they are, their public halves, and their end.
 
 use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Query, RawQuery, State};
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -12,10 +13,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::error::{PathRefusals, Problem, Refusals};
 use crate::api::Services;
-use crate::api::extract::{Caller, Segment};
+use crate::api::extract::{Caller, Manager, Segment};
+use crate::api::layer::request_id;
 use crate::auth::Principal;
 use crate::error::{Error, Kind};
-use crate::key::{KeyId, KeyName, KeyPair, Kid, RingId};
+use crate::key::{DecryptionAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, RingId};
 use crate::x509;
 
 const PEM: &str = "application/x-pem-file";
@@ -44,10 +46,15 @@ pub(super) struct KeyView {
     /// Key algorithm and size.
     #[schema(example = "rsa-2048")]
     algorithm: &'static str,
-    /// The signature algorithm used where none is asked for, by its JCA name.
+    /// What the private half does: `sign` or `decrypt`.
+    #[serde(rename = "use")]
+    #[schema(example = "sign")]
+    key_use: &'static str,
+    /// The signature algorithm used where none is asked for, by its JCA name; absent where the key decrypts.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "SHA256withRSA")]
-    signature_algorithm: &'static str,
-    /// Every algorithm that the key may sign with, by its JCA name.
+    signature_algorithm: Option<&'static str>,
+    /// Every algorithm that the key may be used with: to sign by its JCA name, to decrypt by its JOSE name.
     #[schema(example = json!(["SHA256withRSA", "SHA256withRSAandMGF1"]))]
     permitted: Vec<&'static str>,
     /// Who holds the private half: `HSM` or `LOCAL`.
@@ -169,6 +176,43 @@ pub(super) async fn chain(
     certificates(&find(&services, &who, &kid).await?, usize::MAX)
 }
 
+/// Gets a certification request as PEM: for the subject and alternative names of the key's
+/// certificate, signed by the key.
+#[utoipa::path(
+    get, path = "/v1/keys/{kid}/csr.pem", operation_id = "getKeyCsr", tag = "Native",
+    params(("kid" = String, Path, description = "Kid or id of the key pair.")),
+    responses(
+        (status = 200, description = "PKCS#10 (RFC 2986).", body = String, content_type = PEM), PathRefusals, Refusals
+    )
+)]
+pub(super) async fn csr(
+    State(services): State<Arc<Services>>,
+    Caller(who, _): Caller<Problem>,
+    Segment(kid, _): Segment<Problem>,
+) -> Result<Response, Problem> {
+    let request = services.keyring.certification_request_by(&who, &name(&kid)?).await?;
+    Ok(pem(x509::request_to_pem(&request)))
+}
+
+/// Deletes a key pair.
+///
+/// The private key is destroyed in its provider shortly afterwards, unless it was linked. The
+/// Active key of a ring with others is not deleted, nor a key that something refers to.
+#[utoipa::path(
+    delete, path = "/v1/keys/{kid}", operation_id = "deleteKey", tag = "Native",
+    params(("kid" = String, Path, description = "Kid or id of the key pair.")),
+    responses((status = 204, description = "Deleted."), PathRefusals, Refusals)
+)]
+pub(super) async fn delete(
+    State(services): State<Arc<Services>>,
+    Manager(who, _): Manager<Problem>,
+    Segment(kid, _): Segment<Problem>,
+) -> Result<StatusCode, Problem> {
+    let (keyring, request_id, name) = (Arc::clone(&services.keyring), request_id(), name(&kid)?);
+    services.detached.run(async move { keyring.delete_key(&who, &name, request_id).await }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// What a path's segment calls a key pair by.
 ///
 /// # Errors
@@ -217,8 +261,12 @@ impl KeyView {
             state: pair.state.name(),
             generation: pair.generation,
             algorithm: pair.algorithm.name(),
-            signature_algorithm: pair.signature_algorithm.jca_name(),
-            permitted: pair.permitted.iter().map(|algorithm| algorithm.jca_name()).collect(),
+            key_use: pair.key_use.name(),
+            signature_algorithm: (pair.key_use == KeyUse::Sign).then(|| pair.signature_algorithm.jca_name()),
+            permitted: match pair.key_use {
+                KeyUse::Sign => pair.permitted.iter().map(|algorithm| algorithm.jca_name()).collect(),
+                KeyUse::Decrypt => DecryptionAlgorithm::ALL.map(DecryptionAlgorithm::name).to_vec(),
+            },
             provider: pair.provider.name(),
             origin: pair.origin.name(),
             missing: pair.missing,

@@ -6,19 +6,24 @@
 //! Invariants: words on this wire are those of the domain, unchanged; a problem names
 //! the request that it belongs to.
 
+mod decrypt;
 mod error;
 mod input;
 mod jws;
 mod keys;
+mod new_key;
+mod patience;
 mod ring_rotation;
+mod ring_settings;
 mod rings;
 mod sign;
 mod signatures;
+mod sweep;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use utoipa::OpenApi;
 
 use super::Services;
@@ -30,12 +35,18 @@ pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new()
         .route("/v1/key-rings", get(rings::list))
         .route("/v1/key-rings/{ring}", get(rings::show))
-        .route("/v1/keys", get(keys::list))
-        .route("/v1/keys/{kid}", get(keys::show))
+        .route(
+            "/v1/key-rings/{ring}/settings",
+            get(ring_settings::show).put(ring_settings::replace).delete(ring_settings::delete),
+        )
+        .route("/v1/keys", get(keys::list).post(new_key::create))
+        .route("/v1/keys/{kid}", get(keys::show).delete(keys::delete))
         .route("/v1/keys/{kid}/public.pem", get(keys::public_key))
         .route("/v1/keys/{kid}/certificate.pem", get(keys::certificate))
         .route("/v1/keys/{kid}/chain.pem", get(keys::chain))
         .merge(ring_rotation::routes())
+        .route("/v1/keys/{kid}/csr.pem", get(keys::csr))
+        .route("/v1/rotation/sweep", post(sweep::sweep))
         .merge(signatures::routes())
 }
 
@@ -49,7 +60,22 @@ pub(super) fn document() -> utoipa::openapi::OpenApi {
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(rings::list, rings::show, keys::list, keys::show, keys::public_key, keys::certificate, keys::chain),
+    paths(
+        rings::list,
+        rings::show,
+        ring_settings::show,
+        ring_settings::replace,
+        ring_settings::delete,
+        keys::list,
+        new_key::create,
+        keys::show,
+        keys::delete,
+        keys::public_key,
+        keys::certificate,
+        keys::chain,
+        keys::csr,
+        sweep::sweep
+    ),
     components(schemas(error::ProblemDetails))
 )]
 struct Document;

@@ -9,7 +9,7 @@ use crate::api::Services;
 use crate::auth::Principal;
 use crate::error::{Error, Kind, Rule, Violation};
 use crate::key::{Signature, SignatureAlgorithm};
-use crate::signing::{Presented, Target};
+use crate::signing::{Client, Presented, Target};
 use crate::x509;
 
 /// The most items of a batch.
@@ -75,13 +75,13 @@ pub(super) struct SignAnswer {
 /// Signs one input.
 pub(super) async fn sign(
     services: &Services,
-    who: &Principal,
+    client: &Client,
     target: &Target,
     request: SignRequest,
 ) -> Result<SignAnswer, Error> {
     let SignRequest { algorithm, message, digest, encoding } = request;
     let input = Item { message, digest }.read()?;
-    let signed = services.signing.sign(who, target, &algorithm, input).await?;
+    let signed = services.signing.sign(client, target, &algorithm, input).await?;
     let signature = Encoding::or_usual(encoding, &algorithm).write(&signed.signature)?;
     Ok(SignAnswer { kid: signed.key.kid.to_string(), algorithm, signature })
 }
@@ -127,7 +127,7 @@ enum BatchItem {
 /// Signs up to 1,000 inputs; one that fails, fails alone.
 pub(super) async fn sign_batch(
     services: &Services,
-    who: &Principal,
+    client: &Client,
     target: &Target,
     request: BatchRequest,
 ) -> Result<BatchAnswer, Error> {
@@ -138,7 +138,7 @@ pub(super) async fn sign_batch(
     }
     let encoding = Encoding::or_usual(encoding, &algorithm);
     let inputs = items.iter().map(Item::read).collect();
-    let (key, signatures) = services.signing.sign_batch(who, target, &algorithm, inputs).await?;
+    let (key, signatures) = services.signing.sign_batch(client, target, &algorithm, inputs).await?;
     let items = signatures.into_iter().map(|outcome| match outcome.and_then(|signed| encoding.write(&signed)) {
         Ok(signature) => BatchItem::Signed { signature },
         Err(failure) => BatchItem::Failed { error: ItemProblem::of(&failure) },

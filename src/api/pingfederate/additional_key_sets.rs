@@ -10,13 +10,12 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::error::{ApiError, ApiResult, BodyRefusals, PathRefusals, Refusals};
-use super::id;
 use super::oidc_wire::{Names, SigningKeys, members};
 use super::rules::{given, required};
 use super::wire::ResourceLink;
-use crate::api::Services;
 use crate::api::extract::{Caller, JsonBody, Manager, Segment};
 use crate::api::layer::request_id;
+use crate::api::{Services, id};
 use crate::catalog;
 use crate::error::{Error, Kind, Rule, Violation};
 

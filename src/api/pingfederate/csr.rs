@@ -10,7 +10,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::error::{ApiError, BodyRefusals, PathRefusals, Refusals};
-use super::family::Named;
+use super::family::{Named, active};
 use super::rules::{given, required, sentence};
 use super::view::{self, KeyPairView};
 use crate::api::Services;
@@ -72,7 +72,7 @@ pub(super) async fn respond(
     body: JsonBody<CsrResponse, ApiError>,
 ) -> Result<Json<KeyPairView>, ApiError> {
     let about = || ApiError::about(ring.name());
-    let pair = services.keyring.active(&who, &ring).await.map_err(about())?;
+    let pair = active(&services, &who, &ring).await?;
     let mut findings = Vec::new();
     let Some(data) = given(body.value.file_data.as_ref()) else {
         required(DATA, &mut findings);

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::error::{ApiError, BodyRefusals, PathRefusals, Refusals};
-use super::family::Named;
+use super::family::{Named, active};
 use super::wire::Hidden;
 use crate::api::Services;
 use crate::api::extract::{JsonBody, Manager};
@@ -93,6 +93,7 @@ async fn export(
 ) -> Result<([(HeaderName, &'static str); 1], Vec<u8>), ApiError> {
     let about = || ApiError::about(ring.name());
     // What cannot be exported cannot with any body.
+    active(services, &who, &ring).await?;
     services.keyring.exportable(&who, &ring).await.map_err(about())?;
     let mut findings = Vec::new();
     let Some(password) = Hidden::required(body?.value.password, "password", &mut findings) else {

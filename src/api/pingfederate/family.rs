@@ -9,8 +9,9 @@ use axum::http::request::Parts;
 use super::error::ApiError;
 use crate::api::Services;
 use crate::api::extract::Segment;
+use crate::auth::Principal;
 use crate::error::{Error, Kind};
-use crate::key::{RingId, RingKind};
+use crate::key::{KeyPair, RingId, RingKind};
 use crate::keyring::IdempotencyKey;
 use crate::x509::Profile;
 
@@ -35,6 +36,19 @@ pub(super) fn ring(family: RingKind, id: &str) -> Result<RingId, ApiError> {
 pub(super) fn idempotency(family: RingKind, step: &str, key: Option<String>, body: &[u8]) -> Option<IdempotencyKey> {
     let route = || format!("POST /keyPairs/{}/{step}", family.word());
     key.map(|key| IdempotencyKey { key, route: route(), body: body.to_vec() })
+}
+
+/// The Active key pair of a ring; to this dialect one without certificate is not there.
+///
+/// # Errors
+/// Those of the keyring, about the ring's name.
+pub(super) async fn active(services: &Services, who: &Principal, ring: &RingId) -> Result<KeyPair, ApiError> {
+    let pair = services.keyring.active(who, ring).await;
+    let shown = pair.and_then(|pair| match pair.leaf() {
+        Some(_) => Ok(pair),
+        None => Err(Error::new(Kind::NotFound, format!("the key pair of {ring} has no certificate"))),
+    });
+    shown.map_err(ApiError::about(ring.name()))
 }
 
 /// The family under whose path a request came.

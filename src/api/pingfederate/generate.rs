@@ -10,12 +10,12 @@ use utoipa::ToSchema;
 
 use super::error::{ApiError, BodyRefusals, Refusals};
 use super::family::{Family, idempotency};
-use super::id;
 use super::rules::Rules;
 use super::view::KeyPairView;
 use super::wire::CryptoProvider;
 use crate::api::Services;
 use crate::api::extract::{Idempotency, JsonBody, Manager};
+use crate::api::id;
 use crate::api::layer::request_id;
 use crate::error::Error;
 

@@ -9,7 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 
 use super::error::{ApiError, PathRefusals, Refusals};
-use super::family::{Family, Named};
+use super::family::{Family, Named, active};
 use super::view::{KeyPairView, KeyPairViews};
 use super::{rotation, view};
 use crate::api::Services;
@@ -36,7 +36,9 @@ pub(super) async fn list(
         let settings = pair.ring.as_ref().and_then(|ring| rotation.remove(ring));
         Ok::<_, Error>(view.with_rotation(settings))
     };
-    Ok(Json(KeyPairViews { items: pairs.iter().map(view).collect::<Result<_, _>>()? }))
+    Ok(Json(KeyPairViews {
+        items: pairs.iter().filter(|pair| pair.leaf().is_some()).map(view).collect::<Result<_, _>>()?,
+    }))
 }
 
 /// Gets one {family} key pair.
@@ -50,7 +52,7 @@ pub(super) async fn show(
     Caller(who, _): Caller<ApiError>,
     Named(ring): Named,
 ) -> Result<Json<KeyPairView>, ApiError> {
-    let pair = services.keyring.active(&who, &ring).await.map_err(ApiError::about(ring.name()))?;
+    let pair = active(&services, &who, &ring).await?;
     Ok(Json(view::whole(&services, &who, &pair).await?))
 }
 
@@ -74,6 +76,7 @@ pub(super) async fn delete(
     Manager(who, _): Manager<ApiError>,
     Named(ring): Named,
 ) -> Result<StatusCode, ApiError> {
+    active(&services, &who, &ring).await?;
     let about = ApiError::about(ring.name());
     let (keyring, request_id, ring) = (Arc::clone(&services.keyring), request_id(), ring.clone());
     services.detached.run(async move { keyring.delete(&who, &ring, request_id).await }).await.map_err(about)?;
@@ -97,7 +100,7 @@ pub(super) async fn certificate(
     Caller(who, _): Caller<ApiError>,
     Named(ring): Named,
 ) -> Result<impl IntoResponse, ApiError> {
-    let pair = services.keyring.active(&who, &ring).await.map_err(ApiError::about(ring.name()))?;
+    let pair = active(&services, &who, &ring).await?;
     let pem: String = pair.certificates.iter().map(to_pem).collect();
     Ok(([(CONTENT_TYPE, "application/x-x509-ca-cert")], pem))
 }

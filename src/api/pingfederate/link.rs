@@ -11,10 +11,10 @@ use utoipa::ToSchema;
 
 use super::error::{ApiError, BodyRefusals, Refusals};
 use super::family::{Family, idempotency};
-use super::id;
 use super::rules::{Rules, given, required, sentence};
 use crate::api::Services;
 use crate::api::extract::{Idempotency, JsonBody, Manager};
+use crate::api::id;
 use crate::api::layer::request_id;
 use crate::error::{Error, Kind, Rule, Violation};
 use crate::key::{CertificateDer, ProviderKind, RingId};

@@ -20,7 +20,6 @@ mod error;
 mod export;
 mod family;
 mod generate;
-mod id;
 mod import;
 mod key_pairs;
 mod link;

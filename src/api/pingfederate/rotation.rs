@@ -13,11 +13,12 @@ use utoipa::ToSchema;
 use super::algorithms::family_name;
 use super::choice::{Asked, choose};
 use super::error::{ApiError, ApiResult, BodyRefusals, PathRefusals, Refusals};
-use super::family::Named;
-use super::rules::{MAX_VALID_DAYS, Rules, given, required};
+use super::family::{Named, active};
+use super::rules::{Rules, given, required};
 use crate::api::Services;
 use crate::api::extract::{Caller, JsonBody, Manager};
 use crate::api::layer::request_id;
+use crate::api::subject::MAX_VALID_DAYS;
 use crate::auth::Principal;
 use crate::catalog::RotationSettings;
 use crate::error::{Error, Kind, Rule, Violation};
@@ -120,7 +121,7 @@ pub(super) async fn show(
     Named(ring): Named,
 ) -> Result<Json<KeyPairRotationSettings>, ApiError> {
     let about = || ApiError::about(ring.name());
-    let pair = services.keyring.active(&who, &ring).await.map_err(about())?;
+    let pair = active(&services, &who, &ring).await?;
     let settings = of(&services, &who, &ring).await?.filter(|_| is_self_signed(&pair));
     let missing = || about()(Error::new(Kind::NotFound, "the key pair has no rotation settings"));
     Ok(Json(settings.ok_or_else(missing)?))
@@ -142,7 +143,7 @@ pub(super) async fn replace(
     body: JsonBody<KeyPairRotationSettings, ApiError>,
 ) -> Result<Json<KeyPairRotationSettings>, ApiError> {
     let about = || ApiError::about(ring.name());
-    let pair = services.keyring.active(&who, &ring).await.map_err(about())?;
+    let pair = active(&services, &who, &ring).await?;
     let settings = check(&Rules::of(&services, &who, ring.kind())?, &pair, &body.value).map_err(Error::invalid)?;
     let (catalog, request_id, place) = (Arc::clone(&services.catalog), request_id(), ring.clone());
     let work = async move { catalog.put_rotation_settings(&who, &place, settings, request_id).await };

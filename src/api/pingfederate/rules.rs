@@ -5,17 +5,15 @@ use std::time::Duration;
 use super::choice::{self, Asked};
 use super::generate::NewKeyPairSettings;
 use super::wire::CryptoProvider;
-use super::{Settings, family, id};
+use super::{Settings, family};
 use crate::api::Services;
+use crate::api::id;
+use crate::api::subject::{self, MAX_VALID_DAYS};
 use crate::auth::{Principal, Scope};
 use crate::error::{Error, Rule, Violation};
 use crate::key::{KeyUse, ProviderKind, RingId, RingKind};
 use crate::keyring::{Capabilities, CertificateSpec, NewKeyPair};
-use crate::x509::{AlternativeName, NameFault, Names, Subject, SubjectField};
-
-/// About a century.
-pub(super) const MAX_VALID_DAYS: u32 = 36_500;
-const MAX_ALTERNATIVE_NAMES: usize = 100;
+use crate::x509::{NameFault, Names, Subject, SubjectField};
 
 /// What requests are judged by.
 pub(super) struct Rules {
@@ -44,9 +42,9 @@ impl Rules {
     pub(super) fn check(&self, wire: &NewKeyPairSettings) -> Result<NewKeyPair, Vec<Violation>> {
         let mut findings = Vec::new();
         let ring = self.ring(wire.id.as_deref(), &mut findings);
-        let subject = subject(wire, &mut findings);
-        let alternative_names =
-            alternative_names(wire.subject_alternative_names.as_deref().unwrap_or_default(), &mut findings);
+        let subject = subject_of(wire, &mut findings);
+        let names = wire.subject_alternative_names.as_deref().unwrap_or_default();
+        let alternative_names = subject::alternative_names("", names, &mut findings);
         let valid_days = valid_days(wire.valid_days, &mut findings);
         let provider = self.provider(wire.crypto_provider, &mut findings);
         let choice = choice::choose(Asked::from(wire), self.capabilities(provider), &mut findings);
@@ -140,7 +138,7 @@ impl<'a> From<&'a NewKeyPairSettings> for Asked<'a> {
     }
 }
 
-fn subject(wire: &NewKeyPairSettings, findings: &mut Vec<Violation>) -> Subject {
+fn subject_of(wire: &NewKeyPairSettings, findings: &mut Vec<Violation>) -> Subject {
     let owned = |text: Option<&String>| given(text).map(str::to_owned);
     let subject = Subject {
         common_name: owned(wire.common_name.as_ref()).unwrap_or_default(),
@@ -156,57 +154,12 @@ fn subject(wire: &NewKeyPairSettings, findings: &mut Vec<Violation>) -> Subject 
         (SubjectField::Country, subject.country.is_none()),
     ];
     for (field, _) in missing.into_iter().filter(|(_, missing)| *missing) {
-        required(path_of(field), findings);
+        required(subject::path_of(field), findings);
     }
     // What is empty has been said above, in the words for what is required.
     let faults = subject.faults().into_iter().filter(|(_, fault)| *fault != NameFault::Empty);
-    findings.extend(faults.map(|(field, fault)| violation_of(field, fault)));
+    findings.extend(faults.map(|(field, fault)| subject::violation("", field, fault)));
     subject
-}
-
-const fn path_of(field: SubjectField) -> &'static str {
-    match field {
-        SubjectField::CommonName => "commonName",
-        SubjectField::Organization => "organization",
-        SubjectField::OrganizationUnit => "organizationUnit",
-        SubjectField::City => "city",
-        SubjectField::State => "state",
-        SubjectField::Country => "country",
-    }
-}
-
-fn violation_of(field: SubjectField, fault: NameFault) -> Violation {
-    let path = path_of(field);
-    let (rule, message) = match (field, fault) {
-        (SubjectField::Country, _) => {
-            (Rule::InvalidValue, "country must be two letters, as in ISO 3166-1: US, for example.".to_owned())
-        }
-        (_, NameFault::TooLong(bound)) => (Rule::TooLong, format!("{path} must be at most {bound} characters.")),
-        (_, NameFault::Empty) => (Rule::Required, format!("{path} must not be empty.")),
-        (_, NameFault::Invalid) => (Rule::InvalidValue, format!("{path} must be without control characters.")),
-    };
-    Violation::at(path, rule, message)
-}
-
-fn alternative_names(names: &[String], findings: &mut Vec<Violation>) -> Vec<AlternativeName> {
-    const PATH: &str = "subjectAlternativeNames";
-    if names.len() > MAX_ALTERNATIVE_NAMES {
-        let message = format!("{PATH} must be at most {MAX_ALTERNATIVE_NAMES} names.");
-        findings.push(Violation::at(PATH, Rule::TooLong, message));
-        return Vec::new();
-    }
-    let mut parsed = Vec::with_capacity(names.len());
-    for (index, text) in names.iter().enumerate() {
-        match text.parse() {
-            Ok(name) => parsed.push(name),
-            Err(_) => findings.push(Violation::at(
-                format!("{PATH}[{index}]"),
-                Rule::InvalidValue,
-                "A subject alternative name must be a DNS name, an IP address, an e-mail address or a URI.",
-            )),
-        }
-    }
-    parsed
 }
 
 /// A validity that has to be given.

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::generate::NewKeyPairSettings;
 use super::rules::Rules;
 use super::view::{KeyPairView, Look};
-use super::{SanFormat, Settings, algorithms, id};
+use super::{SanFormat, Settings, algorithms};
+use crate::api::id;
 use crate::clock::Timestamp;
 use crate::error::Violation;
 use crate::key::{
@@ -24,7 +25,10 @@ const HYBRID: Settings = Settings {
 };
 
 fn everything() -> Capabilities {
-    Capabilities { algorithms: KeyAlgorithm::ALL.map(|a| (a, a.signature_algorithms())).to_vec() }
+    Capabilities {
+        algorithms: KeyAlgorithm::ALL.map(|a| (a, a.signature_algorithms())).to_vec(),
+        ..Capabilities::default()
+    }
 }
 
 /// A request that is right, with `changes` made to it; null takes a member away.
@@ -194,6 +198,7 @@ fn what_the_provider_cannot_do_is_said_with_what_it_can() {
             (KeyAlgorithm::Rsa2048, vec![SignatureAlgorithm::RsaPkcs1(Hash::Sha256)]),
             (KeyAlgorithm::P256, vec![SignatureAlgorithm::Ecdsa(Hash::Sha256)]),
         ],
+        ..Capabilities::default()
     };
     let table = [
         (json!({"keyAlgorithm": "Ed25519"}), "keyAlgorithm", "RSA, EC"),
@@ -288,7 +293,10 @@ fn key_algorithms_are_those_that_all_providers_share() {
     assert_eq!(items[1]["keySizes"], json!([256, 384, 521]));
     assert_eq!(items[2]["signatureAlgorithms"], json!(["Ed25519"]));
 
-    let small = Capabilities { algorithms: vec![(KeyAlgorithm::P384, vec![SignatureAlgorithm::Ecdsa(Hash::Sha512)])] };
+    let small = Capabilities {
+        algorithms: vec![(KeyAlgorithm::P384, vec![SignatureAlgorithm::Ecdsa(Hash::Sha512)])],
+        ..Capabilities::default()
+    };
     let items = serde_json::to_value(algorithms::common_to(&[everything(), small])).unwrap();
     assert_eq!(
         items,

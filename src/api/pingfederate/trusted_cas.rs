@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::error::{ApiError, ApiResult, BodyRefusals, PathRefusals, Refusals};
-use super::id;
 use super::rules::{Rules, given, required, sentence};
 use super::view::CertView;
 use super::wire::CryptoProvider;
 use crate::api::Services;
 use crate::api::extract::{Caller, JsonBody, Manager, Segment};
+use crate::api::id;
 use crate::api::layer::request_id;
 use crate::catalog::TrustedCa;
 use crate::error::{Error, Kind, Rule, Violation};

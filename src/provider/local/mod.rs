@@ -19,12 +19,16 @@ use super::{
     Capabilities, Destroyed, ForeignKey, FoundKey, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey,
     ProviderError, SignInput,
 };
-use crate::key::{KeyAlgorithm, Locator, ProviderKind, SealedKey, Signature, SignatureAlgorithm, SpkiDer, StoreId};
+use crate::key::{
+    DecryptionAlgorithm, KeyAlgorithm, KeyUse, Locator, ProviderKind, SealedKey, Signature, SignatureAlgorithm,
+    SpkiDer, StoreId,
+};
 use crate::secret::Secret;
 use masters::{Masters, Unsealed};
 use seal::{Owner, SealingKey};
 use software::SoftwareKey;
 
+mod decrypt;
 pub mod key_file;
 mod masters;
 mod seal;
@@ -210,7 +214,7 @@ impl KeyProvider for LocalProvider {
 
     fn capabilities(&self) -> Option<Capabilities> {
         let algorithms = KeyAlgorithm::ALL.map(|algorithm| (algorithm, algorithm.signature_algorithms()));
-        Some(Capabilities { algorithms: algorithms.to_vec() })
+        Some(Capabilities { algorithms: algorithms.to_vec(), decryptions: DecryptionAlgorithm::ALL.to_vec() })
     }
 
     fn health(&self) -> Health {
@@ -230,6 +234,9 @@ impl KeyProvider for LocalProvider {
         // Before the work: what cannot be sealed need not be made.
         self.current()?;
         let algorithm = key.algorithm;
+        if key.key_use == KeyUse::Decrypt {
+            decrypt::check(algorithm)?;
+        }
         let made = blocking(move || SoftwareKey::generate(algorithm)).await?;
         let made = made.map_err(|_| ProviderError::Unavailable("no key could be made".to_owned()))?;
         self.keep(&key, "generated here", made).await
@@ -266,6 +273,18 @@ impl KeyProvider for LocalProvider {
         Ok(Signature::from_raw(algorithm, raw))
     }
 
+    async fn decrypt(
+        &self,
+        key: &KeyRef,
+        algorithm: DecryptionAlgorithm,
+        ciphertext: Vec<u8>,
+    ) -> Result<Secret, ProviderError> {
+        decrypt::check(key.algorithm)?;
+        let secret = self.open(key).await?;
+        let spki = key.spki.clone();
+        blocking(move || decrypt::decrypt(&secret, &spki, algorithm, &ciphertext)).await?
+    }
+
     /// There is nothing here to destroy: the store erases the sealed key, which has no other copy.
     async fn destroy(&self, _locator: &Locator, _label: &str) -> Result<Destroyed, ProviderError> {
         Ok(Destroyed::default())
@@ -291,11 +310,10 @@ async fn use_key<T: Send + 'static>(
     spki: SpkiDer,
     using: impl FnOnce(&SoftwareKey) -> Result<T, ProviderError> + Send + 'static,
 ) -> Result<T, ProviderError> {
-    let other = || ProviderError::Damaged("the sealed key is not the key of this public half".to_owned());
     blocking(move || {
-        let key = SoftwareKey::from_pkcs8(algorithm, &pkcs8).map_err(|_| other())?;
+        let key = SoftwareKey::from_pkcs8(algorithm, &pkcs8).map_err(|_| another_key())?;
         if key.spki().ok().as_deref() != Some(spki.as_bytes()) {
-            return Err(other());
+            return Err(another_key());
         }
         using(&key)
     })
@@ -306,6 +324,10 @@ async fn use_key<T: Send + 'static>(
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ProviderError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|failure| ProviderError::Unavailable(format!("the computation ended early: {failure}")))
+}
+
+fn another_key() -> ProviderError {
+    ProviderError::Damaged("the sealed key is not the key of this public half".to_owned())
 }
 
 fn damaged(key: &KeyRef, broken: seal::Broken) -> ProviderError {

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod decryption;
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use tempfile::TempDir;

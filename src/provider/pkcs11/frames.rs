@@ -119,8 +119,8 @@ impl Arriving {
 
     /// The length of the next frame's body, once its head is there.
     fn body_length(&self) -> Result<Option<usize>, FrameError> {
-        let held = self.buffer.get(self.from..self.to).unwrap_or_default();
-        let Some(head) = held.first_chunk::<HEAD>() else { return Ok(None) };
+        let waiting = self.buffer.get(self.from..self.to).unwrap_or_default();
+        let Some(head) = waiting.first_chunk::<HEAD>() else { return Ok(None) };
         let length = usize::try_from(u32::from_be_bytes(*head)).unwrap_or(usize::MAX);
         if length > FRAME_LIMIT { Err(FrameError::TooLong(length)) } else { Ok(Some(length)) }
     }

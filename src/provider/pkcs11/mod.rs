@@ -23,11 +23,11 @@ use super::{
     NewKey, ProviderError, SignInput,
 };
 use crate::config::{Hosts, Token};
-use crate::key::{KeyUse, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};
+use crate::key::{DecryptionAlgorithm, KeyUse, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};
 use crate::secret::Secret;
 use activity::Activity;
 use link::{Link, Role};
-use protocol::{Call, FoundObject, Generation, HeldObject, Input, Opening, Outcome, Signing};
+use protocol::{Call, Decryption, FoundObject, Generation, HeldObject, Input, Opening, Outcome, Signing};
 
 mod activity;
 mod carried;
@@ -186,7 +186,9 @@ impl KeyProvider for Pkcs11Provider {
     }
 
     fn capabilities(&self) -> Option<Capabilities> {
-        self.link.facts().map(|facts| Capabilities { algorithms: facts.algorithms.clone() })
+        self.link
+            .facts()
+            .map(|facts| Capabilities { algorithms: facts.algorithms.clone(), decryptions: facts.decryptions.clone() })
     }
 
     fn health(&self) -> Health {
@@ -272,6 +274,22 @@ impl KeyProvider for Pkcs11Provider {
         });
         let signed: Vec<Vec<_>> = stream::iter(calls).buffered((BATCH_WINDOW / size).max(1)).collect().await;
         signed.into_iter().flatten().map(|signed| signed.map(|raw| Signature::from_raw(algorithm, raw))).collect()
+    }
+
+    async fn decrypt(
+        &self,
+        key: &KeyRef,
+        algorithm: DecryptionAlgorithm,
+        ciphertext: Vec<u8>,
+    ) -> Result<Secret, ProviderError> {
+        let request = Decryption {
+            id: key.locator.as_bytes().to_vec(),
+            key: key.algorithm,
+            spki: key.spki.as_bytes().to_vec(),
+            algorithm,
+            ciphertext,
+        };
+        self.requested("decrypt", self.link.decrypt(request)).await
     }
 
     async fn destroy(&self, locator: &Locator, label: &str) -> Result<Destroyed, ProviderError> {

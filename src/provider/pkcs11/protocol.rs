@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::carried::Carried;
 use crate::config::{PinSource, Profile, TokenSelector};
-use crate::key::{KeyAlgorithm, KeyUse, SignatureAlgorithm};
+use crate::key::{DecryptionAlgorithm, KeyAlgorithm, KeyUse, SignatureAlgorithm};
 
 /// What the daemon asks of a host.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,6 +40,7 @@ pub(super) enum Call {
         trial: bool,
     },
     Sign(Signing),
+    Decrypt(Decryption),
     /// Signs several inputs in the way of the first.
     SignBatch {
         first: Signing,
@@ -129,6 +130,16 @@ pub(super) struct Signing {
     pub(super) input: Input,
 }
 
+/// A ciphertext to be decrypted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Decryption {
+    pub(super) id: Vec<u8>,
+    pub(super) key: KeyAlgorithm,
+    pub(super) spki: Vec<u8>,
+    pub(super) algorithm: DecryptionAlgorithm,
+    pub(super) ciphertext: Vec<u8>,
+}
+
 /// What is signed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Input {
@@ -179,6 +190,7 @@ pub(super) enum Outcome {
     Found(FoundObject),
     Proven(String),
     Signed(Vec<u8>),
+    Decrypted(Carried),
     /// In the order of the inputs; one that fails, fails alone.
     SignedBatch(Vec<Result<Vec<u8>, Failure>>),
     Sealed(Vec<u8>),
@@ -241,6 +253,8 @@ pub(super) enum FailureClass {
     /// Neither this token nor any session can do it.
     Unsupported,
     KeyMissing,
+    /// The ciphertext is none of this key and algorithm.
+    NotDecrypted,
     /// What the token holds or made is not what was asked for; nothing of it is left.
     Refused,
     /// Not done; it may work later.
@@ -260,9 +274,12 @@ impl FailureClass {
             Self::PinLocked => "the security officer must set the PIN anew",
             Self::PinUnreadable => "the PIN cannot be read",
             Self::ModuleUnloadable => "the module cannot be loaded",
-            Self::Unsupported | Self::KeyMissing | Self::Refused | Self::Unavailable | Self::Broken => {
-                "the token did not open"
-            }
+            Self::Unsupported
+            | Self::KeyMissing
+            | Self::NotDecrypted
+            | Self::Refused
+            | Self::Unavailable
+            | Self::Broken => "the token did not open",
         }
     }
 
@@ -278,6 +295,7 @@ impl FailureClass {
             Self::TokenAbsent
             | Self::Unsupported
             | Self::KeyMissing
+            | Self::NotDecrypted
             | Self::Refused
             | Self::Unavailable
             | Self::Broken => false,
@@ -300,6 +318,8 @@ pub struct TokenFacts {
     pub max_sessions: Option<u64>,
     /// What can be generated, and how such a key can sign.
     pub algorithms: Vec<(KeyAlgorithm, Vec<SignatureAlgorithm>)>,
+    /// How an RSA key can decrypt; empty while the token is not logged in.
+    pub decryptions: Vec<DecryptionAlgorithm>,
     /// How it would seal; `None` when it cannot.
     pub sealing: Option<SealingScheme>,
     pub pin_count_low: bool,

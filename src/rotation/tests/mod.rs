@@ -2,7 +2,9 @@
 
 mod plans;
 mod properties;
+mod publications;
 mod service;
+mod sweeps;
 
 use std::sync::LazyLock;
 use std::time::Duration;

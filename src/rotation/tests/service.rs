@@ -56,6 +56,10 @@ impl Bench {
         self.clock.0.fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
     }
 
+    pub(super) fn turn_back(&self, time: Duration) {
+        self.clock.0.fetch_sub(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::key::{CertificateDer, Hash, SerialNumber, Signature, SignatureAlgorithm, SpkiDer};
 use crate::x509::algorithm::identifier;
 use crate::x509::tbs::Signed;
-use crate::x509::{Flaw, Names, Profile, SelfSigned, Subject, check, to_pem};
+use crate::x509::{Flaw, Names, Profile, SelfSigned, Subject, certificates_only, check, one_line_subject, to_pem};
 
 const SHA256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
 const SHA384: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha384);
@@ -140,5 +140,32 @@ fn pem_is_that_of_openssl() {
         }
         let pem = to_pem(&certificate);
         assert!(pem.lines().all(|line| (1..=64).contains(&line.len())) && pem.ends_with("-----END CERTIFICATE-----\n"));
+    }
+}
+
+#[test]
+fn a_connections_name_may_be_twice_as_long_as_others() {
+    let (pair, spki) = key();
+    let long = |length, profile| SelfSigned { names: named(&"ü".repeat(length), &[]), profile, ..meant(spki.clone()) };
+    let longest = long(128, Profile::Connection);
+    let certificate = certificate(&pair, &longest);
+    assert_eq!(check(&certificate, &longest), Ok(()));
+    assert_eq!(one_line_subject(&certificate), Ok(format!("/CN={}", "ü".repeat(128))));
+    assert!(long(129, Profile::Connection).tbs().is_err());
+    assert!(long(65, Profile::Signing).tbs().is_err());
+}
+
+#[test]
+fn a_certificate_in_pkcs7_is_the_same_certificate_and_nothing_else() {
+    let (pair, spki) = key();
+    let certificate = certificate(&pair, &meant(spki));
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("certs.p7"), certificates_only(&certificate).unwrap()).unwrap();
+    let printed = openssl(dir.path(), &["pkcs7", "-inform", "DER", "-print_certs", "-in", "certs.p7"]);
+    assert_eq!(printed.matches("-----BEGIN").count(), 1, "{printed}");
+    assert!(printed.contains(&to_pem(&certificate)), "{printed}");
+    let dump = openssl(dir.path(), &["asn1parse", "-inform", "DER", "-in", "certs.p7"]);
+    for line in [":pkcs7-signedData", "INTEGER           :01", ":pkcs7-data"] {
+        assert!(dump.contains(line), "{line} in {dump}");
     }
 }

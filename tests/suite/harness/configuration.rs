@@ -21,6 +21,8 @@ pub struct Configuration {
     selector: String,
     environment: Vec<(String, String)>,
     has_token: bool,
+    /// What tells its daemon from others on the same store.
+    instance: Option<String>,
     sections: String,
 }
 
@@ -33,6 +35,7 @@ impl Configuration {
             selector: format!("label = \"{}\"", token.label),
             environment: vec![("SOFTHSM2_CONF".to_owned(), token.conf.display().to_string())],
             has_token: true,
+            instance: None,
             sections: String::new(),
         };
         configuration.set_pin(&token.pin);
@@ -59,6 +62,12 @@ impl Configuration {
         self
     }
 
+    /// The same store and token for another daemon.
+    pub fn named(mut self, instance: &str) -> Self {
+        self.instance = Some(instance.to_owned());
+        self
+    }
+
     /// The same without a token: keys are LOCAL only.
     pub fn without_token(mut self) -> Self {
         self.has_token = false;
@@ -74,7 +83,8 @@ impl Configuration {
 
     /// Writes the file and says where it is.
     pub fn write(&self) -> PathBuf {
-        let file = self.dir.join("strongroom.toml");
+        let name = self.instance.as_deref().unwrap_or("strongroom");
+        let file = self.dir.join(format!("{name}.toml"));
         fs::write(&file, self.text()).expect("the configuration file");
         file
     }
@@ -97,12 +107,13 @@ impl Configuration {
             selector = self.selector,
         );
         format!(
-            "version = 1\nstate-dir = \"{dir}/state\"\n\n[listener]\naddress = \"127.0.0.1:0\"\n\n{token}\
+            "version = 1\ninstance = \"{instance}\"\nstate-dir = \"{dir}/state-{instance}\"\n\n[listener]\naddress = \"127.0.0.1:0\"\n\n{token}\
              [store]\npath = \"{dir}/serve.db\"\n\n\
              [[credentials]]\nname = \"admin\"\nhash = \"{admin}\"\n\
              scopes = [\"read\", \"manage\", \"sign\", \"verify\", \"decrypt\", \"operate\"]\n\n\
              [[credentials]]\nname = \"auditor\"\nhash = \"{auditor}\"\nscopes = [\"read\"]\n\n{sections}",
             token = if self.has_token { token.as_str() } else { "" },
+            instance = self.instance.as_deref().unwrap_or("default"),
             admin = hash(ADMIN),
             auditor = hash(AUDITOR),
             sections = self.sections,

@@ -37,6 +37,6 @@ pub use programs::{built_beside_daemon, python, run};
 pub use requests::{GENERATE, SIGNING, key_pair};
 pub use rows::{rows, tamper, values};
 pub use scratch::Scratch;
-pub use signatures::PublicKey;
+pub use signatures::{PublicKey, oracle};
 pub use token::Token;
 pub use wait::eventually;

@@ -47,6 +47,19 @@ impl PublicKey {
         self.read(node.env("STRONGROOM_ORACLES", home).arg(oracle("verify.mjs")), algorithm, jws)
     }
 
+    /// How many of some signatures Python's cryptography finds right, and how many wrong: lines of
+    /// message and ECDSA signature (DER) over its SHA-256, both base64.
+    pub fn cryptography_verifies(&self, lines: &str) -> (usize, usize) {
+        let dir = Scratch::new();
+        let key = dir.join("key.pem");
+        std::fs::write(&key, &self.0).expect("a file for the key");
+        let output = run(python().arg(oracle("signatures.py")).arg(&key), lines.as_bytes());
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let counts: Vec<usize> = said.split_whitespace().filter_map(|count| count.parse().ok()).collect();
+        let [good, bad] = counts.as_slice() else { panic!("{said}{}", String::from_utf8_lossy(&output.stderr)) };
+        (*good, *bad)
+    }
+
     fn read(&self, program: &mut Command, algorithm: &str, jws: &str) -> Option<Value> {
         let dir = Scratch::new();
         let key = dir.join("key.pem");
@@ -60,6 +73,7 @@ impl PublicKey {
     }
 }
 
-fn oracle(name: &str) -> PathBuf {
+/// A script of another family.
+pub fn oracle(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracles").join(name)
 }

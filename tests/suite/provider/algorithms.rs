@@ -66,20 +66,6 @@ async fn senseless_requests_are_refused_before_the_token_sees_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn decryption_keys_do_not_sign() {
-    let bench = Bench::with_token().await;
-    let provider = started(bench.options()).await;
-    let (id, key) = new_key(KeyAlgorithm::Rsa2048);
-    let key = NewKey { key_use: KeyUse::Decrypt, ..key };
-    let made = provider.generate(key.clone()).await.unwrap();
-    assert_eq!(made.proof, "local, always-sensitive, never-extractable, decrypt");
-    let key = KeyRef { id, locator: key.locator, algorithm: key.algorithm, spki: made.spki, sealed: None };
-    let signed = provider.sign(&key, SignatureAlgorithm::RsaPkcs1(Hash::Sha256), message("x")).await;
-    assert!(signed.is_err(), "{signed:?}");
-    provider.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_token_itself_refuses_to_give_a_generated_key_away() {
     let bench = Bench::with_token().await;
     let provider = started(bench.options()).await;

@@ -139,7 +139,7 @@ fn proven_spki(
     let mut why = refused(format!("the token shows no public half of this {} key; {ACCEPTED}", request.algorithm));
     for object in [private].into_iter().chain(publics) {
         let Some(spki) = template::spki_of(session, object, request.algorithm)? else { continue };
-        match keygen::prove_by_signature(session, private, &token.mechanisms, request, &spki) {
+        match keygen::prove_by_signature(token, session, private, request, &spki) {
             Ok(()) => return Ok(spki),
             Err(failure) if failure.class == FailureClass::Refused => why = failure,
             Err(failure) => return Err(failure),

@@ -11,6 +11,7 @@ use super::keygen::{self, Made};
 use super::module::MechanismList;
 use super::private_key::{PrivateKey, SecretParts};
 use super::template::{self, Origin};
+use super::token::Token;
 use super::{inventory, mechanism};
 use crate::{checkpoint, clock};
 
@@ -24,12 +25,12 @@ const WRAPPING: usize = 15;
 /// # Errors
 /// `Unsupported`, `Refused` when the key or the proof fails, or what the token answered.
 pub(super) fn import(
+    token: &Token,
     session: &Session,
-    mechanisms: &MechanismList,
     request: &Generation,
     key: &PrivateKey,
 ) -> Result<Made, Failure> {
-    let private = match unwrapped(session, mechanisms, request, key) {
+    let private = match unwrapped(session, &token.mechanisms, request, key) {
         Ok(handle) => handle,
         Err(failure) => {
             tracing::debug!(detail = failure.detail, "the token does not unwrap the key; it is created in parts");
@@ -43,7 +44,7 @@ pub(super) fn import(
     if template::spki(session, public, request)? != key.spki() {
         return Err(Failure::new(FailureClass::Refused, "the token shows another public key than was given"));
     }
-    keygen::prove_pair(session, (public, private), mechanisms, request, key.spki())?;
+    keygen::prove_pair(token, session, private, request, key.spki())?;
     checkpoint::reach_blocking("host.import.after")?;
     Ok(Made { private, spki: key.spki().to_vec(), proof })
 }

@@ -4,11 +4,13 @@ use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 
 use super::super::protocol::{Failure, FailureClass, Generation, Input, Signing};
-use super::module::MechanismList;
 use super::template::Origin;
-use super::{mechanism, sign, template};
+use super::token::Token;
+use super::{decrypt, mechanism, sign, template};
 use crate::checkpoint;
 use crate::key::{KeyFamily, KeyUse};
+
+const NO_DECRYPTION: &str = "the token does not decrypt by RSA-OAEP";
 
 /// A pair that was made and proven.
 pub(super) struct Made {
@@ -22,12 +24,12 @@ pub(super) struct Made {
 ///
 /// # Errors
 /// `Unsupported`, `Refused` when the proof fails, or what the token answered.
-pub(super) fn generate(session: &Session, mechanisms: &MechanismList, request: &Generation) -> Result<Made, Failure> {
+pub(super) fn generate(token: &Token, session: &Session, request: &Generation) -> Result<Made, Failure> {
     let way = mechanism::key_pair(request.algorithm);
     let (public, private) = session.generate_key_pair(&way, &template::public(request), &template::private(request))?;
     let proof = template::prove(session, private, request, Origin::Born)?;
     let spki = template::spki(session, public, request)?;
-    prove_pair(session, (public, private), mechanisms, request, &spki)?;
+    prove_pair(token, session, private, request, &spki)?;
     checkpoint::reach_blocking("host.generate.after")?;
     Ok(Made { private, spki, proof })
 }
@@ -37,9 +39,9 @@ pub(super) fn generate(session: &Session, mechanisms: &MechanismList, request: &
 /// # Errors
 /// `Refused` when it is not as it was made, or not the key of this public half.
 pub(super) fn prove_anew(
+    token: &Token,
     session: &Session,
     private: ObjectHandle,
-    mechanisms: &MechanismList,
     request: &Generation,
     spki: &[u8],
     trial: bool,
@@ -51,7 +53,7 @@ pub(super) fn prove_anew(
     }
     // A private object that shows no public half (of a curve, mostly) is judged by its signature alone.
     if trial || shown.is_none() {
-        prove_by_signature(session, private, mechanisms, request, spki)?;
+        prove_by_signature(token, session, private, request, spki)?;
     }
     Ok(proof)
 }
@@ -60,12 +62,15 @@ pub(super) fn prove_anew(
 ///
 /// # Errors
 /// `Unsupported`.
-pub(super) fn check(mechanisms: &MechanismList, request: &Generation) -> Result<(), Failure> {
+pub(super) fn check(token: &Token, request: &Generation) -> Result<(), Failure> {
     let algorithm = request.algorithm;
+    if request.key_use == KeyUse::Decrypt && token.decryptions.is_empty() {
+        return Err(Failure::new(FailureClass::Unsupported, NO_DECRYPTION));
+    }
     if request.key_use == KeyUse::Decrypt && algorithm.family() != KeyFamily::Rsa {
         return Err(Failure::new(FailureClass::Unsupported, format!("a key {algorithm} does not decrypt")));
     }
-    if mechanism::algorithms(mechanisms).iter().any(|(known, _)| *known == algorithm) {
+    if mechanism::algorithms(&token.mechanisms).iter().any(|(known, _)| *known == algorithm) {
         Ok(())
     } else {
         Err(Failure::new(FailureClass::Unsupported, format!("the token makes no {algorithm} keys")))
@@ -77,15 +82,15 @@ pub(super) fn check(mechanisms: &MechanismList, request: &Generation) -> Result<
 /// # Errors
 /// `Refused` when they do not; or what the token answered.
 pub(super) fn prove_pair(
+    token: &Token,
     session: &Session,
-    (public, private): (ObjectHandle, ObjectHandle),
-    mechanisms: &MechanismList,
+    private: ObjectHandle,
     request: &Generation,
     spki: &[u8],
 ) -> Result<(), Failure> {
     match request.key_use {
-        KeyUse::Sign => prove_by_signature(session, private, mechanisms, request, spki),
-        KeyUse::Decrypt => prove_by_modulus(session, public, private),
+        KeyUse::Sign => prove_by_signature(token, session, private, request, spki),
+        KeyUse::Decrypt => prove_by_decryption(token, session, private, spki),
     }
 }
 
@@ -96,13 +101,13 @@ pub(super) fn prove_pair(
 /// # Errors
 /// `Refused` when it does not verify; or what the token answered.
 pub(super) fn prove_by_signature(
+    token: &Token,
     session: &Session,
     private: ObjectHandle,
-    mechanisms: &MechanismList,
     request: &Generation,
     spki: &[u8],
 ) -> Result<(), Failure> {
-    let able = mechanism::algorithms(mechanisms).into_iter().find(|(key, _)| *key == request.algorithm);
+    let able = mechanism::algorithms(&token.mechanisms).into_iter().find(|(key, _)| *key == request.algorithm);
     let Some(algorithm) = able.and_then(|(_, signatures)| signatures.first().copied()) else {
         return Err(Failure::new(FailureClass::Unsupported, "the token has no mechanism to sign with"));
     };
@@ -114,7 +119,7 @@ pub(super) fn prove_by_signature(
         // Not a text that anybody else would want signed.
         input: Input::Message(format!("strongroom proof of possession {}", request.label).into_bytes()),
     };
-    let signature = sign::sign(session, private, mechanisms, &trial)?;
+    let signature = sign::sign(session, private, &token.mechanisms, &trial)?;
     if sign::verifies(&trial, &signature) {
         Ok(())
     } else {
@@ -122,11 +127,9 @@ pub(super) fn prove_by_signature(
     }
 }
 
-/// A key that may not sign is proven by the modulus that both halves show.
-fn prove_by_modulus(session: &Session, public: ObjectHandle, private: ObjectHandle) -> Result<(), Failure> {
-    if template::rsa_components(session, public)?.0 == template::rsa_components(session, private)?.0 {
-        Ok(())
-    } else {
-        Err(Failure::new(FailureClass::Refused, "the key's halves have different moduli"))
-    }
+/// One decryption of what the public half has encrypted.
+fn prove_by_decryption(token: &Token, session: &Session, private: ObjectHandle, spki: &[u8]) -> Result<(), Failure> {
+    let able = token.decryptions.first().copied();
+    let algorithm = able.ok_or_else(|| Failure::new(FailureClass::Unsupported, NO_DECRYPTION))?;
+    decrypt::prove(session, private, algorithm, spki)
 }

@@ -1,13 +1,13 @@
 //! Which mechanism makes which signature (PKCS#11 current mechanisms, sections 6.1 and 6.3).
 
 use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
-use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
+use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsOaepParams, PkcsOaepSource, PkcsPssParams};
 use cryptoki::mechanism::{Mechanism, MechanismInfo, MechanismType};
 use cryptoki::object::KeyType;
 
 use super::super::protocol::SealingScheme;
 use super::module::MechanismList;
-use crate::key::{Hash, KeyAlgorithm, KeyFamily, SignatureAlgorithm};
+use crate::key::{DecryptionAlgorithm, Hash, KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 
 /// The mechanism that signs what this host has hashed; for Ed25519 the message itself.
 pub(super) fn raw(algorithm: SignatureAlgorithm) -> Mechanism<'static> {
@@ -36,6 +36,15 @@ pub(super) fn hashing(algorithm: SignatureAlgorithm) -> Mechanism<'static> {
     }
 }
 
+/// The mechanism that decrypts.
+pub(super) fn oaep(algorithm: DecryptionAlgorithm) -> Mechanism<'static> {
+    let (hash, mgf) = match algorithm {
+        DecryptionAlgorithm::RsaOaep => (MechanismType::SHA1, PkcsMgfType::MGF1_SHA1),
+        DecryptionAlgorithm::RsaOaep256 => (MechanismType::SHA256, PkcsMgfType::MGF1_SHA256),
+    };
+    Mechanism::RsaPkcsOaep(PkcsOaepParams::new(hash, mgf, PkcsOaepSource::empty()))
+}
+
 /// The mechanism that makes a key pair.
 pub(super) const fn key_pair(algorithm: KeyAlgorithm) -> Mechanism<'static> {
     match algorithm.family() {
@@ -57,6 +66,11 @@ pub(super) const fn key_type(algorithm: KeyAlgorithm) -> KeyType {
 /// Whether the token signs with `mechanism`.
 pub(super) fn signs(mechanisms: &MechanismList, mechanism: &Mechanism<'_>) -> bool {
     info(mechanisms, mechanism.mechanism_type()).is_some_and(MechanismInfo::sign)
+}
+
+/// Whether the token decrypts by RSA-OAEP, with some hash.
+pub(super) fn decrypts(mechanisms: &MechanismList) -> bool {
+    info(mechanisms, MechanismType::RSA_PKCS_OAEP).is_some_and(MechanismInfo::decrypt)
 }
 
 /// What the token can generate, and how such a key can sign; an algorithm whose keys
@@ -83,7 +97,7 @@ pub(super) fn sealing(mechanisms: &MechanismList) -> Option<SealingScheme> {
         Some(SealingScheme::AesGcm)
     } else if makes_aes && able(MechanismType::AES_KEY_WRAP, |info| info.wrap() && info.unwrap()) {
         Some(SealingScheme::AesKeyWrap)
-    } else if able(MechanismType::RSA_PKCS_OAEP, MechanismInfo::decrypt) && sealing_rsa(mechanisms).is_some() {
+    } else if decrypts(mechanisms) && sealing_rsa(mechanisms).is_some() {
         Some(SealingScheme::SignedOaep)
     } else {
         None

@@ -5,8 +5,9 @@
 //! daemon's end of the link. Speaks `protocol` over the stream that is its standard input.
 //!
 //! Invariants: a refused PIN is not tried twice; a key is generated or imported proven or not at
-//! all; a handle signs for others only after its first signature verified; the end of the
-//! stream ends the process at once, without destructors.
+//! all; a handle signs for others only after its first signature verified, and decrypts only
+//! after it has opened what was meant for it; the end of the stream ends the process at once,
+//! without destructors.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -23,6 +24,7 @@ use queue::{Outbox, Queue, Reader};
 use token::Token;
 use worker::Worker;
 
+mod decrypt;
 mod fault;
 mod find;
 mod harden;

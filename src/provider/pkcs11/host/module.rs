@@ -101,6 +101,7 @@ pub(super) fn facts(slot: Slot, info: &TokenInfo, mechanisms: &MechanismList) ->
         mechanisms: mechanisms.iter().map(|(kind, _)| kind.to_string()).collect(),
         max_sessions: info.max_session_count().into(),
         algorithms: mechanism::algorithms(mechanisms),
+        decryptions: Vec::new(),
         sealing: mechanism::sealing(mechanisms),
         pin_count_low: info.user_pin_count_low(),
         pin_final_try: info.user_pin_final_try(),

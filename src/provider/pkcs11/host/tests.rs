@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex};
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::KeySize;
@@ -12,8 +15,10 @@ use aws_lc_rs::signature::{
 };
 use der::Decode;
 
-use super::super::protocol::{FailureClass, Input, Signing};
+use super::super::frames::append;
+use super::super::protocol::{Call, FailureClass, Input, Signing};
 use super::public_key::{RSA_EXPONENT, ec_params, ec_spki, rsa_spki};
+use super::queue::{Appetite, Outbox, Queue, Reader};
 use super::refused::{self, Prepared};
 use super::sign::{check, digest_info, verifies};
 use crate::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
@@ -185,4 +190,36 @@ fn a_refused_pin_is_remembered_for_its_token_until_it_is_forgotten() {
     refused::forget(&memory).unwrap();
     assert!(!refused::remembers(&memory, "serial 1", &wrong).unwrap());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn signatures_that_wait_are_taken_together_and_other_calls_alone() {
+    let (mut daemon, stream) = UnixStream::pair().unwrap();
+    let mut outbox = Outbox::new(Arc::new(Mutex::new(stream.try_clone().unwrap())));
+    let queue = Queue::new(Reader::new(stream), 1);
+    let sign = || Call::Sign(request(KeyAlgorithm::Ed25519, SignatureAlgorithm::Ed25519, Input::Message(vec![1]), &[]));
+    let Call::Sign(first) = sign() else { panic!("no signature") };
+    let rest = vec![Input::Message(vec![2]); 4];
+    let mut calls: Vec<Call> = std::iter::repeat_with(sign).take(20).collect();
+    calls.extend([Call::Inventory, sign(), Call::SignBatch { first, rest }, sign(), Call::Inventory]);
+    let mut frames = Vec::new();
+    for (number, call) in calls.iter().enumerate() {
+        append(&mut frames, number as u64, call).unwrap();
+    }
+    daemon.write_all(&frames).unwrap();
+    let mut take = |usual, of_many| {
+        let taken = queue.take(Appetite { usual, of_many }, &mut outbox).unwrap();
+        taken.iter().map(|(number, _)| *number).collect::<Vec<_>>()
+    };
+    assert_eq!(take(1, 4), [0, 1, 2, 3], "a quarter of those that wait");
+    assert_eq!(take(2, 2), [4, 5]);
+    assert_eq!(take(30, 30), (6..20).collect::<Vec<_>>(), "up to the first other call");
+    assert_eq!(take(30, 30), [20]);
+    assert_eq!(take(4, 4), [21], "the batch would be too much");
+    assert_eq!(take(4, 4), [22], "too large a batch is taken alone");
+    assert_eq!(take(4, 4), [23]);
+    assert_eq!(take(4, 4), [24]);
+
+    drop(daemon);
+    assert!(queue.take(Appetite { usual: 1, of_many: 1 }, &mut outbox).is_err(), "the daemon has gone");
 }

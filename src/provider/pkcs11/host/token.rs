@@ -9,10 +9,10 @@ use cryptoki::slot::Slot;
 
 use super::super::protocol::{Failure, FailureClass, Opening, TokenFacts};
 use super::login::{lock, log_in, read_pin};
-use super::mechanism;
 use super::module::{self, MechanismList};
+use super::{decrypt, mechanism};
 use crate::config::Profile;
-use crate::key::KeyAlgorithm;
+use crate::key::{DecryptionAlgorithm, KeyAlgorithm};
 
 /// A logged-in token.
 pub(super) struct Token {
@@ -21,6 +21,8 @@ pub(super) struct Token {
     keeps: bool,
     pub(super) profile: Profile,
     pub(super) mechanisms: MechanismList,
+    /// How an RSA key can decrypt, the best first.
+    pub(super) decryptions: Vec<DecryptionAlgorithm>,
     /// Never used and never closed: closing the last session logs out.
     _idle: Mutex<Session>,
 }
@@ -43,10 +45,12 @@ impl Token {
         });
         // Read again, because a log-in changes what the token says of its PIN.
         let info = module.get_token_info(slot).unwrap_or(info);
-        let facts = module::facts(slot, &info, &mechanisms);
+        let mut facts = module::facts(slot, &info, &mechanisms);
         let idle = logged_in.map_err(|failure| Failure { facts: Some(Box::new(facts.clone())), ..failure })?;
         let (keeps, profile) = (opening.keeps, opening.profile);
-        Ok((Self { module, slot, keeps, profile, mechanisms, _idle: Mutex::new(idle) }, facts))
+        let decryptions = decrypt::able(&mechanisms, &open_session(&module, slot, keeps)?);
+        facts.decryptions.clone_from(&decryptions);
+        Ok((Self { module, slot, keeps, profile, mechanisms, decryptions, _idle: Mutex::new(idle) }, facts))
     }
 
     /// Another session, logged in as the process is.
@@ -76,7 +80,7 @@ impl Token {
         }
     }
 
-    /// The one private key with this `CKA_ID`, if its type is right.
+    /// The one private key with this `CKA_ID`, if its type is that of `algorithm`.
     ///
     /// # Errors
     /// `KeyMissing` when a living token has none, `Refused` when it has several or one of

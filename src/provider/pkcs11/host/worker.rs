@@ -13,12 +13,14 @@ use cryptoki::session::Session;
 
 use super::super::carried::Carried;
 use super::super::frames::FrameError;
-use super::super::protocol::{Call, Failure, FailureClass, Generation, Input, Outcome, Reply, Signing, TokenTime};
+use super::super::protocol::{
+    Call, Decryption, Failure, FailureClass, Generation, Input, Outcome, Reply, Signing, TokenTime,
+};
 use super::keygen::Made;
 use super::private_key::PrivateKey;
 use super::queue::{Appetite, Outbox, Queue};
 use super::token::Token;
-use super::{find, import, inventory, keygen, sealing, sign};
+use super::{decrypt, find, import, inventory, keygen, sealing, sign};
 use crate::checkpoint;
 use crate::config::Profile;
 use crate::key::KeyAlgorithm;
@@ -45,15 +47,13 @@ pub(super) struct Worker {
     pace: Duration,
 }
 
-/// Handles by `CKA_ID`.
+/// Handles by `CKA_ID`, each proven to be that of its public half.
 type Keys = HashMap<Vec<u8>, Known>;
 
 struct Known {
     key: KeyAlgorithm,
     spki: Vec<u8>,
     handle: ObjectHandle,
-    /// Whether a signature has shown that it is the key that was meant.
-    proven: bool,
 }
 
 impl Worker {
@@ -141,6 +141,7 @@ impl Worker {
 
     fn keep_house(&mut self, call: Call) -> Result<Outcome, Failure> {
         match call {
+            Call::Decrypt(request) => self.decrypt(&request),
             Call::Generate(request) => self.generate(&request),
             Call::Prove { key, spki, trial } => self.prove(&key, &spki, trial),
             Call::Import { key, pkcs8 } => self.import(&key, &pkcs8),
@@ -176,21 +177,17 @@ impl Worker {
         checkpoint::reach_blocking("host.sign")?;
         let begun = Instant::now();
         let signature = self.repeat(|token, session, keys| {
-            let known = keys.get(&request.id).filter(|known| known.key == request.key && known.spki == request.spki);
-            let handle = match known {
-                Some(known) if known.proven => {
-                    return sign::sign(session, known.handle, &token.mechanisms, request);
-                }
-                // The first signature of a handle proves that it is the key that was meant.
-                Some(known) => known.handle,
-                None => token.private_key(session, &request.id, request.key)?,
-            };
+            if let Some(handle) = recall(keys, &request.id, request.key, &request.spki) {
+                return sign::sign(session, handle, &token.mechanisms, request);
+            }
+            // The first signature of a handle proves that it is the key that was meant.
+            let handle = token.private_key(session, &request.id, request.key)?;
             let signature = sign::sign(session, handle, &token.mechanisms, request)?;
             if !sign::verifies(request, &signature) {
                 let detail = "the signature does not verify: another key has this CKA_ID, or the token errs";
                 return Err(Failure::new(FailureClass::Refused, detail));
             }
-            remember(keys, &request.id, Known { key: request.key, spki: request.spki.clone(), handle, proven: true });
+            remember(keys, &request.id, Known { key: request.key, spki: request.spki.clone(), handle });
             Ok(signature)
         })?;
         self.pace = begun.elapsed();
@@ -200,24 +197,38 @@ impl Worker {
     fn prove(&mut self, request: &Generation, spki: &[u8], trial: bool) -> Result<Outcome, Failure> {
         let proof = self.repeat(|token, session, keys| {
             let handle = token.private_key(session, &request.id, request.algorithm)?;
-            let proof = keygen::prove_anew(session, handle, &token.mechanisms, request, spki, trial)?;
-            let known = Known { key: request.algorithm, spki: spki.to_vec(), handle, proven: trial };
-            remember(keys, &request.id, known);
+            let proof = keygen::prove_anew(token, session, handle, request, spki, trial)?;
+            remember(keys, &request.id, Known { key: request.algorithm, spki: spki.to_vec(), handle });
             Ok(proof)
         })?;
         Ok(Outcome::Proven(proof))
     }
 
+    fn decrypt(&mut self, request: &Decryption) -> Result<Outcome, Failure> {
+        decrypt::check(request)?;
+        checkpoint::reach_blocking("host.decrypt")?;
+        let plaintext = self.repeat(|token, session, keys| {
+            if let Some(handle) = recall(keys, &request.id, request.key, &request.spki) {
+                return decrypt::decrypt(token, session, handle, request);
+            }
+            let handle = token.private_key(session, &request.id, request.key)?;
+            decrypt::prove(session, handle, request.algorithm, &request.spki)?;
+            remember(keys, &request.id, Known { key: request.key, spki: request.spki.clone(), handle });
+            decrypt::decrypt(token, session, handle, request)
+        })?;
+        Ok(Outcome::Decrypted(plaintext))
+    }
+
     fn generate(&mut self, request: &Generation) -> Result<Outcome, Failure> {
-        keygen::check(&self.token.mechanisms, request)?;
+        keygen::check(&self.token, request)?;
         checkpoint::reach_blocking("host.generate.before")?;
-        self.make(request, |token, session| keygen::generate(session, &token.mechanisms, request))
+        self.make(request, |token, session| keygen::generate(token, session, request))
     }
 
     fn import(&mut self, request: &Generation, pkcs8: &Carried) -> Result<Outcome, Failure> {
-        keygen::check(&self.token.mechanisms, request)?;
+        keygen::check(&self.token, request)?;
         let key = PrivateKey::parse(request.algorithm, pkcs8.expose())?;
-        self.make(request, |token, session| import::import(session, &token.mechanisms, request, &key))
+        self.make(request, |token, session| import::import(token, session, request, &key))
     }
 
     /// Makes a key pair once. A failure leaves nothing in the token, or is `Broken`.
@@ -229,8 +240,7 @@ impl Worker {
         match self.attempt(|token, session, _| act(token, session)) {
             Ok(made) => {
                 // The certificate's signature comes next, and need not search for the key.
-                let known =
-                    Known { key: request.algorithm, spki: made.spki.clone(), handle: made.private, proven: true };
+                let known = Known { key: request.algorithm, spki: made.spki.clone(), handle: made.private };
                 remember(&mut self.keys, &request.id, known);
                 Ok(Outcome::Generated { spki: made.spki, proof: made.proof })
             }
@@ -294,6 +304,11 @@ impl Worker {
             _ => failure,
         }
     }
+}
+
+/// The proven handle of a key, if it is known.
+fn recall(keys: &Keys, id: &[u8], key: KeyAlgorithm, spki: &[u8]) -> Option<ObjectHandle> {
+    keys.get(id).filter(|known| known.key == key && known.spki == spki).map(|known| known.handle)
 }
 
 fn remember(keys: &mut Keys, id: &[u8], known: Known) {

@@ -104,6 +104,7 @@ pub(super) fn error_of(failure: Failure) -> ProviderError {
     match failure.class {
         FailureClass::Unsupported => ProviderError::Unsupported(failure.detail),
         FailureClass::KeyMissing => ProviderError::KeyMissing,
+        FailureClass::NotDecrypted => ProviderError::NotDecrypted,
         FailureClass::Refused => ProviderError::Refused(failure.detail),
         FailureClass::Broken => ProviderError::Unknown(failure.detail),
         FailureClass::TokenAbsent

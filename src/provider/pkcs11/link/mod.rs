@@ -25,6 +25,7 @@ use supervise::PinTrust;
 
 mod attempt;
 mod condemned;
+mod decrypt;
 mod lane;
 mod process;
 mod sign;

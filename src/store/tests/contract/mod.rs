@@ -1,6 +1,7 @@
 //! What every store does: each case takes an empty store. A database joins by naming
 //! its cases with [`every_case!`].
 
+mod changes;
 mod documents;
 mod lifecycle;
 mod local;
@@ -11,6 +12,7 @@ mod stock;
 
 use std::sync::Arc;
 
+pub(super) use changes::*;
 pub(super) use documents::*;
 pub(super) use lifecycle::*;
 pub(super) use local::*;
@@ -71,6 +73,14 @@ macro_rules! every_case {
             master_keys_are_added_once_each
             first_master_key_is_not_made_where_keys_are_sealed
             certificates_of_a_visible_key_are_replaced_at_once
+            change_of_several_rows_is_made_whole_or_not_at_all
+            ring_never_has_two_active_keys
+            second_successor_is_refused_while_one_is_on_its_way
+            remembered_knows_the_latest_key_of_a_kid_and_ring
+            rings_are_paged_by_id_while_they_have_visible_keys
+            ring_is_due_after_each_change_until_a_plan_is_noted
+            right_to_sweep_has_one_holder_and_numbers_that_grow
+            change_under_an_older_number_is_refused
         }
     };
     ($open:path: $($case:ident)*) => {

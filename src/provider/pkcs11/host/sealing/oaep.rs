@@ -1,9 +1,6 @@
 //! Sealing by RSA, for tokens without AES: OAEP under one key of the token, signed by
 //! another, because OAEP authenticates nothing.
 
-use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey};
-use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsOaepParams, PkcsOaepSource};
-use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::{ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 
@@ -12,9 +9,9 @@ use super::super::super::protocol::{Failure, FailureClass, Generation, Input, Si
 use super::super::public_key::rsa_algorithm;
 use super::super::template::{self, Origin};
 use super::super::token::Token;
-use super::super::{inventory, keygen, mechanism, sign};
+use super::super::{decrypt, inventory, keygen, mechanism, sign};
 use super::{Method, SealingKey, does_not_open, find, judge, new_id};
-use crate::key::{KeyAlgorithm, KeyUse};
+use crate::key::{DecryptionAlgorithm, KeyAlgorithm, KeyUse};
 
 /// What a signature is over comes after this, so that it can be mistaken for no other.
 const DOMAIN: &[u8] = b"strongroom sealed by RSA-OAEP\0";
@@ -54,13 +51,8 @@ pub(super) fn seal(
     secret: &[u8],
 ) -> Result<Vec<u8>, Failure> {
     let (_, spki) = public(session, key.handle)?;
-    let public = PublicEncryptingKey::from_der(&spki).map_err(|_| does_not_open())?;
-    let public = OaepPublicEncryptingKey::new(public).map_err(|_| does_not_open())?;
-    let oaep = if method == Method::OaepSha256 { &OAEP_SHA256_MGF1SHA256 } else { &OAEP_SHA1_MGF1SHA1 };
-    let mut sealed = vec![0; public.ciphertext_size()];
-    public
-        .encrypt(oaep, secret, &mut sealed, None)
-        .map_err(|_| Failure::new(FailureClass::Unsupported, "the secret is too long for RSA-OAEP"))?;
+    let mut sealed = decrypt::encrypt(&spki, algorithm_of(method), secret)
+        .ok_or_else(|| Failure::new(FailureClass::Unsupported, "the secret is too long for RSA-OAEP"))?;
     let twin = signing_key(session, label, &key.id)?.ok_or_else(does_not_open)?;
     let request = signing(session, twin, key, bound, &sealed)?;
     sealed.extend(sign::sign(session, twin, &token.mechanisms, &request)?);
@@ -87,12 +79,7 @@ pub(super) fn open(
     if !sign::verifies(&request, signature) {
         return Err(does_not_open());
     }
-    let (hash, mgf) = match method {
-        Method::OaepSha256 => (MechanismType::SHA256, PkcsMgfType::MGF1_SHA256),
-        _ => (MechanismType::SHA1, PkcsMgfType::MGF1_SHA1),
-    };
-    let oaep = Mechanism::RsaPkcsOaep(PkcsOaepParams::new(hash, mgf, PkcsOaepSource::empty()));
-    let opened = session.decrypt(&oaep, key.handle, sealed);
+    let opened = session.decrypt(&mechanism::oaep(algorithm_of(method)), key.handle, sealed);
     opened.map(Carried::new).map_err(|error| judge(token, session, error))
 }
 
@@ -105,7 +92,7 @@ fn make(token: &Token, session: &Session, label: &str) -> Result<SealingKey, Fai
     let (sealing, signing) = requests(label, &id, algorithm);
     // The one that is searched for comes last: where it is, its twin is.
     for request in [&signing, &sealing] {
-        if let Err(failure) = keygen::generate(session, &token.mechanisms, request) {
+        if let Err(failure) = keygen::generate(token, session, request) {
             inventory::destroy(session, &id, &sealing.label)?;
             inventory::destroy(session, &id, &signing.label)?;
             return Err(failure);
@@ -113,6 +100,10 @@ fn make(token: &Token, session: &Session, label: &str) -> Result<SealingKey, Fai
     }
     let mut made = find(session, ObjectClass::PRIVATE_KEY, label)?.into_iter();
     made.find(|key| key.id == id).ok_or_else(|| token.nothing_found(session))
+}
+
+fn algorithm_of(method: Method) -> DecryptionAlgorithm {
+    if method == Method::OaepSha256 { DecryptionAlgorithm::RsaOaep256 } else { DecryptionAlgorithm::RsaOaep }
 }
 
 fn requests(label: &str, id: &[u8], algorithm: KeyAlgorithm) -> (Generation, Generation) {

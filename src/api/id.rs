@@ -1,12 +1,12 @@
-//! Ids of key pairs: what a client may choose, and what it gets when it does not.
+//! Names of key pairs: what a client may choose, and what it gets when it does not.
 
 use crate::clock::{NoEntropy, random};
 
-/// Words that are paths of their own beside ids.
+/// Words that are paths of their own beside ids in the PingFederate dialect.
 const RESERVED: [&str; 4] = ["generate", "import", "link", "settings"];
 
 /// What is wrong with an id, as a sentence that says what would be accepted.
-pub(super) fn fault(id: &str) -> Option<String> {
+pub(in crate::api) fn fault(id: &str) -> Option<String> {
     let begins = id.starts_with(|first: char| first.is_ascii_alphanumeric());
     let fits = id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     if !begins || !fits {
@@ -19,7 +19,7 @@ pub(super) fn fault(id: &str) -> Option<String> {
 ///
 /// # Errors
 /// When the system gives no random bytes.
-pub(super) fn generate() -> Result<String, NoEntropy> {
+pub(in crate::api) fn generate() -> Result<String, NoEntropy> {
     Ok(base36(u128::from_be_bytes(random::<16>()?)))
 }
 

@@ -1,0 +1,101 @@
+//! Settings of rings, and what documents make of the keys of one.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Catalog, Change, Place, not_found, read};
+use crate::auth::{Principal, Scope};
+use crate::error::{Error, Rule, Violation};
+use crate::key::{RingId, RingKind};
+use crate::store::{DocumentKind, Put, Store};
+
+const KIND: DocumentKind = DocumentKind::RingSettings;
+
+/// What an operator decides about a ring; also the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RingSettings {
+    /// Whether its keys sign whatever callers bring, and not only JWS.
+    pub raw_sign: bool,
+}
+
+impl Catalog {
+    /// The settings of a ring.
+    ///
+    /// # Errors
+    /// `Forbidden`; `NotFound` when the ring has none.
+    pub async fn ring_settings(&self, who: &Principal, ring: &RingId) -> Result<RingSettings, Error> {
+        who.require(Scope::Read)?;
+        let id = ring.to_string();
+        let document = self.store.document(KIND, &id).await?;
+        read(&document.ok_or_else(|| not_found(KIND, &id))?)
+    }
+
+    /// Keeps the settings of a ring that has an Active key.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`; `Invalid` at `rawSign` for rings that serve TLS.
+    pub async fn put_ring_settings(
+        &self,
+        who: &Principal,
+        ring: &RingId,
+        settings: RingSettings,
+        request_id: Option<String>,
+    ) -> Result<(), Error> {
+        who.require(Scope::Manage)?;
+        if settings.raw_sign && serves_tls(ring) {
+            let message = "rawSign must be false: keys of this ring serve TLS and nothing else.";
+            return Err(Error::invalid(vec![Violation::at("rawSign", Rule::InvalidValue, message)]));
+        }
+        let id = ring.to_string();
+        match self.put(Change { who, kind: KIND, id: &id, request_id }, &settings, Place::default()).await? {
+            Put::Done => Ok(()),
+            Put::NoSuchRing(_) | Put::Exists => Err(not_found(KIND, &id)),
+        }
+    }
+
+    /// Removes the settings of a ring.
+    ///
+    /// # Errors
+    /// `Forbidden`; `NotFound` when it has none.
+    pub async fn delete_ring_settings(
+        &self,
+        who: &Principal,
+        ring: &RingId,
+        request_id: Option<String>,
+    ) -> Result<(), Error> {
+        who.require(Scope::Manage)?;
+        self.remove(Change { who, kind: KIND, id: &ring.to_string(), request_id }).await
+    }
+}
+
+/// Whether keys of a ring sign what callers bring: as its settings say, else unless they are
+/// published in a key set, where whoever can have any bytes signed could forge tokens.
+///
+/// # Errors
+/// Those of the store.
+pub async fn signs_raw(store: &dyn Store, ring: &RingId) -> Result<bool, Error> {
+    let published = match ring.kind() {
+        RingKind::SslServer | RingKind::SslClient => return Ok(false),
+        RingKind::Connection | RingKind::WebKeys => true,
+        RingKind::Signing => store.referring(ring).await?.iter().any(|(kind, _)| publishes(*kind)),
+    };
+    let settings = store.document(KIND, &ring.to_string()).await?;
+    let settings: Option<RingSettings> = settings.as_ref().map(read).transpose()?;
+    Ok(settings.map_or(!published, |settings| settings.raw_sign))
+}
+
+/// Whether the keys of the rings that such a document refers to are in a key set.
+const fn publishes(kind: DocumentKind) -> bool {
+    match kind {
+        DocumentKind::OidcSettings | DocumentKind::AdditionalKeySet | DocumentKind::Connection => true,
+        DocumentKind::SslSettings
+        | DocumentKind::RotationSettings
+        | DocumentKind::TrustedCa
+        | DocumentKind::RotationPeriod
+        | DocumentKind::RingSettings => false,
+    }
+}
+
+const fn serves_tls(ring: &RingId) -> bool {
+    matches!(ring.kind(), RingKind::SslServer | RingKind::SslClient)
+}

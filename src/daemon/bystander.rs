@@ -1,0 +1,65 @@
+//! What a command sees of the store beside a running daemon, without a token.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::holders;
+use super::instance::new_life;
+use crate::catalog::Catalog;
+use crate::clock::{Clock, SystemClock, Timestamp};
+use crate::config::Config;
+use crate::keyring::Keyring;
+use crate::provider::Providers;
+use crate::rotation::Rotation;
+use crate::store::SqlStore;
+
+/// The services over the store alone: what needs a private key is out of their reach.
+pub struct Bystander {
+    store: Arc<SqlStore>,
+    keyring: Arc<Keyring>,
+    rotation: Arc<Rotation>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Bystander {
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        let store = SqlStore::open(&config.store).await.context("the store cannot be opened")?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        // Nothing of the daemon's is this one's.
+        let owner = new_life(&format!("{}/bystander", config.instance))?;
+        let (providers, lease) = (Providers::default(), holders::lease(config));
+        let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease);
+        let (keyring, catalog) =
+            (Arc::new(keyring), Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock))));
+        let rotation = holders::rotation(config, &store, &keyring, &catalog, &clock);
+        Ok(Self { store, keyring, rotation, clock })
+    }
+
+    /// The keyring.
+    #[must_use]
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// Succession and publication.
+    #[must_use]
+    pub fn rotation(&self) -> &Rotation {
+        &self.rotation
+    }
+
+    /// The present moment, as the daemon sees it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Closes the store.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+}

@@ -1,0 +1,45 @@
+//! The clock guard: sweeps that are held back, and their resumption by an operator.
+
+use std::sync::atomic::Ordering;
+
+use super::sweep::{Outcome, Sweep};
+use super::{Rotation, gauges};
+use crate::audit::{Action, Event};
+use crate::auth::{Principal, Scope};
+use crate::clock::Timestamp;
+use crate::error::{Error, Kind};
+
+impl Rotation {
+    /// Gives the lease back, with a word in the audit trail the first time, and only says what is due.
+    pub(super) async fn hold(&self, fence: i64, why: String, now: Timestamp) -> Result<Sweep, Error> {
+        let first = !self.held.swap(true, Ordering::SeqCst);
+        gauges::held(true);
+        let event = event(now, &Principal::strongroom(), Action::RotationHeld, why.clone());
+        self.store.end_sweep(fence, None, if first { std::slice::from_ref(&event) } else { &[] }).await?;
+        let report = self.look(Outcome::Held(why.clone()), now).await?;
+        if first {
+            let due = report.steps.len();
+            tracing::error!(due, "rotation is held: {why}; if that is right, say `strongroom rotation resume`");
+        }
+        Ok(report)
+    }
+
+    /// Lets sweeps go on from the present moment, whatever the clock was at the last one.
+    ///
+    /// # Errors
+    /// `Forbidden`; `Conflict` while a sweep is under way.
+    pub async fn resume(&self, who: &Principal) -> Result<(), Error> {
+        who.require(Scope::Operate)?;
+        let now = self.clock.now();
+        let lease = self.store.lease_sweep(self.keyring.owner(), now, self.keyring.lease()).await?;
+        let lease = lease.ok_or_else(|| Error::new(Kind::Conflict, "a sweep is under way; try again"))?;
+        let before = lease.swept_at.map_or_else(|| "there was none before".to_owned(), |at| format!("it was at {at}"));
+        let detail = format!("the last sweep counts as one of {now}; {before}");
+        let event = event(now, who, Action::RotationResumed, detail);
+        Ok(self.store.end_sweep(lease.fence, Some(now), &[event]).await?)
+    }
+}
+
+fn event(at: Timestamp, who: &Principal, action: Action, detail: String) -> Event {
+    Event { at, principal: who.name().to_owned(), action, key: None, ring: None, detail, request_id: None }
+}

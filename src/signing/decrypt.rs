@@ -1,0 +1,85 @@
+//! Decryption: one ciphertext, by a key whose use it is.
+
+use std::sync::Arc;
+
+use metrics::counter;
+
+use super::{Client, Signing, SigningKey, Target};
+use crate::auth::Scope;
+use crate::error::{Error, Kind, Rule, Violation};
+use crate::key::{DecryptionAlgorithm, KeyUse, State};
+use crate::provider::ProviderError;
+use crate::secret::Secret;
+
+impl Signing {
+    /// Decrypts a ciphertext. One that does not decrypt is `Invalid` at `ciphertext` in the
+    /// same words whatever is wrong with it, so that nobody learns to decrypt from refusals
+    /// (RFC 8017 section 7.1.2).
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`, `Conflict` (a key that does not decrypt yet, or an ambiguous
+    /// kid), `Invalid`, `Unsupported`, `Busy`, `Deadline`, `ProviderUnavailable`.
+    pub async fn decrypt(
+        &self,
+        client: &Client,
+        target: &Target,
+        algorithm: &str,
+        ciphertext: Vec<u8>,
+    ) -> Result<(Arc<SigningKey>, Secret), Error> {
+        client.who.require(Scope::Decrypt)?;
+        let key = self.find(target).await?;
+        key.may_decrypt()?;
+        let algorithm = DecryptionAlgorithm::from_name(algorithm).ok_or_else(unknown_algorithm)?;
+        let provider = self.holder(&key)?;
+        if provider.capabilities().is_some_and(|able| !able.decryptions.contains(&algorithm)) {
+            let message = format!("the {} provider does not decrypt {algorithm}", key.provider.name());
+            return Err(Error::new(Kind::Unsupported, message));
+        }
+        if usize::try_from(key.algorithm().bits() / 8) != Ok(ciphertext.len()) {
+            return Err(not_decrypted());
+        }
+        let place = self.admit(client, &key)?;
+        let turn = place.turn(client.deadline).await?;
+        let (provider, reader) = (Arc::clone(provider), Arc::clone(&key));
+        let work = async move { provider.decrypt(&reader.key, algorithm, ciphertext).await };
+        let opened = turn.work(client.deadline, work).await?;
+        let outcome = match &opened {
+            Ok(_) => "decrypted",
+            Err(ProviderError::NotDecrypted) => "refused",
+            Err(ProviderError::Busy) => "busy",
+            Err(_) => "failed",
+        };
+        counter!("strongroom_decryptions_total", "algorithm" => algorithm.name(), "outcome" => outcome).increment(1);
+        self.audited(&client.who, &key, &opened).await?;
+        match opened {
+            Ok(plaintext) => Ok((key, plaintext)),
+            Err(ProviderError::NotDecrypted) => Err(not_decrypted()),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+}
+
+impl SigningKey {
+    /// Passes when the key decrypts: what was encrypted while it was Active stays readable.
+    fn may_decrypt(&self) -> Result<(), Error> {
+        if self.key_use != KeyUse::Decrypt {
+            return Err(Error::new(Kind::Forbidden, "the key's use is signing: it does not decrypt"));
+        }
+        self.in_reach()?;
+        match self.state {
+            State::Active | State::Deactivated => self.is_there(),
+            state => Err(Error::new(Kind::Conflict, format!("the key is {state}: it does not decrypt"))),
+        }
+    }
+}
+
+fn unknown_algorithm() -> Error {
+    let names = DecryptionAlgorithm::ALL.map(DecryptionAlgorithm::name).join(", ");
+    let message = format!("this key decrypts with one of {names}.");
+    Error::invalid(vec![Violation::at("algorithm", Rule::InvalidValue, message)])
+}
+
+fn not_decrypted() -> Error {
+    let message = "does not decrypt with this key and algorithm.";
+    Error::invalid(vec![Violation::at("ciphertext", Rule::InvalidValue, message)])
+}

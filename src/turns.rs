@@ -1,0 +1,314 @@
+//! Turns: who may ask a provider now, and who after whom.
+//!
+//! Owns the queue before each provider: a bounded number of calls at work, the others waiting
+//! in the order of their principals, each of which has its turn as often as any other. Does
+//! not own what is done in a turn, nor the queues of a provider's own.
+//!
+//! Invariants: a principal that floods a queue makes each call of another wait for one of its
+//! own at most, those at work apart; no principal has more requests here than its share; a
+//! call whose deadline has passed, or whose client has gone, takes no turn; a turn lasts as
+//! long as the work that was begun in it, whether or not anybody still waits for that.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use metrics::{Histogram, counter, histogram};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::timeout_at;
+
+use crate::key::ProviderKind;
+
+/// How much of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Calls at work at one provider.
+    pub at_once: usize,
+    /// Requests of one principal, waiting or at work, at one provider; each may have several calls.
+    pub share: usize,
+}
+
+/// Why there was no turn, or not for long enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoTurn {
+    /// The principal has as many requests under way as its share.
+    #[error("this credential has {0} requests of this kind under way, which is its share; wait for some of them")]
+    Share(usize),
+    /// The deadline passed.
+    #[error("the deadline passed before the answer was ready")]
+    Late,
+}
+
+/// The queues for one kind of work, one before each provider.
+#[derive(Clone, Debug)]
+pub struct Turns {
+    /// What is done in a turn, for metrics.
+    work: &'static str,
+    hsm: Arc<Queue>,
+    local: Arc<Queue>,
+}
+
+/// A request that is counted.
+#[derive(Debug)]
+pub struct Place {
+    work: &'static str,
+    queue: Arc<Queue>,
+    principal: Arc<str>,
+}
+
+/// The right to ask a provider; handed on when it is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    queue: Arc<Queue>,
+}
+
+#[derive(Debug)]
+struct Queue {
+    bounds: Bounds,
+    /// How long turns were waited for.
+    waits: Histogram,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    at_work: usize,
+    /// Requests of each principal that are here.
+    counts: HashMap<Arc<str>, usize>,
+    /// Principals whose calls wait, the next one first, each once.
+    waiting: VecDeque<(Arc<str>, VecDeque<Waiter>)>,
+    arrivals: u64,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    number: u64,
+    turn: oneshot::Sender<()>,
+}
+
+impl Turns {
+    /// Queues within these bounds for `work`, a word for metrics.
+    #[must_use]
+    pub fn new(work: &'static str, bounds: Bounds) -> Self {
+        let queue = |provider: ProviderKind| {
+            let waits = histogram!("strongroom_turn_wait_seconds", "work" => work, "provider" => provider.name());
+            Arc::new(Queue { bounds, waits, state: Mutex::default() })
+        };
+        Self { work, hsm: queue(ProviderKind::Hsm), local: queue(ProviderKind::Local) }
+    }
+
+    /// Counts a request of `principal` at a provider in.
+    ///
+    /// # Errors
+    /// [`NoTurn::Share`].
+    pub fn admit(&self, provider: ProviderKind, principal: &str) -> Result<Place, NoTurn> {
+        let queue = match provider {
+            ProviderKind::Hsm => &self.hsm,
+            ProviderKind::Local => &self.local,
+        };
+        let share = queue.bounds.share;
+        let counted = queue.state().count_in(principal, share);
+        let principal = counted.ok_or_else(|| refused(self.work, principal, NoTurn::Share(share)))?;
+        Ok(Place { work: self.work, queue: Arc::clone(queue), principal })
+    }
+}
+
+impl Place {
+    /// Waits for a turn, until `deadline` at most.
+    ///
+    /// # Errors
+    /// [`NoTurn::Late`].
+    pub async fn turn(&self, deadline: Instant) -> Result<Turn, NoTurn> {
+        let begun = Instant::now();
+        let taken = if begun < deadline { self.wait(deadline).await } else { None };
+        let turn = taken.ok_or_else(|| refused(self.work, &self.principal, NoTurn::Late))?;
+        self.queue.waits.record(begun.elapsed());
+        Ok(turn)
+    }
+
+    async fn wait(&self, deadline: Instant) -> Option<Turn> {
+        let (mut waiting, turn) = match self.queue.enter(&self.principal) {
+            Entered::AtWork(turn) => return Some(turn),
+            Entered::Waiting(waiting, turn) => (waiting, turn),
+        };
+        // The sender lives as long as the call is in the queue.
+        timeout_at(deadline.into(), turn).await.ok().and_then(Result::ok)?;
+        waiting.number = None;
+        Some(Turn { queue: Arc::clone(&self.queue) })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.queue.state().count_out(&self.principal);
+    }
+}
+
+impl Turn {
+    /// Works until the deadline. What is not done by then, or when the caller goes away, is
+    /// finished behind its back, and the turn lasts until then.
+    ///
+    /// # Errors
+    /// [`NoTurn::Late`].
+    pub async fn work<F>(self, deadline: Instant, work: F) -> Result<F::Output, NoTurn>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let work = async move {
+            let done = work.await;
+            drop(self);
+            done
+        };
+        timeout_at(deadline.into(), Unbroken(Some(Box::pin(work)))).await.map_err(|_| NoTurn::Late)
+    }
+}
+
+/// A future that goes on in a task of its own when it is dropped before its end.
+struct Unbroken<F: Future<Output: Send> + Send + 'static>(Option<Pin<Box<F>>>);
+
+impl<F: Future<Output: Send> + Send + 'static> Future for Unbroken<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let Some(work) = &mut self.0 else { return Poll::Pending };
+        let polled = work.as_mut().poll(context);
+        if polled.is_ready() {
+            self.0 = None;
+        }
+        polled
+    }
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Drop for Unbroken<F> {
+    fn drop(&mut self) {
+        // Without a runtime the process ends, and its work with it.
+        if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(work);
+        }
+    }
+}
+
+/// What became of a call that came to a queue.
+enum Entered {
+    AtWork(Turn),
+    Waiting(Waiting, oneshot::Receiver<()>),
+}
+
+/// A call in a queue; one that is dropped leaves it, or hands its turn on.
+struct Waiting {
+    queue: Arc<Queue>,
+    principal: Arc<str>,
+    /// `None` once it has come to its turn.
+    number: Option<u64>,
+}
+
+impl Queue {
+    fn enter(self: &Arc<Self>, principal: &Arc<str>) -> Entered {
+        let mut state = self.state();
+        if state.at_work < self.bounds.at_once {
+            state.at_work += 1;
+            return Entered::AtWork(Turn { queue: Arc::clone(self) });
+        }
+        let (turn, comes) = oneshot::channel();
+        state.arrivals += 1;
+        let number = state.arrivals;
+        state.wait(principal, Waiter { number, turn });
+        let (queue, principal) = (Arc::clone(self), Arc::clone(principal));
+        Entered::Waiting(Waiting { queue, principal, number: Some(number) }, comes)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn count_in(&mut self, principal: &str, share: usize) -> Option<Arc<str>> {
+        let known = self.counts.get_key_value(principal).map(|(name, _)| Arc::clone(name));
+        let name = known.unwrap_or_else(|| Arc::from(principal));
+        let count = self.counts.entry(Arc::clone(&name)).or_default();
+        if *count >= share {
+            return None;
+        }
+        *count += 1;
+        Some(name)
+    }
+
+    fn count_out(&mut self, principal: &Arc<str>) {
+        if let Some(count) = self.counts.get_mut(principal) {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(principal);
+            }
+        }
+    }
+
+    fn wait(&mut self, principal: &Arc<str>, waiter: Waiter) {
+        match self.waiting.iter_mut().find(|(name, _)| name == principal) {
+            Some((_, waiters)) => waiters.push_back(waiter),
+            None => self.waiting.push_back((Arc::clone(principal), VecDeque::from([waiter]))),
+        }
+    }
+
+    /// Takes a call out of the queue; whether it was still in it.
+    fn forget(&mut self, principal: &Arc<str>, number: u64) -> bool {
+        let Some(place) = self.waiting.iter().position(|(name, _)| name == principal) else { return false };
+        let Some((_, waiters)) = self.waiting.get_mut(place) else { return false };
+        let before = waiters.len();
+        waiters.retain(|waiter| waiter.number != number);
+        let found = waiters.len() < before;
+        if waiters.is_empty() {
+            self.waiting.remove(place);
+        }
+        found
+    }
+
+    /// Gives a turn that has ended to the first call of the principal whose turn it is.
+    fn hand_on(&mut self) {
+        let Some((principal, mut waiters)) = self.waiting.pop_front() else {
+            self.at_work -= 1;
+            return;
+        };
+        if let Some(next) = waiters.pop_front() {
+            // Whoever was in the queue has it now: one that no longer listens hands it on when it ends.
+            let _ = next.turn.send(());
+        }
+        if !waiters.is_empty() {
+            self.waiting.push_back((principal, waiters));
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let Some(number) = self.number else { return };
+        let mut state = self.queue.state();
+        // One that is no longer in the queue was given its turn and did not live to see it.
+        if !state.forget(&self.principal, number) {
+            state.hand_on();
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.queue.state().hand_on();
+    }
+}
+
+/// Counts a refusal.
+fn refused(work: &'static str, principal: &str, why: NoTurn) -> NoTurn {
+    let reason = match why {
+        NoTurn::Share(_) => "share",
+        NoTurn::Late => "deadline",
+    };
+    let labels = [("work", work.to_owned()), ("principal", principal.to_owned()), ("reason", reason.to_owned())];
+    counter!("strongroom_turns_refused_total", &labels).increment(1);
+    why
+}

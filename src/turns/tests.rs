@@ -1,0 +1,150 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::*;
+
+const HSM: ProviderKind = ProviderKind::Hsm;
+
+fn turns(at_once: usize, share: usize) -> Turns {
+    Turns::new("test", Bounds { at_once, share })
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(20)
+}
+
+impl Turns {
+    /// A request of one call.
+    async fn take(&self, provider: ProviderKind, principal: &str, deadline: Instant) -> Result<Turn, NoTurn> {
+        self.admit(provider, principal)?.turn(deadline).await
+    }
+}
+
+/// Lets every task that can run do so.
+async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Queues a call that notes its principal when its turn comes.
+async fn queue(turns: &Turns, principal: &'static str, seen: &Arc<Mutex<Vec<&'static str>>>) {
+    let (turns, seen) = (turns.clone(), Arc::clone(seen));
+    tokio::spawn(async move {
+        let _turn = turns.take(HSM, principal, soon()).await.unwrap();
+        seen.lock().unwrap().push(principal);
+    });
+    settle().await;
+}
+
+#[tokio::test]
+async fn principals_take_turns_however_many_calls_each_has() {
+    let (turns, seen) = (turns(1, 100), Arc::default());
+    let first = turns.take(HSM, "a", soon()).await.unwrap();
+    for principal in ["a", "a", "a", "a", "b", "c", "c", "b"] {
+        queue(&turns, principal, &seen).await;
+    }
+    assert_eq!(*seen.lock().unwrap(), [""; 0], "there is one turn, and it is taken");
+    drop(first);
+    settle().await;
+    assert_eq!(*seen.lock().unwrap(), ["a", "b", "c", "a", "b", "c", "a", "a"]);
+}
+
+#[tokio::test]
+async fn share_is_refused_at_once_and_comes_back() {
+    let turns = turns(1, 2);
+    let one = turns.admit(HSM, "a").unwrap();
+    let turn = one.turn(soon()).await.unwrap();
+    let two = turns.admit(HSM, "a").unwrap();
+    assert_eq!(turns.admit(HSM, "a").unwrap_err(), NoTurn::Share(2));
+    turns.admit(ProviderKind::Local, "a").unwrap();
+    turns.admit(HSM, "b").unwrap();
+    drop(turn);
+    two.turn(soon()).await.unwrap();
+    drop(one);
+    turns.take(HSM, "a", soon()).await.unwrap();
+    drop(two);
+    assert!(turns.hsm.state().counts.is_empty(), "nothing is left of those who have gone");
+}
+
+#[tokio::test]
+async fn deadline_ends_the_wait_and_takes_no_turn() {
+    let turns = turns(1, 10);
+    assert_eq!(turns.take(HSM, "a", Instant::now()).await.unwrap_err(), NoTurn::Late);
+    let held = turns.take(HSM, "a", soon()).await.unwrap();
+    let late = turns.take(HSM, "b", Instant::now() + Duration::from_millis(20)).await;
+    assert_eq!(late.unwrap_err(), NoTurn::Late);
+    assert!(turns.hsm.state().waiting.is_empty());
+    drop(held);
+    assert_eq!(turns.hsm.state().at_work, 0);
+    turns.take(HSM, "b", soon()).await.unwrap();
+}
+
+#[tokio::test]
+async fn call_that_goes_away_hands_its_turn_on_even_if_it_came_just_then() {
+    let (turns, seen) = (turns(1, 10), Arc::default());
+    let held = turns.take(HSM, "a", soon()).await.unwrap();
+    let mut gone = Box::pin(turns.take(HSM, "b", soon()));
+    let waits = std::future::poll_fn(|context| Poll::Ready(gone.as_mut().poll(context).is_pending())).await;
+    assert!(waits);
+    queue(&turns, "c", &seen).await;
+    drop(held);
+    // The turn is `b`'s by now, and nobody has told it.
+    drop(gone);
+    settle().await;
+    assert_eq!(*seen.lock().unwrap(), ["c"]);
+    assert_eq!(turns.hsm.state().at_work, 0);
+}
+
+#[tokio::test]
+async fn turn_lasts_as_long_as_its_work_though_nobody_waits_for_it() {
+    let turns = turns(1, 10);
+    let done = Arc::new(AtomicBool::new(false));
+    let (finish, told) = oneshot::channel::<()>();
+    let work = {
+        let done = Arc::clone(&done);
+        async move {
+            told.await.unwrap();
+            done.store(true, Ordering::SeqCst);
+        }
+    };
+    let turn = turns.take(HSM, "a", soon()).await.unwrap();
+    let late = turn.work(Instant::now() + Duration::from_millis(10), work).await;
+    assert_eq!(late, Err(NoTurn::Late));
+    let denied = turns.take(HSM, "b", Instant::now() + Duration::from_millis(10)).await;
+    assert_eq!(denied.unwrap_err(), NoTurn::Late);
+    finish.send(()).unwrap();
+    turns.take(HSM, "b", soon()).await.unwrap();
+    assert!(done.load(Ordering::SeqCst));
+}
+
+#[tokio::test]
+async fn work_that_is_done_in_time_gives_its_result() {
+    let turn = turns(1, 1).take(HSM, "a", soon()).await.unwrap();
+    assert_eq!(turn.work(soon(), async { 7 }).await, Ok(7));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_turn_is_lost_or_doubled_by_calls_that_give_up() {
+    let turns = turns(3, 1000);
+    let at_work = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let calls = (0..600).map(|n| {
+        let (turns, at_work) = (turns.clone(), Arc::clone(&at_work));
+        tokio::spawn(async move {
+            let patience = Duration::from_micros(if n % 3 == 0 { 50 } else { 20_000_000 });
+            let principal = ["a", "b", "c"].into_iter().cycle().nth(n % 7).unwrap();
+            let Ok(turn) = turns.take(HSM, principal, Instant::now() + patience).await else { return };
+            assert!(at_work.fetch_add(1, Ordering::SeqCst) < 3);
+            tokio::time::sleep(Duration::from_micros(100)).await;
+            at_work.fetch_sub(1, Ordering::SeqCst);
+            drop(turn);
+        })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        call.await.unwrap();
+    }
+    let state = turns.hsm.state();
+    assert_eq!((state.at_work, state.counts.len(), state.waiting.len()), (0, 0, 0));
+}
