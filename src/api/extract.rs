@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::body::{Bytes, HttpBody as _};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
@@ -94,6 +94,17 @@ impl<T: DeserializeOwned, E: DialectError> FromRequest<Arc<Services>> for JsonBo
         }
         let bytes = whole(request, services).await?;
         Ok(Self { value: read(&bytes)?, bytes, dialect: PhantomData })
+    }
+}
+
+impl<T: DeserializeOwned, E: DialectError> OptionalFromRequest<Arc<Services>> for JsonBody<T, E> {
+    type Rejection = E;
+
+    async fn from_request(request: Request, services: &Arc<Services>) -> Result<Option<Self>, E> {
+        if request.body().is_end_stream() {
+            return Ok(None);
+        }
+        <Self as FromRequest<Arc<Services>>>::from_request(request, services).await.map(Some)
     }
 }
 

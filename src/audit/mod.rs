@@ -18,6 +18,8 @@ pub enum Action {
     Imported,
     /// A key that was in the token before was committed as a key pair.
     Linked,
+    /// A key pair was generated ahead of need.
+    Stocked,
     /// A private key was given out.
     Exported,
     /// The certificates of a key pair were replaced.
@@ -65,6 +67,7 @@ impl Action {
         Self::Created,
         Self::Imported,
         Self::Linked,
+        Self::Stocked,
         Self::Exported,
         Self::Abandoned,
         Self::Activated,
@@ -94,6 +97,7 @@ impl Action {
             Self::Created => "key.created",
             Self::Imported => "key.imported",
             Self::Linked => "key.linked",
+            Self::Stocked => "key.stocked",
             Self::Exported => "key.exported",
             Self::Abandoned => "key.abandoned",
             Self::Activated => "key.activated",

@@ -60,6 +60,7 @@ impl Bench {
             now,
             lease: Duration::from_secs(60),
             idempotency: None,
+            stock: None,
         };
         let Reserve::New(pair) = self.store.reserve(new, &[]).await.unwrap() else { panic!("a new row") };
         let commit = Commit {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::block_on;
 use crate::config::{Config, MasterKeySource, PinSource, TokenSelector};
 use crate::daemon::{self, Offline};
-use crate::key::{KeyAlgorithm, SignatureAlgorithm};
+use crate::key::{KeyAlgorithm, KeyPair, SignatureAlgorithm, State};
 use crate::keyring::{self, Inspection};
 use crate::provider::pkcs11::{self, TokenFacts};
 use crate::store::{Looked, SqlStore, Store as _};
@@ -65,6 +65,7 @@ async fn look(config: &Config) -> anyhow::Result<Vec<String>> {
         }
         Ok(Looked::Current(store)) => {
             println!("store          {path} opened, store id {}", store.id());
+            describe_stock(config, &store.stock().await?);
             findings.extend(keyring::out_of_reach(store.as_ref(), &config.providers()).await?);
             let keys = look_at_keys(config, store, logged_in).await;
             findings.extend(keys.unwrap_or_else(|failure| vec![format!("{failure:#}")]));
@@ -130,6 +131,17 @@ fn suspicions(config: &Config) -> Vec<String> {
         findings.push(format!("{} can be read by other users; say chmod 600", file.display()));
     }
     findings
+}
+
+#[allow(clippy::print_stdout, reason = "the report is the command's output")]
+fn describe_stock(config: &Config, stock: &[KeyPair]) {
+    for algorithm in KeyAlgorithm::ALL {
+        let level = stock.iter().filter(|pair| pair.algorithm == algorithm && pair.state == State::Stocked).count();
+        let target = config.stock.targets.get(&algorithm);
+        if level > 0 || target.is_some() {
+            println!("stock          {:<14} {level} of {}", algorithm.name(), target.unwrap_or(&0));
+        }
+    }
 }
 
 #[allow(clippy::print_stdout, reason = "the report is the command's output")]

@@ -17,10 +17,10 @@ use super::block_on;
 use crate::auth::{Credential, Scope, SecretHash, new_secret};
 use crate::config::{
     Auth0, Config, Hosts, Limits, Listener, MasterKeySource, PinSource, PingFederate, Plaintext, Profile, Rotation,
-    SanFormat, Token, TokenSelector, Zitadel,
+    SanFormat, Stock, Token, TokenSelector, Zitadel,
 };
 use crate::daemon::{self, Announce, InstanceLock};
-use crate::key::ProviderKind;
+use crate::key::{KeyAlgorithm, ProviderKind};
 use crate::provider::pkcs11;
 use crate::secret::Secret;
 
@@ -46,6 +46,9 @@ pub(super) struct Arguments {
     /// The label of the token
     #[arg(long, value_name = "LABEL", default_value = "strongroom")]
     token_label: String,
+    /// Make no RSA keys ahead of need
+    #[arg(long)]
+    no_stock: bool,
     /// The credential to use in place of DIR/admin-token
     #[arg(skip = std::env::var("STRONGROOM_ADMIN_TOKEN").ok())]
     admin_token: Option<String>,
@@ -62,7 +65,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
     layout.prepare(&arguments.token_label)?;
     let secret = layout.admin_secret(arguments.admin_token)?;
     let admin = Credential { name: "admin".to_owned(), hash: SecretHash::of(&secret)?, scopes: Scope::ALL.to_vec() };
-    let config = layout.config(vec![admin], arguments.listen, arguments.token_label.clone())?;
+    let stock = if arguments.no_stock { Stock::default() } else { rsa_stock() };
+    let config = layout.config(vec![admin], arguments.listen, arguments.token_label.clone(), stock)?;
     block_on(async {
         layout.initialise_token(&config, arguments.token_label).await?;
         daemon::run(config, Announce::WhenReady, lock).await
@@ -74,7 +78,7 @@ pub(super) fn existing(data: &Path) -> anyhow::Result<Config> {
     let layout = Layout { root: fs::canonicalize(data).with_context(|| format!("cannot open {}", data.display()))? };
     ensure!(layout.path("pin").exists(), "{} was not made by `strongroom dev`", data.display());
     let label = fs::read_to_string(layout.path("token-label")).context("cannot read the token's label")?;
-    layout.config(Vec::new(), Listener::default().address, label)
+    layout.config(Vec::new(), Listener::default().address, label, Stock::default())
 }
 
 fn default_data() -> anyhow::Result<PathBuf> {
@@ -160,7 +164,13 @@ impl Layout {
         Ok(secret)
     }
 
-    fn config(&self, credentials: Vec<Credential>, listen: SocketAddr, label: String) -> anyhow::Result<Config> {
+    fn config(
+        &self,
+        credentials: Vec<Credential>,
+        listen: SocketAddr,
+        label: String,
+        stock: Stock,
+    ) -> anyhow::Result<Config> {
         let environment = BTreeMap::from([(
             "SOFTHSM2_CONF".to_owned(),
             self.path("softhsm2.conf").to_str().context("the data directory's path is not plain text")?.to_owned(),
@@ -183,6 +193,7 @@ impl Layout {
             store: self.path("strongroom.db"),
             credentials,
             limits: Limits::default(),
+            stock,
             pingfederate: PingFederate {
                 hybrid: true,
                 default_provider: ProviderKind::Hsm,
@@ -204,6 +215,12 @@ impl Layout {
             .context("the SoftHSM token could not be prepared")?;
         Ok(())
     }
+}
+
+/// A few keys of those that take long to make.
+fn rsa_stock() -> Stock {
+    let targets = BTreeMap::from([(KeyAlgorithm::Rsa2048, 4), (KeyAlgorithm::Rsa3072, 1), (KeyAlgorithm::Rsa4096, 1)]);
+    Stock { targets, ..Stock::default() }
 }
 
 fn module() -> anyhow::Result<PathBuf> {

@@ -14,6 +14,7 @@ mod listener;
 mod local;
 mod pkcs11_uri;
 mod rotation;
+mod stock;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -34,6 +35,7 @@ pub use limits::Limits;
 pub use listener::{Listener, Plaintext};
 pub use local::MasterKeySource;
 pub use rotation::Rotation;
+pub use stock::Stock;
 pub use token::{PinSource, Profile, Token, TokenSelector};
 pub use zitadel::Zitadel;
 
@@ -54,6 +56,7 @@ pub struct Config {
     pub store: PathBuf,
     pub credentials: Vec<Credential>,
     pub limits: Limits,
+    pub stock: Stock,
     pub pingfederate: PingFederate,
     pub rotation: Rotation,
     pub auth0: Auth0,
@@ -134,6 +137,8 @@ struct File {
     #[serde(default)]
     limits: Limits,
     #[serde(default)]
+    stock: stock::Section,
+    #[serde(default)]
     pingfederate: dialects::Section,
     #[serde(default)]
     rotation: Rotation,
@@ -168,6 +173,7 @@ impl File {
         if !has_token && !has_local {
             findings.push("there is neither [token] nor [local], so no key could be made".to_owned());
         }
+        let stock = self.stock.validate(has_token, findings);
         let pingfederate = self.pingfederate.validate(has_token, has_local, findings);
         let auth0 = self.auth0.validate(has_token, has_local, findings);
         let zitadel = self.zitadel.validate(has_token, has_local, findings);
@@ -186,6 +192,7 @@ impl File {
             store,
             credentials,
             limits: self.limits,
+            stock,
             pingfederate,
             rotation: self.rotation,
             auth0,

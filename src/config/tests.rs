@@ -127,6 +127,31 @@ fn web_keys_have_an_owner_an_issuer_and_a_schedule_that_can_be() {
 }
 
 #[test]
+fn stock_is_off_unless_algorithms_have_targets() {
+    let none = Config::parse(WHOLE).unwrap().stock;
+    assert!(none.targets.is_empty());
+    assert_eq!((none.max_age.as_secs(), none.idle.as_secs(), none.most_keys), (2_592_000, 5, None));
+    let with = |text: &str| format!("{WHOLE}\n[stock]\n{text}\n");
+    let text = "max-age = \"10d\"\npartition-keys = 50\npartition-share = 30\ntargets = { rsa-2048 = 4, p-256 = 1 }";
+    let stock = Config::parse(&with(text)).unwrap().stock;
+    assert_eq!(stock.targets.into_iter().collect::<Vec<_>>(), [(KeyAlgorithm::Rsa2048, 4), (KeyAlgorithm::P256, 1)]);
+    assert_eq!((stock.max_age.as_secs(), stock.most_keys), (864_000, Some(15)));
+    for (text, part) in [
+        ("targets = { rsa-1024 = 4 }", "`rsa-1024` is no key algorithm"),
+        ("targets = { rsa-2048 = 0 }", "stock.targets.rsa-2048: between"),
+        ("max-age = \"0s\"", "stock.max-age"),
+        ("partition-share = 101", "stock.partition-share"),
+        ("partition-keys = 0", "stock.partition-keys"),
+        ("colour = 1", "`stock.colour`"),
+    ] {
+        let found = findings(&with(text));
+        assert!(found.iter().any(|finding| finding.contains(part)), "{part} is not in {found:?}");
+    }
+    let alone = without_token("[local]\nkey-file = \"/key\"\n[stock]\ntargets = { rsa-2048 = 1 }");
+    assert!(findings(&alone).iter().any(|finding| finding.contains("there is no [token] to keep a stock in")));
+}
+
+#[test]
 fn default_provider_is_one_that_is_configured() {
     let with = |base: &str, word: &str| format!("{base}\n[pingfederate]\ndefault-provider = \"{word}\"\n");
     let local = without_token("[local]\nkey-file = \"/key\"");

@@ -57,7 +57,7 @@ impl Holders {
         let signing = Signing::new(Arc::clone(&store) as Arc<_>, providers.clone(), Arc::clone(&clock));
         let signing = signing.within(signing_bounds(config));
         let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease(config));
-        let keyring = keyring.with_share(config.limits.generations_per_principal);
+        let keyring = keyring.with_share(config.limits.generations_per_principal).stocking(config.stock.clone());
         let catalog = Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock)));
         let master_keys =
             local.map(|local| Arc::new(MasterKeys::new(Arc::clone(&store) as Arc<_>, local, Arc::clone(&clock))));

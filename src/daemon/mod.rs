@@ -78,6 +78,8 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
     let reconciler = tokio::spawn(reconcile(Arc::clone(&holders.keyring), holders.token.clone(), stop.clone()));
     let rotator = tokio::spawn(rotate(Arc::clone(&holders.rotation), config.rotation, stop.clone()));
     let unlocker = tokio::spawn(keep_unlocked(holders.master_keys.clone(), stop.clone()));
+    let (keyring, stock_stop) = (Arc::clone(&holders.keyring), stop.clone());
+    let stockist = tokio::spawn(async move { keyring.keep_stocked(stock_stop).await });
     let bootstrapper = tokio::spawn(bootstrap(&config, Arc::clone(&holders.keyring), stop.clone()));
     let cache = tokio::spawn(keep_current(&holders, stop.clone()));
     let server = tokio::spawn(listen::serve(listener, router, listen_limits(&config), stop.clone()));
@@ -104,6 +106,8 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
         }
         unlocker.await?;
         bootstrapper.await?;
+        // A key that takes longer is undone by the next life.
+        let _ = tokio::time::timeout(LAST_WORK, stockist).await;
     }
     cache.abort();
     holders.close().await;

@@ -70,7 +70,7 @@ impl State {
         self.is_visible() || matches!(self, Self::Reserved)
     }
 
-    /// Whether a key may move from here to `next`.
+    /// Whether a key may move from here to `next`; stock is claimed by being reserved.
     ///
     /// `reactivate` is the one way back, which only web keys have.
     #[must_use]
@@ -78,7 +78,7 @@ impl State {
         match (self, next) {
             (Self::Reserved, Self::Abandoning | Self::Stocked | Self::PreActive | Self::Active)
             | (Self::Abandoning | Self::Destroying, Self::Destroyed)
-            | (Self::Stocked, Self::PreActive | Self::Active | Self::Destroying)
+            | (Self::Stocked, Self::Reserved | Self::Destroying)
             | (Self::PreActive, Self::Active | Self::Destroying)
             | (Self::Active, Self::Deactivated | Self::Destroying)
             | (Self::Deactivated, Self::Destroying) => true,

@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 
 use super::making::Source;
 use super::reservation::Reservation;
+use super::stock::Proven;
 use super::{Changed, Entry, IdempotencyKey, Keyring, Made, Move, NewKid};
 use crate::audit::{Action, Event};
 use crate::auth::{Principal, Scope};
 use crate::checkpoint::{Stopped, reach};
+use crate::clock::Timestamp;
 use crate::error::{Error, Kind, Rule, Violation};
 use crate::key::{
     KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, Origin, ProviderKind, RingId, SignatureAlgorithm, State,
@@ -139,8 +141,8 @@ impl Keyring {
         for member in members {
             let joining = if begun.is_empty() { order.joining } else { Joining::Beside };
             match self.reserve(who, order, joining, member, claim.take()).await? {
-                Reserve::New(pair) => begun.push(Reservation::new(*pair, who, order.request_id.clone())),
-                precedent => return self.follow(precedent, &order.ring).await.map(Some),
+                Ok(reservation) => begun.push(reservation),
+                Err(precedent) => return self.follow(precedent, &order.ring).await.map(Some),
             }
         }
         Ok(None)
@@ -220,16 +222,62 @@ impl Keyring {
         }
     }
 
+    /// Reserves a member, with a key from stock where there is one; else what stands in its way.
     async fn reserve(
         &self,
         who: &Principal,
         order: &Order,
         joining: Joining,
+        member: &Member,
+        idempotency: Option<IdempotencyClaim>,
+    ) -> Result<Result<Reservation, Reserve>, Error> {
+        let mine = |pair: KeyPair| Reservation::new(pair, who, order.request_id.clone());
+        while let Some(Proven { pair, proof }) = self.next_from_stock(member).await? {
+            let mut new = self.reservation(order, joining, member, idempotency.clone())?;
+            (new.id, new.locator, new.stock) = (pair.id, pair.locator, Some(pair.version));
+            let origin = format!("from stock, made {}", pair.created_at);
+            match self.store.reserve(new, &[requested(who, order, member, pair.id, &origin, self.clock.now())]).await {
+                // Another was faster.
+                Err(StoreError::Conflict) => {}
+                Ok(Reserve::New(pair)) => {
+                    self.count_stock(pair.algorithm, true);
+                    return Ok(Ok(mine(*pair).holding(proof)));
+                }
+                outcome => return Ok(Err(outcome?)),
+            }
+        }
+        let new = self.reservation(order, joining, member, idempotency)?;
+        let id = new.id;
+        let event = requested(who, order, member, id, member.wish.origin.name(), new.now);
+        match self.store.reserve(new, &[event]).await {
+            // Of what a reservation says, only another's locator can be taken.
+            Err(StoreError::Conflict) if member.wish.origin == Origin::Linked => {
+                let message = "The private key is already in use.";
+                Err(Error::invalid(vec![Violation::at("privateKeyId", Rule::NotUnique, message)]))
+            }
+            Err(failure @ StoreError::Unknown(_)) => match self.settle(id).await {
+                Some(pair) if pair.state == State::Reserved => Ok(Ok(mine(pair))),
+                _ => Err(failure.into()),
+            },
+            Ok(Reserve::New(pair)) => {
+                if self.has_stock_for(member) {
+                    self.count_stock(pair.algorithm, false);
+                }
+                Ok(Ok(mine(*pair)))
+            }
+            outcome => Ok(Err(outcome?)),
+        }
+    }
+
+    fn reservation(
+        &self,
+        order: &Order,
+        joining: Joining,
         Member { wish, source, .. }: &Member,
         idempotency: Option<IdempotencyClaim>,
-    ) -> Result<Reserve, Error> {
+    ) -> Result<NewReservation, Error> {
         let now = self.clock.now();
-        let reservation = NewReservation {
+        Ok(NewReservation {
             id: KeyId::new(now)?,
             ring: Some(order.ring.clone()),
             joining,
@@ -247,30 +295,8 @@ impl Keyring {
             now,
             lease: self.lease,
             idempotency,
-        };
-        let (origin, provider) = (wish.origin.name(), wish.provider.name());
-        let event = Event {
-            at: now,
-            principal: who.name().to_owned(),
-            action: Action::Requested,
-            key: Some(reservation.id),
-            ring: reservation.ring.clone(),
-            detail: because(format!("{origin} {provider} {} {}", wish.algorithm, wish.signature_algorithm), order),
-            request_id: order.request_id.clone(),
-        };
-        let id = reservation.id;
-        match self.store.reserve(reservation, &[event]).await {
-            // Of what a reservation says, only another's locator can be taken.
-            Err(StoreError::Conflict) if wish.origin == Origin::Linked => {
-                let message = "The private key is already in use.";
-                Err(Error::invalid(vec![Violation::at("privateKeyId", Rule::NotUnique, message)]))
-            }
-            Err(failure @ StoreError::Unknown(_)) => match self.settle(id).await {
-                Some(pair) if pair.state == State::Reserved => Ok(Reserve::New(Box::new(pair))),
-                _ => Err(failure.into()),
-            },
-            outcome => Ok(outcome?),
-        }
+            stock: None,
+        })
     }
 
     /// What a wish comes to that cannot be fulfilled anew.
@@ -304,6 +330,26 @@ impl Keyring {
     }
 }
 
+fn requested(
+    who: &Principal,
+    order: &Order,
+    Member { wish, .. }: &Member,
+    key: KeyId,
+    origin: &str,
+    at: Timestamp,
+) -> Event {
+    let what = format!("{origin} {} {} {}", wish.provider.name(), wish.algorithm, wish.signature_algorithm);
+    Event {
+        at,
+        principal: who.name().to_owned(),
+        action: Action::Requested,
+        key: Some(key),
+        ring: Some(order.ring.clone()),
+        detail: because(what, order),
+        request_id: order.request_id.clone(),
+    }
+}
+
 /// Words for the audit trail, with the reason of the order.
 pub(super) fn because(words: String, order: &Order) -> String {
     if order.reason.is_empty() { words } else { format!("{words}; {}", order.reason) }
@@ -320,10 +366,10 @@ fn lost_row() -> Error {
 }
 
 /// Counts creations while they last.
-struct Underway<'a>(&'a AtomicUsize, usize);
+pub(super) struct Underway<'a>(&'a AtomicUsize, usize);
 
 impl<'a> Underway<'a> {
-    fn enter(count: &'a AtomicUsize, creations: usize) -> Self {
+    pub(super) fn enter(count: &'a AtomicUsize, creations: usize) -> Self {
         count.fetch_add(creations, Ordering::SeqCst);
         Self(count, creations)
     }

@@ -9,13 +9,13 @@ use crate::checkpoint::reach;
 use crate::error::{Error, Kind, Rule, Violation};
 use crate::issuance;
 use crate::jose;
-use crate::key::{CertificateDer, KeyPair, Kid, SpkiDer};
+use crate::key::{CertificateDer, KeyPair, Kid, SpkiDer, StoreId};
 use crate::provider::{FoundKey, GeneratedKey, KeyProvider, KeyRef, NewKey, ProviderError};
 use crate::secret::Secret;
 
 /// Where a key and its certificates come from.
 pub(super) enum Source {
-    /// The provider makes the key; its certificate is issued here, if there shall be one.
+    /// The provider makes the key, or has made it ahead; its certificate is issued here, if there shall be one.
     Generate(Option<CertificateSpec>),
     /// The provider takes the key in.
     Import { pkcs8: Secret, spki: SpkiDer, certificates: Vec<CertificateDer> },
@@ -33,20 +33,17 @@ impl Keyring {
     ) -> Result<Finished, Error> {
         reach("generate.reserve").await?;
         let pair = &reservation.pair;
-        let key = NewKey {
-            id: pair.id,
-            locator: pair.locator.clone(),
-            label: self.store.id().label(pair.id),
-            algorithm: pair.algorithm,
-            key_use: pair.key_use,
-            deadline,
-        };
+        let key = new_key(pair, self.store.id(), deadline);
         // Never dropped half-way: a key whose maker has gone would come after its undoing.
         let (GeneratedKey { spki, sealed, proof }, certificates) = match source {
             Source::Generate(spec) => {
-                let made = provider.generate(key).await;
-                reservation.may_hold_key = made.as_ref().err().is_none_or(ProviderError::may_have_made);
-                let made = made?;
+                let made = if let (Some(spki), Some(proof)) = (&pair.spki, reservation.proof.take()) {
+                    GeneratedKey { spki: spki.clone(), sealed: None, proof }
+                } else {
+                    let made = provider.generate(key).await;
+                    reservation.may_hold_key = made.as_ref().err().is_none_or(ProviderError::may_have_made);
+                    made?
+                };
                 reach("generate.generate").await?;
                 let certificate = match spec {
                     Some(spec) => Some(self.certify(&reservation.pair, &spec, &made, provider.as_ref()).await?),
@@ -71,12 +68,18 @@ impl Keyring {
         if Instant::now() >= deadline {
             return Err(Error::new(Kind::Deadline, "the deadline passed before the key pair was ready"));
         }
-        let kid = match wish.kid {
-            NewKid::Thumbprint => jose::thumbprint(&spki)
-                .map_err(|failure| Error::new(Kind::Internal, "internal error").because(failure))?,
-            NewKid::Decimal => Kid::decimal(self.clock.now())?,
-        };
+        let kid = self.name(wish.kid, &spki)?;
         Ok(Finished { entry: wish.entry, kid, spki, sealed, certificates, proof })
+    }
+
+    /// What a key pair of this public half is called in JOSE.
+    pub(super) fn name(&self, how: NewKid, spki: &SpkiDer) -> Result<Kid, Error> {
+        match how {
+            NewKid::Thumbprint => {
+                jose::thumbprint(spki).map_err(|failure| Error::new(Kind::Internal, "internal error").because(failure))
+            }
+            NewKid::Decimal => Ok(Kid::decimal(self.clock.now())?),
+        }
     }
 
     /// A self-signed certificate for a key that was just made: TBS, signature, check.
@@ -101,6 +104,18 @@ impl Keyring {
         let certificate = issuance::check(issued, &made.spki)?;
         reach("generate.check").await?;
         Ok(certificate)
+    }
+}
+
+/// The key that a reservation in this store stands for, to be begun before `deadline`.
+pub(super) fn new_key(pair: &KeyPair, store: StoreId, deadline: Instant) -> NewKey {
+    NewKey {
+        id: pair.id,
+        locator: pair.locator.clone(),
+        label: store.label(pair.id),
+        algorithm: pair.algorithm,
+        key_use: pair.key_use,
+        deadline,
     }
 }
 

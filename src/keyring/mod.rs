@@ -1,4 +1,4 @@
-//! Key pairs and rings: generate, import, link, export, look up, delete, reconcile.
+//! Key pairs and rings: generate, stock, import, link, export, look up, delete, reconcile.
 //!
 //! Owns the life of a key pair: reservation before generation, proof and certificate
 //! before commit, destruction after the commit of its deletion, and the comparison of
@@ -18,6 +18,8 @@ mod reconcile;
 mod reconciler;
 mod request;
 mod reservation;
+mod restock;
+mod stock;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +33,7 @@ use tokio::sync::Notify;
 use crate::audit::{Action, Event};
 use crate::auth::Principal;
 use crate::clock::{Clock, Timestamp};
+use crate::config::Stock;
 use crate::error::Error;
 use crate::key::KeyPair;
 use crate::provider::{ProviderError, Providers};
@@ -59,6 +62,10 @@ pub struct Keyring {
     lease: Duration,
     /// Generations under way in this process.
     generating: AtomicUsize,
+    /// What is generated ahead.
+    stock: Stock,
+    /// Wakes whoever fills the stock up.
+    stock_due: Notify,
     /// Wakes the reconciler.
     due: Notify,
     /// Whether the reconciler shall also compare the whole token with the store.
@@ -92,6 +99,8 @@ impl Keyring {
             owner,
             lease,
             generating: AtomicUsize::new(0),
+            stock: Stock::default(),
+            stock_due: Notify::new(),
             due: Notify::new(),
             inventory_due: AtomicBool::new(true),
             reported: Mutex::default(),
@@ -116,6 +125,12 @@ impl Keyring {
     #[must_use]
     pub const fn lease(&self) -> Duration {
         self.lease
+    }
+
+    /// The same with a stock.
+    #[must_use]
+    pub fn stocking(self, stock: Stock) -> Self {
+        Self { stock, ..self }
     }
 
     fn event(&self, who: &Principal, action: Action, pair: &KeyPair, detail: String) -> Event {

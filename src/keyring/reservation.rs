@@ -19,6 +19,8 @@ pub(super) struct Reservation {
     pub(super) request_id: Option<String>,
     /// Whether the provider may hold something of it.
     pub(super) may_hold_key: bool,
+    /// What was proven anew of a key that comes from stock.
+    pub(super) proof: Option<String>,
 }
 
 /// What a reservation becomes when it is committed.
@@ -50,7 +52,12 @@ impl Finished {
 
 impl Reservation {
     pub(super) fn new(pair: KeyPair, who: &Principal, request_id: Option<String>) -> Self {
-        Self { pair, who: who.clone(), request_id, may_hold_key: false }
+        Self { pair, who: who.clone(), request_id, may_hold_key: false, proof: None }
+    }
+
+    /// The same with a key from stock.
+    pub(super) fn holding(self, proof: String) -> Self {
+        Self { may_hold_key: true, proof: Some(proof), ..self }
     }
 
     pub(super) fn event(&self, keyring: &Keyring, action: Action, detail: String) -> Event {

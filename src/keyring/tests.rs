@@ -4,6 +4,7 @@ mod changes;
 mod deletion;
 mod exchange;
 mod master_keys;
+mod stock;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lc_rs::rand::SystemRandom;
@@ -57,6 +58,10 @@ pub(crate) struct Double {
     /// Strikes whatever makes a key.
     pub(crate) generate_fault: Mutex<Option<Fault>>,
     pub(crate) sign_fault: Mutex<Option<Fault>>,
+    pub(crate) prove_fault: Mutex<Option<Fault>>,
+    /// How long nobody has asked anything of it.
+    pub(crate) idle: Mutex<Duration>,
+    pub(crate) proven: AtomicUsize,
     /// The key that cannot be destroyed.
     pub(crate) indestructible: Mutex<Option<Locator>>,
     /// Whether it has never been ready.
@@ -136,6 +141,21 @@ impl KeyProvider for Double {
     async fn generate(&self, key: NewKey) -> Result<GeneratedKey, ProviderError> {
         let fault = self.making()?;
         self.take(key, new_pair(), fault).await
+    }
+
+    async fn prove(&self, key: &KeyRef, label: &str, _trial: bool) -> Result<String, ProviderError> {
+        self.proven.fetch_add(1, Ordering::SeqCst);
+        if let Some(Fault::Refuse(why)) = self.prove_fault.lock().unwrap().take() {
+            return Err(why);
+        }
+        let keys = self.keys.lock().unwrap();
+        let entry = keys.get(&key.locator).filter(|entry| entry.label == label).ok_or(ProviderError::KeyMissing)?;
+        let same = entry.spki() == key.spki;
+        same.then(|| "in memory".to_owned()).ok_or_else(|| ProviderError::Refused("another key".to_owned()))
+    }
+
+    fn idle(&self) -> Duration {
+        *self.idle.lock().unwrap()
     }
 
     async fn import(&self, key: NewKey, pkcs8: Secret) -> Result<GeneratedKey, ProviderError> {

@@ -9,7 +9,7 @@
 //! only when nothing was made, and [`ProviderError::Unknown`] when it cannot tell.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
@@ -70,7 +70,7 @@ pub struct KeyRef {
 }
 
 impl KeyRef {
-    /// The key of a committed pair; `None` for a reservation.
+    /// The key of a pair; `None` for one that may not be there yet.
     #[must_use]
     pub fn of(pair: &KeyPair) -> Option<Self> {
         Some(Self {
@@ -174,6 +174,24 @@ pub trait KeyProvider: Send + Sync {
     /// Makes a key and proves it. Never retried: after [`ProviderError::Unknown`] the
     /// caller reconciles by the locator.
     async fn generate(&self, key: NewKey) -> Result<GeneratedKey, ProviderError>;
+
+    /// [`KeyProvider::generate`] for a key that nobody waits for: it counts as no request, and gives way.
+    async fn generate_ahead(&self, key: NewKey) -> Result<GeneratedKey, ProviderError> {
+        self.generate(key).await
+    }
+
+    /// Proves a signing key anew, in words for the audit trail: that it is there, and as it was when it was made here.
+    /// With `trial` by a signature too; without, the caller judges the next signature.
+    ///
+    /// [`ProviderError::KeyMissing`] or [`ProviderError::Refused`] when it is not.
+    async fn prove(&self, _key: &KeyRef, _label: &str, _trial: bool) -> Result<String, ProviderError> {
+        Err(ProviderError::Unsupported("its keys are not proven anew".to_owned()))
+    }
+
+    /// How long nobody has asked anything of it.
+    fn idle(&self) -> Duration {
+        Duration::MAX
+    }
 
     /// Brings in a private key (PKCS#8, RFC 5958) and proves it as far as a key that was
     /// not born there can be proven. Never retried, like [`KeyProvider::generate`].

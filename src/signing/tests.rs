@@ -58,6 +58,7 @@ impl Bench {
             now: Timestamp::from_micros(1),
             lease: Duration::from_secs(60),
             idempotency: None,
+            stock: None,
         };
         let (id, locator) = (new.id, new.locator.clone());
         let Reserve::New(pair) = self.store.reserve(new, &[]).await.unwrap() else { panic!("the ring is taken") };

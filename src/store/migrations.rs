@@ -7,7 +7,7 @@ use super::StoreError;
 use super::sqlite::{self, Connection};
 
 /// The version of the schema that this program writes.
-const LATEST: i64 = 3;
+const LATEST: i64 = 4;
 
 /// Brings the schema up to date, inside the caller's transaction.
 pub(super) async fn run(conn: &mut Connection) -> Result<(), StoreError> {
@@ -44,6 +44,7 @@ fn known() -> Vec<Migration> {
     vec![
         step(1, "foundation", include_str!("migrations/sqlite/0001_foundation.sql").into_sql_str()),
         step(2, "local and documents", include_str!("migrations/sqlite/0002_local_and_documents.sql").into_sql_str()),
-        step(LATEST, "rings", include_str!("migrations/sqlite/0003_rings.sql").into_sql_str()),
+        step(3, "rings", include_str!("migrations/sqlite/0003_rings.sql").into_sql_str()),
+        step(LATEST, "stock", include_str!("migrations/sqlite/0004_stock.sql").into_sql_str()),
     ]
 }

@@ -20,8 +20,10 @@ mod request;
 mod rings;
 mod sql;
 mod sqlite;
+mod stock;
 #[cfg(test)]
 mod tests;
+mod timer;
 mod trail;
 
 use std::time::Duration;
@@ -31,7 +33,8 @@ use async_trait::async_trait;
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::key::{
-    CertificateDer, KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind, SealedKey, State, StoreId,
+    CertificateDer, KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, RingKind, SealedKey,
+    State, StoreId,
 };
 
 pub use confirmed::{CONFIRMED, Confirmed, SeenEpoch, follow_epoch};
@@ -176,7 +179,8 @@ pub trait Store: Send + Sync {
     /// What the same idempotency claim led to before; `None` when it is new.
     async fn precedent(&self, claim: &IdempotencyClaim, now: Timestamp) -> Result<Option<Reserve>, StoreError>;
 
-    /// Reserves a key pair, unless its ring or its idempotency key says otherwise.
+    /// Reserves a key pair, unless its ring or its idempotency key says otherwise; a key from stock by
+    /// compare-and-set, [`StoreError::Conflict`] when another was faster.
     async fn reserve(&self, new: NewReservation, audit: &[Event]) -> Result<Reserve, StoreError>;
 
     /// Moves key pairs and makes reservations real, all together; the rows in the order of
@@ -242,6 +246,17 @@ pub trait Store: Send + Sync {
 
     /// The Active key pairs of every ring of a kind, by creation time, then id.
     async fn active_of_kind(&self, kind: RingKind) -> Result<Vec<KeyPair>, StoreError>;
+
+    /// The oldest key of an algorithm and a use in stock that was made after `since` and has not been seen missing.
+    async fn next_stocked(
+        &self,
+        algorithm: KeyAlgorithm,
+        key_use: KeyUse,
+        since: Timestamp,
+    ) -> Result<Option<KeyPair>, StoreError>;
+
+    /// The stock, the oldest first, with the reservations that will be stock.
+    async fn stock(&self) -> Result<Vec<KeyPair>, StoreError>;
 
     /// What reconcile has to finish: `Abandoning`, `Destroying`, and reservations whose lease is over at
     /// `now` or whose owner is a former life of `owner`'s instance.

@@ -46,6 +46,8 @@ pub struct NewReservation {
     /// How long nobody else may undo it.
     pub lease: Duration,
     pub idempotency: Option<IdempotencyClaim>,
+    /// The version of the `Stocked` row of this id that is claimed; a new row where it is absent.
+    pub stock: Option<i64>,
 }
 
 /// A client's `Idempotency-Key` with the request that it belongs to.
@@ -62,7 +64,7 @@ pub struct IdempotencyClaim {
 /// What became of a wish to reserve.
 #[derive(Clone, Debug)]
 pub enum Reserve {
-    /// A new row, in state `Reserved`.
+    /// A row in state `Reserved`: a new one, or one that was stock.
     New(Box<KeyPair>),
     /// The same request succeeded before with this key.
     Replay(KeyId),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lc_rs::hmac;
@@ -12,15 +12,17 @@ use sqlx::{Pool, Transaction};
 
 use super::records::Entry;
 use super::sqlite::{self, Db};
+use super::timer::Timer;
 use super::{
     Agenda, Change, Document, DocumentKind, DueRing, IdempotencyClaim, Joining, MasterKey, NewReservation, Owner, Put,
     Reserve, Store, StoreError, SweepLease, documents, idempotency, key_pairs, master_keys, meta, migrations, rings,
-    trail,
+    stock, trail,
 };
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::key::{
-    CertificateDer, KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind, SealedKey, State, StoreId,
+    CertificateDer, KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, RingKind, SealedKey,
+    State, StoreId,
 };
 
 /// The store in a SQL database.
@@ -154,7 +156,10 @@ impl Store for SqlStore {
             // Stock has no place in a ring yet.
             None => 0,
         };
-        let pair = key_pairs::insert(&mut writing.tx, &new, generation).await?;
+        let pair = match new.stock {
+            Some(version) => stock::claim(&mut writing.tx, &new, version, generation).await?,
+            None => key_pairs::insert(&mut writing.tx, &new, generation).await?,
+        };
         if let Some(claim) = &new.idempotency {
             idempotency::remember(&mut writing.tx, claim, new.id).await?;
         }
@@ -251,6 +256,19 @@ impl Store for SqlStore {
 
     async fn page(&self, after: Option<KeyId>, since: Timestamp, limit: u32) -> Result<Vec<KeyPair>, StoreError> {
         key_pairs::page(&mut self.view("page").await?.conn, after, since, limit).await
+    }
+
+    async fn next_stocked(
+        &self,
+        algorithm: KeyAlgorithm,
+        key_use: KeyUse,
+        since: Timestamp,
+    ) -> Result<Option<KeyPair>, StoreError> {
+        stock::next(&mut self.view("next_stocked").await?.conn, algorithm, key_use, since).await
+    }
+
+    async fn stock(&self) -> Result<Vec<KeyPair>, StoreError> {
+        stock::all(&mut self.view("stock").await?.conn).await
     }
 
     async fn mark_missing(
@@ -368,23 +386,4 @@ impl Writing {
 struct View {
     conn: PoolConnection<Db>,
     _timer: Timer,
-}
-
-/// Measures a method from its call, its wait for a connection included, to its end.
-struct Timer {
-    method: &'static str,
-    started: Instant,
-}
-
-impl Timer {
-    fn start(method: &'static str) -> Self {
-        Self { method, started: Instant::now() }
-    }
-}
-
-impl Drop for Timer {
-    fn drop(&mut self) {
-        metrics::histogram!("strongroom_store_transaction_duration_seconds", "method" => self.method)
-            .record(self.started.elapsed());
-    }
 }

@@ -2,8 +2,8 @@
 //!
 //! Prints, on tokens in memory where there is a tmpfs, one part after the other:
 //! `signatures` (the module alone and the daemon by `wrk`, in turn), `beside` (signing while
-//! keys are generated, LOCAL keys beside those of the token), `generations`, `lists`, `sweeps`
-//! (of rotation, over 10,000 rings), `key-sets` (beside a fixed string), `memory`, and `large`
+//! keys are generated, LOCAL keys beside those of the token), `generations`, `stock`, `lists`,
+//! `sweeps` (of rotation, over 10,000 rings), `key-sets` (beside a fixed string), `memory`, and `large`
 //! (a token of 10,000 keys). Arguments choose parts.
 //! A measurement, not a test: nothing here can fail a build.
 
@@ -31,6 +31,7 @@ mod memory;
 mod module;
 mod raw;
 mod signatures;
+mod stock;
 mod sweeps;
 
 use std::time::Duration;
@@ -40,10 +41,11 @@ use harness::{Configuration, Daemon, Launch, Scratch, Token};
 /// How many hosts sign: one for each of two cores, as `strongroom dev` would start them.
 const HOSTS: &str = "[hosts]\nsigning-hosts = 2\nworkers = 1\n";
 
-const PARTS: [(&str, fn()); 8] = [
+const PARTS: [(&str, fn()); 9] = [
     ("signatures", signatures::print),
     ("beside", beside::print),
     ("generations", generations::print),
+    ("stock", stock::print),
     ("lists", lists::print),
     ("sweeps", sweeps::print),
     ("key-sets", key_sets::print),
@@ -56,6 +58,10 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     if let Some(("raw", work)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         raw::work(work).expect("work of the module");
+        return;
+    }
+    if let Some(("raw-median", work)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        println!("{}", stock::measure(work).expect("a median of the module"));
         return;
     }
     println!("strongroom bench: seconds for each figure, tokens in memory where there is a tmpfs\n");

@@ -78,8 +78,8 @@ impl Running<'_> {
         let cost = |who: usize| (after[who] - self.before[who]) * 1e6 / total;
         // The distribution comes after a head that begins with the same word.
         let latency = |label: &str| {
-            let lines = said.lines().map(str::trim).filter(|line| line.starts_with(label));
-            lines.filter_map(|line| milliseconds(line.strip_prefix(label)?.trim())).next().unwrap_or(f64::NAN)
+            let latencies = said.lines().find_map(|line| milliseconds(line.trim().strip_prefix(label)?.trim()));
+            latencies.unwrap_or(f64::NAN)
         };
         Load {
             rate,

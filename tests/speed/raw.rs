@@ -114,7 +114,12 @@ fn rate<E>(span: Duration, mut action: impl FnMut(u32) -> Result<(), E>) -> Resu
 }
 
 /// A key pair by the template of the daemon.
-fn generate(session: &Session, rsa: bool, bits: u64, turn: u32) -> Result<ObjectHandle, cryptoki::error::Error> {
+pub(crate) fn generate(
+    session: &Session,
+    rsa: bool,
+    bits: u64,
+    turn: u32,
+) -> Result<ObjectHandle, cryptoki::error::Error> {
     let id = vec![Attribute::Id(turn.to_be_bytes().to_vec()), Attribute::Label(b"bench".to_vec())];
     let mut public = id.clone();
     public.extend([Attribute::Token(true), Attribute::Verify(true), Attribute::Encrypt(false), Attribute::Wrap(false)]);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -93,7 +93,7 @@ fn max_age(answer: &Answer) -> u64 {
     part.unwrap_or_else(|| panic!("max-age in {header}")).parse().unwrap()
 }
 
-/// What PyJWT and joserfc, or jose, find in a JWS with the key set at a URL; `None` when it does not verify.
+/// What `PyJWT` and joserfc, or jose, find in a JWS with the key set at a URL; `None` when it does not verify.
 fn verified(program: &mut Command, url: &str, algorithm: &str, jws: &str) -> Option<Value> {
     let output = run(program.arg(url).arg(algorithm), jws.as_bytes());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -238,7 +238,7 @@ fn a_key_is_published_before_it_signs_and_for_its_overlap_after_it_did() {
     assert!(kids(&before).contains(&first) && kids(&before).len() == 2, "the successor waits in public");
     let jws = bench.jws(ring);
 
-    let asked = SystemTime::now();
+    let asked = Instant::now();
     post("/rotate");
     let after = bench.fetch(&path).expect(200);
     let second = bench.kid(ring);
@@ -251,7 +251,7 @@ fn a_key_is_published_before_it_signs_and_for_its_overlap_after_it_did() {
         assert!(by_python(&url, "ES256", token).is_some() && by_javascript(&url, "ES256", token).is_some());
     }
 
-    let passed = || asked.elapsed().unwrap().as_secs();
+    let passed = || asked.elapsed().as_secs();
     bench.ahead(DAY - passed() - 100);
     let close = max_age(&bench.fetch(&path).expect(200));
     assert!((60..=130).contains(&close), "the end of the overlap comes first: {close}");
@@ -273,7 +273,7 @@ fn warm_sets_ask_the_store_for_nothing() {
         let text = bench.daemon.get("/metrics").text();
         let count = |method: &str| {
             let name = format!("strongroom_store_transaction_duration_seconds_count{{method=\"{method}\"}}");
-            text.lines().find_map(|line| line.strip_prefix(&name)?.trim().parse::<f64>().ok()).unwrap_or(0.0)
+            text.lines().find_map(|line| line.strip_prefix(&name)?.trim().parse::<u64>().ok()).unwrap_or(0)
         };
         ["ring", "document", "documents", "named", "pair"].map(count)
     };

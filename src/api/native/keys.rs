@@ -1,5 +1,6 @@
 //! Key pairs by id or kid: what they are, their public halves, and their end.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -87,14 +88,14 @@ pub(super) struct KeyPage {
     next: Option<String>,
 }
 
-/// Which page of key pairs.
+/// Which page of a list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Paging {
     /// What the page before gave as `next`.
     cursor: Option<String>,
-    /// Key pairs in a page.
+    /// Entries in a page.
     #[param(minimum = 1, maximum = 500, default = 100)]
     limit: Option<u32>,
 }
@@ -109,7 +110,7 @@ pub(super) async fn list(
     Caller(who, _): Caller<Problem>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<KeyPage>, Problem> {
-    let (cursor, limit) = paging(query.as_deref())?;
+    let (cursor, limit) = paging::<KeyId>(query.as_deref())?;
     let (keys, next) = services.keyring.page(&who, cursor, limit).await?;
     Ok(Json(KeyPage { keys: keys.iter().map(KeyView::of).collect(), next: next.map(|id| id.to_string()) }))
 }
@@ -224,7 +225,11 @@ async fn find(services: &Services, who: &Principal, kid: &str) -> Result<KeyPair
     services.keyring.named(who, &name(kid)?).await
 }
 
-fn paging(query: Option<&str>) -> Result<(Option<KeyId>, u32), Error> {
+/// Where a page begins, and how long it is.
+///
+/// # Errors
+/// `Malformed`.
+pub(super) fn paging<T: FromStr>(query: Option<&str>) -> Result<(Option<T>, u32), Error> {
     let malformed = |message: String| Error::new(Kind::Malformed, message);
     let uri = format!("/?{}", query.unwrap_or_default());
     let uri = uri.parse().map_err(|_| malformed("the query cannot be read".to_owned()))?;

@@ -13,6 +13,7 @@ mod jws;
 mod keys;
 mod new_key;
 mod patience;
+mod ring_rotation;
 mod ring_settings;
 mod rings;
 mod sign;
@@ -32,6 +33,7 @@ pub(super) use rings::id as ring_id;
 
 pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new()
+        .route("/v1/key-rings", get(rings::list))
         .route("/v1/key-rings/{ring}", get(rings::show))
         .route(
             "/v1/key-rings/{ring}/settings",
@@ -42,6 +44,7 @@ pub(super) fn routes() -> Router<Arc<Services>> {
         .route("/v1/keys/{kid}/public.pem", get(keys::public_key))
         .route("/v1/keys/{kid}/certificate.pem", get(keys::certificate))
         .route("/v1/keys/{kid}/chain.pem", get(keys::chain))
+        .merge(ring_rotation::routes())
         .route("/v1/keys/{kid}/csr.pem", get(keys::csr))
         .route("/v1/rotation/sweep", post(sweep::sweep))
         .merge(signatures::routes())
@@ -50,6 +53,7 @@ pub(super) fn routes() -> Router<Arc<Services>> {
 /// The part of the OpenAPI document that describes this dialect.
 pub(super) fn document() -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
+    document.merge(ring_rotation::Document::openapi());
     document.merge(signatures::Document::openapi());
     document
 }
@@ -57,6 +61,7 @@ pub(super) fn document() -> utoipa::openapi::OpenApi {
 #[derive(OpenApi)]
 #[openapi(
     paths(
+        rings::list,
         rings::show,
         ring_settings::show,
         ring_settings::replace,

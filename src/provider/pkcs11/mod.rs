@@ -12,7 +12,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
@@ -23,11 +23,13 @@ use super::{
     NewKey, ProviderError, SignInput,
 };
 use crate::config::{Hosts, Token};
-use crate::key::{DecryptionAlgorithm, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};
+use crate::key::{DecryptionAlgorithm, KeyUse, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};
 use crate::secret::Secret;
+use activity::Activity;
 use link::{Link, Role};
 use protocol::{Call, Decryption, FoundObject, Generation, HeldObject, Input, Opening, Outcome, Signing};
 
+mod activity;
 mod carried;
 mod frames;
 pub mod host;
@@ -88,13 +90,14 @@ pub fn forget_refused_pin(state_dir: &Path) -> io::Result<()> {
 /// The provider over one token.
 pub struct Pkcs11Provider {
     link: Link,
+    activity: Activity,
 }
 
 impl Pkcs11Provider {
     /// Starts the token hosts and returns at once; needs a tokio runtime.
     #[must_use]
     pub fn start(options: Pkcs11Options) -> Arc<Self> {
-        Arc::new(Self { link: Link::start(options) })
+        Arc::new(Self { link: Link::start(options), activity: Activity::new() })
     }
 
     /// Counts the occasions to reconcile: the token became ready, or its keeping host was
@@ -134,7 +137,7 @@ impl Pkcs11Provider {
     /// secret as long as this.
     pub async fn seal(&self, label: &str, context: &[u8], secret: Secret) -> Result<Vec<u8>, ProviderError> {
         let call = Call::Seal { label: label.to_owned(), context: context.to_vec(), secret: secret.into() };
-        match timed("seal", self.link.keep(call)).await? {
+        match self.requested("seal", self.link.keep(call)).await? {
             Outcome::Sealed(sealed) => Ok(sealed),
             other => Err(unexpected(&other)),
         }
@@ -147,7 +150,7 @@ impl Pkcs11Provider {
     /// [`ProviderError::Refused`] when anything was altered, or in another context.
     pub async fn unseal(&self, label: &str, context: &[u8], sealed: &[u8]) -> Result<Secret, ProviderError> {
         let call = Call::Unseal { label: label.to_owned(), context: context.to_vec(), sealed: sealed.to_vec() };
-        match timed("unseal", self.link.keep(call)).await? {
+        match self.requested("unseal", self.link.keep(call)).await? {
             Outcome::Unsealed(secret) => Ok(secret.into()),
             other => Err(unexpected(&other)),
         }
@@ -162,6 +165,12 @@ impl Pkcs11Provider {
     /// Refuses generations that wait in the queue; the one under way goes on.
     pub fn refuse_generations(&self) {
         self.link.refuse_generations();
+    }
+
+    /// Makes a call, which counts as a request to the token.
+    async fn requested<T>(&self, call: &'static str, work: impl Future<Output = T>) -> T {
+        let _request = self.activity.begin();
+        timed(call, work).await
     }
 
     /// Ends the hosts; calls are refused from then on.
@@ -196,13 +205,33 @@ impl KeyProvider for Pkcs11Provider {
     async fn generate(&self, key: NewKey) -> Result<GeneratedKey, ProviderError> {
         let (id, deadline) = (key.locator.as_bytes().to_vec(), key.deadline);
         let call = Call::Generate(generation(key));
-        generated(timed("generate", self.link.make(id, &call, deadline)).await?)
+        generated(self.requested("generate", self.link.make(Some(id), &call, deadline)).await?)
+    }
+
+    async fn generate_ahead(&self, key: NewKey) -> Result<GeneratedKey, ProviderError> {
+        let deadline = key.deadline;
+        // Its first signature is far off, and no business of the host that makes keys.
+        generated(timed("generate_ahead", self.link.make(None, &Call::Generate(generation(key)), deadline)).await?)
+    }
+
+    async fn prove(&self, key: &KeyRef, label: &str, trial: bool) -> Result<String, ProviderError> {
+        let (id, label, algorithm) = (key.locator.as_bytes().to_vec(), label.to_owned(), key.algorithm);
+        let made = Generation { id, label, algorithm, key_use: KeyUse::Sign };
+        let call = Call::Prove { key: made, spki: key.spki.as_bytes().to_vec(), trial };
+        match self.requested("prove", self.link.search(call)).await? {
+            Outcome::Proven(proof) => Ok(proof),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn idle(&self) -> Duration {
+        self.activity.idle()
     }
 
     async fn import(&self, key: NewKey, pkcs8: Secret) -> Result<GeneratedKey, ProviderError> {
         let (id, deadline) = (key.locator.as_bytes().to_vec(), key.deadline);
         let call = Call::Import { key: generation(key), pkcs8: pkcs8.into() };
-        generated(timed("import", self.link.make(id, &call, deadline)).await?)
+        generated(self.requested("import", self.link.make(Some(id), &call, deadline)).await?)
     }
 
     async fn find(&self, wanted: &ForeignKey) -> Result<FoundKey, ProviderError> {
@@ -211,7 +240,7 @@ impl KeyProvider for Pkcs11Provider {
         }
         let id = wanted.locator.as_ref().map(|locator| locator.as_bytes().to_vec());
         let call = Call::Find { id, label: wanted.label.clone() };
-        match timed("find", self.link.search(call)).await? {
+        match self.requested("find", self.link.search(call)).await? {
             Outcome::Found(object) => found(object),
             other => Err(unexpected(&other)),
         }
@@ -227,6 +256,7 @@ impl KeyProvider for Pkcs11Provider {
         algorithm: SignatureAlgorithm,
         input: SignInput,
     ) -> Result<Signature, ProviderError> {
+        let _request = self.activity.begin();
         let raw = self.link.sign(signing(key, algorithm, input.into())).await?;
         Ok(Signature::from_raw(algorithm, raw))
     }
@@ -237,6 +267,7 @@ impl KeyProvider for Pkcs11Provider {
         algorithm: SignatureAlgorithm,
         inputs: Vec<SignInput>,
     ) -> Vec<Result<Signature, ProviderError>> {
+        let _request = self.activity.begin();
         let size = self.link.batch_size(key.algorithm, inputs.len());
         let mut inputs = inputs.into_iter().map(Input::from);
         let calls = std::iter::from_fn(|| {
@@ -261,7 +292,7 @@ impl KeyProvider for Pkcs11Provider {
             algorithm,
             ciphertext,
         };
-        timed("decrypt", self.link.decrypt(request)).await
+        self.requested("decrypt", self.link.decrypt(request)).await
     }
 
     async fn destroy(&self, locator: &Locator, label: &str) -> Result<Destroyed, ProviderError> {
@@ -269,18 +300,18 @@ impl KeyProvider for Pkcs11Provider {
             return Err(ProviderError::Refused("sealing keys are not destroyed".to_owned()));
         }
         let call = Call::Destroy { id: locator.as_bytes().to_vec(), label: label.to_owned() };
-        removed(timed("destroy", self.link.keep(call)).await?)
+        removed(self.requested("destroy", self.link.keep(call)).await?)
     }
 
     async fn inventory(&self) -> Result<Vec<Held>, ProviderError> {
-        match timed("inventory", self.link.keep(Call::Inventory)).await? {
+        match self.requested("inventory", self.link.keep(Call::Inventory)).await? {
             Outcome::Held(objects) => Ok(objects.into_iter().map(held).collect()),
             other => Err(unexpected(&other)),
         }
     }
 
     async fn remove_broken(&self) -> Result<Destroyed, ProviderError> {
-        removed(timed("remove_broken", self.link.keep(Call::RemoveBroken)).await?)
+        removed(self.requested("remove_broken", self.link.keep(Call::RemoveBroken)).await?)
     }
 }
 

@@ -33,6 +33,12 @@ pub(super) enum Call {
         id: Option<Vec<u8>>,
         label: Option<String>,
     },
+    /// Reads a key back that was made here, and compares its public half; with `trial` by a signature.
+    Prove {
+        key: Generation,
+        spki: Vec<u8>,
+        trial: bool,
+    },
     Sign(Signing),
     Decrypt(Decryption),
     /// Signs several inputs in the way of the first.
@@ -182,6 +188,7 @@ pub(super) enum Outcome {
         proof: String,
     },
     Found(FoundObject),
+    Proven(String),
     Signed(Vec<u8>),
     Decrypted(Carried),
     /// In the order of the inputs; one that fails, fails alone.

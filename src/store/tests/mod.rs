@@ -48,6 +48,7 @@ fn new(ring: Option<&RingId>, now: Timestamp) -> NewReservation {
         now,
         lease: LEASE,
         idempotency: None,
+        stock: None,
     }
 }
 

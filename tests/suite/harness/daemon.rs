@@ -38,8 +38,13 @@ enum Mode {
 }
 
 impl Launch {
-    /// `strongroom dev` on a port that it picks.
+    /// `strongroom dev` on a port that it picks, without a stock that comes and goes by itself.
     pub fn dev(data: &Path) -> Self {
+        Self::stocked_dev(data).arg("--no-stock")
+    }
+
+    /// `strongroom dev` as its users start it, on a port that it picks.
+    pub fn stocked_dev(data: &Path) -> Self {
         let mode = Mode::Dev { admin_token: data.join("admin-token") };
         let args = ["dev".as_ref(), "--data".as_ref(), data.as_os_str(), "--listen".as_ref(), "127.0.0.1:0".as_ref()];
         Self::new(args, mode)

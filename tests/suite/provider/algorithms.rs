@@ -1,6 +1,7 @@
 //! What can be made and signed, and what is refused.
 
 use std::process::Command;
+use std::time::Duration;
 
 use strongroom::key::{Hash, KeyAlgorithm, KeyUse, Locator, SignatureAlgorithm};
 use strongroom::provider::{KeyProvider, KeyRef, NewKey, ProviderError, SignInput};
@@ -98,5 +99,44 @@ async fn foreign_keys_are_neither_listed_nor_removed() {
     let locator = Locator::from_bytes(&[1, 2]).unwrap();
     assert_eq!(provider.destroy(&locator, "sr:mine").await.unwrap().objects, 0);
     assert_eq!(provider.destroy(&locator, "another's").await.unwrap().objects, 2);
+    provider.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn key_is_proven_anew_as_what_it_was_made_as_and_nothing_else() {
+    let bench = Bench::with_token().await;
+    let provider = started(bench.options()).await;
+    for algorithm in [KeyAlgorithm::Rsa2048, KeyAlgorithm::P256] {
+        let (key, made) = generated(&provider, algorithm).await;
+        let (other, _) = generated(&provider, algorithm).await;
+        for trial in [false, true] {
+            let proof = provider.prove(&key, &made.label, trial).await.unwrap();
+            assert_eq!(proof, "local, always-sensitive, never-extractable, sign", "{algorithm}");
+            let swapped = KeyRef { spki: other.spki.clone(), ..key.clone() };
+            let refused = provider.prove(&swapped, &made.label, trial).await;
+            assert!(matches!(refused, Err(ProviderError::Refused(_))), "{algorithm}: {refused:?}");
+            let renamed = provider.prove(&key, "sr:another", trial).await;
+            assert!(matches!(renamed, Err(ProviderError::Refused(_))), "{algorithm}: {renamed:?}");
+        }
+        provider.destroy(&key.locator, &made.label).await.unwrap();
+        let gone = provider.prove(&key, &made.label, true).await;
+        assert!(matches!(gone, Err(ProviderError::KeyMissing)), "{algorithm}: {gone:?}");
+    }
+    provider.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn token_is_idle_from_the_last_request_on_and_keys_made_ahead_are_none() {
+    let bench = Bench::with_token().await;
+    let provider = started(bench.options()).await;
+    let (key, _) = generated(&provider, KeyAlgorithm::P256).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let before = provider.idle();
+    assert!(before >= Duration::from_millis(300), "{before:?}");
+    let (_, ahead) = new_key(KeyAlgorithm::P256);
+    provider.generate_ahead(ahead).await.unwrap();
+    assert!(provider.idle() >= before);
+    provider.sign(&key, ES256, message("x")).await.unwrap();
+    assert!(provider.idle() < Duration::from_millis(300));
     provider.stop().await;
 }

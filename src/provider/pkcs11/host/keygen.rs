@@ -34,6 +34,30 @@ pub(super) fn generate(token: &Token, session: &Session, request: &Generation) -
     Ok(Made { private, spki, proof })
 }
 
+/// Reads a key back that was made here earlier; with `trial` it also signs.
+///
+/// # Errors
+/// `Refused` when it is not as it was made, or not the key of this public half.
+pub(super) fn prove_anew(
+    token: &Token,
+    session: &Session,
+    private: ObjectHandle,
+    request: &Generation,
+    spki: &[u8],
+    trial: bool,
+) -> Result<String, Failure> {
+    let proof = template::prove(session, private, request, template::Origin::Born)?;
+    let shown = template::spki_of(session, private, request.algorithm)?;
+    if shown.as_ref().is_some_and(|shown| shown != spki) {
+        return Err(Failure::new(FailureClass::Refused, "the key shows another public half"));
+    }
+    // A private object that shows no public half (of a curve, mostly) is judged by its signature alone.
+    if trial || shown.is_none() {
+        prove_by_signature(token, session, private, request, spki)?;
+    }
+    Ok(proof)
+}
+
 /// Refuses what this token will not make.
 ///
 /// # Errors

@@ -78,7 +78,7 @@ pub(super) enum Origin {
     Imported,
 }
 
-/// Reads a new private key back; the proof in words.
+/// Reads a private key back that was made or brought in here; the proof in words.
 ///
 /// # Errors
 /// `Refused` when it is not as it was asked for.
@@ -111,7 +111,7 @@ pub(super) fn prove(
     ];
     let wanting: Vec<&str> = demanded.iter().filter(|(_, holds)| !holds).map(|(word, _)| *word).collect();
     if !wanting.is_empty() {
-        return Err(refused(format!("the new key is not {}", wanting.join(", not "))));
+        return Err(refused(format!("the key is not {}", wanting.join(", not "))));
     }
     Ok(match origin {
         Origin::Born => format!("local, always-sensitive, never-extractable, {}", request.key_use.name()),

@@ -143,6 +143,7 @@ impl Worker {
         match call {
             Call::Decrypt(request) => self.decrypt(&request),
             Call::Generate(request) => self.generate(&request),
+            Call::Prove { key, spki, trial } => self.prove(&key, &spki, trial),
             Call::Import { key, pkcs8 } => self.import(&key, &pkcs8),
             Call::Find { id, label } => self
                 .keep(|token, session| find::find(token, session, id.as_deref(), label.as_deref()).map(Outcome::Found)),
@@ -191,6 +192,16 @@ impl Worker {
         })?;
         self.pace = begun.elapsed();
         Ok(signature)
+    }
+
+    fn prove(&mut self, request: &Generation, spki: &[u8], trial: bool) -> Result<Outcome, Failure> {
+        let proof = self.repeat(|token, session, keys| {
+            let handle = token.private_key(session, &request.id, request.algorithm)?;
+            let proof = keygen::prove_anew(token, session, handle, request, spki, trial)?;
+            remember(keys, &request.id, Known { key: request.algorithm, spki: spki.to_vec(), handle });
+            Ok(proof)
+        })?;
+        Ok(Outcome::Proven(proof))
     }
 
     fn decrypt(&mut self, request: &Decryption) -> Result<Outcome, Failure> {

@@ -132,8 +132,13 @@ impl Link {
         self.inner.reconcile.subscribe()
     }
 
-    /// Makes or imports a key with this `CKA_ID`; sent once.
-    pub(super) async fn make(&self, id: Vec<u8>, call: &Call, deadline: Instant) -> Result<Outcome, ProviderError> {
+    /// Makes or imports a key; sent once. One with this `CKA_ID` is expected to sign soon.
+    pub(super) async fn make(
+        &self,
+        id: Option<Vec<u8>>,
+        call: &Call,
+        deadline: Instant,
+    ) -> Result<Outcome, ProviderError> {
         let link = &self.inner;
         let _place = link.keeping.enter(1)?;
         let mut ending = link.ending.subscribe();
@@ -173,7 +178,7 @@ impl Link {
         link.repeatable(Role::Keep, &call, link.options.hosts.generate_timeout, false, || {}).await
     }
 
-    /// Looks for a key that somebody else may have made, in a host that makes none itself:
+    /// Looks for a key that another host or somebody else made, in a host that makes none itself:
     /// what was there before its own last write, SoftHSM (2.6.1) never shows to a process.
     pub(super) async fn search(&self, call: Call) -> Result<Outcome, ProviderError> {
         let link = &self.inner;
@@ -222,12 +227,12 @@ impl Drop for Link {
 }
 
 impl Inner {
-    fn remember_fresh(&self, id: Vec<u8>, host: &Arc<HostProcess>) {
+    fn remember_fresh(&self, id: Option<Vec<u8>>, host: &Arc<HostProcess>) {
         let mut fresh = self.fresh();
         if fresh.len() >= MOST_FRESH {
             fresh.clear();
         }
-        fresh.insert(id, Arc::downgrade(host));
+        fresh.extend(id.map(|id| (id, Arc::downgrade(host))));
     }
 
     fn fresh(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Weak<HostProcess>>> {

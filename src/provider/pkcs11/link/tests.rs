@@ -50,7 +50,7 @@ async fn generation_that_waits_for_a_host_is_late_once_its_deadline_passes() {
     let directory = tempfile::tempdir().unwrap();
     let link = mute(&directory);
     let deadline = Instant::now() + Duration::from_millis(100);
-    let failure = link.make(vec![1; 16], &generation(), deadline).await.unwrap_err();
+    let failure = link.make(Some(vec![1; 16]), &generation(), deadline).await.unwrap_err();
     assert!(matches!(failure, ProviderError::Late), "{failure:?}");
     link.stop().await;
 }
@@ -61,7 +61,7 @@ async fn generation_that_waits_for_a_host_is_refused_when_the_daemon_stops() {
     let link = mute(&directory);
     let since = Instant::now();
     let (id, call) = (vec![1; 16], generation());
-    let made = link.make(id, &call, since + Duration::from_secs(60));
+    let made = link.make(Some(id), &call, since + Duration::from_secs(60));
     let stop = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         link.refuse_generations();

@@ -8,6 +8,7 @@ mod local;
 mod memory;
 mod requests;
 mod rings;
+mod stock;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ pub(super) use local::*;
 pub(super) use memory::*;
 pub(super) use requests::*;
 pub(super) use rings::*;
+pub(super) use stock::*;
 
 use super::Store;
 
@@ -38,6 +40,10 @@ macro_rules! every_case {
             generation_counts_tombstones
             locator_names_one_living_key
             hundred_reservations_at_once_are_all_kept
+            stock_is_claimed_once_and_becomes_a_reservation
+            stock_that_is_not_as_it_was_seen_is_not_claimed
+            oldest_usable_key_of_the_stock_comes_first
+            claim_that_is_abandoned_frees_ring_and_request
             one_ring_wanted_by_many_goes_to_one
             ring_lists_only_what_its_users_see
             active_of_kind_is_ordered_by_creation

@@ -1,0 +1,172 @@
+//! The background of the stock: when a key is made ahead, and when one is given up.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::creation::Underway;
+use super::making::new_key;
+use super::reservation::Reservation;
+use super::stock::STOCK_USE;
+use super::{Keyring, NewKid};
+use crate::audit::{Action, Event};
+use crate::auth::Principal;
+use crate::checkpoint::reach;
+use crate::error::{Error, Kind};
+use crate::key::{KeyAlgorithm, KeyId, KeyPair, Locator, Origin, ProviderKind, SignatureAlgorithm, State};
+use crate::provider::{GeneratedKey, KeyProvider, ProviderError};
+use crate::store::{Change, Commit, Joining, NewReservation, Reserve};
+
+/// Between looks at a stock that is full.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// After a look that failed, or while the provider is not ready.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+/// For a key that is made ahead to be begun.
+const BEGIN_WITHIN: Duration = Duration::from_secs(60);
+
+impl Keyring {
+    /// Keeps the stock at its targets until `stop` says so: one key after the other, each only
+    /// while nobody asks anything of the token.
+    pub async fn keep_stocked(&self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            let wait = self.restock().await.unwrap_or_else(|failure| {
+                tracing::warn!(error = %failure, "the stock waits");
+                RETRY_AFTER
+            });
+            if wait.is_zero() {
+                continue;
+            }
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                () = self.stock_due.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Gives up what is too old, and makes at most one key; how long to wait before the next look.
+    pub(super) async fn restock(&self) -> Result<Duration, Error> {
+        let mut stock = self.store.stock().await?;
+        let oldest = self.oldest_stock();
+        let unfit = |pair: &KeyPair| pair.state == State::Stocked && (pair.missing || pair.created_at <= oldest);
+        for pair in stock.extract_if(.., |pair| unfit(pair)) {
+            let why = if pair.missing { "the token has lost it" } else { "it is too old" };
+            self.give_up_stock(&pair, why).await?;
+        }
+        self.measure_stock(&stock);
+        let Some(provider) = self.providers.get(ProviderKind::Hsm) else { return Ok(LOOK_EVERY) };
+        let (Some(capabilities), true) = (provider.capabilities(), provider.health().ready) else {
+            return Ok(RETRY_AFTER);
+        };
+        let wanting = self.stock.targets.iter().find_map(|(algorithm, target)| {
+            let level = stock.iter().filter(|pair| pair.algorithm == *algorithm).count();
+            let signature = capabilities.signatures_of(*algorithm)?.first()?;
+            (level < *target).then_some((*algorithm, *signature))
+        });
+        let Some((algorithm, signature)) = wanting else { return Ok(LOOK_EVERY) };
+        if let Some(most) = self.stock.most_keys
+            && self.store.held_by(ProviderKind::Hsm).await? >= most
+        {
+            self.warn_once(&format!("the stock is not filled up: the token holds its share of {most} keys"));
+            return Ok(LOOK_EVERY);
+        }
+        let missing = self.stock.idle.saturating_sub(provider.idle());
+        if missing.is_zero() {
+            self.make_ahead(provider.as_ref(), algorithm, signature).await?;
+        }
+        Ok(missing)
+    }
+
+    /// Makes one key for the stock, or leaves nothing.
+    async fn make_ahead(
+        &self,
+        provider: &dyn KeyProvider,
+        algorithm: KeyAlgorithm,
+        signature: SignatureAlgorithm,
+    ) -> Result<(), Error> {
+        let _underway = Underway::enter(&self.generating, 1);
+        let mut reservation = self.reserve_ahead(provider.kind(), algorithm, signature).await?;
+        match self.fill(&mut reservation, provider).await {
+            Ok((commit, proof)) => {
+                let detail = format!("{} {algorithm}; {proof}", provider.kind().name());
+                let event = reservation.event(self, Action::Stocked, detail);
+                let change = Change { commits: vec![commit], ..Change::default() };
+                match self.carry_out(change, &[event]).await {
+                    Ok(_) => Ok(reach("stock.commit").await?),
+                    Err(failure) => self.give_back(reservation, failure.into()).await,
+                }
+            }
+            Err(failure) => self.give_back(reservation, failure).await,
+        }
+    }
+
+    async fn reserve_ahead(
+        &self,
+        provider: ProviderKind,
+        algorithm: KeyAlgorithm,
+        signature_algorithm: SignatureAlgorithm,
+    ) -> Result<Reservation, Error> {
+        let now = self.clock.now();
+        let new = NewReservation {
+            id: KeyId::new(now)?,
+            ring: None,
+            joining: Joining::Beside,
+            provider,
+            locator: Locator::new()?,
+            origin: Origin::Generated,
+            key_use: STOCK_USE,
+            algorithm,
+            signature_algorithm,
+            permitted: vec![signature_algorithm],
+            owner: self.owner.clone(),
+            now,
+            lease: self.lease,
+            idempotency: None,
+            stock: None,
+        };
+        let detail = format!("{} {} {algorithm} for stock", Origin::Generated.name(), provider.name());
+        let event = Event { key: Some(new.id), ..super::not_of_a_row(now, Action::Requested, detail) };
+        let Reserve::New(pair) = self.store.reserve(new, &[event]).await? else {
+            return Err(Error::new(Kind::Internal, "internal error").because("a reservation for stock was refused"));
+        };
+        Ok(Reservation::new(*pair, &Principal::strongroom(), None))
+    }
+
+    async fn fill(&self, reservation: &mut Reservation, provider: &dyn KeyProvider) -> Result<(Commit, String), Error> {
+        reach("stock.reserve").await?;
+        let pair = &reservation.pair;
+        let deadline = std::time::Instant::now() + BEGIN_WITHIN;
+        // Never dropped half-way: a key whose maker has gone would come after its undoing.
+        let made = provider.generate_ahead(new_key(pair, self.store.id(), deadline)).await;
+        reservation.may_hold_key = made.as_ref().err().is_none_or(ProviderError::may_have_made);
+        let GeneratedKey { spki, sealed, proof } = made?;
+        reach("stock.generate").await?;
+        let commit = Commit {
+            id: pair.id,
+            version: pair.version,
+            state: State::Stocked,
+            or_active: false,
+            kid: self.name(NewKid::Thumbprint, &spki)?,
+            spki,
+            sealed,
+            certificates: Vec::new(),
+            now: self.clock.now(),
+        };
+        Ok((commit, proof))
+    }
+
+    async fn give_back(&self, reservation: Reservation, failure: Error) -> Result<(), Error> {
+        self.abandon(reservation, &failure).await;
+        Err(failure)
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "counts of keys stay far below 2^52")]
+    fn measure_stock(&self, stock: &[KeyPair]) {
+        for algorithm in KeyAlgorithm::ALL {
+            let level = stock.iter().filter(|p| p.algorithm == algorithm && p.state == State::Stocked).count();
+            if level > 0 || self.stock.targets.contains_key(&algorithm) {
+                metrics::gauge!("strongroom_stock_keys", "algorithm" => algorithm.name()).set(level as f64);
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Key pairs from stock: the next one is proven anew, and claimed by compare-and-set.
+
+use super::Keyring;
+use super::creation::Member;
+use super::making::Source;
+use crate::audit::{Action, Event};
+use crate::auth::Principal;
+use crate::checkpoint::reach;
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::key::{KeyAlgorithm, KeyPair, KeyUse, Origin, ProviderKind, State};
+use crate::provider::{KeyRef, ProviderError};
+use crate::store::StoreError;
+
+/// What is generated ahead is used so only.
+pub(super) const STOCK_USE: KeyUse = KeyUse::Sign;
+
+/// A key of the stock that was just proven anew.
+pub(super) struct Proven {
+    pub(super) pair: KeyPair,
+    /// For the audit trail.
+    pub(super) proof: String,
+}
+
+impl Keyring {
+    /// The oldest key of the stock that a member can have; `None` when there is none. One that
+    /// turns out to be no good is given up for the next.
+    pub(super) async fn next_from_stock(&self, member: &Member) -> Result<Option<Proven>, Error> {
+        let Member { wish, source, provider } = member;
+        let Source::Generate(certificate) = source else { return Ok(None) };
+        if !self.has_stock_for(member) {
+            return Ok(None);
+        }
+        let since = self.oldest_stock();
+        while let Some(pair) = self.store.next_stocked(wish.algorithm, wish.key_use, since).await? {
+            let Some(key) = KeyRef::of(&pair) else { return Ok(None) };
+            // Where a certificate follows, its signature is the trial, and is checked by our own row.
+            let trial = certificate.is_none();
+            match provider.prove(&key, &self.store.id().label(pair.id), trial).await {
+                Ok(proof) => {
+                    reach("stock.prove").await?;
+                    return Ok(Some(Proven { pair, proof }));
+                }
+                Err(failure) if is_about_the_key(&failure) => {
+                    tracing::warn!(key = %pair.id, error = %failure, "a key of the stock is no good");
+                    self.give_up_stock(&pair, &failure.to_string()).await?;
+                }
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether such members are served from stock while there is any.
+    pub(super) fn has_stock_for(&self, Member { wish, .. }: &Member) -> bool {
+        let kind = (wish.provider, wish.origin, wish.key_use);
+        kind == (ProviderKind::Hsm, Origin::Generated, STOCK_USE) && self.stock.targets.contains_key(&wish.algorithm)
+    }
+
+    /// Notes whether a request for a key of this algorithm was served from stock.
+    pub(super) fn count_stock(&self, algorithm: KeyAlgorithm, hit: bool) {
+        let name = if hit { "strongroom_stock_hits_total" } else { "strongroom_stock_misses_total" };
+        metrics::counter!(name, "algorithm" => algorithm.name()).increment(1);
+        self.stock_due.notify_one();
+    }
+
+    /// Commits the destruction of a key of the stock; one that another has taken is left to them.
+    pub(super) async fn give_up_stock(&self, pair: &KeyPair, why: &str) -> Result<(), Error> {
+        let event: Event = self.event(&Principal::strongroom(), Action::DeleteCommitted, pair, format!("stock: {why}"));
+        match self.move_to(pair, State::Destroying, event).await {
+            Ok(_) => self.reconcile_soon(false),
+            Err(StoreError::Conflict) => {}
+            Err(failure) => return Err(failure.into()),
+        }
+        Ok(())
+    }
+
+    /// What was made then or earlier is too old.
+    pub(super) fn oldest_stock(&self) -> Timestamp {
+        let age = i64::try_from(self.stock.max_age.as_micros()).unwrap_or(i64::MAX);
+        Timestamp::from_micros(self.clock.now().as_micros().saturating_sub(age))
+    }
+}
+
+/// Whether a proof failed because of the key, and not because of the token.
+const fn is_about_the_key(failure: &ProviderError) -> bool {
+    match failure {
+        ProviderError::KeyMissing | ProviderError::Refused(_) | ProviderError::Damaged(_) => true,
+        ProviderError::Unavailable(_)
+        | ProviderError::Busy
+        | ProviderError::Late
+        | ProviderError::Unknown(_)
+        | ProviderError::NotDecrypted
+        | ProviderError::Unsupported(_) => false,
+    }
+}

@@ -1,0 +1,23 @@
+//! How long methods take.
+
+use std::time::Instant;
+
+/// Measures a method from its call, its wait for a connection included, to its end.
+pub(super) struct Timer {
+    method: &'static str,
+    started: Instant,
+}
+
+impl Timer {
+    /// Starts with the call of a method.
+    pub(super) fn start(method: &'static str) -> Self {
+        Self { method, started: Instant::now() }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        metrics::histogram!("strongroom_store_transaction_duration_seconds", "method" => self.method)
+            .record(self.started.elapsed());
+    }
+}
