@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
+
 use super::error::{KEY_IS_ACTIVE, NO_SUCH_KEY, Refusal};
 use crate::api::Services;
 use crate::api::layer::request_id;
@@ -11,8 +13,11 @@ use crate::error::{Error, Kind};
 use crate::key::{KeyAlgorithm, KeyPair, KeyUse, Kid, ProviderKind, RingId, RingKind, SignatureAlgorithm, State};
 use crate::keyring::{Entry, IdempotencyKey, Joining, Keyring, Move, NewKid, NewMember, RingChange};
 
-/// How often a change is tried anew when others change the ring at the same time.
+/// How often a change is tried anew when another daemon changes the ring at the same time.
 const ATTEMPTS: u32 = 16;
+
+/// Held by who looks at the ring and changes it: of this process, one after the other.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// The algorithms of a web key to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,6 +217,7 @@ fn lost_row() -> Error {
 
 /// Work that looks at the ring and changes it, anew when somebody changed it in between.
 async fn retried<T, F: Future<Output = Result<T, Error>>>(mut work: impl FnMut() -> F) -> Result<T, Error> {
+    let _turn = TURN.lock().await;
     for _ in 1..ATTEMPTS {
         match work().await {
             Err(failure) if failure.kind() == Kind::Conflict => {}

@@ -37,8 +37,10 @@ fn public_key(token: &Token, id: &str, kind: &str) -> Vec<u8> {
             return std::fs::read(file).unwrap();
         }
     };
-    let shown = token.tool(&["--list-objects", "--type", "pubkey", "--id", id]);
-    let hex = shown.lines().find_map(|line| line.trim().strip_prefix("EC_POINT:")).unwrap().trim();
+    // The program lists every key, whatever id it is given.
+    let shown = token.tool(&["--list-objects", "--type", "pubkey"]);
+    let ours = shown.split("Public Key Object").find(|object| object.contains(&format!("ID:         {id}"))).unwrap();
+    let hex = ours.lines().find_map(|line| line.trim().strip_prefix("EC_POINT:")).unwrap().trim();
     let hex = &hex[hex.len() - 2 * length..];
     let point = (0..length).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap());
     head.iter().copied().chain(point).collect()
