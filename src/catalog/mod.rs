@@ -9,6 +9,7 @@
 //! says more than this program knows is not read.
 
 mod connections;
+mod of_ring;
 mod oidc;
 mod oidc_rules;
 mod ring;

@@ -2,13 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Catalog, Change, Place, not_found, read};
+use super::of_ring::OfRing;
+use super::{Catalog, read};
 use crate::auth::{Principal, Scope};
 use crate::error::{Error, Rule, Violation};
 use crate::key::{RingId, RingKind};
-use crate::store::{DocumentKind, Put, Store};
-
-const KIND: DocumentKind = DocumentKind::RingSettings;
+use crate::store::{DocumentKind, Store};
 
 /// What an operator decides about a ring; also the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,16 +17,17 @@ pub struct RingSettings {
     pub raw_sign: bool,
 }
 
+impl OfRing for RingSettings {
+    const KIND: DocumentKind = DocumentKind::RingSettings;
+}
+
 impl Catalog {
     /// The settings of a ring.
     ///
     /// # Errors
     /// `Forbidden`; `NotFound` when the ring has none.
     pub async fn ring_settings(&self, who: &Principal, ring: &RingId) -> Result<RingSettings, Error> {
-        who.require(Scope::Read)?;
-        let id = ring.to_string();
-        let document = self.store.document(KIND, &id).await?;
-        read(&document.ok_or_else(|| not_found(KIND, &id))?)
+        self.of_ring(who, ring).await
     }
 
     /// Keeps the settings of a ring that has an Active key.
@@ -41,16 +41,13 @@ impl Catalog {
         settings: RingSettings,
         request_id: Option<String>,
     ) -> Result<(), Error> {
+        // Who may change nothing is told so before any value is judged.
         who.require(Scope::Manage)?;
         if settings.raw_sign && serves_tls(ring) {
             let message = "rawSign must be false: keys of this ring serve TLS and nothing else.";
             return Err(Error::invalid(vec![Violation::at("rawSign", Rule::InvalidValue, message)]));
         }
-        let id = ring.to_string();
-        match self.put(Change { who, kind: KIND, id: &id, request_id }, &settings, Place::default()).await? {
-            Put::Done => Ok(()),
-            Put::NoSuchRing(_) | Put::Exists => Err(not_found(KIND, &id)),
-        }
+        self.put_of_ring(who, ring, &settings, request_id).await
     }
 
     /// Removes the settings of a ring.
@@ -63,8 +60,7 @@ impl Catalog {
         ring: &RingId,
         request_id: Option<String>,
     ) -> Result<(), Error> {
-        who.require(Scope::Manage)?;
-        self.remove(Change { who, kind: KIND, id: &ring.to_string(), request_id }).await
+        self.remove_of_ring::<RingSettings>(who, ring, request_id).await
     }
 }
 
@@ -79,7 +75,7 @@ pub async fn signs_raw(store: &dyn Store, ring: &RingId) -> Result<bool, Error> 
         RingKind::Connection | RingKind::WebKeys => true,
         RingKind::Signing => store.referring(ring).await?.iter().any(|(kind, _)| publishes(*kind)),
     };
-    let settings = store.document(KIND, &ring.to_string()).await?;
+    let settings = store.document(RingSettings::KIND, &ring.to_string()).await?;
     let settings: Option<RingSettings> = settings.as_ref().map(read).transpose()?;
     Ok(settings.map_or(!published, |settings| settings.raw_sign))
 }

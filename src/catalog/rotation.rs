@@ -2,13 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Catalog, Change, Place, not_found, read, unreadable};
+use super::of_ring::OfRing;
+use super::{Catalog, read, unreadable};
 use crate::auth::{Principal, Scope};
 use crate::error::Error;
 use crate::key::{KeyAlgorithm, RingId, SignatureAlgorithm};
-use crate::store::{Document, DocumentKind, Put};
-
-const KIND: DocumentKind = DocumentKind::RotationSettings;
+use crate::store::DocumentKind;
 
 /// When and how the key of a ring is succeeded; every value filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,16 +33,17 @@ struct Body {
     signature_algorithm: String,
 }
 
+impl OfRing for Body {
+    const KIND: DocumentKind = DocumentKind::RotationSettings;
+}
+
 impl Catalog {
     /// The rotation settings of a ring.
     ///
     /// # Errors
     /// `Forbidden`; `NotFound` when the ring has none.
     pub async fn rotation_settings(&self, who: &Principal, ring: &RingId) -> Result<RotationSettings, Error> {
-        who.require(Scope::Read)?;
-        let id = ring.to_string();
-        let document = self.store.document(KIND, &id).await?;
-        settings(&document.ok_or_else(|| not_found(KIND, &id))?)
+        settings(&self.of_ring(who, ring).await?)
     }
 
     /// The rotation settings of every ring that has some.
@@ -52,8 +52,11 @@ impl Catalog {
     /// `Forbidden`.
     pub async fn all_rotation_settings(&self, who: &Principal) -> Result<Vec<(RingId, RotationSettings)>, Error> {
         who.require(Scope::Read)?;
-        let documents = self.store.documents(KIND).await?;
-        documents.iter().map(|document| Ok((document.id.parse().map_err(unreadable)?, settings(document)?))).collect()
+        let documents = self.store.documents(Body::KIND).await?;
+        documents
+            .iter()
+            .map(|document| Ok((document.id.parse().map_err(unreadable)?, settings(&read(document)?)?)))
+            .collect()
     }
 
     /// Keeps the rotation settings of a ring that has an Active key.
@@ -67,8 +70,6 @@ impl Catalog {
         settings: RotationSettings,
         request_id: Option<String>,
     ) -> Result<(), Error> {
-        who.require(Scope::Manage)?;
-        let id = ring.to_string();
         let body = Body {
             creation_buffer_days: settings.creation_buffer_days,
             activation_buffer_days: settings.activation_buffer_days,
@@ -76,10 +77,7 @@ impl Catalog {
             algorithm: settings.algorithm.name().to_owned(),
             signature_algorithm: settings.signature_algorithm.jca_name().to_owned(),
         };
-        match self.put(Change { who, kind: KIND, id: &id, request_id }, &body, Place::default()).await? {
-            Put::Done => Ok(()),
-            Put::NoSuchRing(_) | Put::Exists => Err(not_found(KIND, &id)),
-        }
+        self.put_of_ring(who, ring, &body, request_id).await
     }
 
     /// Removes the rotation settings of a ring.
@@ -92,13 +90,11 @@ impl Catalog {
         ring: &RingId,
         request_id: Option<String>,
     ) -> Result<(), Error> {
-        who.require(Scope::Manage)?;
-        self.remove(Change { who, kind: KIND, id: &ring.to_string(), request_id }).await
+        self.remove_of_ring::<Body>(who, ring, request_id).await
     }
 }
 
-fn settings(document: &Document) -> Result<RotationSettings, Error> {
-    let body: Body = read(document)?;
+fn settings(body: &Body) -> Result<RotationSettings, Error> {
     Ok(RotationSettings {
         creation_buffer_days: body.creation_buffer_days,
         activation_buffer_days: body.activation_buffer_days,

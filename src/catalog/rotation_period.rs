@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Catalog, Change, Place, not_found, read};
-use crate::auth::{Principal, Scope};
+use super::Catalog;
+use super::of_ring::OfRing;
+use crate::auth::Principal;
 use crate::error::Error;
 use crate::key::RingId;
-use crate::store::{DocumentKind, Put};
-
-const KIND: DocumentKind = DocumentKind::RotationPeriod;
+use crate::store::DocumentKind;
 
 /// The document.
 #[derive(Serialize, Deserialize)]
@@ -19,16 +18,17 @@ struct Body {
     period_seconds: u64,
 }
 
+impl OfRing for Body {
+    const KIND: DocumentKind = DocumentKind::RotationPeriod;
+}
+
 impl Catalog {
     /// How often the key of a ring is succeeded by itself.
     ///
     /// # Errors
     /// `Forbidden`; `NotFound` when no period was set for the ring.
     pub async fn rotation_period(&self, who: &Principal, ring: &RingId) -> Result<Duration, Error> {
-        who.require(Scope::Read)?;
-        let id = ring.to_string();
-        let document = self.store.document(KIND, &id).await?;
-        let body: Body = read(&document.ok_or_else(|| not_found(KIND, &id))?)?;
+        let body: Body = self.of_ring(who, ring).await?;
         Ok(Duration::from_secs(body.period_seconds))
     }
 
@@ -43,13 +43,7 @@ impl Catalog {
         period: Duration,
         request_id: Option<String>,
     ) -> Result<(), Error> {
-        who.require(Scope::Manage)?;
-        let id = ring.to_string();
-        let body = Body { period_seconds: period.as_secs() };
-        match self.put(Change { who, kind: KIND, id: &id, request_id }, &body, Place::default()).await? {
-            Put::Done => Ok(()),
-            Put::NoSuchRing(_) | Put::Exists => Err(not_found(KIND, &id)),
-        }
+        self.put_of_ring(who, ring, &Body { period_seconds: period.as_secs() }, request_id).await
     }
 
     /// Removes the period of a ring: that of the configuration holds again.
@@ -62,7 +56,6 @@ impl Catalog {
         ring: &RingId,
         request_id: Option<String>,
     ) -> Result<(), Error> {
-        who.require(Scope::Manage)?;
-        self.remove(Change { who, kind: KIND, id: &ring.to_string(), request_id }).await
+        self.remove_of_ring::<Body>(who, ring, request_id).await
     }
 }

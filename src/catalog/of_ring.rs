@@ -1,0 +1,52 @@
+//! Documents about one ring, whose id is its own.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Catalog, Change, Place, not_found, read};
+use crate::auth::{Principal, Scope};
+use crate::error::Error;
+use crate::key::RingId;
+use crate::store::{DocumentKind, Put};
+
+/// What such a document says.
+pub(super) trait OfRing: Serialize + DeserializeOwned + Sync {
+    const KIND: DocumentKind;
+}
+
+impl Catalog {
+    /// What is kept about a ring; `NotFound` when nothing is.
+    pub(super) async fn of_ring<T: OfRing>(&self, who: &Principal, ring: &RingId) -> Result<T, Error> {
+        who.require(Scope::Read)?;
+        let id = ring.to_string();
+        let document = self.store.document(T::KIND, &id).await?;
+        read(&document.ok_or_else(|| not_found(T::KIND, &id))?)
+    }
+
+    /// Keeps what is said about a ring; `NotFound` when it has no Active key.
+    pub(super) async fn put_of_ring<T: OfRing>(
+        &self,
+        who: &Principal,
+        ring: &RingId,
+        body: &T,
+        request_id: Option<String>,
+    ) -> Result<(), Error> {
+        who.require(Scope::Manage)?;
+        let id = ring.to_string();
+        match self.put(Change { who, kind: T::KIND, id: &id, request_id }, body, Place::default()).await? {
+            Put::Done => Ok(()),
+            Put::NoSuchRing(_) | Put::Exists => Err(not_found(T::KIND, &id)),
+        }
+    }
+
+    /// Removes what is kept about a ring; `NotFound` when nothing is.
+    pub(super) async fn remove_of_ring<T: OfRing>(
+        &self,
+        who: &Principal,
+        ring: &RingId,
+        request_id: Option<String>,
+    ) -> Result<(), Error> {
+        who.require(Scope::Manage)?;
+        self.remove(Change { who, kind: T::KIND, id: &ring.to_string(), request_id }).await
+    }
+}
