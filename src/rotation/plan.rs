@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::key::{KeyId, KeyPair, State};
 use crate::x509::{CertificateSummary, is_issued_by};
 
-/// Seconds.
+/// Seconds of a day.
 const DAY: u64 = 86_400;
 
 /// What is to be done to a ring, the earliest first.

@@ -9,7 +9,7 @@ use crate::error::{Error, Kind};
 use crate::key::{RingId, RingKind};
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// How much sooner than a lead before a certificate ends things are done, for sweeps come late, and some fail at first.
+/// What is left beside a lead before a certificate ends, for sweeps come late, and some fail at first.
 pub(super) const SLACK: Duration = Duration::from_secs(3600);
 
 /// What the configuration says for every ring of a sort.
@@ -149,9 +149,12 @@ fn found<T>(outcome: Result<T, Error>) -> Result<Option<T>, Error> {
 
 /// What rotation settings come to where a successor is published for so long before it signs.
 pub(super) fn before_expiry(settings: &RotationSettings, lead: Duration) -> Schedule {
+    let valid = DAY.saturating_mul(settings.valid_days);
     // A successor that is due for succession at its birth would never come to an end.
-    let most = DAY.saturating_mul(settings.valid_days.saturating_sub(1));
+    let most = valid.saturating_sub(DAY);
     let creation = DAY.saturating_mul(settings.creation_buffer_days).max(lead + SLACK).min(most);
-    let activation = DAY.saturating_mul(settings.activation_buffer_days).min(creation);
+    // One that is made when its predecessor becomes Active has to wait for its lead too.
+    let least = (creation + lead + SLACK).saturating_sub(valid);
+    let activation = DAY.saturating_mul(settings.activation_buffer_days).max(least).min(creation);
     Schedule::BeforeExpiry { creation, activation }
 }

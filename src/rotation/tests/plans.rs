@@ -155,6 +155,7 @@ fn rotation_settings_leave_room_for_the_lead() {
     assert_eq!(buffers(90, 30, 365, DAY), schedule(days(90), days(30)));
     assert_eq!(buffers(1, 1, 365, DAY), schedule(HOUR * 25, DAY));
     assert_eq!(buffers(1, 1, 365, days(3)), schedule(HOUR * 73, DAY));
+    assert_eq!(buffers(29, 1, 30, days(3)), schedule(days(29), HOUR * 49));
     // Never so long before that a successor would be due at its birth.
     assert_eq!(buffers(1, 1, 2, days(3)), schedule(DAY, DAY));
 }
