@@ -1,9 +1,14 @@
 //! Plans: what has to be done to a ring, when, and why. Pure.
 
-use super::policy::{Afterwards, Policy, Schedule};
+use std::time::Duration;
+
+use super::policy::{Afterwards, Policy, SLACK, Schedule};
 use crate::clock::Timestamp;
 use crate::key::{KeyId, KeyPair, State};
 use crate::x509::{CertificateSummary, is_issued_by};
+
+/// Seconds of a day.
+const DAY: u64 = 86_400;
 
 /// What is to be done to a ring, the earliest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,7 +115,7 @@ struct Succession {
 
 impl Succession {
     fn of(active: &KeyPair, policy: &Policy) -> Option<Self> {
-        let expiry = active.leaf().and_then(|leaf| CertificateSummary::of(leaf).ok()).map(|leaf| leaf.not_after);
+        let expiry = expiry(active);
         match policy.schedule? {
             Schedule::BeforeExpiry { creation, activation } => {
                 let expiry = expiry.filter(|_| active.leaf().is_some_and(|leaf| is_issued_by(leaf, leaf)))?;
@@ -163,8 +168,13 @@ fn waiting<'a>(
 }
 
 fn outlasts(pair: &KeyPair, succession: &Succession) -> bool {
-    let end = pair.leaf().and_then(|leaf| CertificateSummary::of(leaf).ok()).map(|leaf| leaf.not_after);
+    let end = expiry(pair);
     end.is_none() || end > succession.expiry
+}
+
+/// When the certificate of a key pair ends.
+fn expiry(pair: &KeyPair) -> Option<Timestamp> {
+    pair.leaf().and_then(|leaf| CertificateSummary::of(leaf).ok()).map(|leaf| leaf.not_after)
 }
 
 /// The making of a successor and its coming into use.
@@ -191,7 +201,10 @@ fn succeed(
     };
     if let Some(succession) = succession {
         let ready = made_at.plus(policy.lead);
-        let in_time = succession.activation.max(ready);
+        // One that follows is made when this one becomes Active, and has to wait for its lead too.
+        let latest = successor.filter(|_| policy.always_next).and_then(expiry);
+        let latest = latest.map(|end| end.before(policy.lead + SLACK));
+        let in_time = latest.map_or(succession.activation, |latest| latest.min(succession.activation)).max(ready);
         let at = succession.expiry.map_or(in_time, |expiry| expiry.min(in_time));
         // What is not made yet comes after its making.
         let at = if successor.is_none() { at.max(made_at) } else { at };
@@ -228,6 +241,10 @@ fn step(kind: StepKind, at: Timestamp, reason: &str) -> Step {
     Step { kind, at, reason: reason.to_owned(), early: false }
 }
 
-fn words(duration: std::time::Duration) -> humantime::FormattedDuration {
-    humantime::format_duration(duration)
+/// Whole days as such, for humantime counts in years and months of fractions of a day.
+fn words(duration: Duration) -> String {
+    match (duration.as_secs() / DAY, duration.as_secs() % DAY) {
+        (days @ 2.., 0) => format!("{days} days"),
+        _ => humantime::format_duration(duration).to_string(),
+    }
 }

@@ -9,6 +9,8 @@ use crate::error::{Error, Kind};
 use crate::key::{RingId, RingKind};
 
 const DAY: Duration = Duration::from_secs(86_400);
+/// What is left beside a lead before a certificate ends, for sweeps come late, and some fail at first.
+pub(super) const SLACK: Duration = Duration::from_secs(3600);
 
 /// What the configuration says for every ring of a sort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +110,7 @@ impl Rotation {
         Ok(match ring.kind() {
             RingKind::SslServer | RingKind::SslClient => on_demand(Some(defaults.overlap)),
             RingKind::Signing => {
-                let schedule = self.settings(ring).await?.map(before_expiry);
+                let schedule = self.settings(ring).await?.map(|settings| before_expiry(&settings, defaults.lead));
                 Policy { schedule, ..on_demand(Some(defaults.overlap)) }
             }
             RingKind::Connection => Policy {
@@ -145,9 +147,14 @@ fn found<T>(outcome: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
-fn before_expiry(settings: RotationSettings) -> Schedule {
+/// What rotation settings come to where a successor is published for so long before it signs.
+pub(super) fn before_expiry(settings: &RotationSettings, lead: Duration) -> Schedule {
+    let valid = DAY.saturating_mul(settings.valid_days);
     // A successor that is due for succession at its birth would never come to an end.
-    let creation = settings.creation_buffer_days.min(settings.valid_days.saturating_sub(1));
-    let activation = settings.activation_buffer_days.min(creation);
-    Schedule::BeforeExpiry { creation: DAY.saturating_mul(creation), activation: DAY.saturating_mul(activation) }
+    let most = valid.saturating_sub(DAY);
+    let creation = DAY.saturating_mul(settings.creation_buffer_days).max(lead + SLACK).min(most);
+    // One that is made when its predecessor becomes Active has to wait for its lead too.
+    let least = (creation + lead + SLACK).saturating_sub(valid);
+    let activation = DAY.saturating_mul(settings.activation_buffer_days).max(least).min(creation);
+    Schedule::BeforeExpiry { creation, activation }
 }

@@ -1,7 +1,9 @@
 //! Plans at chosen moments.
 
 use super::*;
+use crate::catalog::RotationSettings;
 use crate::rotation::plan::{StepKind, plan};
+use crate::rotation::policy::before_expiry as before_expiry_of;
 
 /// Kinds and moments of the steps, in hours after [`START`].
 fn steps(ring: &[KeyPair], policy: &Policy, now: Timestamp) -> Vec<(StepKind, i64, bool)> {
@@ -135,4 +137,39 @@ fn successor_whose_key_is_missing_is_made_anew_and_then_given_up() {
     let planned =
         [(StepKind::Destroy(missing.id), 275 * 24, false), (StepKind::Activate(Some(another.id)), 335 * 24, false)];
     assert_eq!(steps(&[active, missing, another], &policy, now), planned);
+}
+
+#[test]
+fn rotation_settings_leave_room_for_the_lead() {
+    let buffers = |creation, activation, valid_days, lead| {
+        let settings = RotationSettings {
+            creation_buffer_days: creation,
+            activation_buffer_days: activation,
+            valid_days,
+            algorithm: KeyAlgorithm::Ed25519,
+            signature_algorithm: SignatureAlgorithm::Ed25519,
+        };
+        before_expiry_of(&settings, lead)
+    };
+    let schedule = |creation, activation| Schedule::BeforeExpiry { creation, activation };
+    assert_eq!(buffers(90, 30, 365, DAY), schedule(days(90), days(30)));
+    assert_eq!(buffers(1, 1, 365, DAY), schedule(HOUR * 25, DAY));
+    assert_eq!(buffers(1, 1, 365, days(3)), schedule(HOUR * 73, DAY));
+    assert_eq!(buffers(29, 1, 30, days(3)), schedule(days(29), HOUR * 49));
+    // Never so long before that a successor would be due at its birth.
+    assert_eq!(buffers(1, 1, 2, days(3)), schedule(DAY, DAY));
+}
+
+#[test]
+fn key_that_always_waits_becomes_active_while_its_certificate_leaves_its_successor_a_lead() {
+    let policy = connection(Some(days(365)));
+    let active = certified(1, State::Active, START, days(365));
+    let next = certified(2, State::PreActive, START, days(365));
+    let planned = [(StepKind::Activate(Some(next.id)), 364 * 24 - 1, false)];
+    assert_eq!(steps(&[active, next], &policy, at(5)), planned);
+    // With certificates that last, the period alone counts.
+    let (active, next) =
+        (certified(1, State::Active, START, days(800)), certified(2, State::PreActive, START, days(800)));
+    let planned = [(StepKind::Activate(Some(next.id)), 365 * 24, false)];
+    assert_eq!(steps(&[active, next], &policy, at(5)), planned);
 }

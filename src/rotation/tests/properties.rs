@@ -204,6 +204,34 @@ proptest! {
     }
 
     #[test]
+    fn nothing_is_early_while_sweeps_are_regular((policy, validity) in policies(), more in 0..200_u32, late in 0..59_u64) {
+        // Certificates that end about when the key pair that waits becomes Active, but leave room for two leads.
+        let validity = match policy.schedule {
+            Some(Schedule::Every(period)) => {
+                validity.map(|_| (period + HOUR * more).max(policy.lead * 2 + HOUR * 3))
+            }
+            _ => validity,
+        };
+        if let (Some(Schedule::BeforeExpiry { creation, activation }), Some(validity)) = (policy.schedule, validity) {
+            prop_assume!(creation > policy.lead + HOUR && validity + activation > creation + policy.lead + HOUR * 2);
+        }
+        let mut ring = Ring { pairs: Vec::new(), policy, validity, latest: 0, had_active: false };
+        ring.join(State::Active, START);
+        if ring.policy.always_next {
+            ring.join(State::PreActive, START);
+        }
+        let mut now = START;
+        for _ in 0..20 {
+            let Some(next) = ring.plan(now).next_work() else { break };
+            now = now.max(next.plus(Duration::from_secs(60 * late)));
+            while let Some(step) = ring.plan(now).due(now).next().cloned() {
+                prop_assert!(!step.early, "{step:?} at {now}");
+                ring.carry_out(&step, now);
+            }
+        }
+    }
+
+    #[test]
     fn ring_without_an_active_key_is_given_none(mut ring in rings(), leaps in leaps()) {
         ring.pairs.retain(|pair| pair.state != State::Active);
         ring.had_active = false;
