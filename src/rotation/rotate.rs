@@ -133,7 +133,9 @@ impl<'a> Turn<'a> {
         // What signs from now on is what a new one follows.
         let model = successor.or(active).or(ring.keys.first());
         let model = model.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no key ring {}", ring.id)))?;
-        require_own(&ring.id, model)?;
+        for pair in active.into_iter().chain([model]) {
+            require_own(&ring.id, pair)?;
+        }
         let early = successor.is_none_or(|pair| now < pair.created_at.plus(policy.lead));
         let reason = if early { format!("{ON_DEMAND}; early") } else { ON_DEMAND.to_owned() };
         let mut moves = Vec::new();

@@ -248,6 +248,8 @@ async fn successor_does_not_strand_when_its_ring_is_no_longer_succeeded() {
     let pair = bench.keys(&issued_ring).await.remove(0);
     bench.store.replace_certificates(pair.id, pair.version, vec![issued(START, days(900))], None, &[]).await.unwrap();
     bench.catalog.delete_rotation_settings(&admin(), &removed, None).await.unwrap();
+    let refused = bench.rotation.rotate(&admin(), on_demand(&issued_ring)).await.unwrap_err();
+    assert!(refused.public().contains("CSR"), "{refused}: what waits does not take a CA's key's place");
     assert_eq!(words(&swept(&bench.rotation).await), ["destroy", "destroy"]);
     for ring in [&issued_ring, &removed] {
         assert_eq!(bench.states(ring).await, [(1, State::Active)]);
