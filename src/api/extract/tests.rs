@@ -29,7 +29,7 @@ enum Fruit {
 fn refusals_name_what_json_has() {
     for (body, said) in [
         (r#"{"link": "x"}"#, r#"at link: invalid type: string "x", expected an object"#),
-        (r#"{"link": [1, 2]}"#, "at link.id: invalid type: integer `1`, expected a string"),
+        (r#"{"link": [1, 2]}"#, "at link[0]: invalid type: integer `1`, expected a string"),
         (r#"{"link": []}"#, "at link: invalid length 0, expected an object"),
         (
             r#"{"days": "9"}"#,
