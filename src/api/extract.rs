@@ -1,5 +1,8 @@
 //! What handlers ask of a request, refused in the words of their dialect.
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -189,6 +192,3 @@ fn expectation(expected: &str) -> Cow<'_, str> {
         _ => expected.into(),
     }
 }
-
-#[cfg(test)]
-mod tests;

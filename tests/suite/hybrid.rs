@@ -303,11 +303,11 @@ fn sealed_key_from_before_a_rotation_is_refused_and_audited_when_it_is_put_back(
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
     let id = daemon.generate(&local("EC", None)).expect(201).id();
-    let before = values(&configuration.database(), "SELECT hex(sealed) FROM key_pairs");
     assert_eq!(daemon.stop(Signal::TERM).code(), Some(0));
+    tamper(&configuration.database(), "CREATE TABLE kept AS SELECT sealed FROM key_pairs");
     let (succeeded, said) = rotate(&configuration);
     assert!(succeeded && said.contains("refused from now on"), "{said}");
-    tamper(&configuration.database(), &format!("UPDATE key_pairs SET sealed = x'{}'", before[0]));
+    tamper(&configuration.database(), "UPDATE key_pairs SET sealed = (SELECT sealed FROM kept)");
 
     let file = configuration.write();
     let check = Launch::command(["check".as_ref(), "--config".as_ref(), file.as_os_str()]).run();
