@@ -108,6 +108,13 @@ impl Error {
         error
     }
 
+    /// The same failure with one value more that cannot be, before the others.
+    #[must_use]
+    pub fn preceded_by(mut self, violation: Violation) -> Self {
+        self.0.violations.insert(0, violation);
+        self
+    }
+
     /// The same failure with its cause for the log.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

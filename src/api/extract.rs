@@ -1,5 +1,9 @@
 //! What handlers ask of a request, refused in the words of their dialect.
 
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -150,8 +154,41 @@ pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
         // A question mark stands for a place that was not reached.
         let path = path.trim_end_matches('?').trim_end_matches('.');
         let place = if path.is_empty() { String::new() } else { format!(" at {path}") };
-        Error::new(Kind::Malformed, format!("the body cannot be read{place}: {}", failure.inner()))
+        let why = in_json_words(&failure.inner().to_string());
+        Error::new(Kind::Malformed, format!("the body cannot be read{place}: {why}"))
     })?;
     json.end().map_err(|failure| Error::new(Kind::Malformed, format!("the body cannot be read: {failure}")))?;
     Ok(value)
+}
+
+/// What serde says of a wrong type, with JSON's names in the place of Rust's.
+fn in_json_words(text: &str) -> String {
+    // Only the first part repeats what was sent.
+    let Some((found, rest)) = text.rsplit_once(", expected ") else { return text.to_owned() };
+    let (expected, place) = rest.find(" at line ").map_or((rest, ""), |at| rest.split_at(at));
+    let found = match found.strip_prefix("invalid type: ") {
+        Some("map") => "invalid type: object".to_owned(),
+        Some("sequence") => "invalid type: array".to_owned(),
+        _ => found.replacen(": floating point `", ": number `", 1),
+    };
+    format!("{found}, expected {}{place}", expectation(expected))
+}
+
+fn expectation(expected: &str) -> Cow<'_, str> {
+    let integer = |range: &str| Cow::Owned(format!("an integer from {range}"));
+    match expected {
+        "a map" | "map" => "an object".into(),
+        "a sequence" | "sequence" => "an array".into(),
+        "string or map" | "variant identifier" => "a string".into(),
+        "u8" => integer("0 to 255"),
+        "u16" => integer("0 to 65535"),
+        "u32" => integer("0 to 4294967295"),
+        "u64" | "usize" => integer("0 to 18446744073709551615"),
+        "i32" => integer("-2147483648 to 2147483647"),
+        "i64" => integer("-9223372036854775808 to 9223372036854775807"),
+        "f64" => "a number".into(),
+        _ if expected.starts_with("struct ") => "an object".into(),
+        _ if expected.starts_with("enum ") => "a string".into(),
+        _ => expected.into(),
+    }
 }

@@ -54,6 +54,8 @@ pub enum Action {
     Resealed,
     /// A master key was made.
     MasterAdded,
+    /// Former master keys were retired: what is sealed under them is refused.
+    MasterRetired,
     /// A document of settings was kept.
     SettingsChanged,
     /// A document of settings was removed.
@@ -85,6 +87,7 @@ impl Action {
         Self::SealBroken,
         Self::Resealed,
         Self::MasterAdded,
+        Self::MasterRetired,
         Self::SettingsChanged,
         Self::SettingsRemoved,
     ];
@@ -115,6 +118,7 @@ impl Action {
             Self::SealBroken => "key.seal-broken",
             Self::Resealed => "key.resealed",
             Self::MasterAdded => "master-key.added",
+            Self::MasterRetired => "master-key.retired",
             Self::SettingsChanged => "settings.changed",
             Self::SettingsRemoved => "settings.removed",
         }

@@ -13,6 +13,9 @@ use crate::daemon::Offline;
 use crate::keyring::{MasterKeys, REFRESH_EVERY, Renewed, Resealed};
 use crate::provider::local::key_file;
 
+/// How often to look, beside running daemons, for keys that are sealed under a former master key.
+const ROUNDS: usize = 3;
+
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Make a new master key and seal every LOCAL key under it; a running daemon follows
@@ -36,7 +39,7 @@ pub(super) fn run(command: &Command) -> ExitCode {
 
 #[allow(clippy::print_stdout, reason = "the answer is the command's output")]
 fn rotate(config: &Config) -> anyhow::Result<ExitCode> {
-    let (renewed, done) = block_on(async {
+    let (renewed, done, retired) = block_on(async {
         let offline = Offline::open(config).await?;
         let rotated = match offline.master_keys() {
             Some(master_keys) => renew(master_keys, offline.is_alone()).await,
@@ -49,23 +52,34 @@ fn rotate(config: &Config) -> anyhow::Result<ExitCode> {
     for idle in &renewed.idle {
         println!("left alone: {idle}");
     }
-    println!("former master keys stay in the store: nothing uses them any more, and backups may need them");
+    println!("former master keys stay in the store: backups may need them");
+    if retired {
+        println!("sealed keys from before are refused from now on, also when they are put back into their rows");
+    } else {
+        println!("former master keys are still in use: run this again once every key opens and every daemon follows");
+    }
     for key in &done.broken {
         println!("key {key} does not open: its seal is broken; restore its row from a backup, or delete it");
     }
-    Ok(if done.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if done.broken.is_empty() && retired { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn renew(master_keys: &MasterKeys, alone: bool) -> anyhow::Result<(Renewed, Resealed)> {
+/// Gives what was renewed and resealed, and whether the former master keys are retired.
+async fn renew(master_keys: &MasterKeys, alone: bool) -> anyhow::Result<(Renewed, Resealed, bool)> {
     let renewed = master_keys.renew().await?;
     let mut done = master_keys.reseal().await?;
-    if !alone {
-        // What a running daemon has sealed until it knew the new master key.
+    for _ in 0..if alone { 0 } else { ROUNDS } {
+        // What a running daemon has sealed until it knew the new master key. After a wait that
+        // left nothing to do, none has a former sealed key in its cache either.
         tokio::time::sleep(REFRESH_EVERY * 2).await;
         let later = master_keys.reseal().await?;
         done = Resealed { keys: done.keys + later.keys, broken: later.broken };
+        if later.keys == 0 {
+            break;
+        }
     }
-    Ok((renewed, done))
+    let retired = master_keys.retire_below(renewed.version).await?;
+    Ok((renewed, done, retired))
 }
 
 #[allow(clippy::print_stdout, reason = "the answer is the command's output")]

@@ -67,16 +67,33 @@ impl fmt::Debug for SpkiDer {
     }
 }
 
+const SEALED_FORMAT: u8 = 1;
+
 /// A private key of the provider `Local`, sealed: opaque to everybody else, and erased
 /// with its row's destruction.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SealedKey(Vec<u8>);
 
 impl SealedKey {
-    /// Takes what the provider sealed.
+    /// Takes what was sealed before.
     #[must_use]
     pub const fn from_bytes(bytes: Vec<u8>) -> Self {
         Self(bytes)
+    }
+
+    /// Puts a text that was sealed under the master key of a version into its envelope:
+    /// `format (1) || master version (8, big-endian) || text`.
+    #[must_use]
+    pub fn under(version: i64, text: &[u8]) -> Self {
+        Self([&[SEALED_FORMAT], version.to_be_bytes().as_slice(), text].concat())
+    }
+
+    /// The master key's version and the sealed text; `None` for what is no such envelope.
+    #[must_use]
+    pub fn parts(&self) -> Option<(i64, &[u8])> {
+        let ([format], rest) = self.0.split_first_chunk::<1>()?;
+        let (version, text) = rest.split_first_chunk()?;
+        (*format == SEALED_FORMAT).then_some((i64::from_be_bytes(*version), text))
     }
 
     /// The bytes.

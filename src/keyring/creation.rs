@@ -322,10 +322,7 @@ impl Keyring {
                 rule: Rule::InvalidValue,
                 message: "this Idempotency-Key came before with another body".to_owned(),
             }])),
-            Reserve::RingExists => {
-                let message = format!("The ID '{}' is already in use.", ring.name());
-                Err(Error::invalid(vec![Violation::at("id", Rule::NotUnique, message)]))
-            }
+            Reserve::RingExists => Err(Error::invalid(vec![taken(ring)])),
         }
     }
 }
@@ -348,6 +345,11 @@ fn requested(
         detail: because(what, order),
         request_id: order.request_id.clone(),
     }
+}
+
+/// That the id of a ring cannot be had.
+pub(super) fn taken(ring: &RingId) -> Violation {
+    Violation::at("id", Rule::NotUnique, format!("The ID '{}' is already in use.", ring.name()))
 }
 
 /// Words for the audit trail, with the reason of the order.

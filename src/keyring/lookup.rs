@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 use super::Keyring;
+use super::creation::taken;
 use crate::auth::{Principal, Scope};
 use crate::error::{Error, Kind};
 use crate::key::{KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind, State};
@@ -49,6 +50,17 @@ impl Keyring {
         who.require(Scope::Read)?;
         let keys = self.store.ring(ring).await?;
         if keys.is_empty() { Err(not_found(ring)) } else { Ok(KeyRing { id: ring.clone(), keys }) }
+    }
+
+    /// Adds to what is wrong with a request that the ring it wants to found is there, if it is: what would
+    /// otherwise be found last.
+    pub async fn or_taken(&self, ring: Option<&RingId>, refused: Error) -> Error {
+        let (Some(ring), Kind::Invalid) = (ring, refused.kind()) else { return refused };
+        match self.store.ring(ring).await {
+            Ok(keys) if !keys.is_empty() => refused.preceded_by(taken(ring)),
+            Ok(_) => refused,
+            Err(failure) => failure.into(),
+        }
     }
 
     /// The key pair of a kid in a ring, also after its deletion.

@@ -110,6 +110,7 @@ impl MasterKeys {
     }
 
     async fn sealed_masters(&self) -> Result<Vec<(i64, Vec<u8>)>, Error> {
+        self.local.retire_below(self.store.oldest_master().await?);
         let masters = self.store.master_keys().await?;
         Ok(masters.into_iter().map(|master| (master.version, master.sealed)).collect())
     }
@@ -223,6 +224,19 @@ impl MasterKeys {
             }
         }
         Ok(done)
+    }
+
+    /// Retires the master keys before a version, once no key is sealed under them: what comes back under one of them
+    /// was put there. Gives whether that is so. Daemons that cache keys must have seen the last resealing by then.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn retire_below(&self, version: i64) -> Result<bool, Error> {
+        let detail = format!("those before master key {version}: no key is sealed under them");
+        let event = not_of_a_row(self.clock.now(), Action::MasterRetired, detail);
+        let retired = self.store.retire_masters(version, &[event]).await?;
+        self.local.retire_below(self.store.oldest_master().await?);
+        Ok(retired)
     }
 
     async fn reseal_one(&self, mut pair: KeyPair, done: &mut Resealed) -> Result<(), Error> {

@@ -1,7 +1,9 @@
 //! The rows of key pairs: how they are made, moved and found.
 
 use super::sqlite::Connection;
-use super::{Commit, NewReservation, Owner, StoreError, Transition, documents, idempotency, meta, records, rings};
+use super::{
+    Commit, NewReservation, Owner, StoreError, Transition, documents, idempotency, master_keys, meta, records, rings,
+};
 use crate::clock::Timestamp;
 use crate::key::{CertificateDer, KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind, SealedKey, State};
 
@@ -69,6 +71,9 @@ pub(super) async fn commit(conn: &mut Connection, commit: &Commit) -> Result<Key
     let to = if idle { State::Active } else { state };
     if reserved.state != State::Reserved {
         return Err(StoreError::Conflict);
+    }
+    if let Some(sealed) = &commit.sealed {
+        master_keys::check(conn, sealed).await?;
     }
     let placed = reserved.ring.is_some() == (to != State::Stocked);
     if to == State::Abandoning || !State::Reserved.may_become(to, false) || !placed {
@@ -170,6 +175,7 @@ pub(super) async fn reseal(
     version: i64,
     sealed: &SealedKey,
 ) -> Result<KeyPair, StoreError> {
+    master_keys::check(conn, sealed).await?;
     meta::advance_epoch(conn).await?;
     sqlx::query_as(
         "UPDATE key_pairs SET sealed = $3, version = version + 1

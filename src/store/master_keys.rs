@@ -1,8 +1,9 @@
-//! The rows of master keys: added and read, nothing else.
+//! The rows of master keys, added and read; and which of them are retired.
 
 use super::sqlite::Connection;
 use super::{MasterKey, StoreError};
 use crate::clock::Timestamp;
+use crate::key::SealedKey;
 
 /// The version of the first master key.
 const FIRST: i64 = 1;
@@ -34,4 +35,35 @@ pub(super) async fn add(conn: &mut Connection, master: &MasterKey) -> Result<(),
         .execute(conn)
         .await?;
     Ok(())
+}
+
+/// The lowest version of a master key that a key may be sealed under.
+pub(super) async fn oldest(conn: &mut Connection) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar("SELECT oldest_master FROM store_meta").fetch_one(conn).await?)
+}
+
+/// Retires the master keys below a version, unless a key is sealed under one of them.
+pub(super) async fn retire_below(conn: &mut Connection, version: i64) -> Result<bool, StoreError> {
+    // No more of a sealed key than says its master key.
+    let sealed: Vec<Vec<u8>> =
+        sqlx::query_scalar("SELECT substr(sealed, 1, 9) FROM key_pairs WHERE sealed IS NOT NULL")
+            .fetch_all(&mut *conn)
+            .await?;
+    if sealed.into_iter().map(SealedKey::from_bytes).any(|sealed| is_older(&sealed, version)) {
+        return Ok(false);
+    }
+    sqlx::query("UPDATE store_meta SET oldest_master = MAX(oldest_master, $1)").bind(version).execute(conn).await?;
+    Ok(true)
+}
+
+/// Passes unless a key is sealed under a master key that is retired: by a daemon that has not heard yet.
+pub(super) async fn check(conn: &mut Connection, sealed: &SealedKey) -> Result<(), StoreError> {
+    if is_older(sealed, oldest(conn).await?) {
+        return Err(StoreError::Unavailable("the key is sealed under a master key that is retired".to_owned()));
+    }
+    Ok(())
+}
+
+fn is_older(sealed: &SealedKey, version: i64) -> bool {
+    sealed.parts().map_or(0, |(master, _)| master) < version
 }

@@ -297,6 +297,13 @@ pub trait Store: Send + Sync {
     /// Adds a master key; [`StoreError::Conflict`] when its version is taken.
     async fn add_master_key(&self, master: MasterKey, audit: &[Event]) -> Result<(), StoreError>;
 
+    /// The lowest version of a master key that a key may be sealed under; only growing.
+    async fn oldest_master(&self) -> Result<i64, StoreError>;
+
+    /// Retires the master keys below a version for ever, unless a key is sealed under one of them; whether it did.
+    /// Commits and resealing under a retired one are [`StoreError::Unavailable`].
+    async fn retire_masters(&self, below: i64, audit: &[Event]) -> Result<bool, StoreError>;
+
     /// One document.
     async fn document(&self, kind: DocumentKind, id: &str) -> Result<Option<Document>, StoreError>;
 

@@ -323,6 +323,17 @@ impl Store for SqlStore {
         writing.commit(audit).await
     }
 
+    async fn oldest_master(&self) -> Result<i64, StoreError> {
+        master_keys::oldest(&mut self.view("oldest_master").await?.conn).await
+    }
+
+    async fn retire_masters(&self, below: i64, audit: &[Event]) -> Result<bool, StoreError> {
+        let mut writing = self.begin("retire_masters").await?;
+        let retired = master_keys::retire_below(&mut writing.tx, below).await?;
+        writing.commit(if retired { audit } else { &[] }).await?;
+        Ok(retired)
+    }
+
     async fn document(&self, kind: DocumentKind, id: &str) -> Result<Option<Document>, StoreError> {
         documents::find(&mut self.view("document").await?.conn, kind, id).await
     }

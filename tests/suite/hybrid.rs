@@ -291,8 +291,36 @@ fn master_key_is_rotated_beside_a_running_daemon() {
     certificate(&daemon, &id).verify().unwrap();
     assert!(sealed(&configuration).iter().all(|blob| blob[8] == 2), "the daemon follows");
     let actions = values(&configuration.database(), "SELECT action FROM audit_events WHERE action LIKE 'master%'");
-    assert_eq!(actions, ["master-key.added", "master-key.added"]);
+    assert_eq!(actions, ["master-key.added", "master-key.added", "master-key.retired"]);
     assert_eq!(daemon.stop(Signal::TERM).code(), Some(0));
+}
+
+#[test]
+fn sealed_key_from_before_a_rotation_is_refused_and_audited_when_it_is_put_back() {
+    let dir = Scratch::new();
+    let token = Token::fresh(&dir);
+    let configuration = local_only(&dir, &token);
+    let mut daemon = Launch::serve(&configuration).start();
+    daemon.await_ready();
+    let id = daemon.generate(&local("EC", None)).expect(201).id();
+    assert_eq!(daemon.stop(Signal::TERM).code(), Some(0));
+    tamper(&configuration.database(), "CREATE TABLE kept AS SELECT sealed FROM key_pairs");
+    let (succeeded, said) = rotate(&configuration);
+    assert!(succeeded && said.contains("refused from now on"), "{said}");
+    tamper(&configuration.database(), "UPDATE key_pairs SET sealed = (SELECT sealed FROM kept)");
+
+    let file = configuration.write();
+    let check = Launch::command(["check".as_ref(), "--config".as_ref(), file.as_os_str()]).run();
+    let said = String::from_utf8_lossy(&check.stdout).into_owned() + &String::from_utf8_lossy(&check.stderr);
+    assert!(!check.status.success() && said.contains("it is an older copy, put back"), "{said}");
+    let mut daemon = Launch::serve(&configuration).start();
+    daemon.await_ready();
+    let path = format!("{SIGNING}/{id}/pem");
+    let refused = daemon.call(Method::POST, &path).json(&json!({"password": "x"})).send().expect(500);
+    assert_eq!(refused.json()["resultId"], "key_damaged");
+    let audited = "SELECT detail FROM audit_events WHERE action = 'key.seal-broken'";
+    let [detail] = values(&configuration.database(), audited).try_into().unwrap();
+    assert!(detail.contains("master key 1, which sealed it, is retired"), "{detail}");
 }
 
 /// Parts of a private key that no certificate shows: the scalar of P-256 (RFC 5915 within RFC 5958),

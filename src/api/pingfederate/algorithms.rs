@@ -7,11 +7,12 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::Settings;
 use super::error::{ApiError, Refusals};
 use crate::api::Services;
 use crate::api::extract::Caller;
 use crate::error::{Error, Kind};
-use crate::key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
+use crate::key::{KeyAlgorithm, KeyFamily, ProviderKind, SignatureAlgorithm};
 use crate::keyring::Capabilities;
 
 /// Every family, in the order in which clients see them.
@@ -68,7 +69,7 @@ pub(super) struct KeyAlgorithmView {
     default_signature_algorithm: &'static str,
 }
 
-/// Gets the key algorithms that every crypto provider here can do.
+/// Gets the key algorithms that every crypto provider can do that may be asked for.
 #[utoipa::path(
     get, path = "/pf-admin-api/v1/keyPairs/keyAlgorithms", operation_id = "getKeyAlgorithms", tag = "PingFederate",
     responses((status = 200, description = "What tokens can really do.", body = KeyAlgorithms), Refusals)
@@ -77,12 +78,18 @@ pub(super) async fn list(
     State(services): State<Arc<Services>>,
     Caller(who, _): Caller<ApiError>,
 ) -> Result<Json<KeyAlgorithms>, ApiError> {
-    let known: Vec<_> = services.keyring.capabilities(&who)?.into_iter().filter_map(|(_, can)| can).collect();
+    let known = in_reach(services.pingfederate, services.keyring.capabilities(&who)?);
     if known.is_empty() {
         let message = "no crypto provider has been ready yet, so that nobody knows what it can do";
         return Err(Error::new(Kind::ProviderUnavailable, message).into());
     }
     Ok(Json(KeyAlgorithms { items: common_to(&known) }))
+}
+
+/// What the providers can do that a request may name, as far as it is known.
+pub(super) fn in_reach(settings: Settings, providers: Vec<(ProviderKind, Option<Capabilities>)>) -> Vec<Capabilities> {
+    let usable = |kind| settings.hybrid || kind == settings.default_provider;
+    providers.into_iter().filter(|(kind, _)| usable(*kind)).filter_map(|(_, can)| can).collect()
 }
 
 /// What all of the providers can do, by family.

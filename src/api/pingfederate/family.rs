@@ -38,6 +38,12 @@ pub(super) fn idempotency(family: RingKind, step: &str, key: Option<String>, bod
     key.map(|key| IdempotencyKey { key, route: route(), body: body.to_vec() })
 }
 
+/// A refusal of values, and among them that of an id that is in use: the store would find it only when all else is well.
+pub(super) async fn or_taken(services: &Services, family: RingKind, id: Option<&str>, refused: Error) -> ApiError {
+    let ring = id.and_then(|id| RingId::new(family, id).ok());
+    services.keyring.or_taken(ring.as_ref(), refused).await.into()
+}
+
 /// The Active key pair of a ring; to this dialect one without certificate is not there.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::error::{ApiError, BodyRefusals, Refusals};
-use super::family::{Family, idempotency};
+use super::family::{Family, idempotency, or_taken};
 use super::rules::Rules;
 use super::view::KeyPairView;
 use super::wire::CryptoProvider;
@@ -89,7 +89,10 @@ pub(super) async fn generate(
     if wire.id.is_none() {
         wire.id = Some(id::generate().map_err(Error::from)?);
     }
-    let mut new = Rules::of(&services, &who, family)?.check(&wire).map_err(Error::invalid)?;
+    let mut new = match Rules::of(&services, &who, family)?.check(&wire) {
+        Ok(new) => new,
+        Err(findings) => return Err(or_taken(&services, family, wire.id.as_deref(), Error::invalid(findings)).await),
+    };
     new.request_id = request_id();
     new.idempotency = idempotency(family, "generate", key, &body.bytes);
 

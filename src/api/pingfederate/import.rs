@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::algorithms::family_name;
 use super::choice::permitted;
 use super::error::{ApiError, BodyRefusals, Refusals};
-use super::family::{Family, idempotency};
+use super::family::{Family, idempotency, or_taken};
 use super::rules::{Rules, one_of, sentence};
 use super::view::KeyPairView;
 use super::wire::{CryptoProvider, Hidden};
@@ -91,8 +91,15 @@ pub(super) async fn import(
     body: JsonBody<KeyPairFile, ApiError>,
 ) -> Result<(StatusCode, Json<KeyPairView>), ApiError> {
     let rules = Rules::of(&services, &who, family)?;
-    let file = checked(&rules, body.value)?;
-    let mut new = services.derivations.turn().await?.run(move || read(&rules, file)).await?;
+    let id = body.value.id.clone();
+    let found = match checked(&rules, body.value) {
+        Ok(file) => services.derivations.turn().await?.run(move || read(&rules, file)).await,
+        Err(refused) => Err(refused),
+    };
+    let mut new = match found {
+        Ok(new) => new,
+        Err(refused) => return Err(or_taken(&services, family, id.as_deref(), refused).await),
+    };
     new.request_id = request_id();
     new.idempotency = idempotency(family, "import", key, &body.bytes);
 

@@ -22,7 +22,7 @@ use crate::api::subject::MAX_VALID_DAYS;
 use crate::auth::Principal;
 use crate::catalog::RotationSettings;
 use crate::error::{Error, Kind, Rule, Violation};
-use crate::key::{KeyAlgorithm, KeyPair, RingId, RingKind, SignatureAlgorithm};
+use crate::key::{KeyAlgorithm, KeyPair, Origin, RingId, RingKind, SignatureAlgorithm};
 use crate::x509::{CertificateSummary, is_issued_by};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -185,6 +185,10 @@ pub(super) fn check(
     pair: &KeyPair,
     wire: &KeyPairRotationSettings,
 ) -> Result<RotationSettings, Vec<Violation>> {
+    if pair.origin == Origin::Linked {
+        let message = "A linked key pair cannot be rotated: a generated key cannot succeed it.".to_owned();
+        return Err(vec![Violation { path: None, rule: Rule::InvalidValue, message }]);
+    }
     let mut findings = Vec::new();
     let leaf = pair.leaf().and_then(|leaf| CertificateSummary::of(leaf).ok());
     let (Some(leaf), true) = (leaf, is_self_signed(pair)) else {

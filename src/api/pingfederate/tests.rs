@@ -307,6 +307,15 @@ fn key_algorithms_are_those_that_all_providers_share() {
     );
 }
 
+#[test]
+fn without_hybrid_mode_only_the_default_provider_counts() {
+    let both = || vec![(ProviderKind::Hsm, None), (ProviderKind::Local, Some(everything()))];
+    let plain = |default_provider| Settings { hybrid: false, default_provider, ..HYBRID };
+    for (settings, known) in [(HYBRID, 1), (plain(ProviderKind::Local), 1), (plain(ProviderKind::Hsm), 0)] {
+        assert_eq!(algorithms::in_reach(settings, both()).len(), known);
+    }
+}
+
 fn view_at(now: i64, settings: Settings) -> Value {
     let pair = KeyPair {
         id: KeyId::new(Timestamp::from_micros(0)).unwrap(),

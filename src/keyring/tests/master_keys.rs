@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::audit::Action;
 use crate::keyring::{MasterKeys, out_of_reach};
 use crate::provider::local::{LocalProvider, MasterSealer, key_file};
 
@@ -99,6 +100,55 @@ async fn inspection_makes_no_master_key_and_does_not_wait_for_one_that_is_gone()
     assert_eq!(seen.findings.len(), 2, "{seen:?}");
     assert!(seen.findings.iter().all(|finding| finding.contains("which the store does not have")), "{seen:?}");
     assert!(started.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn sealed_key_from_before_a_renewal_is_refused_once_it_is_put_back() {
+    let safe = Safe::new().await;
+    let file = safe.key_file("key");
+    let (masters, keyring) = safe.process(&file);
+    masters.unlock().await.unwrap();
+    let pair = keyring.generate(&admin(), local("a")).await.unwrap().pair;
+    let before = pair.sealed.clone().unwrap();
+    masters.renew().await.unwrap();
+    assert!(!masters.retire_below(2).await.unwrap(), "not all is sealed anew");
+    assert_eq!(masters.reseal().await.unwrap().keys, 1);
+    // Here a crash would leave the former master key in use, until the next renewal.
+    assert_eq!(safe.process(&file).0.inspect().await.unwrap().open, 1);
+    assert!(masters.retire_below(2).await.unwrap());
+    assert_eq!(masters.inspect().await.unwrap().open, 1);
+
+    let options = SqliteConnectOptions::new().filename(safe.directory.path().join("store.db"));
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    let put_back = "UPDATE key_pairs SET sealed = $1";
+    sqlx::query(put_back).bind(before.as_bytes()).execute(&mut connection).await.unwrap();
+    for (masters, keyring) in [(masters, keyring), safe.process(&file)] {
+        masters.unlock().await.unwrap();
+        let refused = keyring.export(&admin(), &"signing:a".parse().unwrap(), None).await.unwrap_err();
+        assert_eq!(refused.kind(), Kind::Damaged);
+        let seen = masters.inspect().await.unwrap();
+        let [finding] = seen.findings.as_slice() else { panic!("{seen:?}") };
+        assert!(finding.contains(&pair.id.to_string()) && finding.contains("an older copy, put back"), "{finding}");
+        assert_eq!(masters.reseal().await.unwrap().broken, [pair.id]);
+    }
+    let trail = safe.store.audit(0, 99).await.unwrap();
+    let broken = trail.iter().filter(|(_, event)| event.action == Action::SealBroken).count();
+    assert_eq!(broken, 4, "{trail:?}");
+}
+
+#[tokio::test]
+async fn process_that_has_not_heard_of_a_renewal_makes_no_key_under_a_retired_master() {
+    let safe = Safe::new().await;
+    let file = safe.key_file("key");
+    let (late, keyring) = safe.process(&file);
+    late.unlock().await.unwrap();
+    let (masters, _) = safe.process(&file);
+    masters.renew().await.unwrap();
+    assert!(masters.retire_below(2).await.unwrap());
+    let refused = keyring.generate(&admin(), local("a")).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::ProviderUnavailable);
+    late.unlock().await.unwrap();
+    keyring.generate(&admin(), local("a")).await.unwrap();
 }
 
 #[tokio::test]

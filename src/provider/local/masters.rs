@@ -95,6 +95,8 @@ pub(super) struct Masters {
     pub(super) unsealed: BTreeMap<i64, Unsealed>,
     /// The highest version that the store has.
     pub(super) latest: Option<i64>,
+    /// The lowest version under which a key may be sealed.
+    pub(super) oldest: i64,
     /// Whether the store no longer has one as it was unsealed: what it seals now could not be
     /// opened after a restart.
     pub(super) altered: bool,

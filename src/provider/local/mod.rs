@@ -7,7 +7,7 @@
 //!
 //! Invariants: no private key is ever written in clear; a blob that was swapped, altered or
 //! replayed does not open (AES-256-GCM, purpose, store and all of the row's key as associated
-//! data); what was opened is wiped after use.
+//! data; never under a master key that is retired); what was opened is wiped after use.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -109,6 +109,11 @@ impl LocalProvider {
         failures
     }
 
+    /// Refuses from now on what is sealed under a master key that is older than this version.
+    pub fn retire_below(&self, oldest: i64) {
+        self.change(|masters| masters.oldest = masters.oldest.max(oldest));
+    }
+
     /// The version of the master key that a key is sealed under; `None` for what was never sealed so.
     #[must_use]
     pub fn master_of(key: &KeyRef) -> Option<i64> {
@@ -129,13 +134,13 @@ impl LocalProvider {
         self.wanted.notified().await;
     }
 
-    /// Seals a key anew under the latest master key; `None` when it is already.
+    /// Seals a key anew under the latest master key that is known; `None` when it is already, or under a later one.
     ///
     /// # Errors
     /// [`ProviderError::Damaged`] when it does not open, [`ProviderError::Unavailable`] while locked.
     pub async fn reseal(&self, key: &KeyRef) -> Result<Option<SealedKey>, ProviderError> {
         let (latest, _) = self.current()?;
-        if seal::version_of(blob(key)?).map_err(|broken| damaged(key, broken))? == latest {
+        if seal::version_of(blob(key)?).map_err(|broken| damaged(key, broken))? >= latest {
             return Ok(None);
         }
         let secret = self.open(key).await?;
@@ -180,13 +185,17 @@ impl LocalProvider {
         let (version, master) = self.current()?;
         let sealed = Owner { store: self.store, key }.seal(version, &master, secret);
         let sealed = sealed.map_err(|failure| ProviderError::Unavailable(failure.to_string()))?;
-        Ok((version, SealedKey::from_bytes(sealed)))
+        Ok((version, sealed))
     }
 
     /// The private key in PKCS#8.
     async fn open(&self, key: &KeyRef) -> Result<Secret, ProviderError> {
         let blob = blob(key)?;
         let version = seal::version_of(blob).map_err(|broken| damaged(key, broken))?;
+        if version < self.look(|masters| masters.oldest) {
+            let why = format!("it is an older copy, put back: master key {version}, which sealed it, is retired");
+            return Err(ProviderError::Damaged(format!("the sealed key {}: {why}", key.id)));
+        }
         let master = self.master(version).await?;
         Owner { store: self.store, key }.open(&master, blob).map_err(|broken| damaged(key, broken))
     }
@@ -299,9 +308,10 @@ impl KeyProvider for LocalProvider {
     }
 }
 
-fn blob(key: &KeyRef) -> Result<&[u8], ProviderError> {
-    let lost = || ProviderError::Damaged(format!("the sealed key {} is gone from the store", key.id));
-    key.sealed.as_ref().map(SealedKey::as_bytes).ok_or_else(lost)
+fn blob(key: &KeyRef) -> Result<&SealedKey, ProviderError> {
+    key.sealed
+        .as_ref()
+        .ok_or_else(|| ProviderError::Damaged(format!("the sealed key {} is gone from the store", key.id)))
 }
 
 /// Reads a key, compares its public half, uses it, and wipes it.

@@ -1,19 +1,16 @@
 //! Sealed blobs: AES-256-GCM under a master key, bound to what the blob belongs to.
 //!
-//! A blob is `format (1) || master version (8, big-endian) || nonce (12) || ciphertext and
-//! tag`. Its associated data name its purpose, the store, the master's version and all that
+//! A blob is an envelope ([`SealedKey::under`]) around `nonce (12) || ciphertext and tag`. Its associated data name its purpose, the store, the master's version and all that
 //! the row says of the key, so that a blob does not open once it, the row's locator, algorithm
 //! or public half was altered, or it was moved to another row or store.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
 use crate::clock::{NoEntropy, random};
-use crate::key::{Hash, StoreId};
+use crate::key::{Hash, SealedKey, StoreId};
 use crate::provider::KeyRef;
 use crate::secret::Secret;
 
-const FORMAT: u8 = 1;
-const VERSION_LEN: usize = 8;
 const PURPOSE: &str = "strongroom local key v1";
 
 /// A key that seals other keys, in memory.
@@ -70,25 +67,18 @@ impl Owner<'_> {
     }
 
     /// Seals under the master key of a version.
-    pub(super) fn seal(&self, version: i64, master: &SealingKey, secret: &Secret) -> Result<Vec<u8>, NoEntropy> {
-        let sealed = master.seal(&self.context(version), secret)?;
-        Ok([&[FORMAT], version.to_be_bytes().as_slice(), &sealed].concat())
+    pub(super) fn seal(&self, version: i64, master: &SealingKey, secret: &Secret) -> Result<SealedKey, NoEntropy> {
+        Ok(SealedKey::under(version, &master.seal(&self.context(version), secret)?))
     }
 
     /// Opens what was sealed under the master key of its version.
-    pub(super) fn open(&self, master: &SealingKey, blob: &[u8]) -> Result<Secret, Broken> {
-        let (version, sealed) = parse(blob)?;
+    pub(super) fn open(&self, master: &SealingKey, blob: &SealedKey) -> Result<Secret, Broken> {
+        let (version, sealed) = blob.parts().ok_or(Broken)?;
         master.open(&self.context(version), sealed)
     }
 }
 
 /// The version of the master key under which a blob was sealed.
-pub(super) fn version_of(blob: &[u8]) -> Result<i64, Broken> {
-    parse(blob).map(|(version, _)| version)
-}
-
-fn parse(blob: &[u8]) -> Result<(i64, &[u8]), Broken> {
-    let ([format], rest) = blob.split_first_chunk::<1>().ok_or(Broken)?;
-    let (version, sealed) = rest.split_first_chunk::<VERSION_LEN>().ok_or(Broken)?;
-    if *format == FORMAT { Ok((i64::from_be_bytes(*version), sealed)) } else { Err(Broken) }
+pub(super) fn version_of(blob: &SealedKey) -> Result<i64, Broken> {
+    blob.parts().map(|(version, _)| version).ok_or(Broken)
 }

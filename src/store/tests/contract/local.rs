@@ -65,6 +65,34 @@ pub(in super::super) async fn first_master_key_is_not_made_where_keys_are_sealed
     assert_eq!(store.master_keys().await.unwrap(), []);
 }
 
+pub(in super::super) async fn retired_master_keys_seal_nothing_any_more(store: AnyStore) {
+    let store = &*store;
+    let under = |version| SealedKey::under(version, &[9; 40]);
+    let committing = async |name: &str, version| {
+        let wish = NewReservation { provider: ProviderKind::Local, ..new(Some(&ring(name)), at(0)) };
+        let pair = reserved(store, wish).await;
+        let commit = Commit { sealed: Some(under(version)), ..commit_of(&pair, State::Active, at(1)) };
+        store.commit(commit, &[]).await
+    };
+    let retired = [event(Action::MasterRetired, None)];
+    let pair = committing("signing:a", 1).await.unwrap();
+    assert!(!store.retire_masters(2, &retired).await.unwrap(), "a key is sealed under master key 1");
+    assert_eq!((store.oldest_master().await.unwrap(), trail(store).await.len()), (0, 0));
+
+    let pair = store.reseal(pair.id, pair.version, under(2), &[]).await.unwrap();
+    assert!(store.retire_masters(2, &retired).await.unwrap());
+    assert_eq!(store.oldest_master().await.unwrap(), 2);
+    let refused = store.reseal(pair.id, pair.version, under(1), &[]).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    let refused = committing("signing:b", 1).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    committing("signing:c", 2).await.unwrap();
+
+    assert!(store.retire_masters(1, &[]).await.unwrap());
+    assert_eq!(store.oldest_master().await.unwrap(), 2, "it only grows");
+    assert_eq!(trail(store).await, retired);
+}
+
 pub(in super::super) async fn certificates_of_a_visible_key_are_replaced_at_once(store: AnyStore) {
     let store = &*store;
     let pair = active(store, &ring("signing:a"), at(0)).await;

@@ -72,6 +72,7 @@ macro_rules! every_case {
             key_in_a_token_is_given_no_sealed_half
             master_keys_are_added_once_each
             first_master_key_is_not_made_where_keys_are_sealed
+            retired_master_keys_seal_nothing_any_more
             certificates_of_a_visible_key_are_replaced_at_once
             change_of_several_rows_is_made_whole_or_not_at_all
             ring_never_has_two_active_keys
