@@ -18,26 +18,18 @@
 //! `signing`; dialects and each other; dialects and `store`, `provider`, `issuance` or `config`.
 
 pub mod api;
-pub mod audit;
 pub mod auth;
 pub mod catalog;
 pub mod checkpoint;
 pub mod cli;
-pub mod clock;
 pub mod config;
 pub mod daemon;
-pub mod error;
 pub mod issuance;
-pub mod jose;
-pub mod key;
-pub mod keyfile;
 pub mod keyring;
 pub mod listen;
 pub mod provider;
 pub mod rotation;
-pub mod secret;
 pub mod signing;
 pub mod store;
 pub mod telemetry;
 pub mod turns;
-pub mod x509;

@@ -17,13 +17,14 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
+use strongroom_domain::error::{Error, Kind};
 
 use metrics::{Histogram, counter, histogram};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
-use crate::key::ProviderKind;
+use strongroom_domain::key::ProviderKind;
 
 /// How much of what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,16 @@ pub enum NoTurn {
     /// The deadline passed.
     #[error("the deadline passed before the answer was ready")]
     Late,
+}
+
+impl From<NoTurn> for Error {
+    fn from(failure: NoTurn) -> Self {
+        let kind = match failure {
+            NoTurn::Share(_) => Kind::Busy,
+            NoTurn::Late => Kind::Deadline,
+        };
+        Self::new(kind, failure.to_string())
+    }
 }
 
 /// The queues for one kind of work, one before each provider.

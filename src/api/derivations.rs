@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::error::{Error, Kind};
+use strongroom_domain::error::{Error, Kind};
 
 /// Pieces of work at the same time.
 const RUNNING: usize = 2;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::RwLock;
 use tracing::Instrument as _;
 
-use crate::error::{Error, Kind};
+use strongroom_domain::error::{Error, Kind};
 
 /// Runs mutations in tasks of their own and knows when none is left.
 #[derive(Clone, Debug, Default)]

@@ -13,7 +13,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::Services;
 use crate::auth::Scheme;
-use crate::error::{Error, Kind};
+use strongroom_domain::error::{Error, Kind};
 
 /// Seconds after which a client may try again what failed for now.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");

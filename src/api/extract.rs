@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use super::Services;
 use super::dialect::DialectError;
 use crate::auth::{Principal, Scope};
-use crate::error::{Error, Kind};
+use strongroom_domain::error::{Error, Kind};
 
 const IDEMPOTENCY_HEADER: &str = "idempotency-key";
 

@@ -15,7 +15,7 @@ use super::Services;
 use super::extract::Caller;
 use super::native::Problem;
 use crate::auth::Scope;
-use crate::error::Error;
+use strongroom_domain::error::Error;
 
 const PROMETHEUS_TEXT: [(HeaderName, &str); 1] = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
 

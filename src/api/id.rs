@@ -1,6 +1,6 @@
 //! Names of key pairs: what a client may choose, and what it gets when it does not.
 
-use crate::clock::{NoEntropy, random};
+use strongroom_domain::clock::{NoEntropy, random};
 
 /// Words that are paths of their own beside ids in the PingFederate dialect.
 const RESERVED: [&str; 4] = ["generate", "import", "link", "settings"];

@@ -18,8 +18,8 @@ use super::Services;
 use super::auth0::{ApiError, ApiErrorBody};
 use super::extract::Segment;
 use super::native::{PathRefusals, Problem, ring_id};
-use crate::error::Error;
 use crate::rotation::Published;
+use strongroom_domain::error::Error;
 
 pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new()

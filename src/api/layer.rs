@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 
 use super::Services;
 use super::measure::Measures;
-use crate::clock;
+use strongroom_domain::clock;
 
 const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -9,10 +9,10 @@ use axum::extract::DefaultBodyLimit;
 use super::{Derivations, Detached, auth0, dialect, health, jwks, layer, native, openapi, pingfederate, zitadel};
 use crate::auth::Authenticator;
 use crate::catalog::Catalog;
-use crate::clock::Clock;
 use crate::keyring::Keyring;
 use crate::rotation::Rotation;
 use crate::signing::Signing;
+use strongroom_domain::clock::Clock;
 
 /// Everything that handlers work with.
 pub struct Services {

@@ -1,7 +1,7 @@
 //! The subject of a certificate to be made: names of its fields on the wire, and what may not stand in them.
 
-use crate::error::{Rule, Violation};
-use crate::x509::{AlternativeName, NameFault, SubjectField};
+use strongroom_domain::error::{Rule, Violation};
+use strongroom_formats::x509::{AlternativeName, NameFault, SubjectField};
 
 /// About a century.
 pub(super) const MAX_VALID_DAYS: u32 = 36_500;

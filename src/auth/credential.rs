@@ -8,8 +8,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use subtle::ConstantTimeEq as _;
 
 use super::{Principal, Scope};
-use crate::clock::{NoEntropy, random};
-use crate::secret::Secret;
+use strongroom_domain::clock::{NoEntropy, random};
+use strongroom_domain::secret::Secret;
 
 /// The shortest secret that is accepted, in characters.
 pub const MIN_SECRET_CHARS: usize = 32;

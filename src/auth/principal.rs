@@ -1,5 +1,7 @@
 //! A principal and its scopes.
 
+use strongroom_domain::error::{Error, Kind};
+
 /// One thing that a credential may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
@@ -45,6 +47,12 @@ impl Scope {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the credential lacks the scope {}", .0.word())]
 pub struct Denied(pub Scope);
+
+impl From<Denied> for Error {
+    fn from(denied: Denied) -> Self {
+        Self::new(Kind::Forbidden, denied.to_string())
+    }
+}
 
 /// Who is behind a request, and what they may do.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::credential::MIN_SECRET_CHARS;
 use super::*;
-use crate::secret::Secret;
+use strongroom_domain::secret::Secret;
 
 const ALICE: &str = "alice-has-a-secret-of-forty-characters-!";
 const BOB: &str = "bob-has-another:secret:with:colons:in:it";

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Catalog, Change, not_found, read, unreadable};
-use crate::audit::Action;
 use crate::auth::{Principal, Scope};
-use crate::error::{Error, Kind};
-use crate::key::{RingId, RingKind};
 use crate::store::{Document, DocumentKind, Put};
+use strongroom_domain::audit::Action;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{RingId, RingKind};
 
 const KIND: DocumentKind = DocumentKind::Connection;
 

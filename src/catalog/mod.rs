@@ -26,12 +26,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
-use crate::audit::{Action, Event};
 use crate::auth::Principal;
-use crate::clock::Clock;
-use crate::error::{Error, Kind};
-use crate::key::RingId;
 use crate::store::{Document, DocumentKind, Put, Store};
+use strongroom_domain::audit::{Action, Event};
+use strongroom_domain::clock::Clock;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::RingId;
 
 pub use connections::Connection;
 pub use oidc::{AdditionalKeySet, OidcGroup, OidcKey, OidcKeyType, OidcKeys, OidcSettings};

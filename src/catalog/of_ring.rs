@@ -5,9 +5,9 @@ use serde::de::DeserializeOwned;
 
 use super::{Catalog, Change, Place, not_found, read};
 use crate::auth::{Principal, Scope};
-use crate::error::Error;
-use crate::key::RingId;
 use crate::store::{DocumentKind, Put};
+use strongroom_domain::error::Error;
+use strongroom_domain::key::RingId;
 
 /// What such a document says.
 pub(super) trait OfRing: Serialize + DeserializeOwned + Sync {

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::oidc_rules::{Purpose, group_violations};
 use super::{Catalog, Change, Place, not_found, read};
 use crate::auth::{Principal, Scope};
-use crate::error::{Error, Rule, Violation};
-use crate::key::{KeyPair, RingId, RingKind, State};
 use crate::store::{DocumentKind, Put};
+use strongroom_domain::error::{Error, Rule, Violation};
+use strongroom_domain::key::{KeyPair, RingId, RingKind, State};
 
 const SETTINGS: DocumentKind = DocumentKind::OidcSettings;
 /// There is but one.

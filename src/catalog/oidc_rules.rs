@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::oidc::{OidcGroup, OidcKey, OidcKeyType, OidcKeys};
-use crate::error::{Rule, Violation};
-use crate::jose;
-use crate::key::{KeyAlgorithm, KeyFamily, KeyPair, KeyUse};
+use strongroom_domain::error::{Rule, Violation};
+use strongroom_domain::key::{KeyAlgorithm, KeyFamily, KeyPair, KeyUse};
+use strongroom_formats::jose;
 
 /// What the keys of a group are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::of_ring::OfRing;
 use super::{Catalog, read};
 use crate::auth::{Principal, Scope};
-use crate::error::{Error, Rule, Violation};
-use crate::key::{RingId, RingKind};
 use crate::store::{DocumentKind, Store};
+use strongroom_domain::error::{Error, Rule, Violation};
+use strongroom_domain::key::{RingId, RingKind};
 
 /// What an operator decides about a ring; also the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

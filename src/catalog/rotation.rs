@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::of_ring::OfRing;
 use super::{Catalog, read, unreadable};
 use crate::auth::{Principal, Scope};
-use crate::error::Error;
-use crate::key::{KeyAlgorithm, RingId, SignatureAlgorithm};
 use crate::store::DocumentKind;
+use strongroom_domain::error::Error;
+use strongroom_domain::key::{KeyAlgorithm, RingId, SignatureAlgorithm};
 
 /// When and how the key of a ring is succeeded; every value filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

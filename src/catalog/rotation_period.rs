@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::Catalog;
 use super::of_ring::OfRing;
 use crate::auth::Principal;
-use crate::error::Error;
-use crate::key::RingId;
 use crate::store::DocumentKind;
+use strongroom_domain::error::Error;
+use strongroom_domain::key::RingId;
 
 /// The document.
 #[derive(Serialize, Deserialize)]

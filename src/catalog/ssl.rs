@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Catalog, Change, Place, read};
 use crate::auth::{Principal, Scope};
-use crate::error::{Error, Kind, Rule, Violation};
-use crate::key::{RingId, RingKind, State};
 use crate::store::{DocumentKind, Put};
+use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::key::{RingId, RingKind, State};
 
 const KIND: DocumentKind = DocumentKind::SslSettings;
 /// There is but one.

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use super::*;
 use crate::auth::Scope;
-use crate::clock::{SystemClock, Timestamp};
-use crate::error::Rule;
-use crate::key::{
+use crate::store::{Commit, Joining, NewReservation, Owner, Reserve, SqlStore, StoreError, Transition};
+use strongroom_domain::clock::{SystemClock, Timestamp};
+use strongroom_domain::error::Rule;
+use strongroom_domain::key::{
     CertificateDer, Hash, KeyAlgorithm, KeyId, KeyUse, Kid, Locator, Origin, ProviderKind, SignatureAlgorithm, SpkiDer,
     State,
 };
-use crate::store::{Commit, Joining, NewReservation, Owner, Reserve, SqlStore, StoreError, Transition};
 
 const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
 

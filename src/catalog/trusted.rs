@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Catalog, Change, Place, read, unreadable};
 use crate::auth::{Principal, Scope};
-use crate::error::{Error, Rule, Violation};
-use crate::key::CertificateDer;
 use crate::store::{Document, DocumentKind, Put};
+use strongroom_domain::error::{Error, Rule, Violation};
+use strongroom_domain::key::CertificateDer;
 
 const KIND: DocumentKind = DocumentKind::TrustedCa;
 

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use super::block_on;
 use crate::config::{Config, MasterKeySource, PinSource, TokenSelector};
 use crate::daemon::{self, Offline};
-use crate::key::{KeyAlgorithm, KeyPair, SignatureAlgorithm, State};
 use crate::keyring::{self, Inspection};
 use crate::provider::pkcs11::{self, TokenFacts};
 use crate::store::{Looked, SqlStore, Store as _};
+use strongroom_domain::key::{KeyAlgorithm, KeyPair, SignatureAlgorithm, State};
 
 /// Prints what it sees and every finding; exits 1 when there is one.
 #[allow(clippy::print_stdout, reason = "the report is the command's output")]

@@ -20,9 +20,9 @@ use crate::config::{
     SanFormat, Stock, Token, TokenSelector, Zitadel,
 };
 use crate::daemon::{self, Announce, InstanceLock};
-use crate::key::{KeyAlgorithm, ProviderKind};
 use crate::provider::pkcs11;
-use crate::secret::Secret;
+use strongroom_domain::key::{KeyAlgorithm, ProviderKind};
+use strongroom_domain::secret::Secret;
 
 /// Where distributions put the module of SoftHSM; Debian's multiarch folders come on top.
 const MODULES: [&str; 7] = [

@@ -8,10 +8,10 @@ use serde_json::json;
 use super::reconcile::Source;
 use super::{block_on, fail};
 use crate::auth::Principal;
-use crate::clock::Timestamp;
 use crate::daemon::Bystander;
-use crate::key::RingId;
 use crate::rotation::{Outlook, Step};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::key::RingId;
 
 /// Rings that are read at a time.
 const PAGE: u32 = 100;
@@ -77,7 +77,7 @@ async fn outlooks(bystander: &Bystander) -> anyhow::Result<Vec<Outlook>> {
         for ring in &rings {
             match bystander.rotation().outlook(&who, ring).await {
                 Ok(outlook) => outlooks.push(outlook),
-                Err(failure) if failure.kind() == crate::error::Kind::NotFound => {}
+                Err(failure) if failure.kind() == strongroom_domain::error::Kind::NotFound => {}
                 Err(failure) => return Err(failure.into()),
             }
         }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::dialects::{holder, provider};
 use super::duration;
-use crate::key::{KeyAlgorithm, ProviderKind};
+use strongroom_domain::key::{KeyAlgorithm, ProviderKind};
 
 const DAY: Duration = Duration::from_secs(86_400);
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::key::ProviderKind;
+use strongroom_domain::key::ProviderKind;
 
 /// What the dialect of PingFederate is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

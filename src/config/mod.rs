@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::auth::Credential;
-use crate::key::ProviderKind;
+use strongroom_domain::key::ProviderKind;
 
 pub use auth0::{Auth0, Connections};
 pub use dialects::{PingFederate, SanFormat};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::duration;
-use crate::key::KeyAlgorithm;
+use strongroom_domain::key::KeyAlgorithm;
 
 /// The most keys of one algorithm that may be kept in stock.
 const MOST: usize = 10_000;

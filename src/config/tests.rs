@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::string_slice, reason = "tests")]
 
 use super::{Auth0, Config, Connections, MasterKeySource, Plaintext, TokenSelector};
-use crate::key::{KeyAlgorithm, ProviderKind};
+use strongroom_domain::key::{KeyAlgorithm, ProviderKind};
 
 const WHOLE: &str = r#"
 version = 1

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::dialects::{holder, provider};
 use super::duration;
-use crate::key::ProviderKind;
+use strongroom_domain::key::ProviderKind;
 
 const DAY: Duration = Duration::from_secs(86_400);
 

@@ -7,12 +7,12 @@ use anyhow::Context as _;
 use super::holders;
 use super::instance::new_life;
 use crate::catalog::Catalog;
-use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::config::Config;
 use crate::keyring::Keyring;
 use crate::provider::Providers;
 use crate::rotation::Rotation;
 use crate::store::SqlStore;
+use strongroom_domain::clock::{Clock, SystemClock, Timestamp};
 
 /// The services over the store alone: what needs a private key is out of their reach.
 pub struct Bystander {

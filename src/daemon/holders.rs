@@ -8,9 +8,7 @@ use anyhow::{Context as _, bail};
 
 use super::instance::{InstanceLock, new_life};
 use crate::catalog::Catalog;
-use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, MasterKeySource};
-use crate::key::StoreId;
 use crate::keyring::{Keyring, MasterKeys, out_of_reach};
 use crate::provider::local::{LocalProvider, MasterSealer};
 use crate::provider::pkcs11::{Pkcs11Options, Pkcs11Provider};
@@ -19,6 +17,8 @@ use crate::rotation::{self, Rotation};
 use crate::signing::{IN_A_TURN, Signing};
 use crate::store::{Owner, SqlStore, Store as _};
 use crate::turns::Bounds;
+use strongroom_domain::clock::{Clock, SystemClock};
+use strongroom_domain::key::StoreId;
 
 /// Time for what follows generation: issuance and two transactions.
 const LEASE_MARGIN: Duration = Duration::from_secs(120);

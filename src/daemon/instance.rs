@@ -7,8 +7,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use rustix::fs::{FlockOperation, flock};
 
-use crate::clock::random;
 use crate::store::Owner;
+use strongroom_domain::clock::random;
 
 /// Held as long as this process is the instance whose state lies in a directory.
 #[derive(Debug)]

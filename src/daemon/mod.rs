@@ -22,14 +22,16 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::api;
 use crate::api::{auth0, pingfederate, zitadel};
 use crate::auth::Authenticator;
 use crate::config::{self, Config};
 use crate::keyring::{Keyring, MasterKeys};
+use crate::listen;
 use crate::provider::pkcs11::Pkcs11Provider;
 use crate::rotation::Rotation;
 use crate::store::follow_epoch;
-use crate::{api, listen, telemetry};
+use crate::telemetry;
 use holders::Holders;
 use instance::new_life;
 

@@ -10,11 +10,11 @@
 
 use std::time::Duration;
 
-use crate::clock::Timestamp;
-use crate::error::{Error, Kind};
-use crate::key::{CertificateDer, SerialNumber, SignatureAlgorithm, SpkiDer};
 use crate::provider::{KeyProvider, KeyRef, SignInput};
-use crate::x509::{Names, Profile, SelfSigned, Tbs};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{CertificateDer, SerialNumber, SignatureAlgorithm, SpkiDer};
+use strongroom_formats::x509::{Names, Profile, SelfSigned, Tbs};
 
 mod request;
 #[cfg(test)]
@@ -92,7 +92,7 @@ pub async fn issue(prepared: Prepared, provider: &dyn KeyProvider, key: &KeyRef)
 /// `ProviderUnavailable` when it does not: the provider signed wrongly.
 pub fn check(issued: Issued, spki: &SpkiDer) -> Result<CertificateDer, Error> {
     let meant = SelfSigned { spki: spki.clone(), ..issued.meant };
-    crate::x509::check(&issued.certificate, &meant).map_err(misbehaved)?;
+    strongroom_formats::x509::check(&issued.certificate, &meant).map_err(misbehaved)?;
     Ok(issued.certificate)
 }
 

@@ -1,10 +1,10 @@
 //! Certification requests: signed once, checked before they are given out.
 
 use super::misbehaved;
-use crate::error::{Error, Kind};
-use crate::key::{CertificateDer, SignatureAlgorithm};
 use crate::provider::{KeyProvider, KeyRef, SignInput};
-use crate::x509::RequestInfo;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{CertificateDer, SignatureAlgorithm};
+use strongroom_formats::x509::RequestInfo;
 
 /// A certification request (PKCS#10 in DER) for the subject and the alternative names of a
 /// certificate, signed by `key`.

@@ -10,16 +10,16 @@ use super::making::Source;
 use super::reservation::Reservation;
 use super::stock::Proven;
 use super::{Changed, Entry, IdempotencyKey, Keyring, Made, Move, NewKid};
-use crate::audit::{Action, Event};
 use crate::auth::{Principal, Scope};
 use crate::checkpoint::{Stopped, reach};
-use crate::clock::Timestamp;
-use crate::error::{Error, Kind, Rule, Violation};
-use crate::key::{
-    KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, Origin, ProviderKind, RingId, SignatureAlgorithm, State,
-};
 use crate::provider::KeyProvider;
 use crate::store::{IdempotencyClaim, Joining, NewReservation, Reserve, StoreError};
+use strongroom_domain::audit::{Action, Event};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::key::{
+    KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, Origin, ProviderKind, RingId, SignatureAlgorithm, State,
+};
 
 /// How long an `Idempotency-Key` is remembered.
 const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 3600);

@@ -3,12 +3,12 @@
 use super::Keyring;
 use super::lookup::not_found;
 use super::reservation::transition;
-use crate::audit::{Action, Event};
 use crate::auth::{Principal, Scope};
 use crate::checkpoint::reach;
-use crate::error::{Error, Kind};
-use crate::key::{KeyName, KeyPair, Origin, ProviderKind, RingId, State};
 use crate::store::{Change, DocumentKind, StoreError};
+use strongroom_domain::audit::{Action, Event};
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{KeyName, KeyPair, Origin, ProviderKind, RingId, State};
 
 impl Keyring {
     /// Commits the deletion of every key pair of a ring; destruction in the token follows.

@@ -6,15 +6,15 @@ use std::time::Instant;
 use super::creation::{Order, Wish, only};
 use super::making::Source;
 use super::{Entry, ExportedKeyPair, ImportKeyPair, Keyring, LinkKeyPair, Made, NewKid};
-use crate::audit::{Action, Event};
 use crate::auth::{Principal, Scope};
-use crate::error::{Error, Kind, Rule, Violation};
 use crate::issuance;
-use crate::key::{
+use crate::provider::{FoundKey, KeyProvider, KeyRef, ProviderError};
+use strongroom_domain::audit::{Action, Event};
+use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::key::{
     CertificateDer, KeyName, KeyPair, KeyUse, Origin, ProviderKind, RingId, SignatureAlgorithm, SpkiDer, State,
 };
-use crate::provider::{FoundKey, KeyProvider, KeyRef, ProviderError};
-use crate::x509::{is_issued_by, public_key};
+use strongroom_formats::x509::{is_issued_by, public_key};
 
 impl Keyring {
     /// Brings a key pair in and commits it as the Active key of a new ring.

@@ -6,8 +6,8 @@ use super::creation::{Order, Wish};
 use super::making::Source;
 use super::{Changed, Entry, Keyring, Made, NewKeyPair, NewKid, NewMember, RingChange};
 use crate::auth::Principal;
-use crate::error::Error;
-use crate::key::{Origin, State};
+use strongroom_domain::error::Error;
+use strongroom_domain::key::{Origin, State};
 
 impl Keyring {
     /// Makes a key pair, with its certificate if it shall have one, and commits it as the

@@ -7,10 +7,10 @@ use tokio::sync::Mutex;
 use super::Keyring;
 use super::creation::taken;
 use crate::auth::{Principal, Scope};
-use crate::error::{Error, Kind};
-use crate::key::{KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind, State};
 use crate::provider::Capabilities;
 use crate::store::Store;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind, State};
 
 /// How long what the store answered a ping stands for it: a ping is a durable write, and anybody may ask.
 pub(super) const PULSE_LASTS: Duration = Duration::from_secs(1);

@@ -6,12 +6,12 @@ use super::creation::Member;
 use super::reservation::{Finished, Reservation};
 use super::{CertificateSpec, Keyring, NewKid};
 use crate::checkpoint::reach;
-use crate::error::{Error, Kind, Rule, Violation};
 use crate::issuance;
-use crate::jose;
-use crate::key::{CertificateDer, KeyPair, Kid, SpkiDer, StoreId};
 use crate::provider::{FoundKey, GeneratedKey, KeyProvider, KeyRef, NewKey, ProviderError};
-use crate::secret::Secret;
+use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::key::{CertificateDer, KeyPair, Kid, SpkiDer, StoreId};
+use strongroom_domain::secret::Secret;
+use strongroom_formats::jose;
 
 /// Where a key and its certificates come from.
 pub(super) enum Source {

@@ -10,14 +10,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::{broken_seal, not_of_a_row};
-use crate::audit::{Action, Event};
 use crate::auth::Principal;
-use crate::clock::{Clock, Timestamp};
-use crate::error::{Error, Kind};
-use crate::key::{KeyId, KeyPair, ProviderKind, State};
 use crate::provider::local::LocalProvider;
 use crate::provider::{KeyRef, ProviderError};
 use crate::store::{MasterKey, Store, StoreError};
+use strongroom_domain::audit::{Action, Event};
+use strongroom_domain::clock::{Clock, Timestamp};
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{KeyId, KeyPair, ProviderKind, State};
 
 /// Between looks for master keys that another daemon, or a command, has made.
 pub const REFRESH_EVERY: Duration = Duration::from_secs(5);

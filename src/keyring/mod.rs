@@ -30,16 +30,16 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::audit::{Action, Event};
 use crate::auth::Principal;
-use crate::clock::{Clock, Timestamp};
 use crate::config::Stock;
-use crate::error::Error;
-use crate::key::KeyPair;
 use crate::provider::{ProviderError, Providers};
 use crate::store::{Owner, Store};
 use crate::turns::{Bounds, Turns};
 use lookup::Pulse;
+use strongroom_domain::audit::{Action, Event};
+use strongroom_domain::clock::{Clock, Timestamp};
+use strongroom_domain::error::Error;
+use strongroom_domain::key::KeyPair;
 
 pub use crate::issuance::CertificateSpec;
 pub use crate::provider::{Capabilities, ForeignKey, NoForeignKey};

@@ -11,11 +11,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{Keyring, not_of_a_row};
-use crate::audit::{Action, Event};
 use crate::auth::Principal;
-use crate::error::Error;
-use crate::key::{KeyId, KeyPair, Locator, Origin, ProviderKind, RingId, State};
 use crate::provider::{Held, KeyProvider};
+use strongroom_domain::audit::{Action, Event};
+use strongroom_domain::error::Error;
+use strongroom_domain::key::{KeyId, KeyPair, Locator, Origin, ProviderKind, RingId, State};
 
 /// A key is missing once it was seen missing twice, this far apart.
 const MISSING_AFTER: Duration = Duration::from_secs(60);

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{Finding, Keyring, Mode, Report};
-use crate::error::Error;
+use strongroom_domain::error::Error;
 
 /// Between looks for unfinished rows.
 const FINISH_EVERY: Duration = Duration::from_secs(60);

@@ -4,12 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::issuance::CertificateSpec;
-use crate::key::{
+use crate::provider::ForeignKey;
+use crate::store::Joining;
+use strongroom_domain::key::{
     CertificateDer, KeyAlgorithm, KeyPair, KeyUse, ProviderKind, RingId, SignatureAlgorithm, SpkiDer, State,
 };
-use crate::provider::ForeignKey;
-use crate::secret::Secret;
-use crate::store::Joining;
+use strongroom_domain::secret::Secret;
 
 /// A key pair to be made, every value already checked by itself.
 #[derive(Clone, Debug)]

@@ -3,12 +3,12 @@
 use super::creation::{Order, because};
 use super::delete::in_words;
 use super::{Changed, Entry, Keyring, Move};
-use crate::audit::{Action, Event};
 use crate::auth::Principal;
-use crate::clock::Timestamp;
-use crate::error::Error;
-use crate::key::{CertificateDer, KeyId, KeyPair, Kid, Origin, SealedKey, SpkiDer, State};
 use crate::store::{Change, Commit, StoreError, Transition};
+use strongroom_domain::audit::{Action, Event};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::Error;
+use strongroom_domain::key::{CertificateDer, KeyId, KeyPair, Kid, Origin, SealedKey, SpkiDer, State};
 
 /// A row in state `Reserved` that this task owns. Consumed by [`Keyring::commit`] or
 /// [`Keyring::abandon`]; what a crash leaves behind is reconciled.

@@ -9,13 +9,13 @@ use super::making::new_key;
 use super::reservation::Reservation;
 use super::stock::STOCK_USE;
 use super::{Keyring, NewKid};
-use crate::audit::{Action, Event};
 use crate::auth::Principal;
 use crate::checkpoint::reach;
-use crate::error::{Error, Kind};
-use crate::key::{KeyAlgorithm, KeyId, KeyPair, Locator, Origin, ProviderKind, SignatureAlgorithm, State};
 use crate::provider::{GeneratedKey, KeyProvider, ProviderError};
 use crate::store::{Change, Commit, Joining, NewReservation, Reserve};
+use strongroom_domain::audit::{Action, Event};
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{KeyAlgorithm, KeyId, KeyPair, Locator, Origin, ProviderKind, SignatureAlgorithm, State};
 
 /// Between looks at a stock that is full.
 const LOOK_EVERY: Duration = Duration::from_secs(60);

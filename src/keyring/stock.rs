@@ -3,14 +3,14 @@
 use super::Keyring;
 use super::creation::Member;
 use super::making::Source;
-use crate::audit::{Action, Event};
 use crate::auth::Principal;
 use crate::checkpoint::reach;
-use crate::clock::Timestamp;
-use crate::error::Error;
-use crate::key::{KeyAlgorithm, KeyPair, KeyUse, Origin, ProviderKind, State};
 use crate::provider::{KeyRef, ProviderError};
 use crate::store::StoreError;
+use strongroom_domain::audit::{Action, Event};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::Error;
+use strongroom_domain::key::{KeyAlgorithm, KeyPair, KeyUse, Origin, ProviderKind, State};
 
 /// What is generated ahead is used so only.
 pub(super) const STOCK_USE: KeyUse = KeyUse::Sign;

@@ -16,13 +16,13 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use super::lookup::PULSE_LASTS;
 use super::{CertificateSpec, Finding, IdempotencyKey, Keyring, Mode, NewKeyPair};
 use crate::auth::{Principal, Scope};
-use crate::clock::{Clock, Timestamp};
-use crate::error::Kind;
-use crate::key::{Hash, KeyAlgorithm, KeyUse, ProviderKind, RingId, RingKind, SignatureAlgorithm, State};
 use crate::provider::double::{Double, Fault, unavailable};
 use crate::provider::{KeyProvider as _, NewKey, ProviderError, Providers};
 use crate::store::{Owner, SqlStore, Store as _};
-use crate::x509::{Names, Profile, Subject};
+use strongroom_domain::clock::{Clock, Timestamp};
+use strongroom_domain::error::Kind;
+use strongroom_domain::key::{Hash, KeyAlgorithm, KeyUse, ProviderKind, RingId, RingKind, SignatureAlgorithm, State};
+use strongroom_formats::x509::{Names, Profile, Subject};
 
 const START: i64 = 1_800_000_000_000_000;
 
@@ -330,9 +330,9 @@ async fn key_that_appears_after_its_row_was_destroyed_is_removed() {
 #[tokio::test]
 async fn object_that_no_row_knows_is_reported_and_kept() {
     let bench = Bench::new().await;
-    let unknown = crate::key::KeyId::new(bench.clock.now()).unwrap();
+    let unknown = strongroom_domain::key::KeyId::new(bench.clock.now()).unwrap();
     let label = bench.store.id().label(unknown);
-    let locator = crate::key::Locator::new().unwrap();
+    let locator = strongroom_domain::key::Locator::new().unwrap();
     let key = NewKey {
         id: unknown,
         locator,

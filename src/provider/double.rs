@@ -15,10 +15,10 @@ use super::{
     Capabilities, Destroyed, ForeignKey, FoundKey, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey,
     ProviderError, SignInput,
 };
-use crate::key::{
+use strongroom_domain::key::{
     DecryptionAlgorithm, Hash, KeyAlgorithm, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer,
 };
-use crate::secret::Secret;
+use strongroom_domain::secret::Secret;
 
 /// The DER before the uncompressed point of a P-256 SubjectPublicKeyInfo (RFC 5480).
 const P256_SPKI_PREFIX: [u8; 26] = [

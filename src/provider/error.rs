@@ -1,5 +1,7 @@
 //! What can go wrong at a provider: small, and without words of HTTP.
 
+use strongroom_domain::error::{Error, Kind};
+
 /// A provider's failure.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ProviderError {
@@ -31,6 +33,23 @@ pub enum ProviderError {
     /// would decrypt it in time (RFC 8017 section 7.1.2).
     #[error("the ciphertext does not decrypt")]
     NotDecrypted,
+}
+
+impl From<ProviderError> for Error {
+    fn from(failure: ProviderError) -> Self {
+        let (kind, public) = match &failure {
+            ProviderError::Busy => (Kind::Busy, "the crypto provider is busy"),
+            ProviderError::Late => (Kind::Deadline, "the deadline passed before the key pair was ready"),
+            ProviderError::Unsupported(_) => (Kind::Unsupported, "the crypto provider cannot do this"),
+            ProviderError::NotDecrypted => (Kind::Invalid, "the ciphertext does not decrypt"),
+            ProviderError::Damaged(_) => (Kind::Damaged, "the sealed private half of the key pair does not open"),
+            ProviderError::Unavailable(_)
+            | ProviderError::Unknown(_)
+            | ProviderError::KeyMissing
+            | ProviderError::Refused(_) => (Kind::ProviderUnavailable, "the crypto provider is unavailable"),
+        };
+        Self::new(kind, public).because(failure)
+    }
 }
 
 impl ProviderError {

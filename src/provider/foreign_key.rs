@@ -5,7 +5,7 @@ use std::str::FromStr;
 use percent_encoding::percent_decode_str;
 
 use super::ForeignKey;
-use crate::key::Locator;
+use strongroom_domain::key::Locator;
 
 #[cfg(test)]
 mod tests;

@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
 
-use crate::key::{
+use strongroom_domain::key::{
     DecryptionAlgorithm, KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, ProviderKind, SealedKey, Signature,
     SignatureAlgorithm, SpkiDer,
 };
-use crate::secret::Secret;
+use strongroom_domain::secret::Secret;
 
 #[cfg(test)]
 pub(crate) mod double;

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::plan::Step;
 use super::sweep::{Outcome, Sweep};
-use crate::clock::Timestamp;
-use crate::error::Error;
 use crate::store::Agenda;
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::Error;
 
 /// Measures one sweep.
 pub(super) struct Timer(Instant);

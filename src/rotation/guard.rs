@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 
 use super::sweep::{Outcome, Sweep};
 use super::{Rotation, gauges};
-use crate::audit::{Action, Event};
 use crate::auth::{Principal, Scope};
-use crate::clock::Timestamp;
-use crate::error::{Error, Kind};
+use strongroom_domain::audit::{Action, Event};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::{Error, Kind};
 
 impl Rotation {
     /// Gives the lease back, with a word in the audit trail the first time, and only says what is due.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::plan::{StepKind, plan};
 use super::policy::Policy;
-use crate::clock::Timestamp;
-use crate::error::{Error, Kind};
-use crate::jose::{Jwk, algorithm_name};
-use crate::key::{DecryptionAlgorithm, KeyFamily, KeyPair, KeyUse, ProviderKind, RingId, RingKind, State};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{DecryptionAlgorithm, KeyFamily, KeyPair, KeyUse, ProviderKind, RingId, RingKind, State};
+use strongroom_formats::jose::{Jwk, algorithm_name};
 
 /// Whether a key shows its certificates in a key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

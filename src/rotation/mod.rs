@@ -27,10 +27,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use crate::catalog::Catalog;
-use crate::clock::Clock;
-use crate::key::RingId;
 use crate::keyring::Keyring;
 use crate::store::{Confirmed, Store};
+use strongroom_domain::clock::Clock;
+use strongroom_domain::key::RingId;
 
 pub use plan::{Plan, Step, StepKind};
 pub use policy::{Defaults, Policy, Schedule};

@@ -4,9 +4,9 @@ use super::Rotation;
 use super::members::{Certificates, Draft};
 use crate::auth::Principal;
 use crate::catalog::{OidcGroup, OidcKey};
-use crate::error::Error;
-use crate::jose;
-use crate::key::{KeyPair, State};
+use strongroom_domain::error::Error;
+use strongroom_domain::key::{KeyPair, State};
+use strongroom_formats::jose;
 
 /// Which key pairs of a reference are published.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::policy::{Afterwards, Policy, SLACK, Schedule};
-use crate::clock::Timestamp;
-use crate::key::{KeyId, KeyPair, State};
-use crate::x509::{CertificateSummary, is_issued_by};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::key::{KeyId, KeyPair, State};
+use strongroom_formats::x509::{CertificateSummary, is_issued_by};
 
 /// Seconds of a day.
 const DAY: u64 = 86_400;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::Rotation;
 use crate::auth::Principal;
 use crate::catalog::RotationSettings;
-use crate::error::{Error, Kind};
-use crate::key::{RingId, RingKind};
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{RingId, RingKind};
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// What is left beside a lead before a certificate ends, for sweeps come late, and some fail at first.

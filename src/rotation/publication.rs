@@ -11,10 +11,10 @@ use serde_json::json;
 use super::Rotation;
 use super::members::{Certificates, Draft};
 use crate::auth::Principal;
-use crate::clock::Timestamp;
-use crate::error::{Error, Kind};
-use crate::key::{DecryptionAlgorithm, Hash, KeyPair, ProviderKind, RingId, RingKind};
 use crate::store::SeenEpoch;
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{DecryptionAlgorithm, Hash, KeyPair, ProviderKind, RingId, RingKind};
 
 /// A set of public keys that is published at one place.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

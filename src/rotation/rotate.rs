@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::successor::{Differences, require_own};
 use super::{Plan, Policy, Rotation, plan};
 use crate::auth::{Principal, Scope};
-use crate::clock::Timestamp;
-use crate::error::{Error, Kind};
-use crate::key::{KeyAlgorithm, KeyPair, RingId, SignatureAlgorithm, State};
 use crate::keyring::{Changed, Entry, IdempotencyKey, Joining, KeyRing, Move, NewMember, RingChange};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{KeyAlgorithm, KeyPair, RingId, SignatureAlgorithm, State};
 
 const ON_DEMAND: &str = "rotation on demand";
 

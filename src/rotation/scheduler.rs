@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use super::Rotation;
 use super::sweep::Outcome;
 use crate::auth::Principal;
-use crate::clock::random;
-use crate::error::Error;
-use crate::key::RingKind;
+use strongroom_domain::clock::random;
+use strongroom_domain::error::Error;
+use strongroom_domain::key::RingKind;
 
 /// Between looks at whether something has changed here.
 const LOOK_EVERY: Duration = Duration::from_secs(5);

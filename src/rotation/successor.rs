@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::Rotation;
 use crate::auth::Principal;
 use crate::catalog::RotationSettings;
-use crate::error::{Error, Kind};
-use crate::key::{CertificateDer, KeyAlgorithm, KeyPair, Origin, RingId, RingKind, SignatureAlgorithm};
 use crate::keyring::{CertificateSpec, Entry, NewKid, NewMember};
-use crate::x509::{CertificateSummary, Names, Profile, is_issued_by};
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{CertificateDer, KeyAlgorithm, KeyPair, Origin, RingId, RingKind, SignatureAlgorithm};
+use strongroom_formats::x509::{CertificateSummary, Names, Profile, is_issued_by};
 
 const DAY: u64 = 86_400;
 /// About a century: what generation allows too.

@@ -11,11 +11,11 @@ use super::successor::Differences;
 use super::{Policy, Rotation, gauges};
 use crate::auth::{Denied, Principal, Scope};
 use crate::checkpoint::reach;
-use crate::clock::Timestamp;
-use crate::error::{Error, Kind};
-use crate::key::{KeyId, KeyPair, RingId, State};
 use crate::keyring::{Entry, Joining, KeyRing, Move, RingChange};
 use crate::store::{DueRing, StoreError};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{KeyId, KeyPair, RingId, State};
 
 /// Rings that are read at a time.
 const PAGE: u32 = 100;

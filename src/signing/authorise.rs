@@ -2,9 +2,9 @@
 
 use super::sign::MESSAGE_LIMIT;
 use super::{SignInput, SigningKey};
-use crate::error::{Error, Kind, Rule, Violation};
-use crate::jose;
-use crate::key::{KeyUse, RingKind, SignatureAlgorithm, State};
+use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::key::{KeyUse, RingKind, SignatureAlgorithm, State};
+use strongroom_formats::jose;
 
 /// How a signature is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use metrics::counter;
 
 use super::{Client, Signing, SigningKey, Target};
 use crate::auth::Scope;
-use crate::error::{Error, Kind, Rule, Violation};
-use crate::key::{DecryptionAlgorithm, KeyUse, State};
 use crate::provider::ProviderError;
-use crate::secret::Secret;
+use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::key::{DecryptionAlgorithm, KeyUse, State};
+use strongroom_domain::secret::Secret;
 
 impl Signing {
     /// Decrypts a ciphertext. One that does not decrypt is `Invalid` at `ciphertext` in the

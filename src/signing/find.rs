@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::{Signing, SigningKey, Target};
 use crate::catalog::signs_raw;
-use crate::error::{Error, Kind};
-use crate::key::State;
 use crate::store::SeenEpoch;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::State;
 
 impl Signing {
     /// Takes note of the store's epoch: see [`crate::store::follow_epoch`].

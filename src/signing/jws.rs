@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use super::authorise::Manner;
 use super::{Client, MESSAGE_LIMIT, SignInput, Signing, Target};
-use crate::clock::{Timestamp, random};
-use crate::error::{Error, Rule, Violation};
-use crate::jose::{self, UnsignedJws};
+use strongroom_domain::clock::{Timestamp, random};
+use strongroom_domain::error::{Error, Rule, Violation};
+use strongroom_formats::jose::{self, UnsignedJws};
 
 /// What a JWS carries.
 #[derive(Clone, Debug)]

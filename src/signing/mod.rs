@@ -22,13 +22,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use crate::auth::Principal;
-use crate::clock::Clock;
-use crate::key::{
-    KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, Signature, SignatureAlgorithm, State,
-};
 use crate::provider::{KeyRef, Providers};
 use crate::store::{Confirmed, Store};
 use crate::turns::{Bounds, Turns};
+use strongroom_domain::clock::Clock;
+use strongroom_domain::key::{
+    KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, Signature, SignatureAlgorithm, State,
+};
 
 pub use crate::provider::SignInput;
 pub use jws::{Claims, JwsOrder, Payload};

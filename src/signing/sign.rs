@@ -9,12 +9,12 @@ use metrics::counter;
 
 use super::authorise::{Manner, check_input};
 use super::{Client, SignInput, Signed, Signing, SigningKey, Target};
-use crate::audit::Event;
 use crate::auth::{Principal, Scope};
-use crate::error::{Error, Kind};
-use crate::key::{Signature, SignatureAlgorithm};
 use crate::provider::{KeyProvider, ProviderError};
 use crate::turns::Place;
+use strongroom_domain::audit::Event;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{Signature, SignatureAlgorithm};
 
 /// The longest message, in bytes; of what is longer a digest is signed.
 pub const MESSAGE_LIMIT: usize = 64 * 1024;

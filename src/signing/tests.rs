@@ -12,15 +12,15 @@ use serde_json::{Map, json};
 
 use super::{Claims, Client, JwsOrder, Payload, Presented, SignInput, Signing, Target};
 use crate::auth::{Principal, Scope};
-use crate::clock::{SystemClock, Timestamp};
-use crate::error::{Error, Kind};
-use crate::jose;
-use crate::key::{
-    Hash, KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, SignatureAlgorithm, State,
-};
 use crate::provider::double::Double;
 use crate::provider::{KeyProvider as _, NewKey, Providers};
 use crate::store::{Commit, Joining, NewReservation, Owner, Reserve, SeenEpoch, SqlStore, Store as _, Transition};
+use strongroom_domain::clock::{SystemClock, Timestamp};
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{
+    Hash, KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, SignatureAlgorithm, State,
+};
+use strongroom_formats::jose;
 
 const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::authorise::check_input;
 use super::{SignInput, Signing, SigningKey, Target};
 use crate::auth::{Principal, Scope};
-use crate::error::Error;
-use crate::key::{KeyAlgorithm, Signature, SignatureAlgorithm};
-use crate::x509;
+use strongroom_domain::error::Error;
+use strongroom_domain::key::{KeyAlgorithm, Signature, SignatureAlgorithm};
+use strongroom_formats::x509;
 
 /// A signature to be looked at.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 
 use super::sqlite::Connection;
 use super::{Document, DocumentKind, Put, StoreError, key_pairs, meta, rings};
-use crate::clock::Timestamp;
-use crate::key::{KeyPair, RingId};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::key::{KeyPair, RingId};
 
 type Row = (String, String, String, i64);
 

@@ -2,8 +2,8 @@
 
 use super::sqlite::Connection;
 use super::{IdempotencyClaim, Reserve, StoreError};
-use crate::clock::Timestamp;
-use crate::key::{KeyId, State};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::key::{KeyId, State};
 
 /// Forgets what has expired.
 pub(super) async fn forget_expired(conn: &mut Connection, now: Timestamp) -> Result<(), StoreError> {

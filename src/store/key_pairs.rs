@@ -4,8 +4,10 @@ use super::sqlite::Connection;
 use super::{
     Commit, NewReservation, Owner, StoreError, Transition, documents, idempotency, master_keys, meta, records, rings,
 };
-use crate::clock::Timestamp;
-use crate::key::{CertificateDer, KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind, SealedKey, State};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::key::{
+    CertificateDer, KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind, SealedKey, State,
+};
 
 /// What a ring's name stands for.
 pub(super) struct Occupancy {
@@ -37,7 +39,7 @@ pub(super) async fn insert(
     new: &NewReservation,
     generation: i64,
 ) -> Result<KeyPair, StoreError> {
-    Ok(sqlx::query_as(
+    Ok(sqlx::query(
         "INSERT INTO key_pairs (
              id, ring, ring_kind, generation, state, provider, locator, origin, key_use, algorithm,
              signature_algorithm, permitted, created_at, version, owner_instance, owner_life, lease_until
@@ -59,6 +61,7 @@ pub(super) async fn insert(
     .bind(&new.owner.instance)
     .bind(&new.owner.life)
     .bind(new.now.plus(new.lease).as_micros())
+    .try_map(records::key_pair)
     .fetch_one(conn)
     .await?)
 }
@@ -81,7 +84,7 @@ pub(super) async fn commit(conn: &mut Connection, commit: &Commit) -> Result<Key
     }
     meta::advance_epoch(conn).await?;
     rings::touch(conn, reserved.ring.as_ref()).await?;
-    sqlx::query_as(
+    sqlx::query(
         "UPDATE key_pairs
          SET state = $3, kid = $4, spki = $5, certificates = $6, activated_at = $7, sealed = $8, version = version + 1
          WHERE id = $1 AND version = $2
@@ -95,6 +98,7 @@ pub(super) async fn commit(conn: &mut Connection, commit: &Commit) -> Result<Key
     .bind(records::concatenated(&commit.certificates))
     .bind((to == State::Active).then_some(now.as_micros()))
     .bind(commit.sealed.as_ref().map(SealedKey::as_bytes))
+    .try_map(records::key_pair)
     .fetch_optional(conn)
     .await?
     .ok_or(StoreError::Conflict)
@@ -122,7 +126,7 @@ pub(super) async fn transition(conn: &mut Connection, transition: Transition) ->
     if pair.state.is_visible() || to.is_visible() {
         rings::touch(conn, pair.ring.as_ref()).await?;
     }
-    let moved: KeyPair = sqlx::query_as(
+    let moved: KeyPair = sqlx::query(
         "UPDATE key_pairs
          SET state = $3, activated_at = $4, deactivated_at = $5, deleted_at = $6, destroyed_at = $7,
              sealed = CASE WHEN $3 = 'Destroyed' THEN NULL ELSE sealed END, version = version + 1
@@ -136,6 +140,7 @@ pub(super) async fn transition(conn: &mut Connection, transition: Transition) ->
     .bind(deactivated_at.map(Timestamp::as_micros))
     .bind(if to == State::Destroying { Some(now) } else { pair.deleted_at }.map(Timestamp::as_micros))
     .bind((to == State::Destroyed).then_some(now.as_micros()))
+    .try_map(records::key_pair)
     .fetch_optional(&mut *conn)
     .await?
     .ok_or(StoreError::Conflict)?;
@@ -153,7 +158,7 @@ pub(super) async fn replace_certificates(
     certificates: &[CertificateDer],
 ) -> Result<KeyPair, StoreError> {
     meta::advance_epoch(conn).await?;
-    let pair: KeyPair = sqlx::query_as(
+    let pair: KeyPair = sqlx::query(
         "UPDATE key_pairs SET certificates = $3, version = version + 1
          WHERE id = $1 AND version = $2 AND state IN ('PreActive', 'Active', 'Deactivated')
          RETURNING *",
@@ -161,6 +166,7 @@ pub(super) async fn replace_certificates(
     .bind(id.to_string())
     .bind(version)
     .bind(records::concatenated(certificates))
+    .try_map(records::key_pair)
     .fetch_optional(&mut *conn)
     .await?
     .ok_or(StoreError::Conflict)?;
@@ -177,7 +183,7 @@ pub(super) async fn reseal(
 ) -> Result<KeyPair, StoreError> {
     master_keys::check(conn, sealed).await?;
     meta::advance_epoch(conn).await?;
-    sqlx::query_as(
+    sqlx::query(
         "UPDATE key_pairs SET sealed = $3, version = version + 1
          WHERE id = $1 AND version = $2 AND sealed IS NOT NULL
          RETURNING *",
@@ -185,6 +191,7 @@ pub(super) async fn reseal(
     .bind(id.to_string())
     .bind(version)
     .bind(sealed.as_bytes())
+    .try_map(records::key_pair)
     .fetch_optional(conn)
     .await?
     .ok_or(StoreError::Conflict)
@@ -212,7 +219,11 @@ pub(super) async fn mark_missing(
 
 /// One key pair.
 pub(super) async fn find(conn: &mut Connection, id: KeyId) -> Result<Option<KeyPair>, StoreError> {
-    Ok(sqlx::query_as("SELECT * FROM key_pairs WHERE id = $1").bind(id.to_string()).fetch_optional(conn).await?)
+    Ok(sqlx::query("SELECT * FROM key_pairs WHERE id = $1")
+        .bind(id.to_string())
+        .try_map(records::key_pair)
+        .fetch_optional(conn)
+        .await?)
 }
 
 /// The visible key pair of an id or a kid.
@@ -223,7 +234,8 @@ pub(super) async fn named(conn: &mut Connection, name: &KeyName) -> Result<Optio
             "SELECT * FROM key_pairs WHERE kid = $1 AND state IN ('Active', 'PreActive', 'Deactivated') ORDER BY id"
         }
     };
-    let mut found: Vec<KeyPair> = sqlx::query_as(sql).bind(name.to_string()).fetch_all(conn).await?;
+    let mut found: Vec<KeyPair> =
+        sqlx::query(sql).bind(name.to_string()).try_map(records::key_pair).fetch_all(conn).await?;
     let pair = found.pop();
     if found.is_empty() {
         Ok(pair)
@@ -234,11 +246,12 @@ pub(super) async fn named(conn: &mut Connection, name: &KeyName) -> Result<Optio
 
 /// The visible key pairs of a ring, in the order of their importance.
 pub(super) async fn of_ring(conn: &mut Connection, ring: &RingId) -> Result<Vec<KeyPair>, StoreError> {
-    Ok(sqlx::query_as(
+    Ok(sqlx::query(
         "SELECT * FROM key_pairs WHERE ring = $1 AND state IN ('Active', 'PreActive', 'Deactivated')
          ORDER BY CASE state WHEN 'Active' THEN 1 WHEN 'PreActive' THEN 2 ELSE 3 END, generation",
     )
     .bind(ring.to_string())
+    .try_map(records::key_pair)
     .fetch_all(conn)
     .await?)
 }
@@ -246,7 +259,7 @@ pub(super) async fn of_ring(conn: &mut Connection, ring: &RingId) -> Result<Vec<
 /// The Active key pairs of every ring of a kind.
 pub(super) async fn active_of_kind(conn: &mut Connection, kind: RingKind) -> Result<Vec<KeyPair>, StoreError> {
     let sql = "SELECT * FROM key_pairs WHERE ring_kind = $1 AND state = 'Active' ORDER BY created_at, id";
-    Ok(sqlx::query_as(sql).bind(kind.word()).fetch_all(conn).await?)
+    Ok(sqlx::query(sql).bind(kind.word()).try_map(records::key_pair).fetch_all(conn).await?)
 }
 
 /// How many key pairs a provider holds, or will hold once they are made.
@@ -261,7 +274,7 @@ pub(super) async fn unfinished(
     owner: &Owner,
     now: Timestamp,
 ) -> Result<Vec<KeyPair>, StoreError> {
-    Ok(sqlx::query_as(
+    Ok(sqlx::query(
         "SELECT * FROM key_pairs
          WHERE state IN ('Reserved', 'Abandoning', 'Destroying')
            AND (state <> 'Reserved' OR lease_until <= $1 OR (owner_instance = $2 AND owner_life <> $3))
@@ -270,6 +283,7 @@ pub(super) async fn unfinished(
     .bind(now.as_micros())
     .bind(&owner.instance)
     .bind(&owner.life)
+    .try_map(records::key_pair)
     .fetch_all(conn)
     .await?)
 }
@@ -281,12 +295,13 @@ pub(super) async fn page(
     since: Timestamp,
     limit: u32,
 ) -> Result<Vec<KeyPair>, StoreError> {
-    Ok(sqlx::query_as(
+    Ok(sqlx::query(
         "SELECT * FROM key_pairs WHERE id > $1 AND (state <> 'Destroyed' OR destroyed_at >= $2) ORDER BY id LIMIT $3",
     )
     .bind(after.map(|id| id.to_string()).unwrap_or_default())
     .bind(since.as_micros())
     .bind(i64::from(limit))
+    .try_map(records::key_pair)
     .fetch_all(conn)
     .await?)
 }
@@ -294,7 +309,12 @@ pub(super) async fn page(
 /// The latest key pair of a kid in a ring, tombstones included.
 pub(super) async fn remembered(conn: &mut Connection, ring: &RingId, kid: &Kid) -> Result<Option<KeyPair>, StoreError> {
     let sql = "SELECT * FROM key_pairs WHERE ring = $1 AND kid = $2 ORDER BY generation DESC LIMIT 1";
-    Ok(sqlx::query_as(sql).bind(ring.to_string()).bind(kid.as_str()).fetch_optional(conn).await?)
+    Ok(sqlx::query(sql)
+        .bind(ring.to_string())
+        .bind(kid.as_str())
+        .try_map(records::key_pair)
+        .fetch_optional(conn)
+        .await?)
 }
 
 /// Whether a ring has an Active key pair.

@@ -2,8 +2,8 @@
 
 use super::sqlite::Connection;
 use super::{MasterKey, StoreError};
-use crate::clock::Timestamp;
-use crate::key::SealedKey;
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::key::SealedKey;
 
 /// The version of the first master key.
 const FIRST: i64 = 1;

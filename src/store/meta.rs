@@ -6,15 +6,15 @@ use aws_lc_rs::hmac;
 
 use super::sqlite::Connection;
 use super::{Owner, StoreError, SweepLease};
-use crate::clock::{Timestamp, random};
-use crate::key::StoreId;
+use strongroom_domain::clock::{Timestamp, random};
+use strongroom_domain::key::StoreId;
 
 /// How far the clocks of daemons may be apart.
 const SKEW: Duration = Duration::from_secs(60);
 
 /// Reads the store's id and the key of its fingerprints, which a new store is given here.
 pub(super) async fn identity(conn: &mut Connection) -> Result<(StoreId, hmac::Key), StoreError> {
-    let no_entropy = |failure: crate::clock::NoEntropy| StoreError::Unavailable(failure.to_string());
+    let no_entropy = |failure: strongroom_domain::clock::NoEntropy| StoreError::Unavailable(failure.to_string());
     sqlx::query(
         "INSERT INTO store_meta (singleton, store_id, fingerprint_key) VALUES (1, $1, $2) ON CONFLICT DO NOTHING",
     )

@@ -27,12 +27,13 @@ mod timer;
 mod trail;
 
 use std::time::Duration;
+use strongroom_domain::error::{Error, Kind};
 
 use async_trait::async_trait;
 
-use crate::audit::Event;
-use crate::clock::Timestamp;
-use crate::key::{
+use strongroom_domain::audit::Event;
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::key::{
     CertificateDer, KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, RingKind, SealedKey,
     State, StoreId,
 };
@@ -154,6 +155,27 @@ pub enum StoreError {
     /// The commit was sent and its answer lost: read the row back.
     #[error("the outcome of the transaction is unknown: {0}")]
     Unknown(String),
+}
+
+impl From<StoreError> for Error {
+    fn from(failure: StoreError) -> Self {
+        if let StoreError::Ambiguous(keys) = &failure {
+            let ids: Vec<String> = keys.iter().map(ToString::to_string).collect();
+            let public = format!("the kid names several key pairs; name one by its id: {}", ids.join(", "));
+            return Self::new(Kind::Conflict, public).because(failure);
+        }
+        let (kind, public) = match &failure {
+            StoreError::Unavailable(_) | StoreError::Unknown(_) => {
+                (Kind::ProviderUnavailable, "the store is unavailable")
+            }
+            StoreError::Ambiguous(_) | StoreError::Conflict => (Kind::Conflict, "the key pair was changed meanwhile"),
+            StoreError::Fenced => (Kind::Conflict, "another sweep has begun"),
+            StoreError::Forbidden { .. } => (Kind::Conflict, "the key pair's state does not allow this"),
+            StoreError::InUse(_) => (Kind::InUse, "the key pair is in use"),
+            StoreError::Inconsistent(_) => (Kind::Internal, "internal error"),
+        };
+        Self::new(kind, public).because(failure)
+    }
 }
 
 /// The memory of the daemon.

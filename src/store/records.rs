@@ -2,50 +2,48 @@
 
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
-use crate::audit::{Action, Event};
-use crate::clock::Timestamp;
-use crate::key::{
+use super::sqlite::DbRow;
+
+use strongroom_domain::audit::{Action, Event};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::key::{
     CertificateDer, KeyAlgorithm, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, SealedKey, SignatureAlgorithm,
     SpkiDer, State,
 };
 
-impl<'r, R: Row> FromRow<'r, R> for KeyPair
-where
-    &'static str: ColumnIndex<R>,
-    i64: Decode<'r, R::Database> + Type<R::Database>,
-    bool: Decode<'r, R::Database> + Type<R::Database>,
-    &'r str: Decode<'r, R::Database> + Type<R::Database>,
-    &'r [u8]: Decode<'r, R::Database> + Type<R::Database>,
-{
-    fn from_row(row: &'r R) -> sqlx::Result<Self> {
-        Ok(Self {
-            id: required(row, "id", |text: &str| text.parse().ok())?,
-            ring: optional(row, "ring", |text: &str| text.parse().ok())?,
-            generation: row.try_get("generation")?,
-            state: required(row, "state", State::from_name)?,
-            missing_since: optional(row, "missing_since", moment)?,
-            missing: row.try_get("missing")?,
-            provider: required(row, "provider", ProviderKind::from_name)?,
-            locator: required(row, "locator", |bytes| Locator::from_bytes(bytes).ok())?,
-            sealed: optional(row, "sealed", |bytes: &[u8]| Some(SealedKey::from_bytes(bytes.to_vec())))?,
-            origin: required(row, "origin", Origin::from_name)?,
-            key_use: required(row, "key_use", KeyUse::from_name)?,
-            algorithm: required(row, "algorithm", KeyAlgorithm::from_name)?,
-            signature_algorithm: required(row, "signature_algorithm", SignatureAlgorithm::from_jca_name)?,
-            permitted: required(row, "permitted", |names: &str| {
-                names.split_whitespace().map(SignatureAlgorithm::from_jca_name).collect()
-            })?,
-            kid: optional(row, "kid", |text: &str| Kid::parse(text).ok())?,
-            spki: optional(row, "spki", |bytes: &[u8]| SpkiDer::parse(bytes.to_vec()).ok())?,
-            certificates: required(row, "certificates", |bytes| split(bytes).ok())?,
-            created_at: required(row, "created_at", moment)?,
-            activated_at: optional(row, "activated_at", moment)?,
-            deactivated_at: optional(row, "deactivated_at", moment)?,
-            deleted_at: optional(row, "deleted_at", moment)?,
-            destroyed_at: optional(row, "destroyed_at", moment)?,
-            version: row.try_get("version")?,
-        })
-    }
+/// The key pair of a row of `key_pairs`.
+///
+/// # Errors
+/// When a column holds a value that this program does not write.
+#[allow(clippy::needless_pass_by_value, reason = "the shape that `try_map` asks for")]
+pub(super) fn key_pair(row: DbRow) -> sqlx::Result<KeyPair> {
+    Ok(KeyPair {
+        id: required(&row, "id", |text: &str| text.parse().ok())?,
+        ring: optional(&row, "ring", |text: &str| text.parse().ok())?,
+        generation: row.try_get("generation")?,
+        state: required(&row, "state", State::from_name)?,
+        missing_since: optional(&row, "missing_since", moment)?,
+        missing: row.try_get("missing")?,
+        provider: required(&row, "provider", ProviderKind::from_name)?,
+        locator: required(&row, "locator", |bytes| Locator::from_bytes(bytes).ok())?,
+        sealed: optional(&row, "sealed", |bytes: &[u8]| Some(SealedKey::from_bytes(bytes.to_vec())))?,
+        origin: required(&row, "origin", Origin::from_name)?,
+        key_use: required(&row, "key_use", KeyUse::from_name)?,
+        algorithm: required(&row, "algorithm", KeyAlgorithm::from_name)?,
+        signature_algorithm: required(&row, "signature_algorithm", SignatureAlgorithm::from_jca_name)?,
+        permitted: required(&row, "permitted", |names: &str| {
+            names.split_whitespace().map(SignatureAlgorithm::from_jca_name).collect()
+        })?,
+        kid: optional(&row, "kid", |text: &str| Kid::parse(text).ok())?,
+        spki: optional(&row, "spki", |bytes: &[u8]| SpkiDer::parse(bytes.to_vec()).ok())?,
+        certificates: required(&row, "certificates", |bytes| split(bytes).ok())?,
+        created_at: required(&row, "created_at", moment)?,
+        activated_at: optional(&row, "activated_at", moment)?,
+        deactivated_at: optional(&row, "deactivated_at", moment)?,
+        deleted_at: optional(&row, "deleted_at", moment)?,
+        destroyed_at: optional(&row, "destroyed_at", moment)?,
+        version: row.try_get("version")?,
+    })
 }
 
 /// An audit event and its number in the trail.

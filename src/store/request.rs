@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::clock::Timestamp;
-use crate::key::{
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::key::{
     CertificateDer, KeyAlgorithm, KeyId, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, RingId, SealedKey,
     SignatureAlgorithm, SpkiDer, State,
 };

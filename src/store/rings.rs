@@ -2,8 +2,8 @@
 
 use super::sqlite::Connection;
 use super::{Agenda, DueRing, StoreError};
-use crate::clock::Timestamp;
-use crate::key::{RingId, RingKind};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::key::{RingId, RingKind};
 
 /// Makes a ring due, for it has changed.
 pub(super) async fn touch(conn: &mut Connection, ring: Option<&RingId>) -> Result<(), StoreError> {

@@ -18,9 +18,9 @@ use super::{
     Reserve, Store, StoreError, SweepLease, documents, idempotency, key_pairs, master_keys, meta, migrations, rings,
     stock, trail,
 };
-use crate::audit::Event;
-use crate::clock::Timestamp;
-use crate::key::{
+use strongroom_domain::audit::Event;
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::key::{
     CertificateDer, KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, RingKind, SealedKey,
     State, StoreId,
 };

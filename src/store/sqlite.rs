@@ -10,13 +10,16 @@ use std::time::{Duration, Instant};
 
 use sqlx::error::{DatabaseError, ErrorKind as Violation};
 use sqlx::pool::PoolOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
 use sqlx::{Connection as _, Pool, Sqlite, SqliteConnection};
 
 use super::StoreError;
 
 /// The database that this build speaks to.
 pub(super) type Db = Sqlite;
+
+/// One row of it.
+pub(super) type DbRow = SqliteRow;
 
 /// One connection to it.
 pub(super) type Connection = SqliteConnection;

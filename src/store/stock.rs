@@ -2,8 +2,8 @@
 
 use super::sqlite::Connection;
 use super::{NewReservation, StoreError, records};
-use crate::clock::Timestamp;
-use crate::key::{KeyAlgorithm, KeyPair, KeyUse};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::key::{KeyAlgorithm, KeyPair, KeyUse};
 
 /// Makes a reservation of a key in stock, if it is as the caller saw it; it is created anew, and has no name yet.
 pub(super) async fn claim(
@@ -12,7 +12,7 @@ pub(super) async fn claim(
     version: i64,
     generation: i64,
 ) -> Result<KeyPair, StoreError> {
-    sqlx::query_as(
+    sqlx::query(
         "UPDATE key_pairs
          SET state = 'Reserved', ring = $3, ring_kind = $4, generation = $5, signature_algorithm = $6, permitted = $7,
              kid = NULL, created_at = $8, owner_instance = $9, owner_life = $10, lease_until = $11,
@@ -36,6 +36,7 @@ pub(super) async fn claim(
     .bind(new.locator.as_bytes())
     .bind(new.key_use.name())
     .bind(new.algorithm.name())
+    .try_map(records::key_pair)
     .fetch_optional(conn)
     .await?
     .ok_or(StoreError::Conflict)
@@ -48,7 +49,7 @@ pub(super) async fn next(
     key_use: KeyUse,
     since: Timestamp,
 ) -> Result<Option<KeyPair>, StoreError> {
-    Ok(sqlx::query_as(
+    Ok(sqlx::query(
         "SELECT * FROM key_pairs
          WHERE state = 'Stocked' AND algorithm = $1 AND key_use = $2 AND created_at > $3 AND missing_since IS NULL
          ORDER BY created_at, id LIMIT 1",
@@ -56,18 +57,20 @@ pub(super) async fn next(
     .bind(algorithm.name())
     .bind(key_use.name())
     .bind(since.as_micros())
+    .try_map(records::key_pair)
     .fetch_optional(conn)
     .await?)
 }
 
 /// The stock and what is about to be, the oldest first.
 pub(super) async fn all(conn: &mut Connection) -> Result<Vec<KeyPair>, StoreError> {
-    Ok(sqlx::query_as(
+    Ok(sqlx::query(
         "SELECT * FROM key_pairs WHERE state = 'Stocked'
          UNION ALL
          SELECT * FROM key_pairs WHERE state = 'Reserved' AND ring IS NULL
          ORDER BY created_at, id",
     )
+    .try_map(records::key_pair)
     .fetch_all(conn)
     .await?)
 }

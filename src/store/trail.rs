@@ -3,7 +3,7 @@
 use super::StoreError;
 use super::records::Entry;
 use super::sqlite::Connection;
-use crate::audit::Event;
+use strongroom_domain::audit::Event;
 
 /// Appends events, in their order.
 pub(super) async fn append(conn: &mut Connection, events: &[Event]) -> Result<(), StoreError> {

@@ -10,8 +10,8 @@ use super::error::ApiError;
 use crate::api::Services;
 use crate::api::extract::{Caller, Segment};
 use crate::auth::{Principal, Scope};
-use crate::error::{Error, Kind};
-use crate::key::{RingId, RingKind};
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{RingId, RingKind};
 
 /// The scopes that the product asks for at a route, and ours in their stead.
 pub(super) trait Grant: Send {

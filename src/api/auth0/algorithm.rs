@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
+use strongroom_domain::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
 
 /// How a connection's key signs, by its name in JOSE (RFC 7518 section 3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::algorithm::SigningAlg;
 use super::error::ApiError;
 use crate::api::Services;
-use crate::error::{Error, Kind};
+use strongroom_domain::error::{Error, Kind};
 
 const SIGNING_ALG: &str = "signing_alg";
 

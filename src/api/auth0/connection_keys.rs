@@ -14,11 +14,11 @@ use super::view::{ConnectionKey, Reply};
 use crate::api::Services;
 use crate::api::extract::Idempotency;
 use crate::api::layer::request_id;
-use crate::error::{Error, Kind};
-use crate::key::{KeyUse, RingId};
 use crate::keyring::{CertificateSpec, Entry, IdempotencyKey, Joining, NewKid, NewMember, RingChange};
 use crate::rotation::RotateRing;
-use crate::x509::{Names, Profile, Subject};
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{KeyUse, RingId};
+use strongroom_formats::x509::{Names, Profile, Subject};
 
 const NOT_AVAILABLE: &str = "keys are not available for this connection";
 

@@ -22,8 +22,8 @@ use crate::api::layer::request_id;
 use crate::auth::Principal;
 use crate::catalog::Connection;
 use crate::checkpoint::reach;
-use crate::error::{Error, Kind};
-use crate::key::RingId;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::RingId;
 
 /// A connection to be declared.
 #[derive(Debug, Deserialize, ToSchema)]

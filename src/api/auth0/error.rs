@@ -11,7 +11,7 @@ use utoipa::{IntoResponses, ToSchema};
 
 use crate::api::dialect::{self, DialectError};
 use crate::api::openapi;
-use crate::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::error::{Error, Kind, Rule, Violation};
 
 pub(super) const JSON: &str = "application/json; charset=utf-8";
 

@@ -11,8 +11,8 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::error::ApiError;
 use crate::api::Services;
-use crate::clock::Timestamp;
-use crate::error::{Error, Kind};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::{Error, Kind};
 
 const MINUTE: i64 = 60;
 

@@ -31,9 +31,9 @@ use axum::routing::{any, get, post};
 use utoipa::OpenApi;
 
 use super::{Services, dialect};
-use crate::key::{KeyAlgorithm, ProviderKind};
 pub(super) use error::{ApiError, ApiErrorBody};
 use limit::Meter;
+use strongroom_domain::key::{KeyAlgorithm, ProviderKind};
 
 /// What an operator decides about this dialect.
 #[derive(Clone, Copy, Debug)]

@@ -2,9 +2,9 @@
 
 use super::algorithm::SigningAlg;
 use super::limit::{Allowance, Window};
-use crate::clock::Timestamp;
-use crate::jose;
-use crate::key::KeyAlgorithm;
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::key::KeyAlgorithm;
+use strongroom_formats::jose;
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000 + 999_999)

@@ -8,10 +8,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::error::JSON;
-use crate::error::{Error, Kind};
-use crate::jose;
-use crate::key::{CertificateDer, KeyPair, KeyUse, State};
-use crate::x509::{armoured, certificates_only, one_line_subject, sha1_fingerprint, to_pem};
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{CertificateDer, KeyPair, KeyUse, State};
+use strongroom_formats::jose;
+use strongroom_formats::x509::{armoured, certificates_only, one_line_subject, sha1_fingerprint, to_pem};
 
 /// A key of a connection.
 #[derive(Debug, Serialize, ToSchema)]

@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 
 use super::input::{decode, encode};
 use crate::api::Services;
-use crate::error::Error;
 use crate::signing::{Client, Target};
+use strongroom_domain::error::Error;
 
 /// A ciphertext to be decrypted.
 #[derive(Debug, Deserialize, ToSchema)]

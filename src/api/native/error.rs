@@ -11,7 +11,7 @@ use utoipa::{IntoResponses, ToSchema};
 use crate::api::dialect::{self, DialectError};
 use crate::api::layer::request_id;
 use crate::api::openapi;
-use crate::error::{Error, Kind, Violation};
+use strongroom_domain::error::{Error, Kind, Violation};
 
 const CONTENT_TYPE: &str = "application/problem+json";
 

@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Number, Value};
 use utoipa::ToSchema;
 
-use crate::error::{Error, Rule, Violation};
 use crate::signing::SignInput;
+use strongroom_domain::error::{Error, Rule, Violation};
 
 const EITHER_PADDING: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);

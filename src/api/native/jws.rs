@@ -6,8 +6,8 @@ use utoipa::ToSchema;
 
 use super::input::{Strict, decode, one_of};
 use crate::api::Services;
-use crate::error::{Error, Rule, Violation};
 use crate::signing::{Claims, Client, JwsOrder, Payload, Target};
+use strongroom_domain::error::{Error, Rule, Violation};
 
 /// A JWS to be made.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -16,9 +16,9 @@ use crate::api::Services;
 use crate::api::extract::{Caller, Manager, Segment};
 use crate::api::layer::request_id;
 use crate::auth::Principal;
-use crate::error::{Error, Kind};
-use crate::key::{DecryptionAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, RingId};
-use crate::x509;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{DecryptionAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, RingId};
+use strongroom_formats::x509;
 
 const PEM: &str = "application/x-pem-file";
 

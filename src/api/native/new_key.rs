@@ -19,11 +19,11 @@ use crate::api::id;
 use crate::api::layer::request_id;
 use crate::api::subject::{self, MAX_VALID_DAYS};
 use crate::auth::Principal;
-use crate::error::{Error, Rule, Violation};
-use crate::jose;
-use crate::key::{KeyAlgorithm, KeyFamily, KeyUse, ProviderKind, RingId, RingKind, SignatureAlgorithm};
 use crate::keyring::{CertificateSpec, IdempotencyKey, NewKeyPair};
-use crate::x509::{Names, Profile, Subject};
+use strongroom_domain::error::{Error, Rule, Violation};
+use strongroom_domain::key::{KeyAlgorithm, KeyFamily, KeyUse, ProviderKind, RingId, RingKind, SignatureAlgorithm};
+use strongroom_formats::jose;
+use strongroom_formats::x509::{Names, Profile, Subject};
 
 /// A key pair to be made.
 #[derive(Debug, Deserialize, ToSchema)]

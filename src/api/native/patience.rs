@@ -11,8 +11,8 @@ use utoipa::IntoParams;
 use super::error::Problem;
 use crate::api::Services;
 use crate::api::extract::Caller;
-use crate::error::{Error, Kind};
 use crate::signing::Client;
+use strongroom_domain::error::{Error, Kind};
 
 const HEADER: &str = "request-timeout";
 

@@ -15,11 +15,11 @@ use super::rings::{self, KeyRingView};
 use crate::api::Services;
 use crate::api::extract::{Caller, Idempotency, JsonBody, Manager, Segment};
 use crate::api::layer::request_id;
-use crate::error::{Error, Kind, Rule, Violation};
-use crate::jose;
-use crate::key::{KeyAlgorithm, RingId, RingKind, SignatureAlgorithm};
 use crate::keyring::IdempotencyKey;
 use crate::rotation::RotateRing;
+use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::key::{KeyAlgorithm, RingId, RingKind, SignatureAlgorithm};
+use strongroom_formats::jose;
 
 const DAY: u64 = 24 * 3600;
 /// Ten years.

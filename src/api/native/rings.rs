@@ -12,10 +12,10 @@ use super::error::{PathRefusals, Problem, Refusals};
 use super::keys::{KeyView, Paging, paging};
 use crate::api::Services;
 use crate::api::extract::{Caller, Segment};
-use crate::error::{Error, Kind};
-use crate::key::{self, RingId};
 use crate::keyring::KeyRing;
 use crate::rotation::{Outlook, Step};
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{self, RingId};
 
 /// A key ring, its key pairs and its future.
 #[derive(Debug, Serialize, ToSchema)]

@@ -7,10 +7,10 @@ use super::error::ItemProblem;
 use super::input::{Item, decode, encode};
 use crate::api::Services;
 use crate::auth::Principal;
-use crate::error::{Error, Kind, Rule, Violation};
-use crate::key::{Signature, SignatureAlgorithm};
 use crate::signing::{Client, Presented, Target};
-use crate::x509;
+use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::key::{Signature, SignatureAlgorithm};
+use strongroom_formats::x509;
 
 /// The most items of a batch.
 const ITEMS: usize = 1000;

@@ -10,9 +10,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::error::{Problem, ProblemDetails, Refusals};
 use crate::api::Services;
 use crate::api::extract::Caller;
-use crate::error::{Error, Kind};
-use crate::key::RingId;
 use crate::rotation::{Mode, Outcome, Step, Sweep};
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::RingId;
 
 /// How a sweep is made.
 #[derive(Debug, Deserialize, IntoParams)]

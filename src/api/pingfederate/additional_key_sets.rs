@@ -17,7 +17,7 @@ use crate::api::extract::{Caller, JsonBody, Manager, Segment};
 use crate::api::layer::request_id;
 use crate::api::{Services, id};
 use crate::catalog;
-use crate::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::error::{Error, Kind, Rule, Violation};
 
 const NAMES: Names<'static> = Names { prefix: "signingKeys.", group: "" };
 

@@ -11,9 +11,9 @@ use super::Settings;
 use super::error::{ApiError, Refusals};
 use crate::api::Services;
 use crate::api::extract::Caller;
-use crate::error::{Error, Kind};
-use crate::key::{KeyAlgorithm, KeyFamily, ProviderKind, SignatureAlgorithm};
 use crate::keyring::Capabilities;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{KeyAlgorithm, KeyFamily, ProviderKind, SignatureAlgorithm};
 
 /// Every family, in the order in which clients see them.
 pub(super) const FAMILIES: [KeyFamily; 3] = [KeyFamily::Rsa, KeyFamily::Ec, KeyFamily::Ed25519];

@@ -2,9 +2,9 @@
 
 use super::algorithms::{FAMILIES, default_of, family_name, members};
 use super::rules::{given, one_of, required};
-use crate::error::{Rule, Violation};
-use crate::key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 use crate::keyring::Capabilities;
+use strongroom_domain::error::{Rule, Violation};
+use strongroom_domain::key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 
 const NAME: &str = "keyAlgorithm";
 const SIZE: &str = "keySize";

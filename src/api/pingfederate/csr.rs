@@ -17,10 +17,10 @@ use crate::api::Services;
 use crate::api::extract::{Caller, JsonBody, Manager};
 use crate::api::layer::request_id;
 use crate::auth::Principal;
-use crate::clock::Timestamp;
-use crate::error::{Error, Rule, Violation};
-use crate::key::{CertificateDer, KeyPair, SpkiDer};
-use crate::x509::{self, CertificateSummary, chain_for, check_trust};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::{Error, Rule, Violation};
+use strongroom_domain::key::{CertificateDer, KeyPair, SpkiDer};
+use strongroom_formats::x509::{self, CertificateSummary, chain_for, check_trust};
 
 const DATA: &str = "fileData";
 

@@ -11,7 +11,7 @@ use utoipa::{IntoResponses, ToSchema};
 use crate::api::dialect::{self, DialectError};
 use crate::api::openapi;
 use crate::auth::Scheme;
-use crate::error::{Error, Kind, Violation};
+use strongroom_domain::error::{Error, Kind, Violation};
 
 const XSRF_HEADER: &str = "x-xsrf-header";
 

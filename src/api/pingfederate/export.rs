@@ -16,10 +16,10 @@ use crate::api::Services;
 use crate::api::extract::{JsonBody, Manager};
 use crate::api::layer::request_id;
 use crate::auth::Principal;
-use crate::error::{Error, Kind};
-use crate::key::{CertificateDer, RingId};
-use crate::keyfile::{self, KeyFileError};
-use crate::secret::Secret;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{CertificateDer, RingId};
+use strongroom_domain::secret::Secret;
+use strongroom_formats::keyfile::{self, KeyFileError};
 
 const PKCS12: &str = "application/x-pkcs12";
 const PEM: &str = "application/x-pem-file";

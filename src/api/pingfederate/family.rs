@@ -10,10 +10,10 @@ use super::error::ApiError;
 use crate::api::Services;
 use crate::api::extract::Segment;
 use crate::auth::Principal;
-use crate::error::{Error, Kind};
-use crate::key::{KeyPair, RingId, RingKind};
 use crate::keyring::IdempotencyKey;
-use crate::x509::Profile;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{KeyPair, RingId, RingKind};
+use strongroom_formats::x509::Profile;
 
 /// Every family, in the order of the documentation.
 pub(super) const FAMILIES: [RingKind; 3] = [RingKind::Signing, RingKind::SslServer, RingKind::SslClient];

@@ -17,7 +17,7 @@ use crate::api::Services;
 use crate::api::extract::{Idempotency, JsonBody, Manager};
 use crate::api::id;
 use crate::api::layer::request_id;
-use crate::error::Error;
+use strongroom_domain::error::Error;
 
 /// A key pair to be made, and the subject of its self-signed certificate.
 ///

@@ -19,12 +19,12 @@ use crate::api::Services;
 use crate::api::extract::{Idempotency, JsonBody, Manager};
 use crate::api::id;
 use crate::api::layer::request_id;
-use crate::error::{Error, Rule, Violation};
-use crate::key::{KeyAlgorithm, ProviderKind, RingId};
-use crate::keyfile::{self, KeyFileError};
 use crate::keyring::{Capabilities, ImportKeyPair};
-use crate::secret::Secret;
-use crate::x509::chain_among;
+use strongroom_domain::error::{Error, Rule, Violation};
+use strongroom_domain::key::{KeyAlgorithm, ProviderKind, RingId};
+use strongroom_domain::secret::Secret;
+use strongroom_formats::keyfile::{self, KeyFileError};
+use strongroom_formats::x509::chain_among;
 
 const DATA: &str = "fileData";
 

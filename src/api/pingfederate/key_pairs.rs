@@ -15,8 +15,8 @@ use super::{rotation, view};
 use crate::api::Services;
 use crate::api::extract::{Caller, Manager};
 use crate::api::layer::request_id;
-use crate::error::Error;
-use crate::x509::to_pem;
+use strongroom_domain::error::Error;
+use strongroom_formats::x509::to_pem;
 
 /// Gets all {family} key pairs, the oldest first.
 #[utoipa::path(

@@ -16,10 +16,10 @@ use crate::api::Services;
 use crate::api::extract::{Idempotency, JsonBody, Manager};
 use crate::api::id;
 use crate::api::layer::request_id;
-use crate::error::{Error, Kind, Rule, Violation};
-use crate::key::{CertificateDer, ProviderKind, RingId};
 use crate::keyring::{ForeignKey, LinkKeyPair};
-use crate::x509::{certificates, chain_for, public_key};
+use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::key::{CertificateDer, ProviderKind, RingId};
+use strongroom_formats::x509::{certificates, chain_for, public_key};
 
 const ID: &str = "privateKeyId";
 const DATA: &str = "certificateData";

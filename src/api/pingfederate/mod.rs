@@ -41,9 +41,9 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
 use super::{Services, dialect};
-use crate::key::{ProviderKind, RingKind};
 pub(super) use document::Document;
 use error::ApiError;
+use strongroom_domain::key::{ProviderKind, RingKind};
 
 /// What an operator decides about this dialect.
 #[derive(Clone, Copy, Debug)]

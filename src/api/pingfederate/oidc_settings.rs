@@ -13,7 +13,7 @@ use crate::api::Services;
 use crate::api::extract::{Caller, JsonBody, Manager};
 use crate::api::layer::request_id;
 use crate::catalog::OidcSettings;
-use crate::error::{Error, Rule, Violation};
+use strongroom_domain::error::{Error, Rule, Violation};
 
 const SIGNING: Names<'static> = Names { prefix: "", group: "" };
 const DECRYPTION: Names<'static> = Names { prefix: "", group: "Decryption" };

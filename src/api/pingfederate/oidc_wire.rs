@@ -13,8 +13,8 @@ use utoipa::ToSchema;
 use super::rules::{given, required};
 use super::wire::ResourceLink;
 use crate::catalog::{OidcGroup, OidcKey, OidcKeyType, OidcKeys};
-use crate::error::{Rule, Violation};
-use crate::key::Kid;
+use strongroom_domain::error::{Rule, Violation};
+use strongroom_domain::key::Kid;
 
 const PAIRS: &str = "/pf-admin-api/v1/keyPairs/signing";
 

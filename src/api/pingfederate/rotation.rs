@@ -21,9 +21,9 @@ use crate::api::layer::request_id;
 use crate::api::subject::MAX_VALID_DAYS;
 use crate::auth::Principal;
 use crate::catalog::RotationSettings;
-use crate::error::{Error, Kind, Rule, Violation};
-use crate::key::{KeyAlgorithm, KeyPair, Origin, RingId, RingKind, SignatureAlgorithm};
-use crate::x509::{CertificateSummary, is_issued_by};
+use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::key::{KeyAlgorithm, KeyPair, Origin, RingId, RingKind, SignatureAlgorithm};
+use strongroom_formats::x509::{CertificateSummary, is_issued_by};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const CREATION: &str = "creationBufferDays";

@@ -10,10 +10,10 @@ use crate::api::Services;
 use crate::api::id;
 use crate::api::subject::{self, MAX_VALID_DAYS};
 use crate::auth::{Principal, Scope};
-use crate::error::{Error, Rule, Violation};
-use crate::key::{KeyUse, ProviderKind, RingId, RingKind};
 use crate::keyring::{Capabilities, CertificateSpec, NewKeyPair};
-use crate::x509::{NameFault, Names, Subject, SubjectField};
+use strongroom_domain::error::{Error, Rule, Violation};
+use strongroom_domain::key::{KeyUse, ProviderKind, RingId, RingKind};
+use strongroom_formats::x509::{NameFault, Names, Subject, SubjectField};
 
 /// What requests are judged by.
 pub(super) struct Rules {

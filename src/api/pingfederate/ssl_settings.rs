@@ -14,7 +14,7 @@ use crate::api::Services;
 use crate::api::extract::{Caller, JsonBody, Manager};
 use crate::api::layer::request_id;
 use crate::catalog::SslSettings;
-use crate::error::{Rule, Violation};
+use strongroom_domain::error::{Rule, Violation};
 
 /// Which SSL server key pairs are presented, and which of them by default.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]

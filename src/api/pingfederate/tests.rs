@@ -9,13 +9,13 @@ use super::rules::Rules;
 use super::view::{KeyPairView, Look};
 use super::{SanFormat, Settings, algorithms};
 use crate::api::id;
-use crate::clock::Timestamp;
-use crate::error::Violation;
-use crate::key::{
+use crate::keyring::{Capabilities, NewKeyPair};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::Violation;
+use strongroom_domain::key::{
     Hash, KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, Origin, ProviderKind, RingKind, SignatureAlgorithm, State,
 };
-use crate::keyring::{Capabilities, NewKeyPair};
-use crate::x509::{AlternativeName, CertificateSummary, Names};
+use strongroom_formats::x509::{AlternativeName, CertificateSummary, Names};
 
 const HYBRID: Settings = Settings {
     hybrid: true,

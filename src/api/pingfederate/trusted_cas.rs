@@ -17,9 +17,9 @@ use crate::api::extract::{Caller, JsonBody, Manager, Segment};
 use crate::api::id;
 use crate::api::layer::request_id;
 use crate::catalog::TrustedCa;
-use crate::error::{Error, Kind, Rule, Violation};
-use crate::key::{CertificateDer, RingKind};
-use crate::x509::{certificates, check_ca};
+use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::key::{CertificateDer, RingKind};
+use strongroom_formats::x509::{certificates, check_ca};
 
 const DATA: &str = "fileData";
 

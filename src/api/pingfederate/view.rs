@@ -8,10 +8,10 @@ use super::rotation::{self, KeyPairRotationSettings};
 use super::{SanFormat, Settings};
 use crate::api::Services;
 use crate::auth::Principal;
-use crate::clock::Timestamp;
-use crate::error::{Error, Kind};
-use crate::key::{CertificateDer, KeyPair, RingId};
-use crate::x509::{AlternativeName, CertificateSummary, KeyFacts};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{CertificateDer, KeyPair, RingId};
+use strongroom_formats::x509::{AlternativeName, CertificateSummary, KeyFacts};
 
 /// A list of key pairs.
 #[derive(Debug, Serialize, ToSchema)]

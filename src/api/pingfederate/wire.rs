@@ -4,9 +4,9 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::ToSchema;
 
 use super::rules::required;
-use crate::error::Violation;
-use crate::key::ProviderKind;
-use crate::secret::Secret;
+use strongroom_domain::error::Violation;
+use strongroom_domain::key::ProviderKind;
+use strongroom_domain::secret::Secret;
 
 /// Who is to hold the private key; a choice only in hybrid mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]

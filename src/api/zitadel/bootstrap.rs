@@ -6,9 +6,9 @@ use tokio::sync::watch;
 
 use super::web_keys::{NewWebKey, ring};
 use crate::auth::Principal;
-use crate::error::{Error, Kind};
-use crate::key::{Hash, KeyAlgorithm, ProviderKind, SignatureAlgorithm};
 use crate::keyring::{Entry, Joining, Keyring, RingChange};
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{Hash, KeyAlgorithm, ProviderKind, SignatureAlgorithm};
 
 /// Between attempts, while provider or store are not ready.
 const RETRY: Duration = Duration::from_secs(2);

@@ -17,7 +17,7 @@ use super::web_keys::{self, Deletion};
 use super::wire::{CreateWebKey, Empty, NamedWebKey, Unspecified, check_id};
 use crate::api::extract::{Caller, Idempotency, Manager};
 use crate::api::{Services, dialect};
-use crate::error::{Error, Kind};
+use strongroom_domain::error::{Error, Kind};
 
 /// The service and its earlier names.
 const SERVICES: [&str; 3] =

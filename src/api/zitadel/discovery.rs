@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::error::GatewayError;
 use crate::api::Services;
-use crate::error::{Error, Kind};
+use strongroom_domain::error::{Error, Kind};
 
 /// Where the key set is served, below the issuer.
 const KEYS: &str = "/oauth/v2/keys";

@@ -15,7 +15,7 @@ use utoipa::{IntoResponses, ToSchema};
 use crate::api::dialect::{self, DialectError};
 use crate::api::openapi;
 use crate::auth::Scheme;
-use crate::error::{Error, Kind};
+use strongroom_domain::error::{Error, Kind};
 
 /// The type that carries the product's ids.
 const DETAIL: &str = "zitadel.v1.ErrorDetail";

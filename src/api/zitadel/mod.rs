@@ -31,10 +31,10 @@ use axum::Router;
 use axum::routing::{MethodRouter, delete, get, post};
 
 use super::{Services, dialect};
-use crate::key::ProviderKind;
 pub use bootstrap::bootstrap;
 pub(super) use document::Document;
 use error::GatewayError;
+use strongroom_domain::key::ProviderKind;
 
 /// What an operator decides about this dialect.
 #[derive(Clone, Debug)]

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::error::{Cause, ConnectError, GatewayError, NO_SUCH_KEY, Refusal};
 use super::message::{Given, Object};
 use super::wire::{Bits, CreateWebKey, Unspecified};
-use crate::error::{Error, Kind};
-use crate::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
 
 async fn body(answer: impl IntoResponse) -> (u16, Value) {
     let response = answer.into_response();

@@ -13,7 +13,7 @@ use super::web_keys::{self, Deletion};
 use super::wire::{CreateWebKey, Unspecified, check_id};
 use crate::api::Services;
 use crate::api::extract::{Caller, Idempotency, Manager, Segment};
-use crate::error::Kind;
+use strongroom_domain::error::Kind;
 
 /// Creates a web key; the first one of all signs at once.
 ///

@@ -5,9 +5,9 @@ use utoipa::ToSchema;
 
 use super::web_keys::change_date;
 use super::wire::{Bits, Curve, Ed25519, Hasher};
-use crate::clock::Timestamp;
-use crate::error::{Error, Kind};
-use crate::key::{Hash, KeyAlgorithm, KeyPair, Kid, State};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{Hash, KeyAlgorithm, KeyPair, Kid, State};
 
 /// What was made.
 #[derive(Debug, Serialize, ToSchema)]

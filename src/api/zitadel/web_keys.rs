@@ -8,10 +8,12 @@ use super::error::{KEY_IS_ACTIVE, NO_SUCH_KEY, Refusal};
 use crate::api::Services;
 use crate::api::layer::request_id;
 use crate::auth::Principal;
-use crate::clock::Timestamp;
-use crate::error::{Error, Kind};
-use crate::key::{KeyAlgorithm, KeyPair, KeyUse, Kid, ProviderKind, RingId, RingKind, SignatureAlgorithm, State};
 use crate::keyring::{Entry, IdempotencyKey, Joining, Keyring, Move, NewKid, NewMember, RingChange};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{
+    KeyAlgorithm, KeyPair, KeyUse, Kid, ProviderKind, RingId, RingKind, SignatureAlgorithm, State,
+};
 
 /// How often a change is tried anew when another daemon changes the ring at the same time.
 const ATTEMPTS: u32 = 16;

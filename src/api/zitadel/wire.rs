@@ -5,8 +5,8 @@ use utoipa::ToSchema;
 
 use super::message::{Enumeration, Given, Object};
 use super::web_keys::NewWebKey;
-use crate::error::{Error, Kind};
-use crate::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
 
 /// An enumeration whose names and numbers are those of the product.
 macro_rules! enumeration {

@@ -16,19 +16,19 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaKeyPair};
 
 use super::{CertificateSpec, Prepared, check, issue, prepare};
-use crate::clock::Timestamp;
-use crate::error::Kind;
-use crate::key::{
-    CertificateDer, DecryptionAlgorithm, Hash, KeyAlgorithm, KeyId, Locator, ProviderKind, Signature,
-    SignatureAlgorithm, SpkiDer,
-};
 use crate::provider::{
     Capabilities, Destroyed, ForeignKey, FoundKey, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey,
     ProviderError, SignInput,
 };
-use crate::secret::Secret;
-use crate::x509::{AlternativeName, CertificateSummary, Names, Profile, Subject, to_pem, verify};
 use software_key::SoftwareKey;
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::Kind;
+use strongroom_domain::key::{
+    CertificateDer, DecryptionAlgorithm, Hash, KeyAlgorithm, KeyId, Locator, ProviderKind, Signature,
+    SignatureAlgorithm, SpkiDer,
+};
+use strongroom_domain::secret::Secret;
+use strongroom_formats::x509::{AlternativeName, CertificateSummary, Names, Profile, Subject, to_pem, verify};
 
 /// 2026-08-13T20:21:00.654321Z.
 const NOW: Timestamp = Timestamp::from_micros(1_786_652_460_654_321);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::issuance::request;
-use crate::x509::{RequestInfo, request_to_pem};
+use strongroom_formats::x509::{RequestInfo, request_to_pem};
 
 /// What openssl says about a request.
 fn req(request: &[u8], arguments: &[&str]) -> String {

@@ -37,7 +37,7 @@ fn change(joining: Joining, entries: &[Entry]) -> RingChange {
     }
 }
 
-fn to(pair: &crate::key::KeyPair, to: State) -> Move {
+fn to(pair: &strongroom_domain::key::KeyPair, to: State) -> Move {
     Move { pair: pair.clone(), to, reason: "its turn".to_owned() }
 }
 

@@ -1,9 +1,9 @@
 //! Deleting one key pair, alone in its ring and beside others.
 
 use super::*;
-use crate::key::{KeyName, KeyPair};
 use crate::keyring::{Entry, NewKid, NewMember, RingChange};
 use crate::store::Joining;
+use strongroom_domain::key::{KeyName, KeyPair};
 
 async fn successor(bench: &Bench, name: &str) -> KeyPair {
     let NewKeyPair { ring, provider, key_use, algorithm, signature_algorithm, permitted, .. } = wanted(name);

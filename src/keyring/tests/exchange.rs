@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use super::*;
-use crate::key::{CertificateDer, KeyPair, Locator, Origin};
 use crate::keyring::{ForeignKey, ImportKeyPair, LinkKeyPair};
 use crate::provider::KeyRef;
-use crate::secret::Secret;
+use strongroom_domain::key::{CertificateDer, KeyPair, Locator, Origin};
+use strongroom_domain::secret::Secret;
 
 /// A key pair from elsewhere, with its certificate.
 struct Foreign {
@@ -70,7 +70,7 @@ impl Foreign {
 }
 
 /// The kind of a refusal, and the places that it complains of.
-fn complaint<T: std::fmt::Debug>(outcome: Result<T, crate::error::Error>) -> (Kind, Vec<String>) {
+fn complaint<T: std::fmt::Debug>(outcome: Result<T, strongroom_domain::error::Error>) -> (Kind, Vec<String>) {
     let failure = outcome.unwrap_err();
     (failure.kind(), failure.violations().iter().filter_map(|violation| violation.path.clone()).collect())
 }

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::audit::Action;
 use crate::keyring::{MasterKeys, out_of_reach};
 use crate::provider::local::{LocalProvider, MasterSealer, key_file};
+use strongroom_domain::audit::Action;
 
 struct Safe {
     directory: tempfile::TempDir,

@@ -3,9 +3,9 @@ use std::collections::{BTreeMap, HashSet};
 use futures_util::future::join_all;
 
 use super::*;
-use crate::audit::Action;
 use crate::config::Stock;
-use crate::key::KeyPair;
+use strongroom_domain::audit::Action;
+use strongroom_domain::key::KeyPair;
 
 const IDLE: Duration = Duration::from_secs(5);
 

@@ -4,7 +4,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use proptest::prelude::*;
 
 use super::ForeignKey;
-use crate::key::Locator;
+use strongroom_domain::key::Locator;
 
 fn key(id: Option<&[u8]>, label: Option<&str>) -> ForeignKey {
     let locator = id.map(|id| Locator::from_bytes(id).unwrap());

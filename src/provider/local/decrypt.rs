@@ -7,9 +7,9 @@ use aws_lc_rs::rsa::{
 use zeroize::Zeroizing;
 
 use super::another_key;
-use crate::key::{DecryptionAlgorithm, KeyAlgorithm, KeyFamily, SpkiDer};
 use crate::provider::ProviderError;
-use crate::secret::Secret;
+use strongroom_domain::key::{DecryptionAlgorithm, KeyAlgorithm, KeyFamily, SpkiDer};
+use strongroom_domain::secret::Secret;
 
 /// Passes for keys that decrypt.
 ///

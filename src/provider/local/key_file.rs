@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use crate::clock::random;
-use crate::secret::Secret;
+use strongroom_domain::clock::random;
+use strongroom_domain::secret::Secret;
 
 const KEY_LEN: usize = 32;
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::key_file;
 use super::seal::{Broken, SealingKey};
-use crate::clock::random;
-use crate::key::StoreId;
 use crate::provider::ProviderError;
 use crate::provider::pkcs11::Pkcs11Provider;
-use crate::secret::Secret;
+use strongroom_domain::clock::random;
+use strongroom_domain::key::StoreId;
+use strongroom_domain::secret::Secret;
 
 /// What seals master keys; losing it loses every LOCAL key.
 pub enum MasterSealer {

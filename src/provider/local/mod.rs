@@ -19,14 +19,14 @@ use super::{
     Capabilities, Destroyed, ForeignKey, FoundKey, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey,
     ProviderError, SignInput,
 };
-use crate::key::{
-    DecryptionAlgorithm, KeyAlgorithm, KeyUse, Locator, ProviderKind, SealedKey, Signature, SignatureAlgorithm,
-    SpkiDer, StoreId,
-};
-use crate::secret::Secret;
 use masters::{Masters, Unsealed};
 use seal::{Owner, SealingKey};
 use software::SoftwareKey;
+use strongroom_domain::key::{
+    DecryptionAlgorithm, KeyAlgorithm, KeyUse, Locator, ProviderKind, SealedKey, Signature, SignatureAlgorithm,
+    SpkiDer, StoreId,
+};
+use strongroom_domain::secret::Secret;
 
 mod decrypt;
 pub mod key_file;

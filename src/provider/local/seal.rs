@@ -6,10 +6,10 @@
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
-use crate::clock::{NoEntropy, random};
-use crate::key::{Hash, SealedKey, StoreId};
 use crate::provider::KeyRef;
-use crate::secret::Secret;
+use strongroom_domain::clock::{NoEntropy, random};
+use strongroom_domain::key::{Hash, SealedKey, StoreId};
+use strongroom_domain::secret::Secret;
 
 const PURPOSE: &str = "strongroom local key v1";
 

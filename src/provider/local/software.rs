@@ -10,9 +10,9 @@ use aws_lc_rs::signature::{
     RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
 };
 
-use crate::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
 use crate::provider::{ProviderError, SignInput};
-use crate::secret::Secret;
+use strongroom_domain::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
+use strongroom_domain::secret::Secret;
 
 /// A private key, ready for use.
 pub(super) enum SoftwareKey {

@@ -7,9 +7,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use tempfile::TempDir;
 
 use super::*;
-use crate::clock::Timestamp;
-use crate::key::{Hash, KeyId, KeyUse};
-use crate::x509;
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::key::{Hash, KeyId, KeyUse};
+use strongroom_formats::x509;
 
 struct Bench {
     _place: TempDir,

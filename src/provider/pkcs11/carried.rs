@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use crate::secret::Secret;
+use strongroom_domain::secret::Secret;
 
 /// Secret bytes in a frame.
 pub(super) struct Carried(Zeroizing<Vec<u8>>);

@@ -23,11 +23,13 @@ use super::{
     NewKey, ProviderError, SignInput,
 };
 use crate::config::{Hosts, Token};
-use crate::key::{DecryptionAlgorithm, KeyUse, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer};
-use crate::secret::Secret;
 use activity::Activity;
 use link::{Link, Role};
 use protocol::{Call, Decryption, FoundObject, Generation, HeldObject, Input, Opening, Outcome, Signing};
+use strongroom_domain::key::{
+    DecryptionAlgorithm, KeyUse, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer,
+};
+use strongroom_domain::secret::Secret;
 
 mod activity;
 mod carried;
@@ -363,7 +365,7 @@ fn require_token(wanted: &ForeignKey, facts: &TokenFacts) -> Result<(), Provider
 
 fn found(object: FoundObject) -> Result<FoundKey, ProviderError> {
     let FoundObject { id, algorithm, spki, proof } = object;
-    let refused = |error: crate::key::IdError| ProviderError::Refused(error.to_string());
+    let refused = |error: strongroom_domain::key::IdError| ProviderError::Refused(error.to_string());
     let locator = Locator::from_bytes(&id).map_err(refused)?;
     Ok(FoundKey { locator, algorithm, spki: SpkiDer::parse(spki).map_err(refused)?, proof })
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::carried::Carried;
 use crate::config::{PinSource, Profile, TokenSelector};
-use crate::key::{DecryptionAlgorithm, KeyAlgorithm, KeyUse, SignatureAlgorithm};
+use strongroom_domain::key::{DecryptionAlgorithm, KeyAlgorithm, KeyUse, SignatureAlgorithm};
 
 /// What the daemon asks of a host.
 #[derive(Debug, Serialize, Deserialize)]

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use super::carried::Carried;
 use super::frames::{Arriving, FRAME_LIMIT, FrameError, append};
 use super::protocol::{Call, Failure, FailureClass, Generation, Input, Outcome, Reply, Signing, TokenTime};
-use crate::key::{Hash, KeyAlgorithm, KeyUse, SignatureAlgorithm};
-use crate::secret::Secret;
+use strongroom_domain::key::{Hash, KeyAlgorithm, KeyUse, SignatureAlgorithm};
+use strongroom_domain::secret::Secret;
 
 fn signing(message: Vec<u8>) -> Call {
     Call::Sign(Signing {

@@ -13,12 +13,12 @@ use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 
 use super::policy::{Afterwards, Policy, Schedule};
-use crate::clock::Timestamp;
-use crate::key::{
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::key::{
     CertificateDer, KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, Origin, ProviderKind, RingId, SerialNumber,
     Signature, SignatureAlgorithm, SpkiDer, State,
 };
-use crate::x509::{Names, Profile, SelfSigned, Subject};
+use strongroom_formats::x509::{Names, Profile, SelfSigned, Subject};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const HOUR: Duration = Duration::from_secs(3600);

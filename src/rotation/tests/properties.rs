@@ -180,7 +180,7 @@ proptest! {
             if let (Some(Schedule::BeforeExpiry { .. }), Some(active)) =
                 (ring.policy.schedule, ring.pairs.iter().find(|pair| pair.state == State::Active))
             {
-                let end = crate::x509::CertificateSummary::of(&active.certificates[0]).unwrap().not_after;
+                let end = strongroom_formats::x509::CertificateSummary::of(&active.certificates[0]).unwrap().not_after;
                 prop_assert!(end > now, "{} has ended by {now}", end);
             }
             now = now.plus(leap);

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use super::service::{Bench, admin, on_demand};
 use super::*;
-use crate::jose::Jwk;
-use crate::key::{DecryptionAlgorithm, Hash, Kid};
 use crate::keyring::Entry;
 use crate::rotation::members::{Certificates, Draft};
 use crate::rotation::{KeySet, Published};
 use crate::store::SeenEpoch;
+use strongroom_domain::key::{DecryptionAlgorithm, Hash, Kid};
+use strongroom_formats::jose::Jwk;
 
 const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
 

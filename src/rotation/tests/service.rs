@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use super::*;
 use crate::auth::{Principal, Scope};
 use crate::catalog::{Catalog, RotationSettings};
-use crate::clock::Clock;
-use crate::error::Kind;
-use crate::key::{Hash, RingKind};
 use crate::keyring::{CertificateSpec, Entry, Joining, Keyring, NewKeyPair, NewKid, NewMember, RingChange};
 use crate::provider::Providers;
 use crate::provider::double::{Double, Fault, unavailable};
 use crate::rotation::{Defaults, RotateRing, Rotation};
 use crate::store::{Owner, SqlStore, Store as _};
+use strongroom_domain::clock::Clock;
+use strongroom_domain::error::Kind;
+use strongroom_domain::key::{Hash, RingKind};
 
 const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
 
@@ -181,7 +181,7 @@ async fn rotation_on_demand_makes_a_key_like_the_one_that_it_follows() {
         (before.algorithm, before.key_use, before.provider)
     );
     assert_eq!((&active.permitted, active.signature_algorithm), (&before.permitted, before.signature_algorithm));
-    let summary = |pair: &KeyPair| crate::x509::CertificateSummary::of(pair.leaf().unwrap()).unwrap();
+    let summary = |pair: &KeyPair| strongroom_formats::x509::CertificateSummary::of(pair.leaf().unwrap()).unwrap();
     let (old, new) = (summary(&before), summary(active));
     assert_eq!((&new.subject, &new.alternative_names), (&old.subject, &old.alternative_names));
     assert_eq!(new.not_after.since(new.not_before), days(365));
@@ -252,7 +252,7 @@ async fn who_may_not_manage_may_not_rotate_and_unknown_rings_are_not_found() {
     let bench = Bench::new().await;
     let ring = bench.signing("a").await;
     let reader = Principal::new("reader".to_owned(), vec![Scope::Read, Scope::Sign]);
-    let kind = |outcome: Result<_, crate::error::Error>| outcome.map(drop).unwrap_err().kind();
+    let kind = |outcome: Result<_, strongroom_domain::error::Error>| outcome.map(drop).unwrap_err().kind();
     assert_eq!(kind(bench.rotation.rotate(&reader, on_demand(&ring)).await.map(drop)), Kind::Forbidden);
     let nobody = RingId::new(RingKind::Signing, "nobody").unwrap();
     assert_eq!(kind(bench.rotation.rotate(&admin(), on_demand(&nobody)).await.map(drop)), Kind::NotFound);

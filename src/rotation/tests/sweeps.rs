@@ -2,13 +2,13 @@
 
 use super::service::{Bench, SETTINGS, admin, on_demand};
 use super::*;
-use crate::audit::Action;
 use crate::auth::{Principal, Scope};
-use crate::error::Kind;
 use crate::keyring::Entry;
 use crate::provider::double::{Fault, unavailable};
 use crate::rotation::{Mode, Outcome, Rotation, StepKind, Sweep, SweepOptions};
 use crate::store::Store as _;
+use strongroom_domain::audit::Action;
+use strongroom_domain::error::Kind;
 
 async fn swept(rotation: &Rotation) -> Sweep {
     rotation.sweep(&admin(), Mode::Run).await.unwrap()
@@ -34,7 +34,7 @@ async fn sweeps_make_activate_and_destroy_in_their_time_and_once() {
     for generation in 1..=3 {
         let active = bench.keys(&ring).await.remove(0);
         assert_eq!((active.generation, active.state), (generation, State::Active));
-        let end = crate::x509::CertificateSummary::of(active.leaf().unwrap()).unwrap().not_after;
+        let end = strongroom_formats::x509::CertificateSummary::of(active.leaf().unwrap()).unwrap().not_after;
         live(&bench, end.before(days(91)).since(bench.now())).await;
         assert_eq!(bench.states(&ring).await, [(generation, State::Active)]);
         bench.pass(days(1));
@@ -91,7 +91,9 @@ async fn steps_that_come_early_are_audited_so() {
     let steps: Vec<_> = sweep.steps.iter().map(|(_, step)| (step.kind.word(), step.early)).collect();
     assert_eq!(steps, [("destroy", false), ("create", false), ("activate", true)]);
     let trail = bench.store.audit(0, 1000).await.unwrap();
-    let early = |event: &crate::audit::Event| event.action == Action::Activated && event.detail.ends_with("; early");
+    let early = |event: &strongroom_domain::audit::Event| {
+        event.action == Action::Activated && event.detail.ends_with("; early")
+    };
     assert_eq!(trail.iter().filter(|(_, event)| early(event)).count(), 1);
 }
 

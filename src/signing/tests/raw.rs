@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::catalog::{Catalog, RingSettings};
-use crate::key::RingId;
 use crate::store::{Document, DocumentKind, Put};
+use strongroom_domain::key::RingId;
 
 impl Bench {
     fn catalog(&self) -> Catalog {

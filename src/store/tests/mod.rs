@@ -10,9 +10,9 @@ use std::time::Duration;
 use x509_cert::der::{DecodePem, Encode};
 
 use super::{Commit, IdempotencyClaim, Joining, NewReservation, Owner, Reserve, Store, StoreError, Transition};
-use crate::audit::{Action, Event};
-use crate::clock::Timestamp;
-use crate::key::{
+use strongroom_domain::audit::{Action, Event};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::key::{
     CertificateDer, Hash, KeyAlgorithm, KeyId, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, RingId,
     SignatureAlgorithm, SpkiDer, State,
 };

@@ -10,8 +10,8 @@ use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::*;
-use crate::key::StoreId;
 use crate::store::{Looked, SqlStore, key_pairs, sqlite};
+use strongroom_domain::key::StoreId;
 
 const FILE: &str = "store.db";
 

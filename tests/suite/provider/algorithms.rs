@@ -3,8 +3,8 @@
 use std::process::Command;
 use std::time::Duration;
 
-use strongroom::key::{Hash, KeyAlgorithm, KeyUse, Locator, SignatureAlgorithm};
 use strongroom::provider::{KeyProvider, KeyRef, NewKey, ProviderError, SignInput};
+use strongroom_domain::key::{Hash, KeyAlgorithm, KeyUse, Locator, SignatureAlgorithm};
 
 use super::bench::{Bench, ES256, MODULE, generated, message, new_key, started, verify};
 

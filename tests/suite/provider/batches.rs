@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use strongroom::key::KeyAlgorithm;
 use strongroom::provider::pkcs11::Pkcs11Provider;
 use strongroom::provider::{KeyProvider, ProviderError, SignInput};
+use strongroom_domain::key::KeyAlgorithm;
 
 use super::bench::{Bench, ES256, generated, message, started, until, verify};
 use crate::harness::Faults;

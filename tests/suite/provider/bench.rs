@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use der::Encode;
 use der::asn1::UintRef;
-use strongroom::clock::{Clock, SystemClock};
 use strongroom::config::{Hosts, PinSource, Profile, Token, TokenSelector};
-use strongroom::key::{Hash, KeyAlgorithm, KeyFamily, KeyId, KeyUse, Locator, Signature, SignatureAlgorithm, StoreId};
 use strongroom::provider::pkcs11::{Initialised, Pkcs11Options, Pkcs11Provider, initialise_token};
 use strongroom::provider::{KeyProvider, KeyRef, NewKey, ProviderError, SignInput};
+use strongroom_domain::clock::{Clock, SystemClock};
+use strongroom_domain::key::{
+    Hash, KeyAlgorithm, KeyFamily, KeyId, KeyUse, Locator, Signature, SignatureAlgorithm, StoreId,
+};
 use tempfile::TempDir;
 use tokio::time::sleep;
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use aws_lc_rs::rsa::{
     OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepAlgorithm, OaepPublicEncryptingKey, PublicEncryptingKey,
 };
-use strongroom::key::{DecryptionAlgorithm, Hash, KeyAlgorithm, KeyUse, SignatureAlgorithm};
 use strongroom::provider::pkcs11::Pkcs11Provider;
 use strongroom::provider::{KeyProvider, KeyRef, NewKey, ProviderError};
+use strongroom_domain::key::{DecryptionAlgorithm, Hash, KeyAlgorithm, KeyUse, SignatureAlgorithm};
 
 use super::bench::{Bench, kill, message, new_key, started, until};
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use strongroom::key::{KeyAlgorithm, KeyUse, Locator};
 use strongroom::provider::pkcs11::{Pkcs11Options, Pkcs11Provider};
 use strongroom::provider::{ForeignKey, FoundKey, KeyProvider, KeyRef, NewKey, ProviderError};
-use strongroom::secret::Secret;
+use strongroom_domain::key::{KeyAlgorithm, KeyUse, Locator};
+use strongroom_domain::secret::Secret;
 
 use crate::harness::{Faults, built_beside_daemon};
 

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use strongroom::key::KeyAlgorithm;
 use strongroom::provider::pkcs11::Pkcs11Options;
 use strongroom::provider::{KeyProvider, ProviderError};
+use strongroom_domain::key::KeyAlgorithm;
 
 use super::bench::{Bench, ES256, generated, message, new_key, started, until, verify};
 use super::load::Load;

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use strongroom::config::Profile;
-use strongroom::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
 use strongroom::provider::pkcs11::Pkcs11Provider;
 use strongroom::provider::{KeyProvider, ProviderError};
+use strongroom_domain::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
 use tokio::time::sleep;
 
 use super::bench::{Bench, ES256, generated, kill, message, new_key, program, started, until, verify};

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use strongroom::key::{KeyAlgorithm, Locator};
 use strongroom::provider::pkcs11::{Pkcs11Provider, SealingScheme, probe, probe_sealing_key};
 use strongroom::provider::{ForeignKey, KeyProvider, ProviderError};
-use strongroom::secret::Secret;
+use strongroom_domain::key::{KeyAlgorithm, Locator};
+use strongroom_domain::secret::Secret;
 
 use super::bench::{Bench, generated, kill, started, until};
 

@@ -5,9 +5,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use strongroom::config::TokenSelector;
-use strongroom::key::KeyAlgorithm;
 use strongroom::provider::pkcs11::{Initialised, Pkcs11Options, Pkcs11Provider, forget_refused_pin, probe};
 use strongroom::provider::{KeyProvider, ProviderError};
+use strongroom_domain::key::KeyAlgorithm;
 use tokio::time::sleep;
 
 use super::bench::{Bench, ES256, generated, kill, message, new_key, started, until};

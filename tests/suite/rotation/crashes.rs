@@ -145,5 +145,5 @@ fn crash(world: &World, ring: &'static str, day: u64, points: &[&str], expected:
 }
 
 fn random() -> u8 {
-    strongroom::clock::random::<1>().unwrap()[0]
+    strongroom_domain::clock::random::<1>().unwrap()[0]
 }

@@ -15,8 +15,8 @@ use super::mechanism;
 use super::module::MechanismList;
 use super::public_key::RSA_EXPONENT;
 use super::token::Token;
-use crate::clock::random;
-use crate::key::{DecryptionAlgorithm, KeyFamily};
+use strongroom_domain::clock::random;
+use strongroom_domain::key::{DecryptionAlgorithm, KeyFamily};
 
 /// How the token decrypts, the best first. Its list of mechanisms names no hashes (SoftHSM
 /// 2.6.1 takes SHA-1 alone, 2026-11-20), so a public key that is no one's is put into a

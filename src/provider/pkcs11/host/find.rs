@@ -8,7 +8,7 @@ use super::super::protocol::{Failure, FailureClass, FoundObject, Generation};
 use super::public_key::{curve_of, rsa_algorithm};
 use super::token::Token;
 use super::{keygen, template};
-use crate::key::{KeyAlgorithm, KeyFamily, KeyUse};
+use strongroom_domain::key::{KeyAlgorithm, KeyFamily, KeyUse};
 
 const ACCEPTED: &str = "accepted are RSA with 2048, 3072 or 4096 bits and the exponent 65537, P-256, P-384, P-521 \
                         and Ed25519";

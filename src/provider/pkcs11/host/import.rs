@@ -13,7 +13,8 @@ use super::private_key::{PrivateKey, SecretParts};
 use super::template::{self, Origin};
 use super::token::Token;
 use super::{inventory, mechanism};
-use crate::{checkpoint, clock};
+use crate::checkpoint;
+use strongroom_domain::clock;
 
 /// What key wrap with padding adds at most (RFC 5649 section 4).
 const WRAPPING: usize = 15;

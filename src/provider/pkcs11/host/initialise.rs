@@ -8,7 +8,7 @@ use super::super::protocol::{Failure, FailureClass, Initialisation, Outcome};
 use super::login::{auth_pin, lock, read_pin};
 use super::module;
 use crate::config::TokenSelector;
-use crate::secret::Pin;
+use strongroom_domain::secret::Pin;
 
 /// Initialises the token in the first slot whose token is not yet, unless one with the
 /// label is there: an initialised token is never touched.

@@ -8,7 +8,7 @@ use super::template::Origin;
 use super::token::Token;
 use super::{decrypt, mechanism, sign, template};
 use crate::checkpoint;
-use crate::key::{KeyFamily, KeyUse};
+use strongroom_domain::key::{KeyFamily, KeyUse};
 
 const NO_DECRYPTION: &str = "the token does not decrypt by RSA-OAEP";
 

@@ -18,7 +18,7 @@ use super::super::protocol::{Failure, FailureClass, Opening};
 use super::fault::describe;
 use super::refused::{self, Prepared};
 use crate::config::PinSource;
-use crate::secret::Pin;
+use strongroom_domain::secret::Pin;
 
 /// How long another daemon's start is waited for.
 const LOCK_PATIENCE: Duration = Duration::from_secs(20);

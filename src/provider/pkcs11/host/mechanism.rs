@@ -7,7 +7,7 @@ use cryptoki::object::KeyType;
 
 use super::super::protocol::SealingScheme;
 use super::module::MechanismList;
-use crate::key::{DecryptionAlgorithm, Hash, KeyAlgorithm, KeyFamily, SignatureAlgorithm};
+use strongroom_domain::key::{DecryptionAlgorithm, Hash, KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 
 /// The mechanism that signs what this host has hashed; for Ed25519 the message itself.
 pub(super) fn raw(algorithm: SignatureAlgorithm) -> Mechanism<'static> {

@@ -16,8 +16,8 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::super::protocol::{Failure, FailureClass};
 use super::public_key::{RSA_EXPONENT, ec_params};
-use crate::key::KeyAlgorithm;
-use crate::keyfile::RsaPrivateKey;
+use strongroom_domain::key::KeyAlgorithm;
+use strongroom_formats::keyfile::RsaPrivateKey;
 
 /// A private key that is whole and of the algorithm that was named.
 pub(super) struct PrivateKey {

@@ -8,7 +8,7 @@ use der::asn1::{Any, BitString, Null, UintRef};
 use der::{Encode, Sequence};
 use spki::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
-use crate::key::{KeyAlgorithm, KeyFamily};
+use strongroom_domain::key::{KeyAlgorithm, KeyFamily};
 
 /// `CKA_PUBLIC_EXPONENT` of every RSA key that is made: 65537.
 pub(super) const RSA_EXPONENT: [u8; 3] = [1, 0, 1];

@@ -10,8 +10,8 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 
-use crate::clock;
-use crate::secret::Pin;
+use strongroom_domain::clock;
+use strongroom_domain::secret::Pin;
 
 /// Whether `pin` is the one that the token of this serial number refused last.
 ///

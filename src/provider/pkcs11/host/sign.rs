@@ -11,7 +11,7 @@ use cryptoki::session::Session;
 use super::super::protocol::{Failure, FailureClass, Input, Signing};
 use super::mechanism;
 use super::module::MechanismList;
-use crate::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
+use strongroom_domain::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
 
 /// Signs a request that was [`check`]ed by the raw mechanism, or by the hashing one where
 /// the token lacks the raw one and the message is there.

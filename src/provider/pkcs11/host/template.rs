@@ -5,7 +5,7 @@ use cryptoki::session::Session;
 
 use super::super::protocol::{Failure, FailureClass, Generation};
 use super::public_key::{RSA_EXPONENT, ec_params, ec_spki, rsa_spki};
-use crate::key::{KeyAlgorithm, KeyFamily, KeyUse};
+use strongroom_domain::key::{KeyAlgorithm, KeyFamily, KeyUse};
 
 /// What is read back of a private key.
 const PROVEN: [AttributeType; 14] = [

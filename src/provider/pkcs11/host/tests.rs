@@ -21,8 +21,8 @@ use super::public_key::{RSA_EXPONENT, ec_params, ec_spki, rsa_spki};
 use super::queue::{Appetite, Outbox, Queue, Reader};
 use super::refused::{self, Prepared};
 use super::sign::{check, digest_info, verifies};
-use crate::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
-use crate::secret::Pin;
+use strongroom_domain::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
+use strongroom_domain::secret::Pin;
 
 const CURVES: [(KeyAlgorithm, &EcdsaSigningAlgorithm); 3] = [
     (KeyAlgorithm::P256, &ECDSA_P256_SHA256_FIXED_SIGNING),

@@ -12,7 +12,7 @@ use super::login::{lock, log_in, read_pin};
 use super::module::{self, MechanismList};
 use super::{decrypt, mechanism};
 use crate::config::Profile;
-use crate::key::{DecryptionAlgorithm, KeyAlgorithm};
+use strongroom_domain::key::{DecryptionAlgorithm, KeyAlgorithm};
 
 /// A logged-in token.
 pub(super) struct Token {

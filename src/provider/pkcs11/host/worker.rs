@@ -23,7 +23,7 @@ use super::token::Token;
 use super::{decrypt, find, import, inventory, keygen, sealing, sign};
 use crate::checkpoint;
 use crate::config::Profile;
-use crate::key::KeyAlgorithm;
+use strongroom_domain::key::KeyAlgorithm;
 
 /// Handles that a worker remembers; beyond it they are forgotten, and each is searched for again.
 const MOST_KEYS: usize = 16_384;

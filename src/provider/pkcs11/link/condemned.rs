@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::super::ProviderError;
-use crate::key::Locator;
+use strongroom_domain::key::Locator;
 
 /// How long a key and algorithm that took down two hosts are refused.
 const CONDEMNED: Duration = Duration::from_secs(600);

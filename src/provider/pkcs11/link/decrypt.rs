@@ -3,7 +3,7 @@
 use super::super::super::ProviderError;
 use super::super::protocol::{Call, Decryption, Outcome};
 use super::{Link, Role};
-use crate::secret::Secret;
+use strongroom_domain::secret::Secret;
 
 impl Link {
     /// Decrypts.

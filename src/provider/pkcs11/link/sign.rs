@@ -5,7 +5,7 @@ use super::super::protocol::{Call, Input, Outcome, Signing};
 use super::attempt::{Settled, error_of};
 use super::condemned::Suspect;
 use super::{Inner, Link, Role};
-use crate::key::{KeyAlgorithm, KeyFamily};
+use strongroom_domain::key::{KeyAlgorithm, KeyFamily};
 
 /// The most signatures of a batch that go into one call.
 const MOST: usize = 16;

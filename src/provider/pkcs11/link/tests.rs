@@ -12,7 +12,7 @@ use super::super::{Pkcs11Options, ProviderError};
 use super::Link;
 use super::supervise::delay_after;
 use crate::config::{Hosts, PinSource, Profile, Token, TokenSelector};
-use crate::key::{KeyAlgorithm, KeyUse};
+use strongroom_domain::key::{KeyAlgorithm, KeyUse};
 
 #[test]
 fn the_first_restart_is_immediate_and_the_rest_double_up_to_half_a_minute() {

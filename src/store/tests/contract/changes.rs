@@ -1,9 +1,9 @@
 //! Changes of several rows at once, and the agenda of sweeps.
 
 use super::AnyStore;
-use crate::key::RingKind;
 use crate::store::tests::*;
 use crate::store::{Agenda, Change, DueRing};
+use strongroom_domain::key::RingKind;
 
 pub(in super::super) async fn change_of_several_rows_is_made_whole_or_not_at_all(store: AnyStore) {
     let store = &*store;

@@ -3,9 +3,9 @@
 use futures_util::future::join_all;
 
 use super::AnyStore;
-use crate::key::SealedKey;
 use crate::store::MasterKey;
 use crate::store::tests::*;
+use strongroom_domain::key::SealedKey;
 
 fn sealed(byte: u8) -> SealedKey {
     SealedKey::from_bytes(vec![byte; 40])

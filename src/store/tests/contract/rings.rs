@@ -3,8 +3,8 @@
 use futures_util::future::join_all;
 
 use super::AnyStore;
-use crate::key::RingKind;
 use crate::store::tests::*;
+use strongroom_domain::key::RingKind;
 
 pub(in super::super) async fn ring_is_refused_a_second_key_until_its_name_is_free(store: AnyStore) {
     let store = &*store;

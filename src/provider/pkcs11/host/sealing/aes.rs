@@ -12,8 +12,8 @@ use super::super::super::protocol::{Failure, FailureClass};
 use super::super::private_key::SecretParts;
 use super::super::token::Token;
 use super::{Method, SealingKey, does_not_open, find, judge, new_id};
-use crate::clock;
-use crate::key::Hash;
+use strongroom_domain::clock;
+use strongroom_domain::key::Hash;
 
 /// The one nonce length that GCM takes as it is (NIST SP 800-38D section 8.2).
 const NONCE: usize = 12;

@@ -18,7 +18,7 @@ use super::super::carried::Carried;
 use super::super::protocol::{Failure, FailureClass, SealingScheme};
 use super::mechanism;
 use super::token::Token;
-use crate::key::Locator;
+use strongroom_domain::key::Locator;
 
 mod aes;
 mod oaep;

@@ -11,7 +11,7 @@ use super::super::template::{self, Origin};
 use super::super::token::Token;
 use super::super::{decrypt, inventory, keygen, mechanism, sign};
 use super::{Method, SealingKey, does_not_open, find, judge, new_id};
-use crate::key::{DecryptionAlgorithm, KeyAlgorithm, KeyUse};
+use strongroom_domain::key::{DecryptionAlgorithm, KeyAlgorithm, KeyUse};
 
 /// What a signature is over comes after this, so that it can be mistaken for no other.
 const DOMAIN: &[u8] = b"strongroom sealed by RSA-OAEP\0";

@@ -1,0 +1,171 @@
+//! The one error of the domain.
+//!
+//! `public` may leave the house; `source` reaches only the log, with the request id.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::clock::NoEntropy;
+
+/// What sort of failure it is: what dialects turn into a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Well formed, but values that cannot be: see the violations.
+    Invalid,
+    /// Not parseable as what it should be.
+    Malformed,
+    TooLarge,
+    UnsupportedMediaType,
+    MethodNotAllowed,
+    NotFound,
+    /// Somebody else did, or is doing, the same.
+    Conflict,
+    /// Referenced by something else.
+    InUse,
+    Unauthenticated,
+    Forbidden,
+    NotExportable,
+    /// No provider here can do it.
+    Unsupported,
+    /// Queues are full, or the caller has its share of them.
+    Busy,
+    ProviderUnavailable,
+    /// The deadline passed; nothing was changed.
+    Deadline,
+    Throttled,
+    /// What is stored of the key was altered; trying again does not help.
+    Damaged,
+    Internal,
+}
+
+/// What rule a value breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rule {
+    Required,
+    InvalidValue,
+    TooLong,
+    NotUnique,
+    NotSupportedByProvider,
+}
+
+impl Rule {
+    /// The stable code that clients see.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::InvalidValue => "invalid_value",
+            Self::TooLong => "too_long",
+            Self::NotUnique => "not_unique",
+            Self::NotSupportedByProvider => "not_supported_by_provider",
+        }
+    }
+}
+
+/// One value that cannot be, and what would be accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// JSON path with dots and `[n]`, in the dialect's names; absent when not about a field.
+    pub path: Option<String>,
+    pub rule: Rule,
+    pub message: String,
+}
+
+impl Violation {
+    /// A violation at `path`.
+    #[must_use]
+    pub fn at(path: impl Into<String>, rule: Rule, message: impl Into<String>) -> Self {
+        Self { path: Some(path.into()), rule, message: message.into() }
+    }
+}
+
+/// A failure of the domain.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: Kind,
+    public: Cow<'static, str>,
+    violations: Vec<Violation>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// A failure with a sentence for the client.
+    #[must_use]
+    pub fn new(kind: Kind, public: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner { kind, public: public.into(), violations: Vec::new(), source: None }))
+    }
+
+    /// Values that cannot be, all of them.
+    #[must_use]
+    pub fn invalid(violations: Vec<Violation>) -> Self {
+        let mut error = Self::new(Kind::Invalid, "the request has invalid values");
+        error.0.violations = violations;
+        error
+    }
+
+    /// The same failure with one value more that cannot be, before the others.
+    #[must_use]
+    pub fn preceded_by(mut self, violation: Violation) -> Self {
+        self.0.violations.insert(0, violation);
+        self
+    }
+
+    /// The same failure with its cause for the log.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// The cause, if it is a failure of this type.
+    #[must_use]
+    pub fn cause<T: std::error::Error + 'static>(&self) -> Option<&T> {
+        self.0.source.as_ref()?.downcast_ref()
+    }
+
+    /// What sort of failure it is.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// The sentence that may leave the house.
+    #[must_use]
+    pub fn public(&self) -> &str {
+        &self.0.public
+    }
+
+    /// The values that cannot be.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        &self.0.violations
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("public", &self.0.public)
+            .field("violations", &self.0.violations)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+/// The whole story, for the log.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.public)?;
+        self.0.source.as_ref().map_or(Ok(()), |source| write!(f, ": {source}"))
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<NoEntropy> for Error {
+    fn from(failure: NoEntropy) -> Self {
+        Self::new(Kind::Internal, "internal error").because(failure)
+    }
+}

@@ -1,0 +1,92 @@
+//! JWS in compact serialization (RFC 7515 section 7.1).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+
+use strongroom_domain::key::Signature;
+
+/// Header parameters that mean something to verifiers (IANA, JSON Web Signature and
+/// Encryption Header Parameters): no caller chooses one, but for `typ` and `cty`.
+const REGISTERED: [&str; 27] = [
+    "alg",
+    "jku",
+    "jwk",
+    "kid",
+    "x5u",
+    "x5c",
+    "x5t",
+    "x5t#S256",
+    "crit",
+    "enc",
+    "zip",
+    "epk",
+    "apu",
+    "apv",
+    "iv",
+    "tag",
+    "p2s",
+    "p2c",
+    "iss",
+    "sub",
+    "aud",
+    "b64",
+    "ppt",
+    "url",
+    "nonce",
+    "svt",
+    "trust_chain",
+];
+
+/// Why a caller may not have this protected header, `None` when it may.
+#[must_use]
+pub fn header_fault(name: &str, value: &Value) -> Option<String> {
+    match name {
+        "typ" | "cty" if value.is_string() => None,
+        "typ" | "cty" => Some(format!("{name} must be text.")),
+        name if REGISTERED.contains(&name) => {
+            Some(format!("{name} is not for callers; typ, cty and private names are."))
+        }
+        _ => None,
+    }
+}
+
+/// A JWS that only lacks its signature.
+#[derive(Debug)]
+pub struct UnsignedJws {
+    /// The two parts in base64url with a dot between them: what is signed.
+    input: String,
+    header_length: usize,
+}
+
+impl UnsignedJws {
+    /// Puts header and payload together.
+    #[must_use]
+    pub fn new(header: &Map<String, Value>, payload: &[u8]) -> Self {
+        let mut input = URL_SAFE_NO_PAD.encode(Value::Object(header.clone()).to_string());
+        let header_length = input.len();
+        input.push('.');
+        URL_SAFE_NO_PAD.encode_string(payload, &mut input);
+        Self { input, header_length }
+    }
+
+    /// The JWS Signing Input (RFC 7515 section 5.1).
+    #[must_use]
+    pub const fn signing_input(&self) -> &[u8] {
+        self.input.as_bytes()
+    }
+
+    /// The compact serialization; `detached`, without its payload (RFC 7515 appendix F).
+    ///
+    /// A signature in PKCS#11 form is already in that of RFC 7518.
+    #[must_use]
+    pub fn compact(mut self, signature: &Signature, detached: bool) -> String {
+        if detached {
+            self.input.truncate(self.header_length);
+            self.input.push('.');
+        }
+        self.input.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature.raw(), &mut self.input);
+        self.input
+    }
+}

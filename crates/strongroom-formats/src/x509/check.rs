@@ -1,0 +1,57 @@
+//! The last look at a certificate before it leaves the house.
+
+use der::{Decode, Encode};
+use spki::SubjectPublicKeyInfoRef;
+use x509_cert::Certificate;
+use x509_cert::certificate::Version;
+
+use super::algorithm::identifier;
+use super::summary::timestamp;
+use super::tbs::{SelfSigned, Signed};
+use super::verify_encoded;
+use strongroom_domain::key::CertificateDer;
+
+/// How a certificate differs from what was meant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the certificate is flawed: {0}")]
+pub struct Flaw(pub String);
+
+/// Parses a finished certificate and holds it against what was meant to be made: every
+/// field, the extensions of the profile and no others, and the signature.
+///
+/// # Errors
+/// The first difference.
+pub fn check(certificate: &CertificateDer, meant: &SelfSigned) -> Result<(), Flaw> {
+    let parsed = Certificate::from_der(certificate.as_bytes())?;
+    let tbs = parsed.tbs_certificate();
+    let (subject, alternative_names) = meant.names.encode(meant.profile).map_err(|failure| Flaw(failure.0))?;
+    let algorithm = identifier(meant.signature_algorithm)?;
+    let spki = SubjectPublicKeyInfoRef::from_der(meant.spki.as_bytes())?;
+    let extensions = meant.profile.extensions(spki, alternative_names)?;
+    let fields = [
+        ("version", tbs.version() == Version::V3),
+        ("serial number", tbs.serial_number().as_bytes() == meant.serial.as_bytes()),
+        ("signature algorithm", *parsed.signature_algorithm() == algorithm),
+        ("signature algorithm, the inner one", *tbs.signature() == algorithm),
+        ("subject", *tbs.subject() == subject),
+        ("issuer", *tbs.issuer() == subject),
+        ("notBefore", timestamp(tbs.validity().not_before) == meant.not_before),
+        ("notAfter", timestamp(tbs.validity().not_after) == meant.not_after),
+        ("public key", tbs.subject_public_key_info().to_der()? == meant.spki.as_bytes()),
+        ("unique identifiers", tbs.issuer_unique_id().is_none() && tbs.subject_unique_id().is_none()),
+        ("extensions", tbs.extensions() == Some(&extensions)),
+    ];
+    if let Some((field, _)) = fields.iter().find(|(_, as_meant)| !as_meant) {
+        return Err(Flaw((*field).to_owned()));
+    }
+    let signed = Signed::from_der(certificate.as_bytes())?;
+    let signature = signed.signature.as_bytes().ok_or_else(|| Flaw("signature".to_owned()))?;
+    verify_encoded(&meant.spki, meant.signature_algorithm, &signed.tbs.to_der()?, signature)
+        .map_err(|failure| Flaw(failure.to_string()))
+}
+
+impl From<der::Error> for Flaw {
+    fn from(failure: der::Error) -> Self {
+        Self(failure.to_string())
+    }
+}

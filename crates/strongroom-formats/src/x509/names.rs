@@ -1,0 +1,50 @@
+//! Whom a certificate is about: names that are spelt out, or those of another certificate.
+
+use const_oid::db::rfc5280::ID_CE_SUBJECT_ALT_NAME;
+use der::Decode;
+use x509_cert::Certificate;
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::name::Name;
+
+use super::profile::extension;
+use super::{AlternativeName, Profile, Subject, Unencodable};
+use strongroom_domain::key::CertificateDer;
+
+/// The subject of a certificate and its alternative names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// Spelt out.
+    Given { subject: Subject, alternative_names: Vec<AlternativeName> },
+    /// Those of this certificate as they are encoded there, of whatever types they are.
+    Of(CertificateDer),
+}
+
+impl Names {
+    /// The encoded subject, and the extension of the alternative names, if there are some.
+    pub(super) fn encode(&self, profile: Profile) -> Result<(Name, Option<Extension>), Unencodable> {
+        match self {
+            Self::Given { subject, alternative_names } => {
+                if let Some((field, fault)) = subject.faults_within(profile.longest_common_name()).first() {
+                    return Err(Unencodable(format!("subject: {field:?} {fault:?}")));
+                }
+                Ok((subject.to_name()?, spelt(alternative_names)?))
+            }
+            Self::Of(certificate) => {
+                let parsed = Certificate::from_der(certificate.as_bytes())?;
+                let tbs = parsed.tbs_certificate();
+                let mut extensions = tbs.extensions().into_iter().flatten();
+                let names = extensions.find(|extension| extension.extn_id == ID_CE_SUBJECT_ALT_NAME);
+                Ok((tbs.subject().clone(), names.cloned()))
+            }
+        }
+    }
+}
+
+fn spelt(names: &[AlternativeName]) -> der::Result<Option<Extension>> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let names = names.iter().map(AlternativeName::to_general_name).collect::<der::Result<_>>()?;
+    extension(false, &SubjectAltName(names)).map(Some)
+}

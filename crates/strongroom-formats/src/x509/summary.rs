@@ -1,0 +1,128 @@
+//! What a certificate says, in the words that users see.
+
+use std::fmt::Write as _;
+
+use aws_lc_rs::digest;
+use const_oid::db::rfc5280::ID_CE_SUBJECT_ALT_NAME;
+use der::Decode;
+use der::asn1::AnyRef;
+use x509_cert::time::Time;
+use x509_cert::{Certificate, TbsCertificate};
+
+use super::AlternativeName;
+use super::algorithm::jca_name;
+use super::name::distinguished_name;
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::key::CertificateDer;
+
+/// The facts of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateSummary {
+    /// Decimal, of any length.
+    pub serial_number: String,
+    /// `CN=..., OU=..., O=..., L=..., ST=..., C=...`: the reverse of the encoded order.
+    pub subject: String,
+    pub issuer: String,
+    /// DNS, IP, e-mail and URI names in the encoded order.
+    pub alternative_names: Vec<AlternativeName>,
+    pub not_before: Timestamp,
+    pub not_after: Timestamp,
+    /// JCA name where there is one, else the dotted OID.
+    pub signature_algorithm: String,
+    /// The X.509 version: 1, 2 or 3.
+    pub version: u32,
+    /// Upper-case hex without separators, over the DER.
+    pub sha1_fingerprint: String,
+    pub sha256_fingerprint: String,
+}
+
+/// A certificate whose fields are outside of what can be shown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the certificate cannot be read: {0}")]
+pub struct Unreadable(pub String);
+
+impl CertificateSummary {
+    /// Reads a certificate.
+    ///
+    /// # Errors
+    /// When a field is outside of what can be shown.
+    pub fn of(certificate: &CertificateDer) -> Result<Self, Unreadable> {
+        let der = certificate.as_bytes();
+        let parsed = Certificate::from_der(der).map_err(|failure| Unreadable(failure.to_string()))?;
+        let tbs = parsed.tbs_certificate();
+        Ok(Self {
+            serial_number: decimal(tbs.serial_number().as_bytes()),
+            subject: distinguished_name(tbs.subject()),
+            issuer: distinguished_name(tbs.issuer()),
+            alternative_names: alternative_names(tbs)?,
+            not_before: timestamp(tbs.validity().not_before),
+            not_after: timestamp(tbs.validity().not_after),
+            signature_algorithm: jca_name(parsed.signature_algorithm()),
+            version: u32::from(tbs.version() as u8) + 1,
+            sha1_fingerprint: sha1_fingerprint(certificate),
+            sha256_fingerprint: fingerprint(&digest::SHA256, der),
+        })
+    }
+}
+
+/// SHA-1 over the DER of a certificate, in upper-case hex without separators.
+#[must_use]
+pub fn sha1_fingerprint(certificate: &CertificateDer) -> String {
+    fingerprint(&digest::SHA1_FOR_LEGACY_USE_ONLY, certificate.as_bytes())
+}
+
+/// The moment that a validity names.
+pub(super) fn timestamp(time: Time) -> Timestamp {
+    Timestamp::from_micros(0).plus(time.to_unix_duration())
+}
+
+/// Names of other types are passed over, so that a directory name hides no DNS name.
+fn alternative_names(tbs: &TbsCertificate) -> Result<Vec<AlternativeName>, Unreadable> {
+    let mut extensions = tbs.extensions().into_iter().flatten();
+    let Some(extension) = extensions.find(|extension| extension.extn_id == ID_CE_SUBJECT_ALT_NAME) else {
+        return Ok(Vec::new());
+    };
+    let names = Vec::<AnyRef<'_>>::from_der(extension.extn_value.as_bytes())
+        .map_err(|failure| Unreadable(format!("subjectAltName: {failure}")))?;
+    Ok(names.into_iter().filter_map(AlternativeName::of_general_name).collect())
+}
+
+fn fingerprint(algorithm: &'static digest::Algorithm, der: &[u8]) -> String {
+    let mut hex = String::new();
+    for byte in digest::digest(algorithm, der).as_ref() {
+        let _ = write!(hex, "{byte:02X}");
+    }
+    hex
+}
+
+/// The decimal of a big-endian two's complement integer: serial numbers of others may be
+/// negative (RFC 5280 section 4.1.2.2).
+pub(super) fn decimal(integer: &[u8]) -> String {
+    const BASE: u64 = 1_000_000_000;
+    let negative = integer.first().is_some_and(|byte| byte & 0x80 != 0);
+    // Little-endian limbs of nine digits. The magnitude of a negative number is the
+    // complement of its bits, plus one.
+    let mut limbs: Vec<u64> = Vec::new();
+    let mut add = |factor: u64, summand: u64| {
+        let mut carry = summand;
+        for limb in &mut limbs {
+            let value = *limb * factor + carry;
+            *limb = value % BASE;
+            carry = value / BASE;
+        }
+        if carry != 0 {
+            limbs.push(carry);
+        }
+    };
+    for byte in integer {
+        add(256, u64::from(if negative { !byte } else { *byte }));
+    }
+    add(1, u64::from(negative));
+    let mut text = if negative { "-".to_owned() } else { String::new() };
+    let mut most_significant_first = limbs.iter().rev();
+    let _ = write!(text, "{}", most_significant_first.next().unwrap_or(&0));
+    for limb in most_significant_first {
+        let _ = write!(text, "{limb:09}");
+    }
+    text
+}

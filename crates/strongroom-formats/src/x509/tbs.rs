@@ -1,0 +1,192 @@
+//! What is signed of a self-signed certificate, and the certificate with its signature.
+
+use std::time::Duration;
+
+use der::asn1::{AnyRef, BitStringRef};
+use der::{DateTime, Decode, Document, Encode, Sequence};
+use signature::Keypair;
+use spki::{
+    AlgorithmIdentifierOwned, DynSignatureAlgorithmIdentifier, EncodePublicKey, SubjectPublicKeyInfoOwned,
+    SubjectPublicKeyInfoRef,
+};
+use x509_cert::TbsCertificate;
+use x509_cert::builder::profile::BuilderProfile;
+use x509_cert::builder::{self, Builder, CertificateBuilder};
+use x509_cert::ext::Extension;
+use x509_cert::name::Name;
+use x509_cert::time::{Time, Validity};
+
+use super::algorithm::identifier;
+use super::{Names, Profile, ecdsa};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::key::{CertificateDer, SerialNumber, Signature, SignatureAlgorithm, SpkiDer};
+
+/// A self-signed certificate to be made.
+#[derive(Clone, Debug)]
+pub struct SelfSigned {
+    pub names: Names,
+    pub serial: SerialNumber,
+    /// Whole seconds, as X.509 says no less.
+    pub not_before: Timestamp,
+    /// The last second of the validity, at most in the year 9999.
+    pub not_after: Timestamp,
+    pub spki: SpkiDer,
+    pub signature_algorithm: SignatureAlgorithm,
+    pub profile: Profile,
+}
+
+/// What no certificate can say, or no signature can be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the certificate cannot be encoded: {0}")]
+pub struct Unencodable(pub String);
+
+impl SelfSigned {
+    /// The bytes to be signed.
+    ///
+    /// # Errors
+    /// When the subject has faults, a date is outside of what X.509 can say, or the
+    /// public key is none.
+    pub fn tbs(&self) -> Result<Tbs, Unencodable> {
+        let (name, alternative_names) = self.names.encode(self.profile)?;
+        if self.not_after < self.not_before {
+            return Err(Unencodable("it would end before it begins".to_owned()));
+        }
+        let algorithm = identifier(self.signature_algorithm)?;
+        let spki = SubjectPublicKeyInfoRef::from_der(self.spki.as_bytes())?;
+        let blueprint = Blueprint { name, extensions: self.profile.extensions(spki, alternative_names)? };
+        let serial = x509_cert::serial_number::SerialNumber::new(self.serial.as_bytes())?;
+        let validity = Validity::new(time(self.not_before)?, time(self.not_after)?);
+        let key = SubjectPublicKeyInfoOwned::from_der(self.spki.as_bytes())?;
+        let bytes = CertificateBuilder::new(blueprint, serial, validity, key)
+            .and_then(|mut builder| builder.finalize(&Signer { spki: self.spki.clone(), algorithm: algorithm.clone() }))
+            .map_err(|failure| Unencodable(failure.to_string()))?;
+        Ok(Tbs { bytes, signature_algorithm: self.signature_algorithm, algorithm })
+    }
+}
+
+/// The to-be-signed part of one certificate (RFC 5280 section 4.1.2); one signature uses it up.
+#[derive(Debug)]
+pub struct Tbs {
+    bytes: Vec<u8>,
+    signature_algorithm: SignatureAlgorithm,
+    algorithm: AlgorithmIdentifierOwned,
+}
+
+impl Tbs {
+    /// The message to be signed.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Puts the very bytes that were signed and their signature into a certificate.
+    ///
+    /// # Errors
+    /// When the signature is by another algorithm or has no two halves (ECDSA). Whether it
+    /// verifies is the business of [`super::check`].
+    pub fn assemble(self, signature: &Signature) -> Result<CertificateDer, Unencodable> {
+        if signature.algorithm() != self.signature_algorithm {
+            return Err(Unencodable(format!("signed by {}, not {}", signature.algorithm(), self.signature_algorithm)));
+        }
+        let encoded = encode(signature)?;
+        let der = Signed {
+            tbs: AnyRef::from_der(&self.bytes)?,
+            algorithm: self.algorithm,
+            signature: BitStringRef::from_bytes(&encoded)?,
+        }
+        .to_der()?;
+        CertificateDer::parse(der).map_err(|failure| Unencodable(failure.to_string()))
+    }
+}
+
+/// The form that a signature has in a certificate: ECDSA as DER, the others as they are.
+///
+/// # Errors
+/// When an ECDSA signature has no two halves.
+pub fn encode(signature: &Signature) -> Result<Vec<u8>, ecdsa::NotEcdsa> {
+    match signature.algorithm() {
+        SignatureAlgorithm::Ecdsa(_) => ecdsa::to_der(signature.raw()),
+        SignatureAlgorithm::RsaPkcs1(_) | SignatureAlgorithm::RsaPss(_) | SignatureAlgorithm::Ed25519 => {
+            Ok(signature.raw().to_vec())
+        }
+    }
+}
+
+/// `Certificate` (RFC 5280 section 4.1) with the signed part left as it is.
+#[derive(Sequence)]
+pub(super) struct Signed<'a> {
+    pub tbs: AnyRef<'a>,
+    pub algorithm: AlgorithmIdentifierOwned,
+    pub signature: BitStringRef<'a>,
+}
+
+/// `UTCTime` until 2049, `GeneralizedTime` from then on (RFC 5280 section 4.1.2.5).
+fn time(moment: Timestamp) -> Result<Time, Unencodable> {
+    let micros = u64::try_from(moment.as_micros()).map_err(|_| Unencodable("a date before 1970".to_owned()))?;
+    let whole_seconds = Duration::from_secs(micros / 1_000_000);
+    DateTime::from_unix_duration(whole_seconds).map(Time::from).map_err(|_| Unencodable("a date after 9999".to_owned()))
+}
+
+/// Name and extensions as the builder asks for them.
+struct Blueprint {
+    name: Name,
+    extensions: Vec<Extension>,
+}
+
+impl BuilderProfile for Blueprint {
+    fn get_issuer(&self, subject: &Name) -> Name {
+        subject.clone()
+    }
+
+    fn get_subject(&self) -> Name {
+        self.name.clone()
+    }
+
+    fn build_extensions(
+        &self,
+        _spki: SubjectPublicKeyInfoRef<'_>,
+        _issuer_spki: SubjectPublicKeyInfoRef<'_>,
+        _tbs: &TbsCertificate,
+    ) -> builder::Result<Vec<Extension>> {
+        Ok(self.extensions.clone())
+    }
+}
+
+/// What the builder wants to know of whoever will sign.
+#[derive(Clone)]
+struct Signer {
+    spki: SpkiDer,
+    algorithm: AlgorithmIdentifierOwned,
+}
+
+impl Keypair for Signer {
+    type VerifyingKey = Self;
+
+    fn verifying_key(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl EncodePublicKey for Signer {
+    fn to_public_key_der(&self) -> spki::Result<Document> {
+        Ok(Document::try_from(self.spki.as_bytes())?)
+    }
+}
+
+impl DynSignatureAlgorithmIdentifier for Signer {
+    fn signature_algorithm_identifier(&self) -> spki::Result<AlgorithmIdentifierOwned> {
+        Ok(self.algorithm.clone())
+    }
+}
+
+impl From<der::Error> for Unencodable {
+    fn from(failure: der::Error) -> Self {
+        Self(failure.to_string())
+    }
+}
+
+impl From<ecdsa::NotEcdsa> for Unencodable {
+    fn from(failure: ecdsa::NotEcdsa) -> Self {
+        Self(failure.to_string())
+    }
+}
