@@ -1,35 +1,37 @@
 //! Strongroom: a key daemon for hardware security modules.
 //!
 //! The rooms stand on floors. A room imports only rooms on lower floors, or those to
-//! its right on its own floor; `tests/suite/architecture.rs` holds them to it.
+//! its right on its own floor; `tests/suite/architecture` holds them to it.
 //!
 //! | floor | rooms, left to right |
 //! |---|---|
-//! | 7 the entrance | `cli` `daemon` `telemetry` |
-//! | 6 HTTP | `listen` `api` |
-//! | 5 schedules | `rotation` |
-//! | 4 services | `keyring` `signing` `catalog` |
-//! | 3 issuance and the one error | `issuance` `error` |
+//! | 8 the entrance | `cli` `daemon` `telemetry` |
+//! | 7 connections and assembly | `serve` `router` |
+//! | 6 dialects | `dialects::pingfederate` `dialects::auth0` `dialects::zitadel` `dialects::native` |
+//! | 5 what dialects share | `http` |
+//! | 4 services | `services::rotation` `services::lifecycle` `services::signing` `services::settings` |
+//! | 3 issuance and admission | `issuance` `admission` |
 //! | 2 holders | `provider` `store` |
-//! | 1 rules and formats without I/O | `config` `audit` `auth` `keyfile` `x509` `jose` `turns` |
-//! | 0 nouns | `key` `secret` `clock` `checkpoint` |
+//! | 1 rules | `config` `auth` |
+//! | 0 test hooks | `checkpoint` |
 //!
-//! Never met, though the floors would allow it: `provider` and `store`; `keyring` and
-//! `signing`; dialects and each other; dialects and `store`, `provider`, `issuance` or `config`.
+//! Below them all lie the crates `strongroom-domain` (nouns) and `strongroom-formats`.
+//!
+//! Never met, though the floors would allow it: `provider` and `store`; `services::lifecycle` and
+//! `services::signing`; dialects and each other; dialects and `store`, `provider`, `issuance` or `config`.
 
-pub mod api;
+pub mod admission;
 pub mod auth;
-pub mod catalog;
 pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod dialects;
+pub mod http;
 pub mod issuance;
-pub mod keyring;
-pub mod listen;
 pub mod provider;
-pub mod rotation;
-pub mod signing;
+pub mod router;
+pub mod serve;
+pub mod services;
 pub mod store;
 pub mod telemetry;
-pub mod turns;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use super::block_on;
 use crate::config::{Config, MasterKeySource, PinSource, TokenSelector};
 use crate::daemon::{self, Offline};
-use crate::keyring::{self, Inspection};
 use crate::provider::pkcs11::{self, TokenFacts};
+use crate::services::lifecycle::{self, Inspection};
 use crate::store::{Looked, SqlStore, Store as _};
 use strongroom_domain::key::{KeyAlgorithm, KeyPair, SignatureAlgorithm, State};
 
@@ -66,7 +66,7 @@ async fn look(config: &Config) -> anyhow::Result<Vec<String>> {
         Ok(Looked::Current(store)) => {
             println!("store          {path} opened, store id {}", store.id());
             describe_stock(config, &store.stock().await?);
-            findings.extend(keyring::out_of_reach(store.as_ref(), &config.providers()).await?);
+            findings.extend(lifecycle::out_of_reach(store.as_ref(), &config.providers()).await?);
             let keys = look_at_keys(config, store, logged_in).await;
             findings.extend(keys.unwrap_or_else(|failure| vec![format!("{failure:#}")]));
         }

@@ -10,8 +10,8 @@ use super::reconcile::Source;
 use super::{block_on, fail};
 use crate::config::Config;
 use crate::daemon::Offline;
-use crate::keyring::{MasterKeys, REFRESH_EVERY, Renewed, Resealed};
 use crate::provider::local::key_file;
+use crate::services::lifecycle::{MasterKeys, REFRESH_EVERY, Renewed, Resealed};
 
 /// How often to look, beside running daemons, for keys that are sealed under a former master key.
 const ROUNDS: usize = 3;

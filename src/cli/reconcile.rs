@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::{block_on, dev, fail};
 use crate::config::Config;
 use crate::daemon::Offline;
-use crate::keyring::{Finding, Mode};
+use crate::services::lifecycle::{Finding, Mode};
 
 #[derive(clap::Args)]
 #[group(required = true, multiple = false)]

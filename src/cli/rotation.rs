@@ -9,7 +9,7 @@ use super::reconcile::Source;
 use super::{block_on, fail};
 use crate::auth::Principal;
 use crate::daemon::Bystander;
-use crate::rotation::{Outlook, Step};
+use crate::services::rotation::{Outlook, Step};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::RingId;
 

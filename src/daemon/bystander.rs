@@ -6,11 +6,11 @@ use anyhow::Context as _;
 
 use super::holders;
 use super::instance::new_life;
-use crate::catalog::Catalog;
 use crate::config::Config;
-use crate::keyring::Keyring;
 use crate::provider::Providers;
-use crate::rotation::Rotation;
+use crate::services::lifecycle::Keyring;
+use crate::services::rotation::Rotation;
+use crate::services::settings::Catalog;
 use crate::store::SqlStore;
 use strongroom_domain::clock::{Clock, SystemClock, Timestamp};
 

@@ -7,16 +7,16 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use super::instance::{InstanceLock, new_life};
-use crate::catalog::Catalog;
+use crate::admission::Bounds;
 use crate::config::{Config, MasterKeySource};
-use crate::keyring::{Keyring, MasterKeys, out_of_reach};
 use crate::provider::local::{LocalProvider, MasterSealer};
 use crate::provider::pkcs11::{Pkcs11Options, Pkcs11Provider};
 use crate::provider::{KeyProvider as _, Providers};
-use crate::rotation::{self, Rotation};
-use crate::signing::{IN_A_TURN, Signing};
+use crate::services::lifecycle::{Keyring, MasterKeys, out_of_reach};
+use crate::services::rotation::{self, Rotation};
+use crate::services::settings::Catalog;
+use crate::services::signing::{IN_A_TURN, Signing};
 use crate::store::{Owner, SqlStore, Store as _};
-use crate::turns::Bounds;
 use strongroom_domain::clock::{Clock, SystemClock};
 use strongroom_domain::key::StoreId;
 

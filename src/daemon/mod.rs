@@ -22,14 +22,15 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::api;
-use crate::api::{auth0, pingfederate, zitadel};
 use crate::auth::Authenticator;
 use crate::config::{self, Config};
-use crate::keyring::{Keyring, MasterKeys};
-use crate::listen;
+use crate::dialects::{auth0, pingfederate, zitadel};
+use crate::http::{Derivations, Detached, Services};
 use crate::provider::pkcs11::Pkcs11Provider;
-use crate::rotation::Rotation;
+use crate::router;
+use crate::serve;
+use crate::services::lifecycle::{Keyring, MasterKeys};
+use crate::services::rotation::Rotation;
 use crate::store::follow_epoch;
 use crate::telemetry;
 use holders::Holders;
@@ -75,8 +76,8 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
         tracing::warn!("{sentence}");
     }
 
-    let detached = api::Detached::default();
-    let router = api::router(services(&config, address, &holders, metrics, detached.clone()));
+    let detached = Detached::default();
+    let router = router::router(services(&config, &holders, metrics, detached.clone()), dialects(&config, address));
     let reconciler = tokio::spawn(reconcile(Arc::clone(&holders.keyring), holders.token.clone(), stop.clone()));
     let rotator = tokio::spawn(rotate(Arc::clone(&holders.rotation), config.rotation, stop.clone()));
     let unlocker = tokio::spawn(keep_unlocked(holders.master_keys.clone(), stop.clone()));
@@ -84,7 +85,7 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
     let stockist = tokio::spawn(async move { keyring.keep_stocked(stock_stop).await });
     let bootstrapper = tokio::spawn(bootstrap(&config, Arc::clone(&holders.keyring), stop.clone()));
     let cache = tokio::spawn(keep_current(&holders, stop.clone()));
-    let server = tokio::spawn(listen::serve(listener, router, listen_limits(&config), stop.clone()));
+    let server = tokio::spawn(serve::serve(listener, router, listen_limits(&config), stop.clone()));
     let started = match announce {
         Announce::WhenListening => Ok(()),
         Announce::WhenReady => wait_until_ready(&holders, stop.clone()).await,
@@ -116,14 +117,8 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
     started
 }
 
-fn services(
-    config: &Config,
-    address: SocketAddr,
-    holders: &Holders,
-    metrics: PrometheusHandle,
-    detached: api::Detached,
-) -> api::Services {
-    api::Services {
+fn services(config: &Config, holders: &Holders, metrics: PrometheusHandle, detached: Detached) -> Services {
+    Services {
         keyring: Arc::clone(&holders.keyring),
         signing: Arc::clone(&holders.signing),
         catalog: Arc::clone(&holders.catalog),
@@ -131,6 +126,16 @@ fn services(
         authenticator: Arc::new(Authenticator::new(config.credentials.clone())),
         clock: Arc::clone(&holders.clock),
         metrics: Box::new(move || metrics.render()),
+        generate_deadline: config.limits.generate_deadline,
+        sign_deadline: config.limits.sign_deadline,
+        body_limit: config.limits.body_bytes,
+        detached,
+        derivations: Derivations::default(),
+    }
+}
+
+fn dialects(config: &Config, address: SocketAddr) -> router::Settings {
+    router::Settings {
         pingfederate: pingfederate::Settings {
             hybrid: config.pingfederate.hybrid,
             default_provider: config.pingfederate.default_provider,
@@ -160,17 +165,12 @@ fn services(
                 .clone()
                 .or_else(|| address.ip().is_loopback().then(|| format!("http://{address}"))),
         },
-        generate_deadline: config.limits.generate_deadline,
-        sign_deadline: config.limits.sign_deadline,
-        body_limit: config.limits.body_bytes,
-        detached,
-        derivations: api::Derivations::default(),
     }
 }
 
-fn listen_limits(config: &Config) -> listen::Limits {
+fn listen_limits(config: &Config) -> serve::Limits {
     let limits = &config.limits;
-    listen::Limits {
+    serve::Limits {
         connections: limits.connections,
         idle: limits.idle_timeout,
         body: limits.body_timeout,

@@ -13,10 +13,12 @@ use std::path::{Path, PathBuf};
 use paths::paths_of;
 
 /// Rooms that never import each other, whichever floor they stand on.
-const STRANGERS: [(&str, &str); 2] = [("provider", "store"), ("keyring", "signing")];
+const STRANGERS: [(&str, &str); 2] = [("provider", "store"), ("services::lifecycle", "services::signing")];
 
-/// One product-shaped API each; strangers to one another and to [`HIDDEN_FROM_DIALECTS`].
-const DIALECTS: [&str; 4] = ["pingfederate", "auth0", "zitadel", "native"];
+/// Folders whose folders are the rooms.
+const FOLDERS_OF_ROOMS: [&str; 2] = ["dialects", "services"];
+
+/// Rooms that no dialect knows.
 const HIDDEN_FROM_DIALECTS: [&str; 4] = ["store", "provider", "issuance", "config"];
 
 const FORBIDDEN_NAMES: [&str; 8] = ["utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"];
@@ -53,7 +55,7 @@ fn strangers_never_meet() {
 #[test]
 fn the_floors_table_names_the_rooms_that_there_are() {
     let mut named: Vec<String> = floors(&read("src/lib.rs")).into_keys().collect();
-    let mut there: Vec<String> = sources("src").iter().filter_map(|file| module_of(file).first().cloned()).collect();
+    let mut there: Vec<String> = sources("src").iter().filter_map(|file| room(&module_of(file))).collect();
     named.sort();
     there.sort();
     there.dedup();
@@ -62,7 +64,7 @@ fn the_floors_table_names_the_rooms_that_there_are() {
 
 #[test]
 fn no_file_is_longer_than_it_may_be() {
-    let all = ["src", "tests"].into_iter().flat_map(sources);
+    let all = ["src", "crates", "tests"].into_iter().flat_map(sources);
     let long: Vec<String> = all
         .map(|file| (fs::read_to_string(&file).unwrap().lines().count(), file))
         .filter(|(lines, _)| *lines > LONGEST_FILE)
@@ -73,7 +75,7 @@ fn no_file_is_longer_than_it_may_be() {
 
 #[test]
 fn no_room_has_a_name_that_says_nothing() {
-    let all = ["src", "tests"].into_iter().flat_map(sources);
+    let all = ["src", "crates", "tests"].into_iter().flat_map(sources);
     let vague = |file: &PathBuf| {
         let parts = file.with_extension("");
         parts.iter().any(|part| FORBIDDEN_NAMES.iter().any(|name| part == *name))
@@ -84,7 +86,8 @@ fn no_room_has_a_name_that_says_nothing() {
 #[test]
 fn every_folder_opens_with_its_charter() {
     let mut poor = Vec::new();
-    let rooms = sources("src").into_iter().filter(|file| file.ends_with("mod.rs") && !is_test(file));
+    let rooms = ["src", "crates"].into_iter().flat_map(sources);
+    let rooms = rooms.filter(|file| file.ends_with("mod.rs") && !is_test(file));
     for file in rooms {
         let text = fs::read_to_string(&file).unwrap();
         let charter = text.lines().take_while(|line| line.starts_with("//!")).count();
@@ -109,20 +112,30 @@ fn the_judge_sees_an_edge_that_climbs_and_strangers_that_meet() {
     assert!(climbs(&floors, &edge("store::sql", "store::Row")).is_none());
     assert!(meets(&edge("provider::pkcs11", "store::Store")).is_some());
     assert!(meets(&edge("store", "provider")).is_some());
-    assert!(meets(&edge("api::native::keys", "api::pingfederate::view")).is_some());
-    assert!(meets(&edge("api::pingfederate", "store::Store")).is_some());
-    assert!(meets(&edge("api::pingfederate::view", "key::KeyId")).is_none());
-    assert!(meets(&edge("api", "api::pingfederate")).is_none());
+    assert!(meets(&edge("dialects::native::keys", "dialects::pingfederate::view")).is_some());
+    assert!(meets(&edge("dialects::pingfederate", "store::Store")).is_some());
+    assert!(meets(&edge("dialects::pingfederate::view", "http::extract")).is_none());
+    assert!(meets(&edge("router", "dialects::pingfederate")).is_none());
+}
+
+/// The room that a path leads into; none for a folder of rooms itself.
+fn room(path: &[String]) -> Option<String> {
+    let first = path.first()?;
+    if FOLDERS_OF_ROOMS.contains(&first.as_str()) {
+        Some(format!("{first}::{}", path.get(1)?))
+    } else {
+        Some(first.clone())
+    }
 }
 
 /// Why an edge is not allowed by the floors.
 fn climbs(floors: &BTreeMap<String, Place>, edge: &Edge) -> Option<String> {
-    let (from, to) = (edge.from.first()?, edge.to.first()?);
+    let (from, to) = (room(&edge.from)?, room(&edge.to)?);
     if from == to {
         return None;
     }
     let says = |why: &str| Some(format!("{}: {from} imports {}, {why}", edge.file, edge.to.join("::")));
-    let (Some(lower), Some(upper)) = (floors.get(to), floors.get(from)) else {
+    let (Some(lower), Some(upper)) = (floors.get(&to), floors.get(&from)) else {
         return says("and one of the two stands on no floor");
     };
     let allowed = lower.floor < upper.floor || (lower.floor == upper.floor && lower.place > upper.place);
@@ -131,15 +144,11 @@ fn climbs(floors: &BTreeMap<String, Place>, edge: &Edge) -> Option<String> {
 
 /// Why an edge brings strangers together.
 fn meets(edge: &Edge) -> Option<String> {
-    let (from, to) = (edge.from.first()?, edge.to.first()?);
-    let strangers = STRANGERS.iter().any(|(a, b)| (from == a && to == b) || (from == b && to == a));
-    let dialect = |path: &[String]| {
-        let [room, dialect, ..] = path else { return None };
-        (room == "api" && DIALECTS.contains(&dialect.as_str())).then(|| dialect.clone())
-    };
-    let here = dialect(&edge.from);
-    let hidden = here.is_some() && HIDDEN_FROM_DIALECTS.contains(&to.as_str());
-    let siblings = here.is_some() && dialect(&edge.to).is_some_and(|there| Some(there) != here);
+    let (from, to) = (room(&edge.from)?, room(&edge.to)?);
+    let strangers = STRANGERS.iter().any(|(a, b)| (from == *a && to == *b) || (from == *b && to == *a));
+    let is_dialect = |room: &str| room.starts_with("dialects::");
+    let hidden = is_dialect(&from) && HIDDEN_FROM_DIALECTS.contains(&to.as_str());
+    let siblings = is_dialect(&from) && is_dialect(&to) && from != to;
     (strangers || hidden || siblings)
         .then(|| format!("{}: {} must not know {}", edge.file, edge.from.join("::"), edge.to.join("::")))
 }
@@ -188,9 +197,9 @@ fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
-/// Whether a file of `src` holds a room's own tests.
+/// Whether a file holds a room's own tests.
 fn is_test(file: &Path) -> bool {
-    module_of(file).iter().any(|part| part == "tests")
+    file.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().iter().any(|part| part == "tests")
 }
 
 /// The Rust files under a folder of the package.

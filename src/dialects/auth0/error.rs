@@ -1,0 +1,182 @@
+//! Refusals: the product's error body, and the status and code of each kind of error.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::openapi::RefOr;
+use utoipa::{IntoResponses, ToSchema};
+
+use crate::http::dialect::{self, DialectError};
+use crate::http::document;
+use strongroom_domain::error::{Error, Kind, Rule, Violation};
+
+pub(super) const JSON: &str = "application/json; charset=utf-8";
+
+/// What went wrong, as every refusal says it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ApiErrorBody {
+    /// The status of the answer.
+    #[schema(example = 404)]
+    status_code: u16,
+    /// The reason phrase of the status.
+    #[schema(example = "Not Found")]
+    error: &'static str,
+    /// A sentence for people.
+    #[schema(example = "Connection not found.")]
+    message: String,
+    /// A stable word for programs; absent where the product has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "inexistent_connection")]
+    error_code: Option<&'static str>,
+}
+
+/// A domain error on its way to becoming an [`ApiErrorBody`].
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    code: Option<&'static str>,
+    error: Error,
+}
+
+impl ApiError {
+    /// The path names no connection that could be.
+    pub(super) fn invalid_uri(fault: &str) -> Self {
+        let message = format!("Path validation error: '{fault}' on property id.");
+        Self { code: Some("invalid_uri"), ..Error::new(Kind::Malformed, message).into() }
+    }
+
+    /// The body says what cannot be, at a property or as a whole.
+    pub(super) fn invalid_body(property: Option<&str>, fault: impl AsRef<str>) -> Self {
+        let place = property.map(|property| format!(" on property {property}")).unwrap_or_default();
+        let message = format!("Payload validation error: '{}'{place}.", fault.as_ref());
+        Error::new(Kind::Malformed, message).into()
+    }
+
+    pub(super) fn inexistent_connection() -> Self {
+        let code = Some("inexistent_connection");
+        Self { code, ..Error::new(Kind::NotFound, "Connection not found.").into() }
+    }
+
+    /// A parameter of the query says what cannot be.
+    pub(super) fn invalid_query(name: &str, accepted: &str) -> Self {
+        let message = format!("Query validation error: 'It must be {accepted}' on property {name}.");
+        Self { code: Some("invalid_query_string"), ..Error::new(Kind::Malformed, message).into() }
+    }
+
+    /// The connection is not one that this can be done with.
+    pub(super) fn not_supported(message: &'static str) -> Self {
+        Error::new(Kind::Unsupported, message).into()
+    }
+
+    /// A refusal of a creation: that the ring has keys is a conflict here.
+    pub(super) fn of_creation(error: Error) -> Self {
+        if !is_taken(&error) {
+            return error.into();
+        }
+        let message = "Keys have already been created for this connection.";
+        let known = Error::new(Kind::Conflict, message).because(error);
+        Self { code: Some("connection_keys_exist"), ..known.into() }
+    }
+
+    /// A refusal of a rotation, or of a key set: a ring that is not there is a connection that is not.
+    pub(crate) fn of_rotation(error: Error) -> Self {
+        match error.kind() {
+            Kind::NotFound => Self::inexistent_connection(),
+            _ => error.into(),
+        }
+    }
+
+    /// A refusal of a request for a connection itself.
+    pub(super) fn of_connection(error: Error) -> Self {
+        match error.kind() {
+            Kind::NotFound => {
+                let known = Error::new(Kind::NotFound, "The connection does not exist").because(error);
+                Self { code: Some("inexistent_connection"), ..known.into() }
+            }
+            _ => error.into(),
+        }
+    }
+}
+
+/// Whether an error says that a ring has keys already.
+pub(super) fn is_taken(error: &Error) -> bool {
+    error.kind() == Kind::Invalid && error.violations().iter().any(|found| found.rule == Rule::NotUnique)
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let (status, code) = status_and_code(error.kind());
+        Self { status, code, error }
+    }
+}
+
+impl DialectError for ApiError {}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = ApiErrorBody {
+            status_code: self.status.as_u16(),
+            error: self.status.canonical_reason().unwrap_or("Error"),
+            message: message(&self.error).into_owned(),
+            error_code: self.code,
+        };
+        dialect::refuse(&self.error, self.status, JSON, &body)
+    }
+}
+
+/// The product's words where it has some, else ours.
+fn message(error: &Error) -> Cow<'_, str> {
+    match (error.kind(), error.violations()) {
+        (Kind::Unauthenticated, _) => "Invalid token.".into(),
+        (Kind::Invalid, [violation, ..]) => sentence(violation).into(),
+        _ => error.public().into(),
+    }
+}
+
+fn sentence(Violation { path, message, .. }: &Violation) -> String {
+    let place = path.as_ref().map(|path| format!(" on property {path}")).unwrap_or_default();
+    format!("Payload validation error: '{message}'{place}.")
+}
+
+const fn status_and_code(kind: Kind) -> (StatusCode, Option<&'static str>) {
+    match kind {
+        Kind::Invalid | Kind::Malformed => (StatusCode::BAD_REQUEST, Some("invalid_body")),
+        Kind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),
+        Kind::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, None),
+        Kind::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, None),
+        Kind::NotFound => (StatusCode::NOT_FOUND, None),
+        Kind::Conflict | Kind::InUse => (StatusCode::CONFLICT, None),
+        Kind::Unauthenticated => (StatusCode::UNAUTHORIZED, Some("invalid_token")),
+        Kind::Forbidden | Kind::NotExportable => (StatusCode::FORBIDDEN, Some("insufficient_scope")),
+        Kind::Unsupported => (StatusCode::BAD_REQUEST, Some("operation_not_supported")),
+        Kind::Busy | Kind::ProviderUnavailable | Kind::Deadline => (StatusCode::SERVICE_UNAVAILABLE, None),
+        Kind::Throttled => (StatusCode::TOO_MANY_REQUESTS, Some("too_many_requests")),
+        Kind::Damaged | Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, None),
+    }
+}
+
+/// The refusals that every operation of this dialect may answer.
+pub(super) struct Refusals;
+
+impl IntoResponses for Refusals {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        refusals(&[400, 401, 403, 404, 429, 500, 503])
+    }
+}
+
+/// Those of an operation that makes keys besides [`Refusals`].
+pub(super) struct BodyRefusals;
+
+impl IntoResponses for BodyRefusals {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        refusals(&[409, 413, 415])
+    }
+}
+
+fn refusals(statuses: &[u16]) -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+    document::refusals(statuses, JSON, &ApiErrorBody::name())
+}

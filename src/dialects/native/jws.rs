@@ -1,0 +1,77 @@
+//! JWS by a key, or by the Active key of a ring.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::input::{Strict, decode, one_of};
+use crate::http::Services;
+use crate::services::signing::{Claims, Client, JwsOrder, Payload, Target};
+use strongroom_domain::error::{Error, Rule, Violation};
+
+/// A JWS to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct JwsRequest {
+    /// JOSE or JCA name; the key's own algorithm when absent.
+    #[schema(nullable = false, example = "ES256")]
+    algorithm: Option<String>,
+    /// Any JSON but null, written without blanks; exactly one of `payload` and `payloadBytes`.
+    #[schema(nullable = false, value_type = Option<Object>, example = json!({"sub": "orders"}))]
+    payload: Option<Strict>,
+    /// Base64 or base64url, at most 64 KiB of bytes.
+    #[schema(nullable = false)]
+    payload_bytes: Option<String>,
+    /// Protected headers: `typ`, `cty` and private names.
+    #[schema(nullable = false, value_type = Option<Object>, example = json!({"typ": "JWT"}))]
+    headers: Option<Strict>,
+    /// Leave the payload out of the answer (RFC 7515 appendix F).
+    #[serde(default)]
+    detached: bool,
+    /// Fill in the claim `iat`: now.
+    #[serde(default)]
+    issued_at: bool,
+    /// Fill in the claim `exp`: this many seconds from now.
+    #[schema(nullable = false, example = 300)]
+    expires_in: Option<u32>,
+    /// Fill in the claim `jti`: a random UUID.
+    #[serde(default)]
+    token_id: bool,
+}
+
+/// A JWS.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct JwsAnswer {
+    /// Compact serialization (RFC 7515 section 7.1).
+    jws: String,
+}
+
+/// Makes a JWS.
+pub(super) async fn jws(
+    services: &Services,
+    client: &Client,
+    target: &Target,
+    request: JwsRequest,
+) -> Result<JwsAnswer, Error> {
+    let payload = match (request.payload, &request.payload_bytes) {
+        (Some(Strict(json)), None) => Payload::Json(json),
+        (None, Some(bytes)) => Payload::Bytes(decode("payloadBytes", bytes)?),
+        _ => return Err(one_of("payload", "payloadBytes")),
+    };
+    let order = JwsOrder {
+        algorithm: request.algorithm,
+        payload,
+        headers: headers(request.headers)?,
+        claims: Claims { issued_at: request.issued_at, expires_in: request.expires_in, token_id: request.token_id },
+        detached: request.detached,
+    };
+    Ok(JwsAnswer { jws: services.signing.jws(client, target, order).await? })
+}
+
+fn headers(given: Option<Strict>) -> Result<Map<String, Value>, Error> {
+    match given {
+        None => Ok(Map::new()),
+        Some(Strict(Value::Object(headers))) => Ok(headers),
+        Some(_) => Err(Error::invalid(vec![Violation::at("headers", Rule::InvalidValue, "must be an object.")])),
+    }
+}

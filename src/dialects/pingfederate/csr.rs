@@ -1,0 +1,129 @@
+//! Certification requests out, and what a CA makes of them in.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::Services;
+use super::error::{ApiError, BodyRefusals, PathRefusals, Refusals};
+use super::family::{Named, active};
+use super::rules::{given, required, sentence};
+use super::view::{self, KeyPairView};
+use crate::auth::Principal;
+use crate::http::extract::{Caller, JsonBody, Manager};
+use crate::http::layer::request_id;
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::{Error, Rule, Violation};
+use strongroom_domain::key::{CertificateDer, KeyPair, SpkiDer};
+use strongroom_formats::x509::{self, CertificateSummary, chain_for, check_trust};
+
+const DATA: &str = "fileData";
+
+/// What a certificate authority answered to a certification request.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = CSRResponse)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct CsrResponse {
+    /// X.509 or PKCS#7, as PEM with or without header and footer, or base64 of PEM.
+    #[schema(nullable = false, required = true, min_length = 1)]
+    file_data: Option<String>,
+}
+
+/// Gets a certification request for a {family} key pair as PEM.
+///
+/// It asks for what the present certificate says, and is signed by the key.
+#[utoipa::path(
+    get, path = "/pf-admin-api/v1/keyPairs/{family}/{id}/csr", operation_id = "export{Family}Csr",
+    tag = "PingFederate",
+    params(("id" = String, Path, description = "Id of the key pair.")),
+    responses(
+        (status = 200, description = "PKCS#10 in PEM (RFC 7468).", body = String, content_type = "application/pkcs10"),
+        PathRefusals,
+        Refusals
+    )
+)]
+pub(super) async fn request(
+    State(services): State<Arc<Services>>,
+    Caller(who, _): Caller<ApiError>,
+    Named(ring): Named,
+) -> Result<impl IntoResponse, ApiError> {
+    let request = services.keyring.certification_request(&who, &ring).await.map_err(ApiError::about(ring.name()))?;
+    Ok(([(CONTENT_TYPE, "application/pkcs10")], x509::request_to_pem(&request)))
+}
+
+/// Imports the response to a certification request: the key pair has its certificates from then on.
+#[utoipa::path(
+    post, path = "/pf-admin-api/v1/keyPairs/{family}/{id}/csr", operation_id = "import{Family}CsrResponse",
+    tag = "PingFederate",
+    params(("id" = String, Path, description = "Id of the key pair.")),
+    request_body = CsrResponse,
+    responses((status = 200, description = "The key pair with its new certificate.", body = KeyPairView),
+        PathRefusals, BodyRefusals, Refusals)
+)]
+pub(super) async fn respond(
+    State(services): State<Arc<Services>>,
+    Manager(who, _): Manager<ApiError>,
+    Named(ring): Named,
+    body: JsonBody<CsrResponse, ApiError>,
+) -> Result<Json<KeyPairView>, ApiError> {
+    let about = || ApiError::about(ring.name());
+    let pair = active(&services, &who, &ring).await?;
+    let mut findings = Vec::new();
+    let Some(data) = given(body.value.file_data.as_ref()) else {
+        required(DATA, &mut findings);
+        return Err(Error::invalid(findings).into());
+    };
+    let chain = accepted(&services, &who, &pair, data.to_owned()).await?;
+    let (keyring, request_id, caller, place) = (Arc::clone(&services.keyring), request_id(), who.clone(), ring.clone());
+    let work = async move { keyring.replace_certificates(&caller, &place, chain, request_id).await };
+    let pair = services.detached.run(work).await.map_err(about())?;
+    Ok(Json(view::whole(&services, &who, &pair).await?))
+}
+
+/// The certificates of a response, in order, if they are what the key needs.
+async fn accepted(
+    services: &Services,
+    who: &Principal,
+    pair: &KeyPair,
+    data: String,
+) -> Result<Vec<CertificateDer>, Error> {
+    let anchors = if services.settings.require_trusted_issuer {
+        let trusted = services.catalog.trusted_cas(who).await?;
+        Some(trusted.into_iter().map(|ca| ca.certificate).collect::<Vec<_>>())
+    } else {
+        None
+    };
+    let (spki, now) = (pair.spki.clone(), services.clock.now());
+    // Up to dozens of signatures are verified.
+    let work = move || chain_of(&data, spki.as_ref(), anchors.as_deref(), now);
+    services.derivations.turn().await?.run(work).await
+}
+
+fn chain_of(
+    data: &str,
+    spki: Option<&SpkiDer>,
+    anchors: Option<&[CertificateDer]>,
+    now: Timestamp,
+) -> Result<Vec<CertificateDer>, Error> {
+    let invalid = |why: String| Error::invalid(vec![Violation::at(DATA, Rule::InvalidValue, sentence(DATA, &why))]);
+    let sent = x509::certificates(data.as_bytes()).map_err(|why| invalid(why.to_string()))?;
+    let chain = match spki {
+        Some(spki) => chain_for(sent, spki).map_err(|why| invalid(why.to_string()))?,
+        None => return Err(invalid("the key pair has no public key".to_owned())),
+    };
+    if let Some(leaf) = chain.first() {
+        let summary = CertificateSummary::of(leaf).map_err(|why| invalid(why.to_string()))?;
+        if summary.not_after < now {
+            return Err(invalid(format!("the certificate expired at {}", summary.not_after)));
+        }
+    }
+    if let Some(anchors) = anchors {
+        check_trust(&chain, anchors, now).map_err(|why| invalid(why.to_string()))?;
+    }
+    Ok(chain)
+}

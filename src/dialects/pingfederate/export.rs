@@ -1,0 +1,111 @@
+//! Giving out a key pair, private key included.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderName;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::Services;
+use super::error::{ApiError, BodyRefusals, PathRefusals, Refusals};
+use super::family::{Named, active};
+use super::wire::Hidden;
+use crate::auth::Principal;
+use crate::http::extract::{JsonBody, Manager};
+use crate::http::layer::request_id;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{CertificateDer, RingId};
+use strongroom_domain::secret::Secret;
+use strongroom_formats::keyfile::{self, KeyFileError};
+
+const PKCS12: &str = "application/x-pkcs12";
+const PEM: &str = "application/x-pem-file";
+
+/// How an exported key is protected.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct KeyPairExportSettings {
+    /// Will open the file.
+    #[schema(value_type = String, format = Password, nullable = false, required = true, min_length = 1,
+        example = "correct horse battery staple")]
+    password: Option<Hidden>,
+}
+
+/// Exports a {family} key pair as PKCS#12; only keys of the provider `LOCAL` can be.
+#[utoipa::path(
+    post, path = "/pf-admin-api/v1/keyPairs/{family}/{id}/pkcs12", operation_id = "export{Family}Pkcs12",
+    tag = "PingFederate",
+    params(("id" = String, Path, description = "Id of the key pair.")),
+    request_body = KeyPairExportSettings,
+    responses(
+        (status = 200, description = "PKCS#12 (RFC 7292) with the private key and its certificates.", body = [u8],
+            content_type = "application/x-pkcs12"),
+        PathRefusals,
+        BodyRefusals,
+        Refusals
+    )
+)]
+pub(super) async fn pkcs12(
+    State(services): State<Arc<Services>>,
+    Manager(who, _): Manager<ApiError>,
+    Named(ring): Named,
+    body: Result<JsonBody<KeyPairExportSettings, ApiError>, ApiError>,
+) -> Result<impl IntoResponse, ApiError> {
+    export(&services, who, ring, body, PKCS12, keyfile::to_pkcs12).await
+}
+
+/// Exports a {family} key pair as PEM; only keys of the provider `LOCAL` can be.
+#[utoipa::path(
+    post, path = "/pf-admin-api/v1/keyPairs/{family}/{id}/pem", operation_id = "export{Family}Pem",
+    tag = "PingFederate",
+    params(("id" = String, Path, description = "Id of the key pair.")),
+    request_body = KeyPairExportSettings,
+    responses(
+        (status = 200, description = "PEM: the private key under PBES2 with AES (RFC 8018), then its certificates.",
+            body = String, content_type = "application/x-pem-file"),
+        PathRefusals,
+        BodyRefusals,
+        Refusals
+    )
+)]
+pub(super) async fn pem(
+    State(services): State<Arc<Services>>,
+    Manager(who, _): Manager<ApiError>,
+    Named(ring): Named,
+    body: Result<JsonBody<KeyPairExportSettings, ApiError>, ApiError>,
+) -> Result<impl IntoResponse, ApiError> {
+    let write = |key: &Secret, chain: &[CertificateDer], password: &Secret| {
+        keyfile::to_pem(key, chain, password).map(String::into_bytes)
+    };
+    export(&services, who, ring, body, PEM, write).await
+}
+
+async fn export(
+    services: &Services,
+    who: Principal,
+    ring: RingId,
+    body: Result<JsonBody<KeyPairExportSettings, ApiError>, ApiError>,
+    content_type: &'static str,
+    write: impl FnOnce(&Secret, &[CertificateDer], &Secret) -> Result<Vec<u8>, KeyFileError> + Send + 'static,
+) -> Result<([(HeaderName, &'static str); 1], Vec<u8>), ApiError> {
+    let about = || ApiError::about(ring.name());
+    // What cannot be exported cannot with any body.
+    active(services, &who, &ring).await?;
+    services.keyring.exportable(&who, &ring).await.map_err(about())?;
+    let mut findings = Vec::new();
+    let Some(password) = Hidden::required(body?.value.password, "password", &mut findings) else {
+        return Err(Error::invalid(findings).into());
+    };
+    // Before the export is on record.
+    let turn = services.derivations.turn().await?;
+    let (keyring, request_id, place) = (Arc::clone(&services.keyring), request_id(), ring.clone());
+    let work = async move { keyring.export(&who, &place, request_id).await };
+    let exported = services.detached.run(work).await.map_err(about())?;
+    let internal = |failure: KeyFileError| Error::new(Kind::Internal, "internal error").because(failure);
+    let write = move || write(&exported.pkcs8, &exported.pair.certificates, &password).map_err(internal);
+    let file = turn.run(write).await?;
+    Ok(([(CONTENT_TYPE, content_type)], file))
+}

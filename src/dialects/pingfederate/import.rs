@@ -1,0 +1,178 @@
+//! Importing a key pair from a file.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::Services;
+use super::algorithms::family_name;
+use super::choice::permitted;
+use super::error::{ApiError, BodyRefusals, Refusals};
+use super::family::{Family, idempotency, or_taken};
+use super::rules::{Rules, one_of, sentence};
+use super::view::KeyPairView;
+use super::wire::{CryptoProvider, Hidden};
+use crate::http::extract::{Idempotency, JsonBody, Manager};
+use crate::http::id;
+use crate::http::layer::request_id;
+use crate::services::lifecycle::{Capabilities, ImportKeyPair};
+use strongroom_domain::error::{Error, Rule, Violation};
+use strongroom_domain::key::{KeyAlgorithm, ProviderKind, RingId};
+use strongroom_domain::secret::Secret;
+use strongroom_formats::keyfile::{self, KeyFileError};
+use strongroom_formats::x509::chain_among;
+
+const DATA: &str = "fileData";
+
+/// A file with a private key and its certificates.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct KeyPairFile {
+    /// Unique in its family; made up when absent. `generate`, `import`, `link` and `settings` are taken.
+    #[schema(nullable = false, pattern = "^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$", example = "orders-2026")]
+    id: Option<String>,
+    /// PKCS#12 or PEM in base64; PEM also as it is. In PEM the private key comes first.
+    #[schema(value_type = String, nullable = false, required = true, min_length = 1)]
+    file_data: Option<Hidden>,
+    /// Opens the file.
+    #[schema(value_type = String, format = Password, nullable = false, required = true, min_length = 1)]
+    password: Option<Hidden>,
+    /// Found out when absent.
+    #[schema(nullable = false)]
+    format: Option<KeyPairFormat>,
+    /// The configured default when absent.
+    #[schema(nullable = false)]
+    crypto_provider: Option<CryptoProvider>,
+    /// For bulk imports of the product; not supported here.
+    #[schema(value_type = String, nullable = false, deprecated)]
+    encrypted_password: Option<Hidden>,
+}
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+pub(super) enum KeyPairFormat {
+    #[serde(rename = "PKCS12")]
+    Pkcs12,
+    #[serde(rename = "PEM")]
+    Pem,
+}
+
+impl From<KeyPairFormat> for keyfile::Format {
+    fn from(wire: KeyPairFormat) -> Self {
+        match wire {
+            KeyPairFormat::Pkcs12 => Self::Pkcs12,
+            KeyPairFormat::Pem => Self::Pem,
+        }
+    }
+}
+
+/// Imports a {family} key pair from a PKCS#12 or PEM file.
+///
+/// The certificate must be one for the private key; the issuers that come with it are kept, other certificates
+/// are left out. An expired one is accepted. An answer of 5xx means that nothing was imported.
+#[utoipa::path(
+    post, path = "/pf-admin-api/v1/keyPairs/{family}/import", operation_id = "import{Family}KeyPair",
+    tag = "PingFederate",
+    params(("Idempotency-Key" = Option<String>, Header, nullable = false, pattern = "^[!-~]{1,255}$",
+        description = "A name for this request, unique among those of the caller.")),
+    request_body = KeyPairFile,
+    responses((status = 201, description = "The key pair as it was imported.", body = KeyPairView),
+        BodyRefusals, Refusals)
+)]
+pub(super) async fn import(
+    State(services): State<Arc<Services>>,
+    Manager(who, _): Manager<ApiError>,
+    Family(family): Family,
+    Idempotency(key, _): Idempotency<ApiError>,
+    body: JsonBody<KeyPairFile, ApiError>,
+) -> Result<(StatusCode, Json<KeyPairView>), ApiError> {
+    let rules = Rules::of(&services, &who, family)?;
+    let id = body.value.id.clone();
+    let found = match checked(&rules, body.value) {
+        Ok(file) => services.derivations.turn().await?.run(move || read(&rules, file)).await,
+        Err(refused) => Err(refused),
+    };
+    let mut new = match found {
+        Ok(new) => new,
+        Err(refused) => return Err(or_taken(&services, family, id.as_deref(), refused).await),
+    };
+    new.request_id = request_id();
+    new.idempotency = idempotency(family, "import", key, &body.bytes);
+
+    let keyring = Arc::clone(&services.keyring);
+    let made = services.detached.run(async move { keyring.import(&who, new).await }).await;
+    let made = made.map_err(ApiError::of_configuration)?;
+    Ok((StatusCode::CREATED, Json(KeyPairView::of(&made.pair, &services.look())?)))
+}
+
+/// A file that is yet to be read, everything around it in order.
+struct Checked {
+    ring: RingId,
+    provider: ProviderKind,
+    data: Secret,
+    format: Option<keyfile::Format>,
+    password: Secret,
+}
+
+fn checked(rules: &Rules, wire: KeyPairFile) -> Result<Checked, Error> {
+    let mut findings = Vec::new();
+    let id = wire.id.map_or_else(id::generate, Ok)?;
+    let ring = rules.ring(Some(&id), &mut findings);
+    let provider = rules.provider(wire.crypto_provider, &mut findings);
+    let data = Hidden::required(wire.file_data, DATA, &mut findings);
+    if wire.encrypted_password.is_some() {
+        let message = "encryptedPassword is not supported: send the password as password.";
+        findings.push(Violation::at("encryptedPassword", Rule::InvalidValue, message));
+    }
+    let password = Hidden::required(wire.password, "password", &mut findings);
+    match (ring, provider, data, password) {
+        (Some(ring), Some(provider), Some(data), Some(password)) if findings.is_empty() => {
+            Ok(Checked { ring, provider, data, format: wire.format.map(Into::into), password })
+        }
+        _ => Err(Error::invalid(findings)),
+    }
+}
+
+fn read(rules: &Rules, file: Checked) -> Result<ImportKeyPair, Error> {
+    let invalid = |rule, why: &str| Error::invalid(vec![Violation::at(DATA, rule, sentence(DATA, why))]);
+    let found = keyfile::read(file.data.expose(), file.format, &file.password).map_err(|why| match &why {
+        KeyFileError::WrongPassword => {
+            let message = "password must be the one that opens the file.";
+            Error::invalid(vec![Violation::at("password", Rule::InvalidValue, message)])
+        }
+        KeyFileError::Malformed(text) | KeyFileError::UnsupportedKey(text) => invalid(Rule::InvalidValue, text),
+        KeyFileError::Excessive(text) => invalid(Rule::TooLong, text),
+    })?;
+    let certificates =
+        chain_among(found.certificates, &found.spki).map_err(|why| invalid(Rule::InvalidValue, &why.to_string()))?;
+    let capabilities = rules.capabilities(Some(file.provider));
+    let signature_algorithm = found.algorithm.default_signature_algorithm();
+    let permitted = permitted(found.algorithm, signature_algorithm, capabilities);
+    if !permitted.contains(&signature_algorithm) {
+        return Err(invalid(Rule::NotSupportedByProvider, &offer(capabilities)));
+    }
+    Ok(ImportKeyPair {
+        ring: file.ring,
+        provider: file.provider,
+        algorithm: found.algorithm,
+        signature_algorithm,
+        permitted,
+        pkcs8: found.pkcs8,
+        spki: found.spki,
+        certificates,
+        idempotency: None,
+        deadline: rules.deadline,
+        request_id: None,
+    })
+}
+
+/// What the provider takes instead.
+fn offer(capabilities: Option<&Capabilities>) -> String {
+    let name = |algorithm: &KeyAlgorithm| format!("{} {}", family_name(algorithm.family()), algorithm.bits());
+    let can = capabilities.into_iter().flat_map(|can| &can.algorithms);
+    format!("the crypto provider can sign with one of {}", one_of(can.map(|(algorithm, _)| name(algorithm))))
+}

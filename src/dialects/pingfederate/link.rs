@@ -1,0 +1,117 @@
+//! Linking a private key that is already in the token.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header::LOCATION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::IntoResponse;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::Services;
+use super::error::{ApiError, BodyRefusals, Refusals};
+use super::family::{Family, idempotency};
+use super::rules::{Rules, given, required, sentence};
+use crate::http::extract::{Idempotency, JsonBody, Manager};
+use crate::http::id;
+use crate::http::layer::request_id;
+use crate::services::lifecycle::{ForeignKey, LinkKeyPair};
+use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::key::{CertificateDer, ProviderKind, RingId};
+use strongroom_formats::x509::{certificates, chain_for, public_key};
+
+const ID: &str = "privateKeyId";
+const DATA: &str = "certificateData";
+
+/// A private key in the token and the certificate for it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct KeyPairLink {
+    /// `CKA_ID` in hex, or a PKCS#11 URI (RFC 7512) with `id`, `object` or both.
+    #[schema(nullable = false, required = true, min_length = 1, example = "pkcs11:object=orders;type=private")]
+    private_key_id: Option<String>,
+    /// PEM in base64, or as it is; the certificate for the key first, then its issuers.
+    #[schema(nullable = false, required = true, min_length = 1)]
+    certificate_data: Option<String>,
+}
+
+/// Links a private key of the HSM with a certificate as a {family} key pair.
+///
+/// Deleting the key pair later leaves the private key in the HSM.
+#[utoipa::path(
+    post, path = "/pf-admin-api/v1/keyPairs/{family}/link", operation_id = "link{Family}KeyPair",
+    tag = "PingFederate",
+    params(("Idempotency-Key" = Option<String>, Header, nullable = false, pattern = "^[!-~]{1,255}$",
+        description = "A name for this request, unique among those of the caller.")),
+    request_body = KeyPairLink,
+    responses(
+        (status = 201, description = "Linked.",
+            headers(("Location" = String, description = "Path of the new key pair; its last segment is the id."))),
+        BodyRefusals,
+        Refusals
+    )
+)]
+pub(super) async fn link(
+    State(services): State<Arc<Services>>,
+    Manager(who, _): Manager<ApiError>,
+    Family(family): Family,
+    Idempotency(key, _): Idempotency<ApiError>,
+    body: JsonBody<KeyPairLink, ApiError>,
+) -> Result<impl IntoResponse, ApiError> {
+    let rules = Rules::of(&services, &who, family)?;
+    if !rules.may_hold(ProviderKind::Hsm) {
+        let message = "there is no HSM here whose keys could be linked";
+        return Err(ApiError::of_configuration(Error::new(Kind::Unsupported, message)));
+    }
+    // Up to dozens of signatures are verified.
+    let (wire, turn) = (body.value, services.derivations.turn().await?);
+    let mut new = turn.run(move || checked(&rules, &wire)).await?;
+    new.request_id = request_id();
+    new.idempotency = idempotency(family, "link", key, &body.bytes);
+
+    let keyring = Arc::clone(&services.keyring);
+    let made = services.detached.run(async move { keyring.link(&who, new).await }).await;
+    let made = made.map_err(ApiError::of_configuration)?;
+    let id = made.pair.ring.as_ref().map(RingId::name).unwrap_or_default();
+    let location = HeaderValue::try_from(format!("/pf-admin-api/v1/keyPairs/{}/{id}", family.word()))
+        .map_err(|failure| Error::new(Kind::Internal, "internal error").because(failure))?;
+    Ok((StatusCode::CREATED, [(LOCATION, location)]))
+}
+
+fn checked(rules: &Rules, wire: &KeyPairLink) -> Result<LinkKeyPair, Error> {
+    let mut findings = Vec::new();
+    let ring = rules.ring(Some(&id::generate()?), &mut findings);
+    let wanted = wanted(given(wire.private_key_id.as_ref()), &mut findings);
+    let chain = chain(given(wire.certificate_data.as_ref()), &mut findings);
+    let (Some(ring), Some(wanted), Some(certificates)) = (ring, wanted, chain) else {
+        return Err(Error::invalid(findings));
+    };
+    Ok(LinkKeyPair { ring, wanted, certificates, idempotency: None, deadline: rules.deadline, request_id: None })
+}
+
+fn wanted(text: Option<&str>, findings: &mut Vec<Violation>) -> Option<ForeignKey> {
+    let Some(text) = text else {
+        required(ID, findings);
+        return None;
+    };
+    let wanted = text.parse();
+    wanted
+        .map_err(|why: crate::services::lifecycle::NoForeignKey| {
+            findings.push(Violation::at(ID, Rule::InvalidValue, sentence(ID, &why.to_string())));
+        })
+        .ok()
+}
+
+/// The first certificate with its issuers in order.
+fn chain(data: Option<&str>, findings: &mut Vec<Violation>) -> Option<Vec<CertificateDer>> {
+    let Some(data) = data else {
+        required(DATA, findings);
+        return None;
+    };
+    let chain = certificates(data.as_bytes()).and_then(|certificates| match certificates.first().map(public_key) {
+        Some(key) => chain_for(certificates, &key?),
+        None => Ok(certificates),
+    });
+    chain.map_err(|why| findings.push(Violation::at(DATA, Rule::InvalidValue, sentence(DATA, &why.to_string())))).ok()
+}

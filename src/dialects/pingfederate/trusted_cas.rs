@@ -1,0 +1,159 @@
+//! Trusted certificate authorities, as far as CSR responses need them.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Services;
+use super::error::{ApiError, ApiResult, BodyRefusals, PathRefusals, Refusals};
+use super::rules::{Rules, given, required, sentence};
+use super::view::CertView;
+use super::wire::CryptoProvider;
+use crate::http::extract::{Caller, JsonBody, Manager, Segment};
+use crate::http::id;
+use crate::http::layer::request_id;
+use crate::services::settings::TrustedCa;
+use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::key::{CertificateDer, RingKind};
+use strongroom_formats::x509::{certificates, check_ca};
+
+const DATA: &str = "fileData";
+
+/// A list of certificates.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct CertViews {
+    /// By id.
+    items: Vec<CertView>,
+}
+
+/// A file with one certificate.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct X509File {
+    /// Unique among trusted CAs; made up when absent.
+    #[schema(nullable = false, pattern = "^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$", example = "example-root")]
+    id: Option<String>,
+    /// X.509 as PEM with or without header and footer, or base64 of PEM.
+    #[schema(nullable = false, required = true, min_length = 1)]
+    file_data: Option<String>,
+    /// Has no meaning here: certificates are kept in the store.
+    #[schema(nullable = false)]
+    crypto_provider: Option<CryptoProvider>,
+}
+
+/// Gets all trusted certificate authorities.
+#[utoipa::path(
+    get, path = "/pf-admin-api/v1/certificates/ca", operation_id = "getTrustedCas", tag = "PingFederate",
+    responses((status = 200, description = "All of them; there is no paging.", body = CertViews), Refusals)
+)]
+pub(super) async fn list(
+    State(services): State<Arc<Services>>,
+    Caller(who, _): Caller<ApiError>,
+) -> Result<Json<CertViews>, ApiError> {
+    let all = services.catalog.trusted_cas(&who).await?;
+    let items: Result<_, Error> = all.iter().map(|ca| view(&services, ca)).collect();
+    Ok(Json(CertViews { items: items? }))
+}
+
+/// Gets one trusted certificate authority.
+#[utoipa::path(
+    get, path = "/pf-admin-api/v1/certificates/ca/{id}", operation_id = "getTrustedCert", tag = "PingFederate",
+    params(("id" = String, Path, description = "Id of the certificate.")),
+    responses((status = 200, description = "The certificate.", body = CertView), PathRefusals, Refusals)
+)]
+pub(super) async fn show(
+    State(services): State<Arc<Services>>,
+    Caller(who, _): Caller<ApiError>,
+    Segment(id, _): Segment<ApiError>,
+) -> Result<Json<CertView>, ApiError> {
+    let all = services.catalog.trusted_cas(&who).await?;
+    let missing = || ApiError::about(&id)(Error::new(Kind::NotFound, "no such trusted CA"));
+    let ca = all.iter().find(|ca| ca.id == id).ok_or_else(missing)?;
+    Ok(Json(view(&services, ca)?))
+}
+
+/// Imports the certificate of a trusted certificate authority.
+#[utoipa::path(
+    post, path = "/pf-admin-api/v1/certificates/ca/import", operation_id = "importTrustedCA", tag = "PingFederate",
+    request_body = X509File,
+    responses((status = 201, description = "The certificate.", body = CertView), BodyRefusals, Refusals)
+)]
+pub(super) async fn import(
+    State(services): State<Arc<Services>>,
+    Manager(who, _): Manager<ApiError>,
+    body: JsonBody<X509File, ApiError>,
+) -> Result<(StatusCode, Json<CertView>), ApiError> {
+    let rules = Rules::of(&services, &who, RingKind::Signing)?;
+    let ca = check(&rules, body.value)?;
+    let shown = view(&services, &ca)?;
+    let (catalog, request_id) = (Arc::clone(&services.catalog), request_id());
+    services.detached.run(async move { catalog.add_trusted_ca(&who, ca, request_id).await }).await?;
+    Ok((StatusCode::CREATED, Json(shown)))
+}
+
+/// Deletes a trusted certificate authority.
+#[utoipa::path(
+    delete, path = "/pf-admin-api/v1/certificates/ca/{id}", operation_id = "deleteTrustedCA", tag = "PingFederate",
+    params(("id" = String, Path, description = "Id of the certificate.")),
+    responses(
+        (status = 204, description = "Deleted."),
+        (status = 409, description = "Changed by somebody else meanwhile.", body = ApiResult),
+        PathRefusals,
+        Refusals
+    )
+)]
+pub(super) async fn delete(
+    State(services): State<Arc<Services>>,
+    Manager(who, _): Manager<ApiError>,
+    Segment(id, _): Segment<ApiError>,
+) -> Result<StatusCode, ApiError> {
+    let about = ApiError::about(&id);
+    let (catalog, request_id) = (Arc::clone(&services.catalog), request_id());
+    services
+        .detached
+        .run(async move { catalog.delete_trusted_ca(&who, &id, request_id).await })
+        .await
+        .map_err(about)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn check(rules: &Rules, wire: X509File) -> Result<TrustedCa, Error> {
+    let mut findings = Vec::new();
+    let id = wire.id.map_or_else(id::generate, Ok)?;
+    rules.ring(Some(&id), &mut findings);
+    if wire.crypto_provider.is_some() {
+        rules.provider(wire.crypto_provider, &mut findings);
+    }
+    let certificate = match given(wire.file_data.as_ref()).map(one) {
+        Some(Ok(certificate)) => Some(certificate),
+        Some(Err(why)) => {
+            findings.push(Violation::at(DATA, Rule::InvalidValue, sentence(DATA, &why)));
+            None
+        }
+        None => {
+            required(DATA, &mut findings);
+            None
+        }
+    };
+    match certificate {
+        Some(certificate) if findings.is_empty() => Ok(TrustedCa { id, certificate }),
+        _ => Err(Error::invalid(findings)),
+    }
+}
+
+/// The one certificate of a file, that of a CA.
+fn one(data: &str) -> Result<CertificateDer, String> {
+    let found = certificates(data.as_bytes()).map_err(|why| why.to_string())?;
+    let [certificate] = <[CertificateDer; 1]>::try_from(found).map_err(|_| "it has more than one certificate")?;
+    check_ca(&certificate).map_err(|why| why.to_string())?;
+    Ok(certificate)
+}
+
+fn view(services: &Services, ca: &TrustedCa) -> Result<CertView, Error> {
+    CertView::of(&ca.id, &ca.certificate, &services.look())
+        .map_err(|why| Error::invalid(vec![Violation::at(DATA, Rule::InvalidValue, sentence(DATA, &why))]))
+}

@@ -1,0 +1,60 @@
+//! The two keys that a new instance begins with.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::web_keys::{NewWebKey, ring};
+use crate::auth::Principal;
+use crate::services::lifecycle::{Entry, Joining, Keyring, RingChange};
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{Hash, KeyAlgorithm, ProviderKind, SignatureAlgorithm};
+
+/// Between attempts, while provider or store are not ready.
+const RETRY: Duration = Duration::from_secs(2);
+
+const RSA_2048: NewWebKey =
+    NewWebKey { algorithm: KeyAlgorithm::Rsa2048, signature_algorithm: SignatureAlgorithm::RsaPkcs1(Hash::Sha256) };
+
+/// Gives the ring of web keys a key that signs and one that waits, unless it has keys.
+///
+/// Both come in one transaction: what a crash leaves is no ring, and the next start tries
+/// again. Ends when the ring has keys, or when the daemon stops.
+pub async fn bootstrap(keyring: &Keyring, provider: ProviderKind, deadline: Duration, mut stop: watch::Receiver<bool>) {
+    let attempts = async {
+        loop {
+            match attempt(keyring, provider, deadline).await {
+                Ok(()) => return,
+                Err(failure) => tracing::info!(error = %failure, "the first web keys are not made yet"),
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    };
+    tokio::select! {
+        () = attempts => {}
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+}
+
+async fn attempt(keyring: &Keyring, provider: ProviderKind, deadline: Duration) -> Result<(), Error> {
+    let (who, ring) = (Principal::strongroom(), ring()?);
+    match keyring.ring(&who, &ring).await {
+        Err(failure) if failure.kind() == Kind::NotFound => {}
+        there => return there.map(drop),
+    }
+    let change = RingChange {
+        ring,
+        // Whoever makes a key at the same time has made the first one.
+        joining: Joining::First,
+        members: vec![RSA_2048.member(Entry::Active, provider), RSA_2048.member(Entry::PreActive, provider)],
+        moves: Vec::new(),
+        reason: "the first keys of the instance".to_owned(),
+        fence: None,
+        idempotency: None,
+        deadline,
+        request_id: None,
+    };
+    keyring.change_ring(&who, change).await?;
+    tracing::info!("the first web keys are made");
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Keys derived from passwords and chains verified: slow and large, so only a few at a time.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use strongroom_domain::error::{Error, Kind};
+
+/// Pieces of work at the same time.
+const RUNNING: usize = 2;
+
+/// Pieces of work that may wait for those.
+const WAITING: usize = 8;
+
+/// Admits work on key files and chains: the rest of the daemon keeps its processors and memory.
+#[derive(Clone, Debug)]
+pub struct Derivations {
+    places: Arc<Semaphore>,
+    running: Arc<Semaphore>,
+}
+
+impl Default for Derivations {
+    fn default() -> Self {
+        Self { places: Arc::new(Semaphore::new(RUNNING + WAITING)), running: Arc::new(Semaphore::new(RUNNING)) }
+    }
+}
+
+impl Derivations {
+    /// Waits for a turn.
+    ///
+    /// # Errors
+    /// `Busy` at once when too many wait already.
+    pub(crate) async fn turn(&self) -> Result<Turn, Error> {
+        let busy = |_| Error::new(Kind::Busy, "too many key files and chains are being read or written");
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(busy)?;
+        let closed = |failure| Error::new(Kind::Internal, "internal error").because(failure);
+        let running = Arc::clone(&self.running).acquire_owned().await.map_err(closed)?;
+        Ok(Turn { _held: [place, running] })
+    }
+}
+
+/// The right to derive keys or verify chains.
+pub(crate) struct Turn {
+    _held: [OwnedSemaphorePermit; 2],
+}
+
+impl Turn {
+    /// Runs `work` where it holds up no other request; the turn ends with it, even if nobody waits for it.
+    ///
+    /// # Errors
+    /// Those of the work; `Internal` when it panicked.
+    pub(crate) async fn run<T: Send + 'static>(
+        self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let task = move || {
+            let _turn = self;
+            work()
+        };
+        tokio::task::spawn_blocking(task)
+            .await
+            .unwrap_or_else(|failure| Err(Error::new(Kind::Internal, "internal error").because(failure)))
+    }
+}

@@ -1,0 +1,80 @@
+//! What every dialect does the same way: refusals of the router, headers of refusals.
+
+use std::any::Any;
+
+use axum::Router;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::auth::Scheme;
+use strongroom_domain::error::{Error, Kind};
+
+/// Seconds after which a client may try again what failed for now.
+const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
+
+/// A domain error in the clothes of a dialect.
+pub(crate) trait DialectError: From<Error> + IntoResponse + Send + 'static {
+    /// Refuses credentials that a browser may have added by itself to somebody else's request.
+    ///
+    /// A dialect without a rule of its own lets them pass.
+    fn check_forgery(_scheme: Scheme, _headers: &HeaderMap) -> Result<(), Self> {
+        Ok(())
+    }
+
+    /// Refuses a request whose credentials are not known, or that has none: `presented` tells which.
+    fn unauthenticated(_presented: bool) -> Self {
+        Error::new(Kind::Unauthenticated, "there are no credentials, or none that are known").into()
+    }
+}
+
+/// Makes everything that the router itself refuses, and every panic, answer in the
+/// dialect's body; forbids caching.
+pub(crate) fn dress<S, E>(router: Router<S>) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    E: DialectError,
+{
+    router
+        .fallback(|| async { E::from(Error::new(Kind::NotFound, "there is nothing at this path")) })
+        .method_not_allowed_fallback(|| async {
+            E::from(Error::new(Kind::MethodNotAllowed, "this path does not have that method; see the Allow header"))
+        })
+        .layer(CatchPanicLayer::custom(panicked::<E>))
+        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
+}
+
+/// The response of a refusal, with the headers that its kind calls for; writes the log line.
+pub(crate) fn refuse(error: &Error, status: StatusCode, content_type: &'static str, body: &impl Serialize) -> Response {
+    if status.is_server_error() {
+        tracing::warn!(kind = ?error.kind(), "{error}");
+    } else {
+        tracing::debug!(kind = ?error.kind(), "{error}");
+    }
+    let bytes = serde_json::to_vec(body).unwrap_or_default();
+    let mut response = (status, [(CONTENT_TYPE, content_type)], bytes).into_response();
+    let headers = response.headers_mut();
+    match status {
+        StatusCode::UNAUTHORIZED => {
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(r#"Basic realm="strongroom", charset="UTF-8""#));
+        }
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+            headers.insert(RETRY_AFTER, RETRY_SECONDS);
+        }
+        _ => {}
+    }
+    response
+}
+
+fn panicked<E: DialectError>(payload: Box<dyn Any + Send>) -> Response {
+    let what = payload
+        .downcast::<String>()
+        .map(|text| *text)
+        .or_else(|payload| payload.downcast::<&'static str>().map(|text| (*text).to_owned()))
+        .unwrap_or_default();
+    E::from(Error::new(Kind::Internal, "internal error").because(format!("a handler panicked: {what}"))).into_response()
+}

@@ -1,0 +1,193 @@
+//! What handlers ask of a request, refused in the words of their dialect.
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use axum::body::{Bytes, HttpBody as _};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Request};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use serde::de::DeserializeOwned;
+
+use super::ServiceState;
+use super::dialect::DialectError;
+use crate::auth::{Principal, Scope};
+use strongroom_domain::error::{Error, Kind};
+
+const IDEMPOTENCY_HEADER: &str = "idempotency-key";
+
+/// Who asks, told by a bearer token or a Basic password.
+pub(crate) struct Caller<E>(pub Principal, pub PhantomData<E>);
+
+impl<S: ServiceState, E: DialectError> FromRequestParts<S> for Caller<E> {
+    type Rejection = E;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, E> {
+        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let (principal, scheme) = header
+            .and_then(|header| state.services().authenticator.authenticate(header))
+            .ok_or_else(|| E::unauthenticated(parts.headers.contains_key(AUTHORIZATION)))?;
+        E::check_forgery(scheme, &parts.headers)?;
+        Ok(Self(principal, PhantomData))
+    }
+}
+
+/// A caller that may make changes: to any other, a request says nothing about its path or body.
+pub(crate) struct Manager<E>(pub Principal, pub PhantomData<E>);
+
+impl<S: ServiceState, E: DialectError> FromRequestParts<S> for Manager<E> {
+    type Rejection = E;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, E> {
+        let Caller(principal, dialect) = Caller::<E>::from_request_parts(parts, state).await?;
+        principal.require(Scope::Manage).map_err(Error::from)?;
+        Ok(Self(principal, dialect))
+    }
+}
+
+/// The one variable segment of a path, percent-decoded.
+pub(crate) struct Segment<E>(pub String, pub PhantomData<E>);
+
+impl<S: ServiceState, E: DialectError> FromRequestParts<S> for Segment<E> {
+    type Rejection = E;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, E> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| Error::new(Kind::Malformed, "the path is not UTF-8").because(rejection))?;
+        Ok(Self(text, PhantomData))
+    }
+}
+
+/// The `Idempotency-Key` of a request, where it has one.
+pub(crate) struct Idempotency<E>(pub Option<String>, pub PhantomData<E>);
+
+impl<S: ServiceState, E: DialectError> FromRequestParts<S> for Idempotency<E> {
+    type Rejection = E;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, E> {
+        let Some(value) = parts.headers.get(IDEMPOTENCY_HEADER) else { return Ok(Self(None, PhantomData)) };
+        let visible = value.as_bytes().iter().all(u8::is_ascii_graphic);
+        let key = value.to_str().ok().filter(|_| visible && (1..=255).contains(&value.len()));
+        let key = key.ok_or_else(|| {
+            Error::new(Kind::Malformed, "the header Idempotency-Key must be 1 to 255 visible ASCII characters")
+        })?;
+        Ok(Self(Some(key.to_owned()), PhantomData))
+    }
+}
+
+/// A JSON object, read, and the bytes that it was read from.
+pub(crate) struct JsonBody<T, E> {
+    pub value: T,
+    pub bytes: Bytes,
+    dialect: PhantomData<E>,
+}
+
+impl<T: DeserializeOwned, S: ServiceState, E: DialectError> FromRequest<S> for JsonBody<T, E> {
+    type Rejection = E;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, E> {
+        if !is_json(request.headers()) {
+            let message = "the body must be JSON, with the Content-Type application/json";
+            return Err(Error::new(Kind::UnsupportedMediaType, message).into());
+        }
+        let bytes = whole(request, state).await?;
+        Ok(Self { value: read(&bytes)?, bytes, dialect: PhantomData })
+    }
+}
+
+impl<T: DeserializeOwned, S: ServiceState, E: DialectError> OptionalFromRequest<S> for JsonBody<T, E> {
+    type Rejection = E;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, E> {
+        if request.body().is_end_stream() {
+            return Ok(None);
+        }
+        <Self as FromRequest<S>>::from_request(request, state).await.map(Some)
+    }
+}
+
+/// The bytes of a body.
+///
+/// # Errors
+/// `TooLarge`; `Malformed` when it ends too soon.
+pub(crate) async fn whole<S: ServiceState>(request: Request, state: &S) -> Result<Bytes, Error> {
+    Bytes::from_request(request, state).await.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Error::new(Kind::TooLarge, "the body is larger than this path allows")
+        } else {
+            Error::new(Kind::Malformed, "the body did not arrive whole").because(rejection)
+        }
+    })
+}
+
+/// Whether the body claims to be JSON, or claims nothing.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return true };
+    let Ok(text) = value.to_str() else { return false };
+    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    matches!(essence.as_str(), "application/json" | "text/json")
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+/// Reads one JSON object; wire structs refuse unknown and repeated members themselves.
+///
+/// # Errors
+/// `Malformed`, with the place in the body.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    // serde would take an array for a struct, its members by position.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Error::new(Kind::Malformed, "the body must be a JSON object"));
+    }
+    // To keep track of the path costs a third of the reading; it is wanted only for refusals.
+    if let Ok(value) = serde_json::from_slice(bytes) {
+        return Ok(value);
+    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|failure| {
+        let path = failure.path().to_string();
+        // A question mark stands for a place that was not reached.
+        let path = path.trim_end_matches('?').trim_end_matches('.');
+        let place = if path.is_empty() { String::new() } else { format!(" at {path}") };
+        let why = in_json_words(&failure.inner().to_string());
+        Error::new(Kind::Malformed, format!("the body cannot be read{place}: {why}"))
+    })?;
+    json.end().map_err(|failure| Error::new(Kind::Malformed, format!("the body cannot be read: {failure}")))?;
+    Ok(value)
+}
+
+/// What serde says of a wrong type, with JSON's names in the place of Rust's.
+fn in_json_words(text: &str) -> String {
+    // Only the first part repeats what was sent.
+    let Some((found, rest)) = text.rsplit_once(", expected ") else { return text.to_owned() };
+    let (expected, place) = rest.find(" at line ").map_or((rest, ""), |at| rest.split_at(at));
+    let found = match found.strip_prefix("invalid type: ") {
+        Some("map") => "invalid type: object".to_owned(),
+        Some("sequence") => "invalid type: array".to_owned(),
+        _ => found.replacen(": floating point `", ": number `", 1),
+    };
+    format!("{found}, expected {}{place}", expectation(expected))
+}
+
+fn expectation(expected: &str) -> Cow<'_, str> {
+    let integer = |range: &str| Cow::Owned(format!("an integer from {range}"));
+    match expected {
+        "a map" | "map" => "an object".into(),
+        "a sequence" | "sequence" => "an array".into(),
+        "string or map" | "variant identifier" => "a string".into(),
+        "u8" => integer("0 to 255"),
+        "u16" => integer("0 to 65535"),
+        "u32" => integer("0 to 4294967295"),
+        "u64" | "usize" => integer("0 to 18446744073709551615"),
+        "i32" => integer("-2147483648 to 2147483647"),
+        "i64" => integer("-9223372036854775808 to 9223372036854775807"),
+        "f64" => "a number".into(),
+        _ if expected.starts_with("struct ") => "an object".into(),
+        _ if expected.starts_with("enum ") => "a string".into(),
+        _ => expected.into(),
+    }
+}

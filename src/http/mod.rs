@@ -1,0 +1,25 @@
+//! What the routes of all dialects share.
+//!
+//! Owns credentials and bodies on their way in, request ids, metrics and headers on their
+//! way out, refusals, answers with key sets, and the parts of the OpenAPI document that
+//! belong to nobody. Does not own sockets (`serve`), any route (`dialects`) or any rule of
+//! the domain (`services`).
+//!
+//! Invariants: every refusal under a dialect's paths has that dialect's body; a mutation
+//! runs detached, so that a client that hangs up cancels nothing.
+
+mod derivations;
+mod detached;
+pub(crate) mod dialect;
+pub(crate) mod document;
+pub(crate) mod extract;
+pub(crate) mod id;
+pub(crate) mod key_set;
+pub(crate) mod layer;
+mod measure;
+mod services;
+pub(crate) mod subject;
+
+pub use derivations::Derivations;
+pub use detached::Detached;
+pub use services::{Dialect, ServiceState, Services};

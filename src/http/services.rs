@@ -1,0 +1,76 @@
+//! The state of the routers: the services, and a dialect's settings beside them.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Derivations, Detached};
+use crate::auth::Authenticator;
+use crate::services::lifecycle::Keyring;
+use crate::services::rotation::Rotation;
+use crate::services::settings::Catalog;
+use crate::services::signing::Signing;
+use strongroom_domain::clock::Clock;
+
+/// Everything that handlers work with.
+pub struct Services {
+    pub keyring: Arc<Keyring>,
+    pub signing: Arc<Signing>,
+    pub catalog: Arc<Catalog>,
+    pub rotation: Arc<Rotation>,
+    pub authenticator: Arc<Authenticator>,
+    pub clock: Arc<dyn Clock>,
+    /// Renders the metrics of the process as Prometheus text.
+    pub metrics: Box<dyn Fn() -> String + Send + Sync>,
+    /// Time that a generation has until its commit begins.
+    pub generate_deadline: Duration,
+    /// Time that a signature or decryption has until its answer.
+    pub sign_deadline: Duration,
+    /// The largest request body, in bytes.
+    pub body_limit: usize,
+    /// Mutations at work; wait for them after the last connection has closed.
+    pub detached: Detached,
+    /// Work on key files, bounded.
+    pub derivations: Derivations,
+}
+
+/// The services together with the settings of one dialect.
+pub struct Dialect<T> {
+    services: Arc<Services>,
+    /// What an operator decides about the dialect.
+    pub settings: T,
+}
+
+impl<T> Dialect<T> {
+    /// The state of a dialect's router.
+    #[must_use]
+    pub fn new(services: Arc<Services>, settings: T) -> Arc<Self> {
+        Arc::new(Self { services, settings })
+    }
+}
+
+impl<T> Deref for Dialect<T> {
+    type Target = Services;
+
+    fn deref(&self) -> &Services {
+        &self.services
+    }
+}
+
+/// State of a router whose handlers need the services.
+pub trait ServiceState: Clone + Send + Sync + 'static {
+    /// The services.
+    fn services(&self) -> &Services;
+}
+
+impl ServiceState for Arc<Services> {
+    fn services(&self) -> &Services {
+        self
+    }
+}
+
+impl<T: Send + Sync + 'static> ServiceState for Arc<Dialect<T>> {
+    fn services(&self) -> &Services {
+        self
+    }
+}

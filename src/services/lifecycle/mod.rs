@@ -1,0 +1,169 @@
+//! Key pairs and rings: generate, stock, import, link, export, look up, delete, reconcile.
+//!
+//! Owns the life of a key pair: reservation before generation, proof and certificate
+//! before commit, destruction after the commit of its deletion, and the comparison of
+//! token with store. Brings providers and store together; knows no HTTP and no dialect.
+//!
+//! Invariants: the row precedes the key; a reservation ends in commit or abandonment
+//! and nothing else; an error that dialects answer with 5xx means that nothing changed.
+
+mod creation;
+mod delete;
+mod exchange;
+mod generate;
+mod lookup;
+mod making;
+mod master_keys;
+mod reconcile;
+mod reconciler;
+mod request;
+mod reservation;
+mod restock;
+mod stock;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::admission::{Bounds, Turns};
+use crate::auth::Principal;
+use crate::config::Stock;
+use crate::provider::{ProviderError, Providers};
+use crate::store::{Owner, Store};
+use lookup::Pulse;
+use strongroom_domain::audit::{Action, Event};
+use strongroom_domain::clock::{Clock, Timestamp};
+use strongroom_domain::error::Error;
+use strongroom_domain::key::KeyPair;
+
+pub use crate::issuance::CertificateSpec;
+pub use crate::provider::{Capabilities, ForeignKey, NoForeignKey};
+pub use crate::store::Joining;
+pub use lookup::{KeyRing, out_of_reach};
+pub use master_keys::{Inspection, MasterKeys, REFRESH_EVERY, Renewed, Resealed};
+pub use reconcile::{Finding, Mode, Report};
+pub use request::{
+    Changed, Entry, ExportedKeyPair, IdempotencyKey, ImportKeyPair, LinkKeyPair, Made, Move, NewKeyPair, NewKid,
+    NewMember, RingChange,
+};
+
+/// The service over key pairs.
+pub struct Keyring {
+    store: Arc<dyn Store>,
+    providers: Providers,
+    clock: Arc<dyn Clock>,
+    owner: Owner,
+    /// How long a reservation is safe from other daemons.
+    lease: Duration,
+    /// Generations under way in this process.
+    generating: AtomicUsize,
+    /// What is generated ahead.
+    stock: Stock,
+    /// Wakes whoever fills the stock up.
+    stock_due: Notify,
+    /// Wakes the reconciler.
+    due: Notify,
+    /// Whether the reconciler shall also compare the whole token with the store.
+    inventory_due: AtomicBool,
+    /// Findings that this process has audited.
+    reported: Mutex<HashSet<String>>,
+    /// Whether the store could be written lately.
+    pulse: Pulse,
+    turns: Turns,
+}
+
+/// What metrics call making key pairs.
+const WORK: &str = "generate";
+
+const BOUNDS: Bounds = Bounds { at_once: 8, share: 128 };
+
+impl Keyring {
+    /// A service over a store and providers, owning reservations as `owner`.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        providers: Providers,
+        clock: Arc<dyn Clock>,
+        owner: Owner,
+        lease: Duration,
+    ) -> Self {
+        Self {
+            store,
+            providers,
+            clock,
+            owner,
+            lease,
+            generating: AtomicUsize::new(0),
+            stock: Stock::default(),
+            stock_due: Notify::new(),
+            due: Notify::new(),
+            inventory_due: AtomicBool::new(true),
+            reported: Mutex::default(),
+            pulse: Pulse::default(),
+            turns: Turns::new(WORK, BOUNDS),
+        }
+    }
+
+    /// The same, with this many requests for new key pairs that one principal may have under way.
+    #[must_use]
+    pub fn with_share(self, share: usize) -> Self {
+        Self { turns: Turns::new(WORK, Bounds { share, ..BOUNDS }), ..self }
+    }
+
+    /// Who owns the reservations of this keyring.
+    #[must_use]
+    pub const fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// How long a reservation, the making of its key included, is safe from other daemons.
+    #[must_use]
+    pub const fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    /// The same with a stock.
+    #[must_use]
+    pub fn stocking(self, stock: Stock) -> Self {
+        Self { stock, ..self }
+    }
+
+    fn event(&self, who: &Principal, action: Action, pair: &KeyPair, detail: String) -> Event {
+        Event {
+            at: self.clock.now(),
+            principal: who.name().to_owned(),
+            action,
+            key: Some(pair.id),
+            ring: pair.ring.clone(),
+            detail,
+            request_id: None,
+        }
+    }
+
+    /// Passes on what came of a provider's work; that a seal is broken goes into the audit trail
+    /// the first time that this process sees it.
+    async fn judged<T>(&self, who: &Principal, pair: &KeyPair, outcome: Result<T, Error>) -> Result<T, Error> {
+        if let Some(damage @ ProviderError::Damaged(_)) = outcome.as_ref().err().and_then(Error::cause)
+            && self.warn_once(&format!("key {}: {damage}", pair.id))
+        {
+            self.store.record(&[broken_seal(self.clock.now(), who, pair, damage)]).await?;
+        }
+        outcome
+    }
+}
+
+/// The event that the sealed half of a pair did not open.
+fn broken_seal(at: Timestamp, who: &Principal, pair: &KeyPair, damage: &ProviderError) -> Event {
+    Event::seal_broken(at, who.name(), pair.id, pair.ring.clone(), damage.to_string())
+}
+
+/// An event of the daemon's own that belongs to no key pair.
+fn not_of_a_row(at: Timestamp, action: Action, detail: String) -> Event {
+    let principal = Principal::strongroom().name().to_owned();
+    Event { at, principal, action, key: None, ring: None, detail, request_id: None }
+}

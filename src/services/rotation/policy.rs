@@ -1,0 +1,160 @@
+//! Policies: what is meant to happen to the keys of a ring, and when.
+
+use std::time::Duration;
+
+use super::Rotation;
+use crate::auth::Principal;
+use crate::services::settings::RotationSettings;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{RingId, RingKind};
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// What is left beside a lead before a certificate ends, for sweeps come late, and some fail at first.
+pub(super) const SLACK: Duration = Duration::from_secs(3600);
+
+/// What the configuration says for every ring of a sort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Defaults {
+    /// How long a key is published before it signs by schedule; at least twice `max_age`.
+    pub lead: Duration,
+    /// How long verifiers may keep a key set.
+    pub max_age: Duration,
+    /// How long the key pairs of a `signing:` ring are published after they ceased to sign.
+    pub overlap: Duration,
+    /// How long the keys of a connection are published after they ceased to sign.
+    pub connection_overlap: Duration,
+    /// How often the keys of connections are succeeded by themselves.
+    pub connection_period: Option<Duration>,
+    /// How often the web key is succeeded by itself.
+    pub web_key_period: Option<Duration>,
+    /// How long a web key is published after it ceased to sign, where it is succeeded by itself.
+    pub web_key_overlap: Duration,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            lead: DAY,
+            max_age: Duration::from_secs(300),
+            overlap: DAY,
+            connection_overlap: DAY,
+            connection_period: None,
+            web_key_period: None,
+            web_key_overlap: DAY,
+        }
+    }
+}
+
+/// What is meant to happen to the keys of one ring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// When the Active key is succeeded by itself; `None`: on demand only.
+    pub schedule: Option<Schedule>,
+    /// There is always a successor waiting.
+    pub always_next: bool,
+    /// How long a successor is published before it signs by schedule.
+    pub lead: Duration,
+    /// How long a Deactivated key stays published; `None`: until it is deleted.
+    pub overlap: Option<Duration>,
+    /// What happens to a Deactivated key when its overlap has ended.
+    pub afterwards: Afterwards,
+}
+
+impl Policy {
+    /// Whether keys that wait are made by plan alone, and so destroyed where they wait for
+    /// nothing; else somebody may have made them for ends of their own.
+    pub(super) const fn owns_waiting(&self) -> bool {
+        match self.schedule {
+            _ if self.always_next => true,
+            Some(Schedule::BeforeExpiry { .. }) => true,
+            Some(Schedule::Every(_)) => false,
+            None => matches!(self.afterwards, Afterwards::Destroy),
+        }
+    }
+}
+
+/// When an Active key is succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schedule {
+    /// Before its certificate expires: the successor is made and activated so long before.
+    BeforeExpiry { creation: Duration, activation: Duration },
+    /// So long after it became Active; the successor is made one lead earlier.
+    Every(Duration),
+}
+
+/// What happens to a Deactivated key when its overlap has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Afterwards {
+    /// It is destroyed.
+    Destroy,
+    /// It is destroyed, unless it is the latest of the ring.
+    DestroyButLatest,
+    /// It stays until it is deleted.
+    Keep,
+}
+
+impl Rotation {
+    /// What is meant to happen to the keys of a ring: by the documents about it, else by the configuration.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn policy(&self, ring: &RingId) -> Result<Policy, Error> {
+        let on_demand = |overlap| Policy {
+            schedule: None,
+            always_next: false,
+            lead: self.defaults.lead,
+            overlap,
+            afterwards: Afterwards::Destroy,
+        };
+        let defaults = &self.defaults;
+        Ok(match ring.kind() {
+            RingKind::SslServer | RingKind::SslClient => on_demand(Some(defaults.overlap)),
+            RingKind::Signing => {
+                let schedule = self.settings(ring).await?.map(|settings| before_expiry(&settings, defaults.lead));
+                Policy { schedule, ..on_demand(Some(defaults.overlap)) }
+            }
+            RingKind::Connection => Policy {
+                schedule: self.period(ring).await?.or(defaults.connection_period).map(Schedule::Every),
+                always_next: true,
+                afterwards: Afterwards::DestroyButLatest,
+                ..on_demand(Some(defaults.connection_overlap))
+            },
+            RingKind::WebKeys => match self.period(ring).await?.or(defaults.web_key_period) {
+                Some(period) => {
+                    let schedule = Some(Schedule::Every(period));
+                    Policy { schedule, ..on_demand(Some(defaults.web_key_overlap)) }
+                }
+                None => Policy { afterwards: Afterwards::Keep, ..on_demand(None) },
+            },
+        })
+    }
+
+    /// The rotation settings of a ring, if it has some.
+    pub(super) async fn settings(&self, ring: &RingId) -> Result<Option<RotationSettings>, Error> {
+        found(self.catalog.rotation_settings(&Principal::strongroom(), ring).await)
+    }
+
+    async fn period(&self, ring: &RingId) -> Result<Option<Duration>, Error> {
+        found(self.catalog.rotation_period(&Principal::strongroom(), ring).await)
+    }
+}
+
+fn found<T>(outcome: Result<T, Error>) -> Result<Option<T>, Error> {
+    match outcome {
+        Ok(found) => Ok(Some(found)),
+        Err(failure) if failure.kind() == Kind::NotFound => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// What rotation settings come to where a successor is published for so long before it signs.
+pub(super) fn before_expiry(settings: &RotationSettings, lead: Duration) -> Schedule {
+    let valid = DAY.saturating_mul(settings.valid_days);
+    // A successor that is due for succession at its birth would never come to an end.
+    let most = valid.saturating_sub(DAY);
+    let creation = DAY.saturating_mul(settings.creation_buffer_days).max(lead + SLACK).min(most);
+    // One that is made when its predecessor becomes Active has to wait for its lead too.
+    let least = (creation + lead + SLACK).saturating_sub(valid);
+    let activation = DAY.saturating_mul(settings.activation_buffer_days).max(least).min(creation);
+    Schedule::BeforeExpiry { creation, activation }
+}

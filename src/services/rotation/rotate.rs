@@ -1,0 +1,163 @@
+//! Rotation on demand, and what a ring has before it.
+
+use std::time::Duration;
+
+use super::successor::{Differences, require_own};
+use super::{Plan, Policy, Rotation, plan};
+use crate::auth::{Principal, Scope};
+use crate::services::lifecycle::{Changed, Entry, IdempotencyKey, Joining, KeyRing, Move, NewMember, RingChange};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{KeyAlgorithm, KeyPair, RingId, SignatureAlgorithm, State};
+
+const ON_DEMAND: &str = "rotation on demand";
+
+/// A rotation on demand.
+#[derive(Clone, Debug)]
+pub struct RotateRing {
+    pub ring: RingId,
+    /// The algorithms of the key that is made; those of the key that it follows when absent.
+    pub algorithm: Option<(KeyAlgorithm, SignatureAlgorithm)>,
+    pub idempotency: Option<IdempotencyKey>,
+    /// Time allowed until the commit begins.
+    pub deadline: Duration,
+    pub request_id: Option<String>,
+}
+
+/// What a rotation came to.
+#[derive(Clone, Debug)]
+pub struct Rotated {
+    /// The one that signs now.
+    pub active: KeyPair,
+    /// The one that signed before.
+    pub previous: Option<KeyPair>,
+    /// The one that waits; absent in rings that have none waiting.
+    pub next: Option<KeyPair>,
+}
+
+/// A ring with what has been planned for it.
+#[derive(Clone, Debug)]
+pub struct Outlook {
+    pub ring: KeyRing,
+    pub policy: Policy,
+    pub plan: Plan,
+}
+
+impl Rotation {
+    /// Rotates a ring now: the waiting successor, or else a new key, becomes Active; a ring
+    /// that always has a successor waiting is given a new one in the same transaction.
+    ///
+    /// A waiting key of other algorithms than those asked for is destroyed in favour of a new one.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`, `Conflict` when the ring changes meanwhile or its certificate is
+    /// not self-signed or its key another's, what generation answers. Whenever there is an
+    /// error, nothing was changed.
+    pub async fn rotate(&self, who: &Principal, rotation: RotateRing) -> Result<Rotated, Error> {
+        who.require(Scope::Manage)?;
+        let ring = self.keyring.ring(who, &rotation.ring).await?;
+        let policy = self.policy(&ring.id).await?;
+        let differences = Differences::of(rotation.algorithm, self.settings(&ring.id).await?);
+        let turn = Turn::of(&ring, &policy, rotation.algorithm, self.clock.now())?;
+        let members = turn.entries.iter().map(|entry| self.successor(&ring.id, turn.model, differences, *entry));
+        let change = RingChange {
+            ring: ring.id.clone(),
+            joining: Joining::Successor,
+            members: members.collect::<Result<Vec<NewMember>, Error>>()?,
+            moves: turn.moves,
+            reason: turn.reason,
+            fence: None,
+            idempotency: rotation.idempotency,
+            deadline: rotation.deadline,
+            request_id: rotation.request_id,
+        };
+        let changed = self.keyring.change_ring(who, change).await?;
+        self.rotated(who, &ring, changed).await
+    }
+
+    /// A ring with its policy and plan.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`.
+    pub async fn outlook(&self, who: &Principal, ring: &RingId) -> Result<Outlook, Error> {
+        let ring = self.keyring.ring(who, ring).await?;
+        let policy = self.policy(&ring.id).await?;
+        let plan = plan::plan(&ring.keys, &policy, self.clock.now());
+        Ok(Outlook { ring, policy, plan })
+    }
+
+    /// What a change that was made came to, or one that the same request had made before.
+    async fn rotated(&self, who: &Principal, before: &KeyRing, changed: Changed) -> Result<Rotated, Error> {
+        let keys = if changed.replayed {
+            self.keyring.ring(who, &before.id).await?.keys
+        } else {
+            let touched: Vec<KeyPair> = changed.made.into_iter().chain(changed.moved).collect();
+            let same = before.keys.iter().filter(|pair| touched.iter().all(|other| other.id != pair.id)).cloned();
+            same.collect::<Vec<_>>().into_iter().chain(touched).collect()
+        };
+        let of = |state| keys.iter().filter(move |pair| pair.state == state);
+        let active = of(State::Active).next().cloned();
+        Ok(Rotated {
+            active: active.ok_or_else(|| Error::new(Kind::Conflict, "the ring was changed meanwhile"))?,
+            previous: of(State::Deactivated).max_by_key(|pair| (pair.deactivated_at, pair.generation)).cloned(),
+            next: of(State::PreActive).min_by_key(|pair| pair.generation).cloned(),
+        })
+    }
+}
+
+/// What a rotation does to a ring.
+struct Turn<'a> {
+    /// In which states new key pairs join.
+    entries: Vec<Entry>,
+    moves: Vec<Move>,
+    /// The key pair like which new ones are made.
+    model: &'a KeyPair,
+    reason: String,
+}
+
+impl<'a> Turn<'a> {
+    fn of(
+        ring: &'a KeyRing,
+        policy: &Policy,
+        asked: Option<(KeyAlgorithm, SignatureAlgorithm)>,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let active = ring.keys.iter().find(|pair| pair.state == State::Active);
+        let mut waiting: Vec<&KeyPair> = ring.keys.iter().filter(|pair| pair.state == State::PreActive).collect();
+        waiting.sort_by_key(|pair| pair.generation);
+        let unwanted = |pair: &KeyPair| {
+            let differs = asked.is_some_and(|asked| asked != (pair.algorithm, pair.signature_algorithm));
+            pair.missing || (differs && !policy.always_next)
+        };
+        let successor = waiting.iter().copied().find(|pair| !unwanted(pair));
+        // What signs from now on is what a new one follows.
+        let model = successor.or(active).or(ring.keys.first());
+        let model = model.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no key ring {}", ring.id)))?;
+        for pair in active.into_iter().chain([model]) {
+            require_own(&ring.id, pair)?;
+        }
+        let early = successor.is_none_or(|pair| now < pair.created_at.plus(policy.lead));
+        let reason = if early { format!("{ON_DEMAND}; early") } else { ON_DEMAND.to_owned() };
+        let mut moves = Vec::new();
+        let mut step = |pair: &KeyPair, to| moves.push(Move { pair: pair.clone(), to, reason: reason.clone() });
+        if let Some(active) = active {
+            step(active, State::Deactivated);
+        }
+        if let Some(successor) = successor {
+            step(successor, State::Active);
+        }
+        if policy.owns_waiting() {
+            for pair in waiting.into_iter().filter(|pair| unwanted(pair)) {
+                step(pair, State::Destroying);
+            }
+        }
+        let mut entries = Vec::new();
+        if successor.is_none() {
+            entries.push(Entry::Active);
+        }
+        if policy.always_next {
+            entries.push(Entry::PreActive);
+        }
+        Ok(Self { entries, moves, model, reason })
+    }
+}

@@ -1,0 +1,120 @@
+//! Successors: key pairs that are made like those that they follow.
+
+use std::time::Duration;
+
+use super::Rotation;
+use crate::auth::Principal;
+use crate::services::lifecycle::{CertificateSpec, Entry, NewKid, NewMember};
+use crate::services::settings::RotationSettings;
+use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::{CertificateDer, KeyAlgorithm, KeyPair, Origin, RingId, RingKind, SignatureAlgorithm};
+use strongroom_formats::x509::{CertificateSummary, Names, Profile, is_issued_by};
+
+const DAY: u64 = 86_400;
+/// About a century: what generation allows too.
+const MAX_VALID_DAYS: u32 = 36_500;
+
+/// In what a successor differs from the key that it follows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Differences {
+    pub(super) algorithm: Option<(KeyAlgorithm, SignatureAlgorithm)>,
+    pub(super) valid_days: Option<u32>,
+}
+
+impl Differences {
+    /// What a request asks for, else what the settings of the ring say.
+    pub(super) fn of(asked: Option<(KeyAlgorithm, SignatureAlgorithm)>, settings: Option<RotationSettings>) -> Self {
+        let said = settings.map(|settings| (settings.algorithm, settings.signature_algorithm));
+        Self { algorithm: asked.or(said), valid_days: settings.map(|settings| settings.valid_days) }
+    }
+}
+
+impl Rotation {
+    /// A key pair that follows another: by the same provider, for the same use, with the same
+    /// names in a new self-signed certificate where the other has one.
+    ///
+    /// # Errors
+    /// `Conflict` when the other's certificate is not self-signed, or its key another's;
+    /// `Damaged` when its certificate cannot be read.
+    pub(super) fn successor(
+        &self,
+        ring: &RingId,
+        of: &KeyPair,
+        differences: Differences,
+        entry: Entry,
+    ) -> Result<NewMember, Error> {
+        require_own(ring, of)?;
+        let (algorithm, signature_algorithm) = differences.algorithm.unwrap_or((of.algorithm, of.signature_algorithm));
+        let certificate = of.leaf().map(|leaf| like(ring.kind(), leaf, differences.valid_days)).transpose()?;
+        Ok(NewMember {
+            entry,
+            kid: if ring.kind() == RingKind::WebKeys { NewKid::Decimal } else { NewKid::Thumbprint },
+            provider: of.provider,
+            key_use: of.key_use,
+            algorithm,
+            signature_algorithm,
+            permitted: self.permitted(of, algorithm, signature_algorithm)?,
+            certificate,
+        })
+    }
+
+    /// What a successor may sign with: what the other may, else what is usual for its algorithm.
+    fn permitted(
+        &self,
+        of: &KeyPair,
+        algorithm: KeyAlgorithm,
+        signature_algorithm: SignatureAlgorithm,
+    ) -> Result<Vec<SignatureAlgorithm>, Error> {
+        if algorithm == of.algorithm && of.permitted.contains(&signature_algorithm) {
+            return Ok(of.permitted.clone());
+        }
+        // A key of one purpose is followed by one of one purpose.
+        if of.permitted.len() == 1 {
+            return Ok(vec![signature_algorithm]);
+        }
+        let providers = self.keyring.capabilities(&Principal::strongroom())?;
+        let able = providers.into_iter().find(|(kind, _)| *kind == of.provider).and_then(|(_, able)| able);
+        let able = able.as_ref().and_then(|able| able.signatures_of(algorithm));
+        let usual = algorithm.usual_signature_algorithms();
+        let mut permitted = algorithm.signature_algorithms();
+        permitted.retain(|signature| usual.contains(signature) || *signature == signature_algorithm);
+        permitted.retain(|signature| able.is_none_or(|able| able.contains(signature)));
+        Ok(permitted)
+    }
+}
+
+/// Passes when we may make a key pair in the place of this one.
+pub(super) fn require_own(ring: &RingId, pair: &KeyPair) -> Result<(), Error> {
+    let name = if ring.name().is_empty() { ring.to_string() } else { ring.name().to_owned() };
+    if pair.origin == Origin::Linked {
+        let message = format!(
+            "The key pair '{name}' was linked: its key is another's, who has to make a new one; link that one then."
+        );
+        return Err(Error::new(Kind::Conflict, message));
+    }
+    if pair.leaf().is_none_or(|leaf| is_issued_by(leaf, leaf)) {
+        return Ok(());
+    }
+    let message = format!(
+        "The certificate of the key pair '{name}' was issued by a certificate authority, which has to issue one for \
+         a new key too: generate a key pair, have its CSR signed, and import the response."
+    );
+    Err(Error::new(Kind::Conflict, message))
+}
+
+/// A certificate with the names of `leaf`, valid as long as it was unless something else is said.
+fn like(kind: RingKind, leaf: &CertificateDer, valid_days: Option<u32>) -> Result<CertificateSpec, Error> {
+    let unreadable =
+        |failure| Error::new(Kind::Damaged, "the stored certificate of the key pair cannot be read").because(failure);
+    let summary = CertificateSummary::of(leaf).map_err(unreadable)?;
+    let lifetime: Duration = summary.not_after.since(summary.not_before);
+    let days = u32::try_from(lifetime.as_secs().div_ceil(DAY)).unwrap_or(MAX_VALID_DAYS);
+    let profile = match kind {
+        RingKind::SslServer => Profile::TlsServer,
+        RingKind::SslClient => Profile::TlsClient,
+        RingKind::Connection => Profile::Connection,
+        RingKind::Signing | RingKind::WebKeys => Profile::Signing,
+    };
+    let valid_days = valid_days.unwrap_or(days).clamp(1, MAX_VALID_DAYS);
+    Ok(CertificateSpec { names: Names::Of(leaf.clone()), valid_days, profile })
+}

@@ -1,0 +1,291 @@
+//! Rotation on demand and by sweeps, over a store and a double of a token.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use super::*;
+use crate::auth::{Principal, Scope};
+use crate::provider::Providers;
+use crate::provider::double::{Double, Fault, unavailable};
+use crate::services::lifecycle::{CertificateSpec, Entry, Joining, Keyring, NewKeyPair, NewKid, NewMember, RingChange};
+use crate::services::rotation::{Defaults, RotateRing, Rotation};
+use crate::services::settings::{Catalog, RotationSettings};
+use crate::store::{Owner, SqlStore, Store as _};
+use strongroom_domain::clock::Clock;
+use strongroom_domain::error::Kind;
+use strongroom_domain::key::{Hash, RingKind};
+
+const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
+
+struct Hand(AtomicI64);
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+pub(super) struct Bench {
+    _directory: tempfile::TempDir,
+    pub(super) store: Arc<SqlStore>,
+    pub(super) double: Arc<Double>,
+    clock: Arc<Hand>,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) rotation: Rotation,
+}
+
+impl Bench {
+    pub(super) async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqlStore::open(&directory.path().join("store.db")).await.unwrap();
+        let double = Arc::new(Double::default());
+        let clock = Arc::new(Hand(AtomicI64::new(START.as_micros())));
+        let catalog = Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock) as Arc<_>));
+        let keyring = keyring(&store, &double, &clock, "here");
+        let rotation = rotation(&store, &keyring, &catalog, &clock);
+        Self { _directory: directory, store, double, clock, keyring, catalog, rotation }
+    }
+
+    /// Another daemon on the same store and token.
+    pub(super) fn neighbour(&self) -> Rotation {
+        rotation(&self.store, &keyring(&self.store, &self.double, &self.clock, "there"), &self.catalog, &self.clock)
+    }
+
+    pub(super) fn pass(&self, time: Duration) {
+        self.clock.0.fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+
+    pub(super) fn turn_back(&self, time: Duration) {
+        self.clock.0.fetch_sub(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A signing ring with a certificate of a year.
+    pub(super) async fn signing(&self, name: &str) -> RingId {
+        let ring = RingId::new(RingKind::Signing, name).unwrap();
+        let new = NewKeyPair {
+            ring: ring.clone(),
+            provider: ProviderKind::Hsm,
+            key_use: KeyUse::Sign,
+            algorithm: KeyAlgorithm::P256,
+            signature_algorithm: ES256,
+            permitted: vec![ES256],
+            certificate: Some(year(name)),
+            idempotency: None,
+            deadline: Duration::from_secs(60),
+            request_id: None,
+        };
+        self.keyring.generate(&admin(), new).await.unwrap();
+        ring
+    }
+
+    /// A signing ring whose key is succeeded 90 and 30 days before its certificate expires.
+    pub(super) async fn rotating(&self, name: &str) -> RingId {
+        let ring = self.signing(name).await;
+        self.catalog.put_rotation_settings(&admin(), &ring, SETTINGS, None).await.unwrap();
+        ring
+    }
+
+    /// A ring with members in these states, without certificates.
+    pub(super) async fn ring_of(&self, ring: &str, entries: &[Entry]) -> RingId {
+        let ring: RingId = ring.parse().unwrap();
+        let member = |entry: &Entry| NewMember {
+            entry: *entry,
+            kid: if ring.kind() == RingKind::WebKeys { NewKid::Decimal } else { NewKid::Thumbprint },
+            provider: ProviderKind::Hsm,
+            key_use: KeyUse::Sign,
+            algorithm: KeyAlgorithm::P256,
+            signature_algorithm: ES256,
+            permitted: vec![ES256],
+            certificate: None,
+        };
+        let change = RingChange {
+            ring: ring.clone(),
+            joining: Joining::First,
+            members: entries.iter().map(member).collect(),
+            moves: Vec::new(),
+            reason: String::new(),
+            fence: None,
+            idempotency: None,
+            deadline: Duration::from_secs(60),
+            request_id: None,
+        };
+        self.keyring.change_ring(&admin(), change).await.unwrap();
+        ring
+    }
+
+    pub(super) async fn keys(&self, ring: &RingId) -> Vec<KeyPair> {
+        self.store.ring(ring).await.unwrap()
+    }
+
+    /// The states of a ring's key pairs by generation.
+    pub(super) async fn states(&self, ring: &RingId) -> Vec<(i64, State)> {
+        let mut keys = self.keys(ring).await;
+        keys.sort_by_key(|pair| pair.generation);
+        keys.iter().map(|pair| (pair.generation, pair.state)).collect()
+    }
+}
+
+fn keyring(store: &Arc<SqlStore>, double: &Arc<Double>, clock: &Arc<Hand>, instance: &str) -> Arc<Keyring> {
+    let owner = Owner { instance: instance.to_owned(), life: "first".to_owned() };
+    let providers = Providers::default().with(Arc::clone(double) as Arc<_>);
+    let lease = Duration::from_secs(600);
+    Arc::new(Keyring::new(Arc::clone(store) as Arc<_>, providers, Arc::clone(clock) as Arc<_>, owner, lease))
+}
+
+fn rotation(store: &Arc<SqlStore>, keyring: &Arc<Keyring>, catalog: &Arc<Catalog>, clock: &Arc<Hand>) -> Rotation {
+    let (keyring, catalog) = (Arc::clone(keyring), Arc::clone(catalog));
+    Rotation::new(Arc::clone(store) as Arc<_>, keyring, catalog, Arc::clone(clock) as Arc<_>, Defaults::default())
+}
+
+pub(super) const SETTINGS: RotationSettings = RotationSettings {
+    creation_buffer_days: 90,
+    activation_buffer_days: 30,
+    valid_days: 365,
+    algorithm: KeyAlgorithm::P256,
+    signature_algorithm: ES256,
+};
+
+pub(super) fn admin() -> Principal {
+    Principal::new("admin".to_owned(), Scope::ALL.to_vec())
+}
+
+fn year(name: &str) -> CertificateSpec {
+    let subject = Subject { common_name: name.to_owned(), ..Subject::default() };
+    let names = Names::Given { subject, alternative_names: vec!["example.com".parse().unwrap()] };
+    CertificateSpec { names, valid_days: 365, profile: Profile::Signing }
+}
+
+pub(super) fn on_demand(ring: &RingId) -> RotateRing {
+    let (ring, deadline) = (ring.clone(), Duration::from_secs(60));
+    RotateRing { ring, algorithm: None, idempotency: None, deadline, request_id: Some("r-1".to_owned()) }
+}
+
+#[tokio::test]
+async fn rotation_on_demand_makes_a_key_like_the_one_that_it_follows() {
+    let bench = Bench::new().await;
+    let ring = bench.signing("a").await;
+    bench.pass(days(10));
+    let before = bench.keys(&ring).await.remove(0);
+    let rotated = bench.rotation.rotate(&admin(), on_demand(&ring)).await.unwrap();
+    assert_eq!(rotated.previous.as_ref().map(|pair| pair.id), Some(before.id));
+    assert!(rotated.next.is_none());
+    let active = &rotated.active;
+    assert_eq!(bench.states(&ring).await, [(1, State::Deactivated), (2, State::Active)]);
+    assert_eq!(
+        (active.algorithm, active.key_use, active.provider),
+        (before.algorithm, before.key_use, before.provider)
+    );
+    assert_eq!((&active.permitted, active.signature_algorithm), (&before.permitted, before.signature_algorithm));
+    let summary = |pair: &KeyPair| strongroom_formats::x509::CertificateSummary::of(pair.leaf().unwrap()).unwrap();
+    let (old, new) = (summary(&before), summary(active));
+    assert_eq!((&new.subject, &new.alternative_names), (&old.subject, &old.alternative_names));
+    assert_eq!(new.not_after.since(new.not_before), days(365));
+    assert_eq!(new.not_before, bench.now().truncate_to_seconds());
+    let trail = bench.store.audit(0, 100).await.unwrap();
+    let early = trail.iter().filter(|(_, event)| event.detail.contains("rotation on demand; early")).count();
+    assert_eq!(early, 3, "requested, created and deactivated: {trail:?}");
+}
+
+#[tokio::test]
+async fn rotation_on_demand_takes_the_successor_that_waits() {
+    let bench = Bench::new().await;
+    let ring = bench.ring_of("web-keys", &[Entry::Active, Entry::PreActive, Entry::PreActive]).await;
+    bench.pass(days(2));
+    let made = bench.double.locators().len();
+    let rotated = bench.rotation.rotate(&admin(), on_demand(&ring)).await.unwrap();
+    assert_eq!((rotated.active.generation, rotated.next.unwrap().generation), (2, 3));
+    assert_eq!(bench.double.locators().len(), made);
+    let trail = bench.store.audit(0, 100).await.unwrap();
+    assert!(trail.iter().any(|(_, event)| event.detail == "rotation on demand"), "its lead is over: {trail:?}");
+}
+
+#[tokio::test]
+async fn connection_is_given_a_new_next_with_each_rotation() {
+    let bench = Bench::new().await;
+    let ring = bench.ring_of("connection:c", &[Entry::Active, Entry::PreActive]).await;
+    for n in 1..=3 {
+        bench.pass(HOUR);
+        let rotated = bench.rotation.rotate(&admin(), on_demand(&ring)).await.unwrap();
+        let generations = [rotated.previous, Some(rotated.active), rotated.next].map(|pair| pair.unwrap().generation);
+        assert_eq!(generations, [n, n + 1, n + 2]);
+    }
+    // Without a next one, what is needed is made at once.
+    let alone = bench.ring_of("connection:alone", &[Entry::Active]).await;
+    bench.rotation.rotate(&admin(), on_demand(&alone)).await.unwrap();
+    assert_eq!(bench.states(&alone).await, [(1, State::Deactivated), (2, State::Active), (3, State::PreActive)]);
+}
+
+#[tokio::test]
+async fn rotation_that_fails_at_the_token_changes_nothing() {
+    let bench = Bench::new().await;
+    let connection = bench.ring_of("connection:c", &[Entry::Active, Entry::PreActive]).await;
+    let signing = bench.signing("a").await;
+    for ring in [&connection, &signing] {
+        let (before, objects) = (bench.keys(ring).await, bench.double.locators());
+        *bench.double.generate_fault.lock().unwrap() = Some(Fault::Refuse(unavailable()));
+        let failure = bench.rotation.rotate(&admin(), on_demand(ring)).await.unwrap_err();
+        assert_eq!(failure.kind(), Kind::ProviderUnavailable, "{failure:?}");
+        assert_eq!(bench.keys(ring).await, before);
+        assert_eq!(bench.double.locators(), objects);
+    }
+}
+
+#[tokio::test]
+async fn algorithms_that_the_provider_cannot_do_are_refused() {
+    let bench = Bench::new().await;
+    let es512 = SignatureAlgorithm::Ecdsa(Hash::Sha512);
+    let algorithm = Some((KeyAlgorithm::P521, es512));
+    let connection = bench.ring_of("connection:c", &[Entry::Active, Entry::PreActive]).await;
+    let asked = RotateRing { algorithm, ..on_demand(&connection) };
+    let refused = bench.rotation.rotate(&admin(), asked).await.unwrap_err();
+    assert_eq!((refused.kind(), refused.public().contains("p-521")), (Kind::Unsupported, true), "{refused}");
+    assert_eq!(bench.states(&connection).await, [(1, State::Active), (2, State::PreActive)]);
+}
+
+#[tokio::test]
+async fn who_may_not_manage_may_not_rotate_and_unknown_rings_are_not_found() {
+    let bench = Bench::new().await;
+    let ring = bench.signing("a").await;
+    let reader = Principal::new("reader".to_owned(), vec![Scope::Read, Scope::Sign]);
+    let kind = |outcome: Result<_, strongroom_domain::error::Error>| outcome.map(drop).unwrap_err().kind();
+    assert_eq!(kind(bench.rotation.rotate(&reader, on_demand(&ring)).await.map(drop)), Kind::Forbidden);
+    let nobody = RingId::new(RingKind::Signing, "nobody").unwrap();
+    assert_eq!(kind(bench.rotation.rotate(&admin(), on_demand(&nobody)).await.map(drop)), Kind::NotFound);
+    assert_eq!(kind(bench.rotation.outlook(&reader, &nobody).await.map(drop)), Kind::NotFound);
+    assert_eq!(bench.rotation.outlook(&reader, &ring).await.unwrap().plan.steps, []);
+}
+
+#[tokio::test]
+async fn key_pairs_of_others_are_not_rotated() {
+    let bench = Bench::new().await;
+    let ring = bench.signing("a").await;
+    let pair = bench.keys(&ring).await.remove(0);
+    bench.store.replace_certificates(pair.id, pair.version, vec![issued(START, days(365))], None, &[]).await.unwrap();
+    let refused = bench.rotation.rotate(&admin(), on_demand(&ring)).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::Conflict);
+    assert!(refused.public().contains("CSR"), "{refused}");
+    assert_eq!(bench.states(&ring).await, [(1, State::Active)]);
+}
+
+#[tokio::test]
+async fn of_two_rotations_at_once_each_wins_or_changes_nothing() {
+    let bench = Bench::new().await;
+    let ring = bench.signing("a").await;
+    let who = admin();
+    let (first, second) =
+        tokio::join!(bench.rotation.rotate(&who, on_demand(&ring)), bench.rotation.rotate(&who, on_demand(&ring)));
+    let outcomes = [&first, &second];
+    let won = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    for failure in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
+        assert_eq!(failure.kind(), Kind::Conflict);
+    }
+    let keys = bench.keys(&ring).await;
+    assert_eq!(keys.len(), won + 1);
+    assert_eq!(keys.iter().filter(|pair| pair.state == State::Active).count(), 1);
+    assert_eq!(bench.double.locators().len(), keys.len());
+}

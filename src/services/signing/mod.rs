@@ -1,0 +1,129 @@
+//! Signatures: who may have what signed or decrypted by which key, and how it gets to the provider.
+//!
+//! Owns the policy of signing and decrypting, the cache of keys that do, messages and
+//! digests, batches, JWS and verification. Does not own a key's life (`keyring`, which it never meets), the
+//! form in which a dialect answers, or what a token does.
+//!
+//! Invariants: nothing that policy refuses reaches a provider; a warm key is found without
+//! the store; a cached key is used only at the store's revision in this process, and only
+//! while the store's epoch was confirmed within [`crate::store::CONFIRMED`].
+
+mod authorise;
+mod decrypt;
+mod find;
+mod jws;
+mod sign;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use crate::admission::{Bounds, Turns};
+use crate::auth::Principal;
+use crate::provider::{KeyRef, Providers};
+use crate::store::{Confirmed, Store};
+use strongroom_domain::clock::Clock;
+use strongroom_domain::key::{
+    KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, Signature, SignatureAlgorithm, State,
+};
+
+pub use crate::provider::SignInput;
+pub use jws::{Claims, JwsOrder, Payload};
+pub use sign::{IN_A_TURN, MESSAGE_LIMIT};
+pub use verify::Presented;
+
+/// What metrics call signatures and decryptions.
+const WORK: &str = "sign";
+
+const BOUNDS: Bounds = Bounds { at_once: 128, share: 1024 };
+
+/// What is to sign, verify or decrypt: a key, or whichever key is Active in a ring.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    Key(KeyName),
+    Ring(RingId),
+}
+
+/// What is known of a key that signs, verifies or decrypts.
+#[derive(Clone, Debug)]
+pub struct SigningKey {
+    pub key: KeyRef,
+    pub kid: Kid,
+    pub ring: RingId,
+    pub state: State,
+    pub key_use: KeyUse,
+    /// The algorithm used where none is asked for.
+    pub default: SignatureAlgorithm,
+    pub permitted: Vec<SignatureAlgorithm>,
+    pub provider: ProviderKind,
+    pub missing: bool,
+    /// Whether it signs what callers bring, and not only JWS.
+    pub signs_raw: bool,
+}
+
+impl SigningKey {
+    /// The key of a pair that is in a ring; `None` for a reservation or stock.
+    fn of(pair: &KeyPair, signs_raw: bool) -> Option<Self> {
+        Some(Self {
+            key: KeyRef::of(pair)?,
+            kid: pair.kid.clone()?,
+            ring: pair.ring.clone()?,
+            state: pair.state,
+            key_use: pair.key_use,
+            default: pair.signature_algorithm,
+            permitted: pair.permitted.clone(),
+            provider: pair.provider,
+            missing: pair.missing,
+            signs_raw,
+        })
+    }
+
+    /// Key algorithm and size.
+    #[must_use]
+    pub const fn algorithm(&self) -> KeyAlgorithm {
+        self.key.algorithm
+    }
+}
+
+/// Who asks, and until when an answer is of use.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub who: Principal,
+    pub deadline: Instant,
+}
+
+/// A signature and the key that made it.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    pub key: Arc<SigningKey>,
+    pub signature: Signature,
+}
+
+/// The service that signs.
+pub struct Signing {
+    store: Arc<dyn Store>,
+    providers: Providers,
+    clock: Arc<dyn Clock>,
+    cache: Confirmed<Target, Arc<SigningKey>>,
+    turns: Turns,
+    /// Keys whose broken seal this process has audited.
+    damaged: Mutex<HashSet<KeyId>>,
+}
+
+impl Signing {
+    /// A service over a store and providers; see [`Signing::confirm`].
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, providers: Providers, clock: Arc<dyn Clock>) -> Self {
+        let turns = Turns::new(WORK, BOUNDS);
+        Self { store, providers, clock, cache: Confirmed::default(), turns, damaged: Mutex::default() }
+    }
+
+    /// The same within other bounds.
+    #[must_use]
+    pub fn within(self, bounds: Bounds) -> Self {
+        Self { turns: Turns::new(WORK, bounds), ..self }
+    }
+}
