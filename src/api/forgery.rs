@@ -36,7 +36,7 @@ fn is_of_own_origin(head: &Parts) -> bool {
     }
     match only(head, &SEC_FETCH_SITE) {
         Some("same-origin") => true,
-        // The user typed the address; but what was typed may redirect, which methods that change something survive.
+        // The user typed the address, of this daemon or of a site that redirects to it.
         Some("none") => head.method.is_safe(),
         _ => false,
     }

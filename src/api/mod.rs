@@ -6,8 +6,9 @@
 //! `keyring`, and never meet each other, the store, providers, issuance or configuration.
 //!
 //! Invariants: every refusal under a dialect's paths has that dialect's body; every route
-//! but health, key sets, the document and its page asks for credentials; a mutation runs detached,
-//! so that a client that hangs up cancels nothing.
+//! but health, key sets, the document and its page asks for credentials, and looks at their scope before it
+//! reads a body; no request that another site's page may have caused passes; a mutation runs detached, so that a
+//! client that hangs up cancels nothing.
 
 pub mod auth0;
 mod derivations;
