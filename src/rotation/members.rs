@@ -8,7 +8,11 @@ use super::policy::Policy;
 use crate::clock::Timestamp;
 use crate::error::{Error, Kind};
 use crate::jose::{Jwk, algorithm_name};
-use crate::key::{DecryptionAlgorithm, KeyFamily, KeyPair, KeyUse, ProviderKind, RingId, RingKind, State};
+use crate::key::{
+    CertificateDer, DecryptionAlgorithm, KeyFamily, KeyPair, KeyUse, ProviderKind, RingId, RingKind, State,
+};
+use crate::keyring::{holder_of, note_unreadable};
+use crate::x509::check_readable;
 
 /// Whether a key shows its certificates in a key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +83,7 @@ impl Draft {
     ) -> Result<(), Error> {
         let spki = pair.spki.as_ref().ok_or_else(|| unfit("a visible key pair without a public key"))?;
         let plain = Jwk::of(spki).map_err(unfit)?.named(kid).used(pair.key_use, algorithm);
-        let full = plain.clone().certified(&pair.certificates);
+        let full = plain.clone().certified(published(pair, certificates));
         let is_shown = certificates == Certificates::Shown;
         match self.keys.iter_mut().find(|known| **known == plain || **known == full) {
             Some(known) if is_shown => *known = full,
@@ -115,6 +119,20 @@ impl Draft {
     /// Until when it stays as it is: what is overdue does not come about by time alone.
     pub(super) fn holds_until(&self) -> Option<Timestamp> {
         self.changes.iter().copied().filter(|change| *change > self.now).min()
+    }
+}
+
+/// The certificates that a key set shows of a key: none where one cannot be read, because verifiers that
+/// stumble over one certificate refuse the whole set.
+fn published(pair: &KeyPair, certificates: Certificates) -> &[CertificateDer] {
+    match check_readable(&pair.certificates) {
+        Ok(()) => &pair.certificates,
+        Err(why) => {
+            if certificates == Certificates::Shown {
+                note_unreadable(holder_of(pair), &why);
+            }
+            &[]
+        }
     }
 }
 

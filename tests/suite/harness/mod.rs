@@ -37,7 +37,7 @@ pub use openssl::{Certificate, keytool, openssl};
 pub use operations::{Operation, operations};
 pub use programs::{built_beside_daemon, python, run};
 pub use requests::{GENERATE, SIGNING, key_pair};
-pub use rows::{rows, tamper, values};
+pub use rows::{plant_certificate, plant_document, rows, tamper, values};
 pub use scratch::Scratch;
 pub use signatures::{PublicKey, oracle};
 pub use token::Token;
