@@ -4,12 +4,13 @@ use std::any::Any;
 
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use super::forgery;
 use crate::auth::Scheme;
 use strongroom_domain::error::{Error, Kind};
 
@@ -18,11 +19,14 @@ const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
 /// A domain error in the clothes of a dialect.
 pub(crate) trait DialectError: From<Error> + IntoResponse + Send + 'static {
-    /// Refuses credentials that a browser may have added by itself to somebody else's request.
-    ///
-    /// A dialect without a rule of its own lets them pass.
-    fn check_forgery(_scheme: Scheme, _headers: &HeaderMap) -> Result<(), Self> {
-        Ok(())
+    /// Whether credentials may be presented in this way.
+    fn knows(_scheme: Scheme) -> bool {
+        true
+    }
+
+    /// Refuses a request that a page of another site may have caused; which those are is [`forgery`]'s to say.
+    fn forged() -> Self {
+        Error::new(Kind::Forbidden, forgery::HEADER_MISSING).into()
     }
 
     /// Refuses a request whose credentials are not known, or that has none: `presented` tells which.

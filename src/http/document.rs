@@ -93,8 +93,8 @@ impl Modify for Credentials {
             "basic",
             scheme(
                 HttpAuthScheme::Basic,
-                "The name of a credential and its secret; under PingFederate's paths also the header X-XSRF-Header, \
-                 with any value.",
+                "The name of a credential and its secret; with the header X-XSRF-Header, with any value, unless the \
+                 request comes from a page of the daemon itself.",
             ),
         );
     }

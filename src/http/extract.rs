@@ -1,5 +1,6 @@
 //! What handlers ask of a request, refused in the words of their dialect.
 
+mod permission;
 #[cfg(test)]
 mod tests;
 
@@ -8,15 +9,19 @@ use std::marker::PhantomData;
 
 use axum::body::{Bytes, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Request};
+use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::ServiceState;
 use super::dialect::DialectError;
-use crate::auth::{Principal, Scope};
+use super::media_type::MediaType;
+use super::{Services, forgery};
+use crate::auth::{Principal, Scheme};
 use strongroom_domain::error::{Error, Kind};
+
+pub(crate) use permission::{Decrypt, Holder, Manager, Operate, Read, Required, Sign, Verify};
 
 const IDEMPOTENCY_HEADER: &str = "idempotency-key";
 
@@ -27,26 +32,20 @@ impl<S: ServiceState, E: DialectError> FromRequestParts<S> for Caller<E> {
     type Rejection = E;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, E> {
-        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let (principal, scheme) = header
-            .and_then(|header| state.services().authenticator.authenticate(header))
+        let (principal, scheme) = authenticate(parts, state.services())
+            .filter(|(_, scheme)| E::knows(*scheme))
             .ok_or_else(|| E::unauthenticated(parts.headers.contains_key(AUTHORIZATION)))?;
-        E::check_forgery(scheme, &parts.headers)?;
+        if forgery::is_possible(scheme, parts) {
+            return Err(E::forged());
+        }
         Ok(Self(principal, PhantomData))
     }
 }
 
-/// A caller that may make changes: to any other, a request says nothing about its path or body.
-pub(crate) struct Manager<E>(pub Principal, pub PhantomData<E>);
-
-impl<S: ServiceState, E: DialectError> FromRequestParts<S> for Manager<E> {
-    type Rejection = E;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, E> {
-        let Caller(principal, dialect) = Caller::<E>::from_request_parts(parts, state).await?;
-        principal.require(Scope::Manage).map_err(Error::from)?;
-        Ok(Self(principal, dialect))
-    }
+/// Whose credentials a request carries, and how; it may be forged all the same.
+pub(crate) fn authenticate(parts: &Parts, services: &Services) -> Option<(Principal, Scheme)> {
+    let header = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
+    services.authenticator.authenticate(header)
 }
 
 /// The one variable segment of a path, percent-decoded.
@@ -91,7 +90,7 @@ impl<T: DeserializeOwned, S: ServiceState, E: DialectError> FromRequest<S> for J
     type Rejection = E;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, E> {
-        if !is_json(request.headers()) {
+        if !is_json(&request) {
             let message = "the body must be JSON, with the Content-Type application/json";
             return Err(Error::new(Kind::UnsupportedMediaType, message).into());
         }
@@ -125,13 +124,14 @@ pub(crate) async fn whole<S: ServiceState>(request: Request, state: &S) -> Resul
     })
 }
 
-/// Whether the body claims to be JSON, or claims nothing.
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(CONTENT_TYPE) else { return true };
-    let Ok(text) = value.to_str() else { return false };
-    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    matches!(essence.as_str(), "application/json" | "text/json")
-        || (essence.starts_with("application/") && essence.ends_with("+json"))
+/// Whether the body claims to be JSON, or is none.
+fn is_json(request: &Request) -> bool {
+    MediaType::of(request.headers()).map_or_else(|| has_no_body(request), MediaType::is_json)
+}
+
+/// Whether there is neither a body nor a word of its type.
+pub(crate) fn has_no_body(request: &Request) -> bool {
+    !request.headers().contains_key(CONTENT_TYPE) && request.body().is_end_stream()
 }
 
 /// Reads one JSON object; wire structs refuse unknown and repeated members themselves.

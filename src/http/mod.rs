@@ -13,10 +13,12 @@ mod detached;
 pub(crate) mod dialect;
 pub(crate) mod document;
 pub(crate) mod extract;
+pub(crate) mod forgery;
 pub(crate) mod id;
 pub(crate) mod key_set;
 pub(crate) mod layer;
 mod measure;
+pub(crate) mod media_type;
 mod services;
 pub(crate) mod subject;
 

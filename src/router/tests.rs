@@ -256,7 +256,7 @@ async fn only_json_is_taken_for_json_in_all_its_spellings() {
         (Some("Application/JSON; charset=utf-8"), false),
         (Some("text/json"), false),
         (Some("application/vnd.example+json"), false),
-        (None, false),
+        (None, true),
         (Some("text/plain"), true),
         (Some("application/x-www-form-urlencoded"), true),
         (Some("multipart/form-data; boundary=application/json"), true),

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -14,6 +13,8 @@ use utoipa::ToSchema;
 use super::Services;
 use super::algorithm::SigningAlg;
 use super::error::ApiError;
+use crate::http::extract::has_no_body;
+use crate::http::media_type::MediaType;
 use strongroom_domain::error::{Error, Kind};
 
 const SIGNING_ALG: &str = "signing_alg";
@@ -84,7 +85,7 @@ async fn whole(request: Request, services: &Arc<Services>) -> Result<Bytes, ApiE
     Ok(bytes)
 }
 
-/// What a body claims to be; JSON when it claims nothing.
+/// What a body claims to be; bytes that claim nothing are no JSON.
 enum Form {
     Json,
     Urlencoded,
@@ -93,11 +94,10 @@ enum Form {
 
 impl Form {
     fn of(request: &Request) -> Self {
-        let Some(value) = request.headers().get(CONTENT_TYPE) else { return Self::Json };
-        let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        match essence.to_ascii_lowercase().as_str() {
-            "application/json" => Self::Json,
-            "application/x-www-form-urlencoded" => Self::Urlencoded,
+        match MediaType::of(request.headers()) {
+            Some(known) if known.is("application/json") => Self::Json,
+            Some(known) if known.is("application/x-www-form-urlencoded") => Self::Urlencoded,
+            None if has_no_body(request) => Self::Json,
             _ => Self::Other,
         }
     }

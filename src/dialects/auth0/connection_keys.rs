@@ -45,7 +45,7 @@ pub(super) async fn list(
         Err(failure) if failure.kind() == Kind::NotFound && connection.declared => Vec::new(),
         found => found.map_err(ApiError::of_rotation)?.keys,
     };
-    Ok(Reply(StatusCode::OK, ConnectionKey::all(&keys)?))
+    Ok(Reply(StatusCode::OK, ConnectionKey::all(&keys)))
 }
 
 /// Creates the first keys of a connection, one that signs and the next one.
@@ -90,7 +90,7 @@ pub(super) async fn create(
         if changed.replayed { Ok(keyring.ring(&who, &ring).await?.keys) } else { Ok(changed.made) }
     });
     let made: Vec<_> = made.await.map_err(ApiError::of_creation)?;
-    Ok(Reply(StatusCode::CREATED, ConnectionKey::all(&made)?))
+    Ok(Reply(StatusCode::CREATED, ConnectionKey::all(&made)))
 }
 
 /// Rotates the keys of a connection; answers the new next key.
@@ -144,7 +144,7 @@ pub(super) async fn rotate(
     })?;
     let next = rotated.next;
     let next = next.ok_or_else(|| Error::new(Kind::Internal, "internal error").because("a rotation without a next"))?;
-    Ok(Reply(StatusCode::CREATED, ConnectionKey::of(&next)?))
+    Ok(Reply(StatusCode::CREATED, ConnectionKey::of(&next)))
 }
 
 /// The first keys of a connection of a name: current and next.

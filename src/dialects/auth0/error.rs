@@ -10,7 +10,7 @@ use utoipa::openapi::RefOr;
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::http::dialect::{self, DialectError};
-use crate::http::document;
+use crate::http::{document, forgery};
 use strongroom_domain::error::{Error, Kind, Rule, Violation};
 
 pub(super) const JSON: &str = "application/json; charset=utf-8";
@@ -114,7 +114,12 @@ impl From<Error> for ApiError {
     }
 }
 
-impl DialectError for ApiError {}
+impl DialectError for ApiError {
+    fn forged() -> Self {
+        let error = Error::new(Kind::Forbidden, forgery::HEADER_MISSING);
+        Self { code: Some("xsrf_header_required"), ..error.into() }
+    }
+}
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {

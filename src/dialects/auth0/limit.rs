@@ -4,19 +4,23 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::HeaderValue;
+use axum::http::header::RETRY_AFTER;
+use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::Services;
 use super::error::ApiError;
+use crate::http::extract::authenticate;
+use crate::http::forgery;
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, Kind};
 
 const MINUTE: i64 = 60;
 
-/// Counts the requests of each principal, minute by minute; those of nobody known count together.
+/// Counts the requests of each principal, minute by minute; those of nobody known, and those that may be forged,
+/// count together.
 pub(super) struct Meter {
     services: Arc<Services>,
     counts: Mutex<HashMap<Option<String>, Window>>,
@@ -45,9 +49,8 @@ impl Meter {
         Arc::new(Self { services, counts: Mutex::default() })
     }
 
-    fn count(&self, headers: &HeaderMap) -> (Allowance, Timestamp) {
-        let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let known = header.and_then(|header| self.services.authenticator.authenticate(header));
+    fn count(&self, head: &Parts) -> (Allowance, Timestamp) {
+        let known = authenticate(head, &self.services).filter(|(_, scheme)| !forgery::is_possible(*scheme, head));
         let name = known.map(|(principal, _)| principal.name().to_owned());
         let now = self.services.clock.now();
         // As many entries as there are credentials, and one.
@@ -72,8 +75,12 @@ impl Window {
 
 /// Lets a request through while its principal has some left, and says in any case what is left.
 pub(super) async fn metered(State(meter): State<Arc<Meter>>, request: Request, next: Next) -> Response {
-    let (allowance, now) = meter.count(request.headers());
-    let mut response = if allowance.remaining.is_some() { next.run(request).await } else { too_many(allowance, now) };
+    let (head, body) = request.into_parts();
+    let (allowance, now) = meter.count(&head);
+    let mut response = match allowance.remaining {
+        Some(_) => next.run(Request::from_parts(head, body)).await,
+        None => too_many(allowance, now),
+    };
     let values = [
         ("x-ratelimit-limit", i64::from(allowance.limit)),
         ("x-ratelimit-remaining", i64::from(allowance.remaining.unwrap_or(0))),

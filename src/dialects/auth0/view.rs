@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::error::JSON;
-use strongroom_domain::error::{Error, Kind};
+use crate::services::lifecycle::{holder_of, note_unreadable};
 use strongroom_domain::key::{CertificateDer, KeyPair, KeyUse, State};
 use strongroom_formats::jose;
 use strongroom_formats::x509::{armoured, certificates_only, one_line_subject, sha1_fingerprint, to_pem};
@@ -19,22 +19,27 @@ pub(super) struct ConnectionKey {
     /// The RFC 7638 thumbprint of the public key: SHA-256 in base64url.
     #[schema(example = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs")]
     kid: String,
-    /// How the key signs.
-    #[schema(example = "RS256")]
-    algorithm: &'static str,
+    /// How the key signs; absent where JOSE has no name for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "RS256")]
+    algorithm: Option<&'static str>,
     #[schema(example = "signing")]
     key_use: &'static str,
-    /// The subject of the certificate: `/CN=` and the name of the connection.
-    #[schema(example = "/CN=acme")]
-    subject_dn: String,
-    /// X.509 as PEM with CRLF (RFC 7468).
+    /// The subject of the certificate: `/CN=` and the name of the connection; absent where the certificate
+    /// cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "/CN=acme")]
+    subject_dn: Option<String>,
+    /// X.509 as PEM with CRLF (RFC 7468); empty, as are the next two, where the key has no certificate.
     cert: String,
     /// SHA-1 of the DER certificate in upper-case hex, a colon between bytes.
     fingerprint: String,
     /// The same without colons.
     thumbprint: String,
-    /// The certificate as PKCS#7 in PEM with CRLF.
-    pkcs: String,
+    /// The certificate as PKCS#7 in PEM with CRLF; absent where the certificate cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pkcs: Option<String>,
     /// True for the key that signs; else absent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     current: bool,
@@ -51,32 +56,35 @@ pub(super) struct ConnectionKey {
 }
 
 impl ConnectionKey {
-    pub(super) fn of(pair: &KeyPair) -> Result<Self, Error> {
-        let certificate = pair.leaf().ok_or_else(|| unlike("it has no certificate"))?;
-        let algorithm = jose::algorithm_name(pair.algorithm, pair.signature_algorithm);
-        let thumbprint = sha1_fingerprint(certificate);
+    /// The view of a key; what its certificate should say and does not is absent.
+    pub(super) fn of(pair: &KeyPair) -> Self {
+        let certificate = pair.leaf();
+        let subject = certificate.and_then(|certificate| {
+            one_line_subject(certificate).inspect_err(|why| note_unreadable(holder_of(pair), why)).ok()
+        });
+        let thumbprint = certificate.map(sha1_fingerprint).unwrap_or_default();
         let active = pair.state == State::Active;
-        Ok(Self {
+        Self {
             kid: pair.kid.as_ref().map(ToString::to_string).unwrap_or_default(),
-            algorithm: algorithm.ok_or_else(|| unlike("its algorithm has no name"))?,
+            algorithm: jose::algorithm_name(pair.algorithm, pair.signature_algorithm),
             key_use: match pair.key_use {
                 KeyUse::Sign => "signing",
                 KeyUse::Decrypt => "encryption",
             },
-            subject_dn: one_line_subject(certificate).map_err(unlike)?,
-            cert: with_crlf(&to_pem(certificate)),
+            cert: certificate.map(|certificate| with_crlf(&to_pem(certificate))).unwrap_or_default(),
             fingerprint: colons(&thumbprint),
             thumbprint,
-            pkcs: pkcs7(certificate)?,
+            pkcs: certificate.filter(|_| subject.is_some()).and_then(pkcs7),
+            subject_dn: subject,
             current: active,
             current_since: pair.activated_at.filter(|_| active).map(|at| at.to_string()),
             next: pair.state == State::PreActive,
             previous: pair.state == State::Deactivated,
-        })
+        }
     }
 
     /// The keys of a ring that are shown: current, previous, next; of the Deactivated ones the latest.
-    pub(super) fn all(ring: &[KeyPair]) -> Result<Vec<Self>, Error> {
+    pub(super) fn all(ring: &[KeyPair]) -> Vec<Self> {
         let in_state = |state| ring.iter().filter(move |pair| pair.state == state);
         let previous = in_state(State::Deactivated).max_by_key(|pair| (pair.deactivated_at, pair.generation));
         in_state(State::Active).chain(previous).chain(in_state(State::PreActive)).map(Self::of).collect()
@@ -92,8 +100,9 @@ impl<T: Serialize> IntoResponse for Reply<T> {
     }
 }
 
-fn pkcs7(certificate: &CertificateDer) -> Result<String, Error> {
-    Ok(with_crlf(&armoured("PKCS7", &certificates_only(certificate).map_err(unlike)?)))
+fn pkcs7(certificate: &CertificateDer) -> Option<String> {
+    let der = certificates_only(certificate).ok()?;
+    Some(with_crlf(&armoured("PKCS7", &der)))
 }
 
 fn with_crlf(pem: &str) -> String {
@@ -108,9 +117,4 @@ fn colons(hex: &str) -> String {
         text.push(digit);
         text
     })
-}
-
-/// A key that this dialect cannot have made.
-fn unlike(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(Kind::Internal, "internal error").because(cause)
 }

@@ -12,10 +12,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::error::{Problem, Refusals};
-use crate::auth::Scope;
 use crate::http::Services;
-use crate::http::extract::Caller;
-use strongroom_domain::error::Error;
+use crate::http::extract::{Holder, Operate};
 
 const PROMETHEUS_TEXT: [(HeaderName, &str); 1] = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
 
@@ -72,7 +70,6 @@ async fn ready(State(services): State<Arc<Services>>) -> Response {
         Refusals,
     )
 )]
-async fn metrics(State(services): State<Arc<Services>>, Caller(who, _): Caller<Problem>) -> Result<Response, Problem> {
-    who.require(Scope::Operate).map_err(Error::from)?;
-    Ok((PROMETHEUS_TEXT, (services.metrics)()).into_response())
+async fn metrics(State(services): State<Arc<Services>>, _: Holder<Operate, Problem>) -> Response {
+    (PROMETHEUS_TEXT, (services.metrics)()).into_response()
 }

@@ -1,5 +1,6 @@
 //! How long a client waits: the header `Request-Timeout`.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use utoipa::IntoParams;
 
 use super::error::Problem;
 use crate::http::Services;
-use crate::http::extract::Caller;
+use crate::http::extract::{Holder, Required};
 use crate::services::signing::Client;
 use strongroom_domain::error::{Error, Kind};
 
@@ -27,17 +28,17 @@ pub(super) struct Patience {
     request_timeout: Option<String>,
 }
 
-/// A caller who wants something signed or decrypted.
-pub(super) struct Asking(pub Client);
+/// A caller who wants something signed or decrypted, and holds the scope `S` for it.
+pub(super) struct Asking<S>(pub Client, pub PhantomData<S>);
 
-impl FromRequestParts<Arc<Services>> for Asking {
+impl<S: Required> FromRequestParts<Arc<Services>> for Asking<S> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, Problem> {
         let begun = Instant::now();
-        let Caller(who, _) = Caller::<Problem>::from_request_parts(parts, services).await?;
+        let Holder(who, _) = Holder::<S, Problem>::from_request_parts(parts, services).await?;
         let patience = patience(&parts.headers, services.sign_deadline)?;
-        Ok(Self(Client { who, deadline: begun + patience }))
+        Ok(Self(Client { who, deadline: begun + patience }, PhantomData))
     }
 }
 

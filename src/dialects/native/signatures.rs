@@ -12,7 +12,7 @@ use super::error::{BodyRefusals, PathRefusals, Problem, Refusals};
 use super::patience::{Asking, Patience};
 use super::{decrypt, jws, keys, rings, sign};
 use crate::http::Services;
-use crate::http::extract::{Caller, JsonBody, Segment};
+use crate::http::extract::{Decrypt, Holder, JsonBody, Segment, Sign, Verify};
 use crate::services::signing::Target;
 
 /// The largest body of a batch, in bytes.
@@ -60,7 +60,7 @@ pub(super) struct Document;
 )]
 async fn sign_by_key(
     State(services): State<Arc<Services>>,
-    Asking(client): Asking,
+    Asking(client, _): Asking<Sign>,
     Segment(kid, _): Segment<Problem>,
     body: JsonBody<sign::SignRequest, Problem>,
 ) -> Answer<sign::SignAnswer> {
@@ -77,7 +77,7 @@ async fn sign_by_key(
 )]
 async fn sign_batch_by_key(
     State(services): State<Arc<Services>>,
-    Asking(client): Asking,
+    Asking(client, _): Asking<Sign>,
     Segment(kid, _): Segment<Problem>,
     body: JsonBody<sign::BatchRequest, Problem>,
 ) -> Answer<sign::BatchAnswer> {
@@ -94,7 +94,7 @@ async fn sign_batch_by_key(
 )]
 async fn verify_by_key(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<Problem>,
+    Holder(who, _): Holder<Verify, Problem>,
     Segment(kid, _): Segment<Problem>,
     body: JsonBody<sign::VerifyRequest, Problem>,
 ) -> Answer<sign::VerifyAnswer> {
@@ -111,7 +111,7 @@ async fn verify_by_key(
 )]
 async fn jws_by_key(
     State(services): State<Arc<Services>>,
-    Asking(client): Asking,
+    Asking(client, _): Asking<Sign>,
     Segment(kid, _): Segment<Problem>,
     body: JsonBody<jws::JwsRequest, Problem>,
 ) -> Answer<jws::JwsAnswer> {
@@ -128,7 +128,7 @@ async fn jws_by_key(
 )]
 async fn sign_by_ring(
     State(services): State<Arc<Services>>,
-    Asking(client): Asking,
+    Asking(client, _): Asking<Sign>,
     Segment(ring, _): Segment<Problem>,
     body: JsonBody<sign::SignRequest, Problem>,
 ) -> Answer<sign::SignAnswer> {
@@ -145,7 +145,7 @@ async fn sign_by_ring(
 )]
 async fn sign_batch_by_ring(
     State(services): State<Arc<Services>>,
-    Asking(client): Asking,
+    Asking(client, _): Asking<Sign>,
     Segment(ring, _): Segment<Problem>,
     body: JsonBody<sign::BatchRequest, Problem>,
 ) -> Answer<sign::BatchAnswer> {
@@ -162,7 +162,7 @@ async fn sign_batch_by_ring(
 )]
 async fn verify_by_ring(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<Problem>,
+    Holder(who, _): Holder<Verify, Problem>,
     Segment(ring, _): Segment<Problem>,
     body: JsonBody<sign::VerifyRequest, Problem>,
 ) -> Answer<sign::VerifyAnswer> {
@@ -179,7 +179,7 @@ async fn verify_by_ring(
 )]
 async fn jws_by_ring(
     State(services): State<Arc<Services>>,
-    Asking(client): Asking,
+    Asking(client, _): Asking<Sign>,
     Segment(ring, _): Segment<Problem>,
     body: JsonBody<jws::JwsRequest, Problem>,
 ) -> Answer<jws::JwsAnswer> {
@@ -198,7 +198,7 @@ async fn jws_by_ring(
 )]
 async fn decrypt_by_key(
     State(services): State<Arc<Services>>,
-    Asking(client): Asking,
+    Asking(client, _): Asking<Decrypt>,
     Segment(kid, _): Segment<Problem>,
     body: JsonBody<decrypt::DecryptRequest, Problem>,
 ) -> Answer<decrypt::DecryptAnswer> {
@@ -217,7 +217,7 @@ async fn decrypt_by_key(
 )]
 async fn decrypt_by_ring(
     State(services): State<Arc<Services>>,
-    Asking(client): Asking,
+    Asking(client, _): Asking<Decrypt>,
     Segment(ring, _): Segment<Problem>,
     body: JsonBody<decrypt::DecryptRequest, Problem>,
 ) -> Answer<decrypt::DecryptAnswer> {

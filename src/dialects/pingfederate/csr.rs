@@ -20,7 +20,7 @@ use crate::http::layer::request_id;
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::{CertificateDer, KeyPair, SpkiDer};
-use strongroom_formats::x509::{self, CertificateSummary, chain_for, check_trust};
+use strongroom_formats::x509::{self, CertificateSummary, chain_for, check_readable, check_trust};
 
 const DATA: &str = "fileData";
 
@@ -116,6 +116,7 @@ fn chain_of(
         Some(spki) => chain_for(sent, spki).map_err(|why| invalid(why.to_string()))?,
         None => return Err(invalid("the key pair has no public key".to_owned())),
     };
+    check_readable(&chain).map_err(|why| invalid(why.to_string()))?;
     if let Some(leaf) = chain.first() {
         let summary = CertificateSummary::of(leaf).map_err(|why| invalid(why.to_string()))?;
         if summary.not_after < now {

@@ -2,18 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::{IntoResponses, ToSchema};
 
-use crate::auth::Scheme;
 use crate::http::dialect::{self, DialectError};
-use crate::http::document;
+use crate::http::{document, forgery};
 use strongroom_domain::error::{Error, Kind, Violation};
-
-const XSRF_HEADER: &str = "x-xsrf-header";
 
 /// What went wrong, as every refusal says it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -85,14 +82,9 @@ impl From<Error> for ApiError {
 }
 
 impl DialectError for ApiError {
-    /// Browsers add Basic credentials by themselves, but this header never.
-    fn check_forgery(scheme: Scheme, headers: &HeaderMap) -> Result<(), Self> {
-        let header = headers.get(XSRF_HEADER).filter(|value| !value.is_empty());
-        if scheme != Scheme::Basic || header.is_some() {
-            return Ok(());
-        }
-        let message = "requests with Basic credentials need the header X-XSRF-Header, with any value";
-        Err(Self { result_id: "xsrf_header_required", ..Error::new(Kind::Forbidden, message).into() })
+    fn forged() -> Self {
+        let error = Error::new(Kind::Forbidden, forgery::HEADER_MISSING);
+        Self { result_id: "xsrf_header_required", ..error.into() }
     }
 }
 

@@ -24,7 +24,7 @@ use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::{KeyAlgorithm, ProviderKind, RingId};
 use strongroom_domain::secret::Secret;
 use strongroom_formats::keyfile::{self, KeyFileError};
-use strongroom_formats::x509::chain_among;
+use strongroom_formats::x509::{chain_among, check_readable};
 
 const DATA: &str = "fileData";
 
@@ -149,6 +149,7 @@ fn read(rules: &Rules, file: Checked) -> Result<ImportKeyPair, Error> {
     })?;
     let certificates =
         chain_among(found.certificates, &found.spki).map_err(|why| invalid(Rule::InvalidValue, &why.to_string()))?;
+    check_readable(&certificates).map_err(|why| invalid(Rule::InvalidValue, &why.to_string()))?;
     let capabilities = rules.capabilities(Some(file.provider));
     let signature_algorithm = found.algorithm.default_signature_algorithm();
     let permitted = permitted(found.algorithm, signature_algorithm, capabilities);

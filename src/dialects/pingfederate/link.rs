@@ -19,7 +19,7 @@ use crate::http::layer::request_id;
 use crate::services::lifecycle::{ForeignKey, LinkKeyPair};
 use strongroom_domain::error::{Error, Kind, Rule, Violation};
 use strongroom_domain::key::{CertificateDer, ProviderKind, RingId};
-use strongroom_formats::x509::{certificates, chain_for, public_key};
+use strongroom_formats::x509::{certificates, chain_for, check_readable, public_key};
 
 const ID: &str = "privateKeyId";
 const DATA: &str = "certificateData";
@@ -113,5 +113,10 @@ fn chain(data: Option<&str>, findings: &mut Vec<Violation>) -> Option<Vec<Certif
         Some(key) => chain_for(certificates, &key?),
         None => Ok(certificates),
     });
-    chain.map_err(|why| findings.push(Violation::at(DATA, Rule::InvalidValue, sentence(DATA, &why.to_string())))).ok()
+    let readable = |chain: Vec<CertificateDer>| match check_readable(&chain) {
+        Ok(()) => Ok(chain),
+        Err(why) => Err(why.to_string()),
+    };
+    let chain = chain.map_err(|why| why.to_string()).and_then(readable);
+    chain.map_err(|why| findings.push(Violation::at(DATA, Rule::InvalidValue, sentence(DATA, &why)))).ok()
 }

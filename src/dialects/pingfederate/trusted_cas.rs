@@ -19,7 +19,7 @@ use crate::http::layer::request_id;
 use crate::services::settings::TrustedCa;
 use strongroom_domain::error::{Error, Kind, Rule, Violation};
 use strongroom_domain::key::{CertificateDer, RingKind};
-use strongroom_formats::x509::{certificates, check_ca};
+use strongroom_formats::x509::{certificates, check_ca, check_readable};
 
 const DATA: &str = "fileData";
 
@@ -55,8 +55,8 @@ pub(super) async fn list(
     Caller(who, _): Caller<ApiError>,
 ) -> Result<Json<CertViews>, ApiError> {
     let all = services.catalog.trusted_cas(&who).await?;
-    let items: Result<_, Error> = all.iter().map(|ca| view(&services, ca)).collect();
-    Ok(Json(CertViews { items: items? }))
+    let look = services.look();
+    Ok(Json(CertViews { items: all.iter().map(|ca| CertView::of(ca, &look)).collect() }))
 }
 
 /// Gets one trusted certificate authority.
@@ -73,7 +73,7 @@ pub(super) async fn show(
     let all = services.catalog.trusted_cas(&who).await?;
     let missing = || ApiError::about(&id)(Error::new(Kind::NotFound, "no such trusted CA"));
     let ca = all.iter().find(|ca| ca.id == id).ok_or_else(missing)?;
-    Ok(Json(view(&services, ca)?))
+    Ok(Json(CertView::of(ca, &services.look())))
 }
 
 /// Imports the certificate of a trusted certificate authority.
@@ -89,10 +89,9 @@ pub(super) async fn import(
 ) -> Result<(StatusCode, Json<CertView>), ApiError> {
     let rules = Rules::of(&services, &who, RingKind::Signing)?;
     let ca = check(&rules, body.value)?;
-    let shown = view(&services, &ca)?;
-    let (catalog, request_id) = (Arc::clone(&services.catalog), request_id());
-    services.detached.run(async move { catalog.add_trusted_ca(&who, ca, request_id).await }).await?;
-    Ok((StatusCode::CREATED, Json(shown)))
+    let (catalog, request_id, added) = (Arc::clone(&services.catalog), request_id(), ca.clone());
+    services.detached.run(async move { catalog.add_trusted_ca(&who, added, request_id).await }).await?;
+    Ok((StatusCode::CREATED, Json(CertView::of(&ca, &services.look()))))
 }
 
 /// Deletes a trusted certificate authority.
@@ -149,11 +148,7 @@ fn check(rules: &Rules, wire: X509File) -> Result<TrustedCa, Error> {
 fn one(data: &str) -> Result<CertificateDer, String> {
     let found = certificates(data.as_bytes()).map_err(|why| why.to_string())?;
     let [certificate] = <[CertificateDer; 1]>::try_from(found).map_err(|_| "it has more than one certificate")?;
+    check_readable(std::slice::from_ref(&certificate)).map_err(|why| why.to_string())?;
     check_ca(&certificate).map_err(|why| why.to_string())?;
     Ok(certificate)
-}
-
-fn view(services: &Services, ca: &TrustedCa) -> Result<CertView, Error> {
-    CertView::of(&ca.id, &ca.certificate, &services.look())
-        .map_err(|why| Error::invalid(vec![Violation::at(DATA, Rule::InvalidValue, sentence(DATA, &why))]))
 }

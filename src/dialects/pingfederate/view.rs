@@ -8,10 +8,12 @@ use super::algorithms::family_name;
 use super::rotation::{self, KeyPairRotationSettings};
 use super::{SanFormat, Settings};
 use crate::auth::Principal;
+use crate::services::lifecycle::{holder_of, note_unreadable};
+use crate::services::settings::TrustedCa;
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, Kind};
 use strongroom_domain::key::{CertificateDer, KeyPair, RingId};
-use strongroom_formats::x509::{AlternativeName, CertificateSummary, KeyFacts};
+use strongroom_formats::x509::{AlternativeName, CertificateSummary, KeyFacts, sha1_fingerprint, sha256_fingerprint};
 
 /// A list of key pairs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -33,45 +35,54 @@ pub(super) struct KeyPairView {
 }
 
 /// What a certificate says.
-#[derive(Debug, Serialize, ToSchema)]
+///
+/// A certificate that cannot be read has no `status`, and of the other members those that are known all the same.
+#[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct CertView {
     /// Unique in its family.
     #[schema(example = "419x9yg43rlawqwq9v6az997k")]
     id: String,
     /// Serial number of the certificate: a decimal integer of up to 49 digits.
-    #[schema(example = "28463092959443571178990831419139562736")]
-    serial_number: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "28463092959443571178990831419139562736")]
+    serial_number: Option<String>,
     /// Most specific part first.
-    #[serde(rename = "subjectDN")]
-    #[schema(example = "CN=Example, OU=Engineering, O=Example Corp, L=Austin, ST=Texas, C=US")]
-    subject_dn: String,
+    #[serde(rename = "subjectDN", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "CN=Example, OU=Engineering, O=Example Corp, L=Austin, ST=Texas, C=US")]
+    subject_dn: Option<String>,
     /// In no promised order.
-    #[schema(example = json!(["example.com", "192.0.2.1"]))]
-    subject_alternative_names: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = json!(["example.com", "192.0.2.1"]))]
+    subject_alternative_names: Option<Vec<String>>,
     /// Equal to the subject of a self-signed certificate.
-    #[serde(rename = "issuerDN")]
-    #[schema(example = "CN=Example, OU=Engineering, O=Example Corp, L=Austin, ST=Texas, C=US")]
-    issuer_dn: String,
+    #[serde(rename = "issuerDN", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "CN=Example, OU=Engineering, O=Example Corp, L=Austin, ST=Texas, C=US")]
+    issuer_dn: Option<String>,
     /// UTC with milliseconds.
-    #[schema(format = DateTime, example = "2026-08-13T20:21:00.000Z")]
-    valid_from: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime, example = "2026-08-13T20:21:00.000Z")]
+    valid_from: Option<String>,
     /// UTC with milliseconds.
-    #[schema(format = DateTime, example = "2027-08-13T20:21:00.000Z")]
-    expires: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime, example = "2027-08-13T20:21:00.000Z")]
+    expires: Option<String>,
     /// `RSA`, `EC` or `Ed25519`; the dotted object identifier of any other kind of key.
-    #[schema(example = "RSA")]
-    key_algorithm: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "RSA")]
+    key_algorithm: Option<String>,
     /// In bits; absent for kinds of keys that are not known here.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = 2048)]
     key_size: Option<u32>,
     /// Of the certificate, by its JCA name.
-    #[schema(example = "SHA256withRSA")]
-    signature_algorithm: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "SHA256withRSA")]
+    signature_algorithm: Option<String>,
     /// X.509 version.
-    #[schema(example = 3)]
-    version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 3)]
+    version: Option<u32>,
     /// SHA-1 over the certificate's DER, in upper-case hex.
     #[serde(rename = "sha1Fingerprint")]
     #[schema(example = "0A4D55A8D778E5022FAB701977C5D840BBC486D0")]
@@ -80,7 +91,10 @@ pub(super) struct CertView {
     #[serde(rename = "sha256Fingerprint")]
     #[schema(example = "7F83B1657FF1FC53B92DC18148A1D65DFC2D4B1FA3D677284ADDD200126D9069")]
     sha256_fingerprint: String,
-    status: Status,
+    /// Absent where the certificate cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    status: Option<Status>,
     /// Who holds the private key: `HSM` or `LOCAL`; absent unless hybrid mode is on.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "HSM")]
@@ -131,58 +145,92 @@ impl KeyPairView {
     pub(super) fn of(pair: &KeyPair, look: &Look) -> Result<Self, Error> {
         let internal = |why: String| Error::new(Kind::Internal, "internal error").because(why);
         let leaf = pair.leaf().ok_or_else(|| internal(format!("key pair {} has no certificate", pair.id)))?;
-        let summary = CertificateSummary::of(leaf).map_err(|why| internal(format!("key pair {}: {why}", pair.id)))?;
         let id = pair.ring.as_ref().map(RingId::name).unwrap_or_default();
-        Ok(Self::from_summary(id, pair, summary, look))
+        Ok(match CertificateSummary::of(leaf) {
+            Ok(summary) => Self::from_summary(id, pair, summary, look),
+            Err(why) => {
+                note_unreadable(holder_of(pair), &why);
+                Self::around(pair, CertView::from_remains(id, key_of(pair), leaf, look), look)
+            }
+        })
     }
 
     pub(super) fn from_summary(id: &str, pair: &KeyPair, summary: CertificateSummary, look: &Look) -> Self {
-        let key = (family_name(pair.algorithm.family()).to_owned(), Some(pair.algorithm.bits()));
-        let mut certificate = CertView::from_summary(id, key, summary, look);
+        Self::around(pair, CertView::from_summary(id, key_of(pair), summary, look), look)
+    }
+
+    fn around(pair: &KeyPair, mut certificate: CertView, look: &Look) -> Self {
         certificate.crypto_provider = look.settings.hybrid.then(|| pair.provider.name());
         Self { certificate, rotation_settings: None }
     }
 
     /// The same with rotation settings, which only a self-signed certificate can have.
     pub(super) fn with_rotation(mut self, settings: Option<KeyPairRotationSettings>) -> Self {
-        let self_signed = self.certificate.subject_dn == self.certificate.issuer_dn;
+        let CertView { subject_dn, issuer_dn, .. } = &self.certificate;
+        let self_signed = subject_dn.is_some() && subject_dn == issuer_dn;
         self.rotation_settings = settings.filter(|_| self_signed);
         self
     }
 }
 
+/// The key of a pair, by its row.
+fn key_of(pair: &KeyPair) -> Option<KeyFacts> {
+    Some(KeyFacts { algorithm: family_name(pair.algorithm.family()).to_owned(), bits: Some(pair.algorithm.bits()) })
+}
+
 impl CertView {
-    /// The view of a certificate that belongs to no key of ours.
-    ///
-    /// # Errors
-    /// A sentence on why it cannot be shown.
-    pub(super) fn of(id: &str, certificate: &CertificateDer, look: &Look) -> Result<Self, String> {
-        let summary = CertificateSummary::of(certificate).map_err(|why| why.to_string())?;
-        let KeyFacts { algorithm, bits } = KeyFacts::of(certificate).map_err(|why| why.to_string())?;
-        Ok(Self::from_summary(id, (algorithm, bits), summary, look))
+    /// The view of a trusted certificate authority.
+    pub(super) fn of(ca: &TrustedCa, look: &Look) -> Self {
+        let key = KeyFacts::of(&ca.certificate);
+        let read = key.and_then(|key| Ok((key, CertificateSummary::of(&ca.certificate)?)));
+        match read {
+            Ok((key, summary)) => Self::from_summary(&ca.id, Some(key), summary, look),
+            Err(why) => {
+                note_unreadable(format!("trusted CA {}", ca.id), &why);
+                Self::from_remains(&ca.id, KeyFacts::of(&ca.certificate).ok(), &ca.certificate, look)
+            }
+        }
     }
 
-    fn from_summary(id: &str, key: (String, Option<u32>), summary: CertificateSummary, look: &Look) -> Self {
+    fn from_summary(id: &str, key: Option<KeyFacts>, summary: CertificateSummary, look: &Look) -> Self {
         let write = match look.settings.san_format {
             SanFormat::Bare => AlternativeName::bare,
             SanFormat::Typed => AlternativeName::typed,
         };
+        let (algorithm, bits) = key.map_or((None, None), |key| (Some(key.algorithm), key.bits));
         Self {
             id: id.to_owned(),
-            subject_alternative_names: summary.alternative_names.iter().map(write).collect(),
-            valid_from: summary.not_before.to_string(),
-            expires: summary.not_after.to_string(),
-            status: Status::of(&summary, look.now),
-            serial_number: summary.serial_number,
-            subject_dn: summary.subject,
-            issuer_dn: summary.issuer,
-            key_algorithm: key.0,
-            key_size: key.1,
-            signature_algorithm: summary.signature_algorithm,
-            version: summary.version,
+            subject_alternative_names: Some(summary.alternative_names.iter().map(write).collect()),
+            valid_from: Some(summary.not_before.to_string()),
+            expires: Some(summary.not_after.to_string()),
+            status: Some(Status::of(&summary, look.now)),
+            serial_number: Some(summary.serial_number),
+            subject_dn: Some(summary.subject),
+            issuer_dn: Some(summary.issuer),
+            key_algorithm: algorithm,
+            key_size: bits,
+            signature_algorithm: Some(summary.signature_algorithm),
+            version: Some(summary.version),
             sha1_fingerprint: summary.sha1_fingerprint,
             sha256_fingerprint: summary.sha256_fingerprint,
             crypto_provider: None,
+        }
+    }
+
+    /// What is known of a certificate that cannot be read; the absence of `status` is the mark of it.
+    fn from_remains(id: &str, key: Option<KeyFacts>, certificate: &CertificateDer, look: &Look) -> Self {
+        if let Ok(remains) = CertificateSummary::remains(certificate) {
+            let view = Self::from_summary(id, key, remains, look);
+            return Self { subject_alternative_names: None, status: None, ..view };
+        }
+        let (algorithm, bits) = key.map_or((None, None), |key| (Some(key.algorithm), key.bits));
+        Self {
+            id: id.to_owned(),
+            key_algorithm: algorithm,
+            key_size: bits,
+            sha1_fingerprint: sha1_fingerprint(certificate),
+            sha256_fingerprint: sha256_fingerprint(certificate),
+            ..Self::default()
         }
     }
 }

@@ -17,7 +17,8 @@ use super::view::{Activated, Created, Deleted, WebKeys};
 use super::web_keys::{self, Deletion};
 use super::wire::{CreateWebKey, Empty, NamedWebKey, Unspecified, check_id};
 use crate::http::dialect;
-use crate::http::extract::{Caller, Idempotency, Manager};
+use crate::http::extract::{Holder, Idempotency, Manager, Read};
+use crate::http::media_type::MediaType;
 use strongroom_domain::error::{Error, Kind};
 
 /// The service and its earlier names.
@@ -105,7 +106,7 @@ pub(super) async fn delete(
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ConnectError>,
+    Holder(who, _): Holder<Read, ConnectError>,
     _body: Message<Empty, ConnectError>,
 ) -> Result<Json<WebKeys>, ConnectError> {
     Ok(Json(WebKeys::of(&web_keys::list(&services, &who).await?)?))
@@ -140,15 +141,12 @@ enum Stranger {
 }
 
 fn speaks(headers: &HeaderMap) -> Result<(), Stranger> {
-    let content_type = headers.get(CONTENT_TYPE).cloned().unwrap_or(HeaderValue::from_static(""));
-    let text = content_type.to_str().unwrap_or_default().to_ascii_lowercase();
-    let mut parts = text.split(';').map(str::trim);
-    let essence = parts.next().unwrap_or_default();
-    if essence.starts_with("application/grpc") {
+    let media_type = MediaType::of(headers);
+    if media_type.is_some_and(|known| known.essence().to_ascii_lowercase().starts_with("application/grpc")) {
+        let content_type = headers.get(CONTENT_TYPE).cloned().unwrap_or(HeaderValue::from_static(""));
         return Err(Stranger::Grpc(content_type));
     }
-    let in_utf_8 = parts.all(|parameter| matches!(parameter, "charset=utf-8" | "charset=\"utf-8\"" | ""));
-    if essence != "application/json" || !in_utf_8 {
+    if !media_type.is_some_and(|known| known.is("application/json") && known.is_plain_utf_8()) {
         return Err(Stranger::Other(Error::new(Kind::UnsupportedMediaType, ONLY_JSON)));
     }
     if let Some(version) = headers.get(VERSION).filter(|version| *version != "1") {

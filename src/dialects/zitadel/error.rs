@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use axum::http::header::WWW_AUTHENTICATE;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -52,11 +52,6 @@ impl Refusal {
             return Self::of(Kind::Unauthenticated, UNKNOWN_TOKEN);
         }
         Self { error: Error::new(Kind::Unauthenticated, "auth header missing"), cause: None }
-    }
-
-    /// Browsers send Basic credentials by themselves, and the gateway takes any type of body.
-    fn check_forgery(scheme: Scheme) -> Result<(), Self> {
-        if scheme == Scheme::Bearer { Ok(()) } else { Err(Self::unauthenticated(true)) }
     }
 
     fn code(&self) -> Code {
@@ -291,8 +286,9 @@ macro_rules! dialect_error {
         }
 
         impl DialectError for $shape {
-            fn check_forgery(scheme: Scheme, _headers: &HeaderMap) -> Result<(), Self> {
-                Refusal::check_forgery(scheme).map_err(Self)
+            /// Browsers add Basic credentials by themselves, and the gateway takes any type of body.
+            fn knows(scheme: Scheme) -> bool {
+                scheme == Scheme::Bearer
             }
 
             fn unauthenticated(presented: bool) -> Self {

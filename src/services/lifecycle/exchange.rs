@@ -14,13 +14,14 @@ use strongroom_domain::error::{Error, Kind, Rule, Violation};
 use strongroom_domain::key::{
     CertificateDer, KeyName, KeyPair, KeyUse, Origin, ProviderKind, RingId, SignatureAlgorithm, SpkiDer, State,
 };
-use strongroom_formats::x509::{is_issued_by, public_key};
+use strongroom_formats::x509::{check_readable, is_issued_by, public_key};
 
 impl Keyring {
     /// Brings a key pair in and commits it as the Active key of a new ring.
     ///
     /// # Errors
-    /// Those of [`Keyring::generate`], and `Invalid` at `fileData` when the provider refuses the key.
+    /// Those of [`Keyring::generate`], and `Invalid` at `fileData` when the provider refuses the key or a
+    /// certificate cannot be shown.
     pub async fn import(&self, who: &Principal, new: ImportKeyPair) -> Result<Made, Error> {
         let order = Order::founding(new.ring, new.idempotency, Instant::now() + new.deadline, new.request_id);
         let wish = Wish {
@@ -33,6 +34,7 @@ impl Keyring {
             signature_algorithm: new.signature_algorithm,
             permitted: new.permitted,
         };
+        require_readable(&new.certificates, "fileData")?;
         require_key(new.certificates.first(), &new.spki, "fileData")?;
         let source = Source::Import { pkcs8: new.pkcs8, spki: new.spki, certificates: new.certificates };
         self.create(who, order, wish, source).await
@@ -42,7 +44,7 @@ impl Keyring {
     ///
     /// # Errors
     /// Those of [`Keyring::generate`]; `Invalid` at `privateKeyId` when no single usable key
-    /// matches or it is linked already, at `certificateData` when its key is another.
+    /// matches or it is linked already, at `certificateData` when its key is another or it cannot be shown.
     pub async fn link(&self, who: &Principal, new: LinkKeyPair) -> Result<Made, Error> {
         who.require(Scope::Manage)?;
         let deadline = Instant::now() + new.deadline;
@@ -51,6 +53,7 @@ impl Keyring {
         if let Some(before) = self.replayed(claim.as_ref(), &new.ring).await? {
             return only(before);
         }
+        require_readable(&new.certificates, "certificateData")?;
         let provider = self.provider(ProviderKind::Hsm)?;
         let key = provider.find(&new.wanted).await.map_err(no_such_key)?;
         require_key(new.certificates.first(), &key.spki, "certificateData")?;
@@ -145,7 +148,8 @@ impl Keyring {
     /// self-signed certificates, go with the last of these.
     ///
     /// # Errors
-    /// `Forbidden`, `NotFound`; `Invalid` at `fileData` when the leaf's key is another.
+    /// `Forbidden`, `NotFound`; `Invalid` at `fileData` when the leaf's key is another or a
+    /// certificate cannot be shown.
     pub async fn replace_certificates(
         &self,
         who: &Principal,
@@ -155,6 +159,7 @@ impl Keyring {
     ) -> Result<KeyPair, Error> {
         who.require(Scope::Manage)?;
         let pair = self.active(who, ring).await?;
+        require_readable(&chain, "fileData")?;
         require_key(chain.first(), &reference(&pair)?.spki, "fileData")?;
         let detail = format!("{} certificates", chain.len());
         let event = Event { request_id, ..self.event(who, Action::CertificatesReplaced, &pair, detail) };
@@ -189,6 +194,14 @@ fn own_certificate(pair: &KeyPair) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::new(Kind::Damaged, "the stored certificate of the key pair is not for its key"))
+}
+
+/// Passes when every view can show the certificates, so that nothing is kept that cannot be shown afterwards.
+fn require_readable(chain: &[CertificateDer], path: &str) -> Result<(), Error> {
+    check_readable(chain).map_err(|why| {
+        let message = format!("{path} cannot be used: {why}.");
+        Error::invalid(vec![Violation::at(path, Rule::InvalidValue, message)])
+    })
 }
 
 /// Passes when the leaf certifies the key.

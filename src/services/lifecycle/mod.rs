@@ -22,6 +22,7 @@ mod restock;
 mod stock;
 #[cfg(test)]
 mod tests;
+mod unreadable;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -51,6 +52,7 @@ pub use request::{
     Changed, Entry, ExportedKeyPair, IdempotencyKey, ImportKeyPair, LinkKeyPair, Made, Move, NewKeyPair, NewKid,
     NewMember, RingChange,
 };
+pub use unreadable::{holder_of, note_unreadable};
 
 /// The service over key pairs.
 pub struct Keyring {

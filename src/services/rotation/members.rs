@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use super::plan::{StepKind, plan};
 use super::policy::Policy;
+use crate::services::lifecycle::{holder_of, note_unreadable};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, Kind};
-use strongroom_domain::key::{DecryptionAlgorithm, KeyFamily, KeyPair, KeyUse, ProviderKind, RingId, RingKind, State};
+use strongroom_domain::key::{
+    CertificateDer, DecryptionAlgorithm, KeyFamily, KeyPair, KeyUse, ProviderKind, RingId, RingKind, State,
+};
 use strongroom_formats::jose::{Jwk, algorithm_name};
+use strongroom_formats::x509::check_readable;
 
 /// Whether a key shows its certificates in a key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +83,7 @@ impl Draft {
     ) -> Result<(), Error> {
         let spki = pair.spki.as_ref().ok_or_else(|| unfit("a visible key pair without a public key"))?;
         let plain = Jwk::of(spki).map_err(unfit)?.named(kid).used(pair.key_use, algorithm);
-        let full = plain.clone().certified(&pair.certificates);
+        let full = plain.clone().certified(published(pair, certificates));
         let is_shown = certificates == Certificates::Shown;
         match self.keys.iter_mut().find(|known| **known == plain || **known == full) {
             Some(known) if is_shown => *known = full,
@@ -115,6 +119,20 @@ impl Draft {
     /// Until when it stays as it is: what is overdue does not come about by time alone.
     pub(super) fn holds_until(&self) -> Option<Timestamp> {
         self.changes.iter().copied().filter(|change| *change > self.now).min()
+    }
+}
+
+/// The certificates that a key set shows of a key: none where one cannot be read, because verifiers that
+/// stumble over one certificate refuse the whole set.
+fn published(pair: &KeyPair, certificates: Certificates) -> &[CertificateDer] {
+    match check_readable(&pair.certificates) {
+        Ok(()) => &pair.certificates,
+        Err(why) => {
+            if certificates == Certificates::Shown {
+                note_unreadable(holder_of(pair), &why);
+            }
+            &[]
+        }
     }
 }
 

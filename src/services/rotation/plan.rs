@@ -172,9 +172,9 @@ fn outlasts(pair: &KeyPair, succession: &Succession) -> bool {
     end.is_none() || end > succession.expiry
 }
 
-/// When the certificate of a key pair ends.
+/// When the certificate of a key pair ends, whether or not the rest of it can be read.
 fn expiry(pair: &KeyPair) -> Option<Timestamp> {
-    pair.leaf().and_then(|leaf| CertificateSummary::of(leaf).ok()).map(|leaf| leaf.not_after)
+    pair.leaf().and_then(|leaf| CertificateSummary::remains(leaf).ok()).map(|leaf| leaf.not_after)
 }
 
 /// The making of a successor and its coming into use.

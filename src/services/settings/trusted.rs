@@ -9,6 +9,7 @@ use crate::auth::{Principal, Scope};
 use crate::store::{Document, DocumentKind, Put};
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::CertificateDer;
+use strongroom_formats::x509::check_readable;
 
 const KIND: DocumentKind = DocumentKind::TrustedCa;
 
@@ -40,7 +41,7 @@ impl Catalog {
     /// Trusts a CA.
     ///
     /// # Errors
-    /// `Forbidden`; `Invalid` when the id is taken.
+    /// `Forbidden`; `Invalid` when the id is taken, and at `fileData` when the certificate cannot be shown.
     pub async fn add_trusted_ca(
         &self,
         who: &Principal,
@@ -48,6 +49,10 @@ impl Catalog {
         request_id: Option<String>,
     ) -> Result<(), Error> {
         who.require(Scope::Manage)?;
+        check_readable(std::slice::from_ref(&ca.certificate)).map_err(|why| {
+            let message = format!("fileData cannot be used: {why}.");
+            Error::invalid(vec![Violation::at("fileData", Rule::InvalidValue, message)])
+        })?;
         let body = Body { certificate: STANDARD.encode(ca.certificate.as_bytes()) };
         let change = Change { who, kind: KIND, id: &ca.id, request_id };
         match self.put(change, &body, Place { references: &[], new: true }).await? {
@@ -72,5 +77,6 @@ impl Catalog {
 fn ca(document: &Document) -> Result<TrustedCa, Error> {
     let body: Body = read(document)?;
     let der = STANDARD.decode(body.certificate).map_err(unreadable)?;
-    Ok(TrustedCa { id: document.id.clone(), certificate: CertificateDer::parse(der).map_err(unreadable)? })
+    // One that cannot be read any more must not hide the others: whoever shows it says so.
+    Ok(TrustedCa { id: document.id.clone(), certificate: CertificateDer::from_stored(der) })
 }

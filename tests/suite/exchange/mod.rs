@@ -7,6 +7,7 @@ mod imports;
 mod links;
 mod refusals;
 mod requests;
+mod unreadable;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection as _, Row as _};
 
@@ -57,4 +59,25 @@ pub fn tamper(database: &Path, sql: &'static str) {
         let mut connection = SqliteConnection::connect_with(&options).await.expect("the daemon's store");
         sqlx::query(sql).execute(&mut connection).await.expect("a statement");
     });
+}
+
+/// Puts bytes in the place of the certificates of a ring's key pairs; answers how many there were.
+pub fn plant_certificate(database: &Path, ring: &str, der: &[u8]) -> u64 {
+    block_on(async {
+        let options = SqliteConnectOptions::new().filename(database);
+        let mut connection = SqliteConnection::connect_with(&options).await.expect("the daemon's store");
+        let planting = sqlx::query("UPDATE key_pairs SET certificates = $1 WHERE ring = $2").bind(der).bind(ring);
+        planting.execute(&mut connection).await.expect("a statement").rows_affected()
+    })
+}
+
+/// Puts bytes in the place of a trusted certificate authority; answers how many there were of this id.
+pub fn plant_document(database: &Path, id: &str, der: &[u8]) -> u64 {
+    block_on(async {
+        let options = SqliteConnectOptions::new().filename(database);
+        let mut connection = SqliteConnection::connect_with(&options).await.expect("the daemon's store");
+        let body = serde_json::json!({"certificate": STANDARD.encode(der)}).to_string();
+        let planting = sqlx::query("UPDATE documents SET body = $1 WHERE id = $2").bind(body).bind(id);
+        planting.execute(&mut connection).await.expect("a statement").rows_affected()
+    })
 }

@@ -41,6 +41,6 @@ pub use pkcs7::certificates_only;
 pub use profile::Profile;
 pub use request::RequestInfo;
 pub use san::{AlternativeName, NotAName};
-pub use summary::{CertificateSummary, Unreadable, sha1_fingerprint};
+pub use summary::{CertificateSummary, Unreadable, check_readable, sha1_fingerprint, sha256_fingerprint};
 pub use tbs::{SelfSigned, Tbs, Unencodable, encode};
 pub use verify::{BadSignature, verify, verify_digest, verify_encoded};

@@ -9,9 +9,9 @@ use der::asn1::AnyRef;
 use x509_cert::time::Time;
 use x509_cert::{Certificate, TbsCertificate};
 
-use super::AlternativeName;
 use super::algorithm::jca_name;
 use super::name::distinguished_name;
+use super::{AlternativeName, KeyFacts};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::CertificateDer;
 
@@ -41,28 +41,65 @@ pub struct CertificateSummary {
 #[error("the certificate cannot be read: {0}")]
 pub struct Unreadable(pub String);
 
+impl Unreadable {
+    /// The same about an issuer in a chain, counted from the leaf.
+    fn of_issuer(self, index: usize) -> Self {
+        Self(format!("issuer {index} of the chain: {}", self.0))
+    }
+}
+
 impl CertificateSummary {
     /// Reads a certificate.
     ///
     /// # Errors
     /// When a field is outside of what can be shown.
     pub fn of(certificate: &CertificateDer) -> Result<Self, Unreadable> {
-        let der = certificate.as_bytes();
-        let parsed = Certificate::from_der(der).map_err(|failure| Unreadable(failure.to_string()))?;
+        let parsed = parse(certificate)?;
+        let alternative_names = alternative_names(parsed.tbs_certificate())?;
+        Ok(Self { alternative_names, ..Self::without_alternative_names(certificate, &parsed) })
+    }
+
+    /// Reads what is left of a certificate whose alternative names cannot be read; they are empty.
+    ///
+    /// # Errors
+    /// When the bytes are no certificate.
+    pub fn remains(certificate: &CertificateDer) -> Result<Self, Unreadable> {
+        Ok(Self::without_alternative_names(certificate, &parse(certificate)?))
+    }
+
+    fn without_alternative_names(certificate: &CertificateDer, parsed: &Certificate) -> Self {
         let tbs = parsed.tbs_certificate();
-        Ok(Self {
+        Self {
             serial_number: decimal(tbs.serial_number().as_bytes()),
             subject: distinguished_name(tbs.subject()),
             issuer: distinguished_name(tbs.issuer()),
-            alternative_names: alternative_names(tbs)?,
+            alternative_names: Vec::new(),
             not_before: timestamp(tbs.validity().not_before),
             not_after: timestamp(tbs.validity().not_after),
             signature_algorithm: jca_name(parsed.signature_algorithm()),
             version: u32::from(tbs.version() as u8) + 1,
             sha1_fingerprint: sha1_fingerprint(certificate),
-            sha256_fingerprint: fingerprint(&digest::SHA256, der),
-        })
+            sha256_fingerprint: sha256_fingerprint(certificate),
+        }
     }
+}
+
+/// Passes when every view can show every certificate: the gate of all that come from outside.
+///
+/// It reads them as views do, by [`CertificateSummary::of`] and [`KeyFacts::of`].
+///
+/// # Errors
+/// The first that cannot be shown, by its place where there are several, and why.
+pub fn check_readable(certificates: &[CertificateDer]) -> Result<(), Unreadable> {
+    for (index, certificate) in certificates.iter().enumerate() {
+        let read = CertificateSummary::of(certificate).and_then(|_| KeyFacts::of(certificate));
+        read.map_err(|why| if index == 0 { why } else { why.of_issuer(index) })?;
+    }
+    Ok(())
+}
+
+fn parse(certificate: &CertificateDer) -> Result<Certificate, Unreadable> {
+    Certificate::from_der(certificate.as_bytes()).map_err(|failure| Unreadable(failure.to_string()))
 }
 
 /// SHA-1 over the DER of a certificate, in upper-case hex without separators.
@@ -71,17 +108,27 @@ pub fn sha1_fingerprint(certificate: &CertificateDer) -> String {
     fingerprint(&digest::SHA1_FOR_LEGACY_USE_ONLY, certificate.as_bytes())
 }
 
+/// SHA-256 over the DER of a certificate, in upper-case hex without separators.
+#[must_use]
+pub fn sha256_fingerprint(certificate: &CertificateDer) -> String {
+    fingerprint(&digest::SHA256, certificate.as_bytes())
+}
+
 /// The moment that a validity names.
 pub(super) fn timestamp(time: Time) -> Timestamp {
     Timestamp::from_micros(0).plus(time.to_unix_duration())
 }
 
-/// Names of other types are passed over, so that a directory name hides no DNS name.
+/// Names of other types are passed over, so that a directory name hides no DNS name; a second
+/// extension is refused, because the names of one would hide those of the other (RFC 5280 section 4.2).
 fn alternative_names(tbs: &TbsCertificate) -> Result<Vec<AlternativeName>, Unreadable> {
     let mut extensions = tbs.extensions().into_iter().flatten();
     let Some(extension) = extensions.find(|extension| extension.extn_id == ID_CE_SUBJECT_ALT_NAME) else {
         return Ok(Vec::new());
     };
+    if extensions.any(|extension| extension.extn_id == ID_CE_SUBJECT_ALT_NAME) {
+        return Err(Unreadable("subjectAltName: it is there twice".to_owned()));
+    }
     let names = Vec::<AnyRef<'_>>::from_der(extension.extn_value.as_bytes())
         .map_err(|failure| Unreadable(format!("subjectAltName: {failure}")))?;
     Ok(names.into_iter().filter_map(AlternativeName::of_general_name).collect())

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::openssl;
 use crate::x509::summary::decimal;
-use crate::x509::{AlternativeName, CertificateSummary, verify_encoded};
+use crate::x509::{AlternativeName, CertificateSummary, check_readable, verify_encoded};
 use strongroom_domain::key::{CertificateDer, SignatureAlgorithm, SpkiDer};
 
 const NAMES: &str = "subjectAltName=DNS:example.com,DNS:*.example.org,IP:192.0.2.7,IP:2001:db8::7,email:a@example.com,\
@@ -141,6 +141,23 @@ fn certificates_of_version_1_are_read() {
     openssl(folder.path(), &["x509", "-req", "-in", "csr", "-signkey", "ec", "-outform", "DER", "-out", "der"]);
     let certificate = CertificateDer::parse(std::fs::read(folder.path().join("der")).unwrap()).unwrap();
     assert_eq!(agrees_with_openssl(folder.path(), &certificate).version, 1);
+}
+
+#[test]
+fn certificates_whose_alternative_names_cannot_be_read_keep_the_rest() {
+    let folder = folder_with_keys();
+    let whole = foreign(folder.path(), "ec", &["-subj", "/CN=x"]);
+    check_readable(&[whole.clone(), whole.clone()]).unwrap();
+    let value = "subjectAltName=DER:04:0d:30:0b:82:09:61:2e:65:78:61:6d:70:6c:65";
+    let odd = foreign(folder.path(), "ec", &["-subj", "/CN=x", "-addext", value]);
+    let why = CertificateSummary::of(&odd).unwrap_err();
+    assert_eq!(check_readable(std::slice::from_ref(&odd)), Err(why));
+    let why = check_readable(&[whole, odd.clone()]).unwrap_err().to_string();
+    assert!(why.contains("issuer 1 of the chain: subjectAltName"), "{why}");
+    let remains = CertificateSummary::remains(&odd).unwrap();
+    assert_eq!((remains.subject.as_str(), remains.alternative_names.len()), ("CN=x", 0));
+    let nothing = CertificateDer::from_stored(vec![0x30, 0x00]);
+    assert!(CertificateSummary::remains(&nothing).is_err() && check_readable(&[nothing]).is_err());
 }
 
 #[test]
