@@ -10,6 +10,7 @@
 //! so that a client that hangs up cancels nothing.
 
 pub mod auth0;
+mod certification;
 mod derivations;
 mod detached;
 mod dialect;
