@@ -107,3 +107,61 @@ impl Requests {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::key::Hash;
+
+    /// The SubjectPublicKeyInfo of an Ed25519 key (RFC 8410 section 4).
+    fn spki(key: u8) -> SpkiDer {
+        let prefix = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+        SpkiDer::parse([&prefix[..], &[key; 32]].concat()).unwrap()
+    }
+
+    fn basis(certificate: &[u8]) -> Basis {
+        let spki = spki(1);
+        let (id, algorithm) = (KeyId::new(Timestamp::from_micros(1)).unwrap(), SignatureAlgorithm::Ed25519);
+        Basis { id, spki, algorithm, certificate: CertificateDer::from_stored(certificate.to_vec()) }
+    }
+
+    fn request(size: usize) -> Arc<[u8]> {
+        vec![0; size].into()
+    }
+
+    #[test]
+    fn kept_request_is_that_of_exactly_its_basis() {
+        let (requests, first) = (Requests::default(), basis(b"first"));
+        requests.keep(first.clone(), request(1));
+        let certificate = CertificateDer::from_stored(b"second".to_vec());
+        let renewed = Basis { certificate, ..first.clone() };
+        let others = [
+            renewed.clone(),
+            basis(b"first"),
+            Basis { spki: spki(2), ..first.clone() },
+            Basis { algorithm: SignatureAlgorithm::Ecdsa(Hash::Sha256), ..first.clone() },
+        ];
+        assert!(others.iter().all(|other| requests.get(other).is_none()));
+        assert_eq!(requests.get(&first).unwrap().len(), 1);
+        requests.keep(renewed.clone(), request(2));
+        assert_eq!((requests.get(&first), requests.get(&renewed).unwrap().len()), (None, 2));
+        assert_eq!(requests.kept().len(), 1, "one for each key");
+    }
+
+    #[test]
+    fn oldest_requests_are_forgotten_past_the_bound() {
+        let requests = Requests::default();
+        let bases = [(); 5].map(|()| basis(b"certificate"));
+        for basis in &bases {
+            requests.keep(basis.clone(), request(KEPT / 3));
+        }
+        let kept = bases.each_ref().map(|basis| requests.get(basis).is_some());
+        assert_eq!(kept, [false, false, false, true, true]);
+        let large = basis(b"certificate");
+        requests.keep(large.clone(), request(KEPT));
+        assert_eq!((requests.get(&large), requests.kept().len()), (None, 0), "larger than the bound");
+    }
+}
