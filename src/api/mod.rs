@@ -11,6 +11,7 @@
 //! client that hangs up cancels nothing.
 
 pub mod auth0;
+mod certification;
 mod derivations;
 mod detached;
 mod dialect;

@@ -12,15 +12,15 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, Kind};
-use crate::key::{CertificateDer, SerialNumber, SignatureAlgorithm, SpkiDer};
+use crate::key::{CertificateDer, KeyPair, SerialNumber, SignatureAlgorithm, SpkiDer};
 use crate::provider::{KeyProvider, KeyRef, SignInput};
-use crate::x509::{Names, Profile, SelfSigned, Tbs};
+use crate::x509::{Names, Profile, SelfSigned, Tbs, public_key};
 
 mod request;
 #[cfg(test)]
 mod tests;
 
-pub use request::request;
+pub use request::{PreparedRequest, prepare_request};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -94,6 +94,18 @@ pub fn check(issued: Issued, spki: &SpkiDer) -> Result<CertificateDer, Error> {
     let meant = SelfSigned { spki: spki.clone(), ..issued.meant };
     crate::x509::check(&issued.certificate, &meant).map_err(misbehaved)?;
     Ok(issued.certificate)
+}
+
+/// Passes unless the stored certificate of a pair is one for another key.
+///
+/// # Errors
+/// `Damaged`.
+pub fn own_certificate(pair: &KeyPair) -> Result<(), Error> {
+    let own = |leaf| public_key(leaf).is_ok_and(|certified| Some(certified) == pair.spki);
+    if pair.leaf().is_none_or(own) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Damaged, "the stored certificate of the key pair is not for its key"))
 }
 
 fn misbehaved(failure: impl std::error::Error + Send + Sync + 'static) -> Error {

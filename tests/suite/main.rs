@@ -19,6 +19,7 @@ mod harness;
 mod architecture;
 mod auth0;
 mod bad_input;
+mod certification;
 mod check;
 mod concurrency;
 mod configuration;
