@@ -5,7 +5,7 @@
 //!
 //! Invariants: numbers keep their digits, strings their escapes, members their order; blanks between tokens are left
 //! out. No object has a member twice and no string half a surrogate pair, for readers disagree on both; no number is
-//! out of the range of IEEE 754 binary64, and nothing is nested deeper than 128 levels, for many cannot read it.
+//! out of the range of IEEE 754 binary64, and nothing is nested deeper than 127 levels, for many cannot read it.
 
 mod object;
 #[cfg(test)]

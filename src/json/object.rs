@@ -19,11 +19,11 @@ impl JsonObject {
     /// The value of a member.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&JsonText> {
-        self.iter().find_map(|(known, value)| (known == name).then_some(value))
+        self.members().find_map(|(known, value)| (known == name).then_some(value))
     }
 
     /// The members in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &JsonText)> {
+    pub fn members(&self) -> impl Iterator<Item = (&str, &JsonText)> {
         self.members.iter().map(|(name, value)| (name.as_str(), value))
     }
 
@@ -60,7 +60,7 @@ impl IntoIterator for JsonObject {
 
 impl Serialize for JsonObject {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.iter())
+        serializer.collect_map(self.members())
     }
 }
 

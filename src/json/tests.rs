@@ -66,7 +66,7 @@ proptest! {
         let json = format!("{{{}}}", written.join(","));
         let object: JsonObject = serde_json::from_str(&json).unwrap();
         prop_assert_eq!(serde_json::to_string(&object).unwrap(), json);
-        let found: Vec<_> = object.iter().map(|(name, value)| (name.to_owned(), value.as_str())).collect();
+        let found: Vec<_> = object.members().map(|(name, value)| (name.to_owned(), value.as_str())).collect();
         prop_assert_eq!(found, members.into_iter().map(|(name, value)| (name, value.as_str())).collect::<Vec<_>>());
     }
 

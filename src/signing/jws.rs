@@ -82,7 +82,7 @@ fn protected(own: [(&str, Value); 2], given: Option<&JsonText>) -> Result<JsonTe
         let message = jose::header_fault(name, value)?;
         Some(Violation::at(format!("headers.{name}"), Rule::InvalidValue, message))
     };
-    let violations: Vec<Violation> = headers.iter().filter_map(fault).collect();
+    let violations: Vec<Violation> = headers.members().filter_map(fault).collect();
     if violations.is_empty() { Ok(header) } else { Err(Error::invalid(violations)) }
 }
 

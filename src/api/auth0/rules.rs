@@ -53,7 +53,7 @@ pub(super) fn options(options: ConnectionOptions) -> Result<JsonObject, ApiError
     let ConnectionOptions { token_endpoint_auth_method: method, token_endpoint_auth_signing_alg: algorithm, others } =
         options;
     if let Some(name) =
-        others.iter().map(|(name, _)| name).find(|name| SECRETS.iter().any(|secret| name.contains(secret)))
+        others.members().map(|(name, _)| name).find(|name| SECRETS.iter().any(|secret| name.contains(secret)))
     {
         return Err(ApiError::invalid_body(Some(&place(name)), "Secrets are not kept here; leave it out"));
     }
