@@ -36,9 +36,9 @@ fn spread(json: &str, blank: &str) -> String {
         let is_sign = !in_string && "{}[],:".contains(character);
         in_string ^= character == '"' && !escaped;
         escaped = character == '\\' && !escaped;
-        out.extend(is_sign.then_some(blank).into_iter());
+        out.extend(is_sign.then_some(blank));
         out.push(character);
-        out.extend(is_sign.then_some(blank).into_iter());
+        out.extend(is_sign.then_some(blank));
     }
     out
 }
