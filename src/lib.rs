@@ -11,7 +11,7 @@
 //! | 4 services | `keyring` `signing` `catalog` |
 //! | 3 issuance and the one error | `issuance` `error` |
 //! | 2 holders | `provider` `store` |
-//! | 1 rules and formats without I/O | `config` `audit` `auth` `keyfile` `x509` `jose` `turns` |
+//! | 1 rules and formats without I/O | `config` `audit` `auth` `keyfile` `x509` `jose` `json` `turns` |
 //! | 0 nouns | `key` `secret` `clock` `checkpoint` |
 //!
 //! Never met, though the floors would allow it: `provider` and `store`; `keyring` and
@@ -29,6 +29,7 @@ pub mod daemon;
 pub mod error;
 pub mod issuance;
 pub mod jose;
+pub mod json;
 pub mod key;
 pub mod keyfile;
 pub mod keyring;

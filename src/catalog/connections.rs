@@ -2,12 +2,12 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::{Catalog, Change, not_found, read, unreadable};
 use crate::audit::Action;
 use crate::auth::{Principal, Scope};
 use crate::error::{Error, Kind};
+use crate::json::JsonObject;
 use crate::key::{RingId, RingKind};
 use crate::store::{Document, DocumentKind, Put};
 
@@ -23,7 +23,7 @@ pub struct Connection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
     /// What its dialect knows of it.
-    pub options: Map<String, Value>,
+    pub options: JsonObject,
 }
 
 impl Connection {

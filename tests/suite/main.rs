@@ -17,6 +17,7 @@
 mod harness;
 
 mod architecture;
+mod as_sent;
 mod auth0;
 mod bad_input;
 mod certification;

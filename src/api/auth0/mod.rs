@@ -17,6 +17,7 @@ mod connection_keys;
 mod connections;
 mod error;
 mod limit;
+mod options;
 mod paging;
 mod rules;
 #[cfg(test)]
