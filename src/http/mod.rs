@@ -8,6 +8,7 @@
 //! Invariants: every refusal under a dialect's paths has that dialect's body; a mutation
 //! runs detached, so that a client that hangs up cancels nothing.
 
+pub(crate) mod certification;
 mod derivations;
 mod detached;
 pub(crate) mod dialect;

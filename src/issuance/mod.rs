@@ -13,14 +13,15 @@ use std::time::Duration;
 use crate::provider::{KeyProvider, KeyRef, SignInput};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::KeyPair;
 use strongroom_domain::key::{CertificateDer, SerialNumber, SignatureAlgorithm, SpkiDer};
-use strongroom_formats::x509::{Names, Profile, SelfSigned, Tbs};
+use strongroom_formats::x509::{Names, Profile, SelfSigned, Tbs, public_key};
 
 mod request;
 #[cfg(test)]
 mod tests;
 
-pub use request::request;
+pub use request::{PreparedRequest, prepare_request};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -94,6 +95,18 @@ pub fn check(issued: Issued, spki: &SpkiDer) -> Result<CertificateDer, Error> {
     let meant = SelfSigned { spki: spki.clone(), ..issued.meant };
     strongroom_formats::x509::check(&issued.certificate, &meant).map_err(misbehaved)?;
     Ok(issued.certificate)
+}
+
+/// Passes unless the stored certificate of a pair is one for another key.
+///
+/// # Errors
+/// `Damaged`.
+pub fn own_certificate(pair: &KeyPair) -> Result<(), Error> {
+    let own = |leaf| public_key(leaf).is_ok_and(|certified| Some(certified) == pair.spki);
+    if pair.leaf().is_none_or(own) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Damaged, "the stored certificate of the key pair is not for its key"))
 }
 
 fn misbehaved(failure: impl std::error::Error + Send + Sync + 'static) -> Error {

@@ -1,26 +1,42 @@
-//! Certification requests: signed once, checked before they are given out.
+//! Certification requests: prepared, signed once by whoever has the key sign, checked before they are given out.
 
 use super::misbehaved;
-use crate::provider::{KeyProvider, KeyRef, SignInput};
+use crate::provider::SignInput;
 use strongroom_domain::error::{Error, Kind};
-use strongroom_domain::key::{CertificateDer, SignatureAlgorithm};
+use strongroom_domain::key::{CertificateDer, Signature, SignatureAlgorithm, SpkiDer};
 use strongroom_formats::x509::RequestInfo;
 
-/// A certification request (PKCS#10 in DER) for the subject and the alternative names of a
-/// certificate, signed by `key`.
+/// A certification request that only lacks its signature.
+#[derive(Debug)]
+pub struct PreparedRequest(RequestInfo);
+
+/// Prepares a certification request (PKCS#10, RFC 2986) for the subject and the alternative names of a certificate
+/// and for the public key `spki`, to be signed by `algorithm`.
 ///
 /// # Errors
-/// `Internal` when the certificate cannot be read; what the provider answers;
-/// `ProviderUnavailable` when its signature does not verify.
-pub async fn request(
+/// `Internal` when the certificate cannot be read.
+pub fn prepare_request(
     certificate: &CertificateDer,
+    spki: &SpkiDer,
     algorithm: SignatureAlgorithm,
-    provider: &dyn KeyProvider,
-    key: &KeyRef,
-) -> Result<Vec<u8>, Error> {
-    let info = RequestInfo::like(certificate, &key.spki, algorithm).map_err(|failure| {
+) -> Result<PreparedRequest, Error> {
+    RequestInfo::like(certificate, spki, algorithm).map(PreparedRequest).map_err(|failure| {
         Error::new(Kind::Internal, "no certification request can be made of the certificate").because(failure)
-    })?;
-    let signature = provider.sign(key, algorithm, SignInput::Message(info.bytes().to_vec())).await?;
-    info.assemble(&signature).map_err(misbehaved)
+    })
+}
+
+impl PreparedRequest {
+    /// The message to be signed: the `CertificationRequestInfo`.
+    #[must_use]
+    pub fn message(&self) -> SignInput {
+        SignInput::Message(self.0.bytes().to_vec())
+    }
+
+    /// The request in DER with its signature.
+    ///
+    /// # Errors
+    /// `ProviderUnavailable` when the signature does not verify: the provider signed wrongly.
+    pub fn signed(self, signature: &Signature) -> Result<Vec<u8>, Error> {
+        self.0.assemble(signature).map_err(misbehaved)
+    }
 }

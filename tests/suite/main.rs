@@ -17,8 +17,10 @@
 mod harness;
 
 mod architecture;
+mod as_sent;
 mod auth0;
 mod bad_input;
+mod certification;
 mod check;
 mod concurrency;
 mod configuration;

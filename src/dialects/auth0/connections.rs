@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::Services;
@@ -16,6 +15,7 @@ use super::algorithm::SigningAlg;
 use super::body::Wire;
 use super::connection_keys::first_keys;
 use super::error::{ApiError, BodyRefusals, Refusals, is_taken};
+use super::options::ConnectionOptions;
 use super::view::Reply;
 use super::{Connections, rules};
 use crate::auth::Principal;
@@ -24,6 +24,7 @@ use crate::http::layer::request_id;
 use crate::services::settings::Connection;
 use strongroom_domain::error::{Error, Kind};
 use strongroom_domain::key::RingId;
+use strongroom_formats::json::{JsonObject, JsonText};
 
 /// A connection to be declared.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -52,21 +53,6 @@ pub(super) struct ConnectionChange {
     options: Option<ConnectionOptions>,
 }
 
-/// Options of a connection. Secrets are refused; what is not named here is kept and shown, and means nothing.
-#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
-pub(super) struct ConnectionOptions {
-    /// With `private_key_jwt` the connection has keys.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, example = "private_key_jwt")]
-    pub(super) token_endpoint_auth_method: Option<String>,
-    /// How its keys sign where a request for keys does not say.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, value_type = Option<SigningAlg>)]
-    pub(super) token_endpoint_auth_signing_alg: Option<String>,
-    #[serde(flatten)]
-    pub(super) others: Map<String, Value>,
-}
-
 /// A declared connection.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ConnectionView {
@@ -78,7 +64,7 @@ pub(super) struct ConnectionView {
     display_name: Option<String>,
     strategy: String,
     #[schema(value_type = ConnectionOptions)]
-    options: Map<String, Value>,
+    options: JsonObject,
     /// Always the name.
     realms: [String; 1],
     /// Always empty: nobody logs in here.
@@ -254,12 +240,12 @@ impl Keyed {
     }
 
     fn of(connection: &Connection) -> Self {
-        let option = |name| connection.options.get(name).and_then(Value::as_str);
+        let option = |name| connection.options.get(name).and_then(JsonText::string);
         Self {
             name: connection.name.clone(),
-            algorithm: option(rules::SIGNING_ALG).and_then(|name| SigningAlg::named(name).ok()).unwrap_or_default(),
+            algorithm: option(rules::SIGNING_ALG).and_then(|name| SigningAlg::named(&name).ok()).unwrap_or_default(),
             has_keys: rules::has_keys(&connection.strategy),
-            signs: option(rules::AUTH_METHOD) == Some(rules::PRIVATE_KEY_JWT),
+            signs: option(rules::AUTH_METHOD).as_deref() == Some(rules::PRIVATE_KEY_JWT),
             declared: true,
         }
     }

@@ -18,6 +18,7 @@ mod connections;
 mod error;
 mod key_set;
 mod limit;
+mod options;
 mod paging;
 mod rules;
 #[cfg(test)]

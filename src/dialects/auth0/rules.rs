@@ -1,11 +1,11 @@
 //! What a connection may say.
 
-use serde_json::{Map, Value};
-
 use super::algorithm::SigningAlg;
-use super::connections::{ConnectionOptions, NewConnection};
+use super::connections::NewConnection;
 use super::error::ApiError;
+use super::options::ConnectionOptions;
 use crate::services::settings::Connection;
+use strongroom_formats::json::{JsonObject, JsonText};
 
 /// The longest name of a connection, in characters.
 pub(super) const LONGEST_NAME: usize = 128;
@@ -48,14 +48,16 @@ pub(super) fn display_name(name: Option<&str>) -> Result<(), ApiError> {
 }
 
 /// The options as they are kept.
-pub(super) fn options(options: ConnectionOptions) -> Result<Map<String, Value>, ApiError> {
+pub(super) fn options(options: ConnectionOptions) -> Result<JsonObject, ApiError> {
     let place = |name: &str| format!("options.{name}");
     let ConnectionOptions { token_endpoint_auth_method: method, token_endpoint_auth_signing_alg: algorithm, others } =
         options;
-    if let Some(name) = others.keys().find(|name| SECRETS.iter().any(|secret| name.contains(secret))) {
+    if let Some(name) =
+        others.members().map(|(name, _)| name).find(|name| SECRETS.iter().any(|secret| name.contains(secret)))
+    {
         return Err(ApiError::invalid_body(Some(&place(name)), "Secrets are not kept here; leave it out"));
     }
-    if others.contains_key(ENCRYPTION) {
+    if others.get(ENCRYPTION).is_some() {
         let fault = "Keys that decrypt are not made for connections; leave it out";
         return Err(ApiError::invalid_body(Some(&place(ENCRYPTION)), fault));
     }
@@ -67,6 +69,6 @@ pub(super) fn options(options: ConnectionOptions) -> Result<Map<String, Value>, 
         return Err(ApiError::invalid_body(Some(&place(SIGNING_ALG)), fault));
     }
     let known = [(AUTH_METHOD, method), (SIGNING_ALG, algorithm)];
-    let known = known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
+    let known = known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), JsonText::of_string(&value?))));
     Ok(known.chain(others).collect())
 }

@@ -1,13 +1,13 @@
 //! JWS by a key, or by the Active key of a ring.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::input::{Strict, decode, one_of};
+use super::input::{decode, one_of};
 use crate::http::Services;
 use crate::services::signing::{Claims, Client, JwsOrder, Payload, Target};
-use strongroom_domain::error::{Error, Rule, Violation};
+use strongroom_domain::error::Error;
+use strongroom_formats::json::JsonText;
 
 /// A JWS to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -16,15 +16,15 @@ pub(super) struct JwsRequest {
     /// JOSE or JCA name; the key's own algorithm when absent.
     #[schema(nullable = false, example = "ES256")]
     algorithm: Option<String>,
-    /// Any JSON but null, written without blanks; exactly one of `payload` and `payloadBytes`.
+    /// Any JSON but null. Signed as it comes, but for blanks between tokens, which are left out; exactly one of `payload` and `payloadBytes`.
     #[schema(nullable = false, value_type = Option<Object>, example = json!({"sub": "orders"}))]
-    payload: Option<Strict>,
+    payload: Option<JsonText>,
     /// Base64 or base64url, at most 64 KiB of bytes.
     #[schema(nullable = false)]
     payload_bytes: Option<String>,
     /// Protected headers: `typ`, `cty` and private names.
     #[schema(nullable = false, value_type = Option<Object>, example = json!({"typ": "JWT"}))]
-    headers: Option<Strict>,
+    headers: Option<JsonText>,
     /// Leave the payload out of the answer (RFC 7515 appendix F).
     #[serde(default)]
     detached: bool,
@@ -54,24 +54,16 @@ pub(super) async fn jws(
     request: JwsRequest,
 ) -> Result<JwsAnswer, Error> {
     let payload = match (request.payload, &request.payload_bytes) {
-        (Some(Strict(json)), None) => Payload::Json(json),
+        (Some(json), None) => Payload::Json(json),
         (None, Some(bytes)) => Payload::Bytes(decode("payloadBytes", bytes)?),
         _ => return Err(one_of("payload", "payloadBytes")),
     };
     let order = JwsOrder {
         algorithm: request.algorithm,
         payload,
-        headers: headers(request.headers)?,
+        headers: request.headers,
         claims: Claims { issued_at: request.issued_at, expires_in: request.expires_in, token_id: request.token_id },
         detached: request.detached,
     };
     Ok(JwsAnswer { jws: services.signing.jws(client, target, order).await? })
-}
-
-fn headers(given: Option<Strict>) -> Result<Map<String, Value>, Error> {
-    match given {
-        None => Ok(Map::new()),
-        Some(Strict(Value::Object(headers))) => Ok(headers),
-        Some(_) => Err(Error::invalid(vec![Violation::at("headers", Rule::InvalidValue, "must be an object.")])),
-    }
 }

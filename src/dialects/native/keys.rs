@@ -5,17 +5,20 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Query, RawQuery, State};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::{PathRefusals, Problem, Refusals};
+use super::patience::{Asking, Patience};
 use crate::auth::Principal;
 use crate::http::Services;
-use crate::http::extract::{Caller, Manager, Segment};
+use crate::http::certification;
+use crate::http::extract::{Caller, Manager, Read, Segment};
 use crate::http::layer::request_id;
+use crate::services::signing::Target;
 use strongroom_domain::error::{Error, Kind};
 use strongroom_domain::key::{DecryptionAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, RingId};
 use strongroom_formats::x509;
@@ -177,21 +180,22 @@ pub(super) async fn chain(
 }
 
 /// Gets a certification request as PEM: for the subject and alternative names of the key's
-/// certificate, signed by the key.
+/// certificate, signed by the key, once for each certificate. `HEAD` has nothing signed.
 #[utoipa::path(
     get, path = "/v1/keys/{kid}/csr.pem", operation_id = "getKeyCsr", tag = "Native",
-    params(("kid" = String, Path, description = "Kid or id of the key pair.")),
+    params(("kid" = String, Path, description = "Kid or id of the key pair."), Patience),
     responses(
         (status = 200, description = "PKCS#10 (RFC 2986).", body = String, content_type = PEM), PathRefusals, Refusals
     )
 )]
 pub(super) async fn csr(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<Problem>,
+    method: Method,
+    Asking(client, _): Asking<Read>,
     Segment(kid, _): Segment<Problem>,
 ) -> Result<Response, Problem> {
-    let request = services.keyring.certification_request_by(&who, &name(&kid)?).await?;
-    Ok(pem(x509::request_to_pem(&request)))
+    let target = Target::Key(name(&kid)?);
+    Ok(certification::answer(&services, &method, &client, &target, PEM).await?)
 }
 
 /// Deletes a key pair.

@@ -1,11 +1,12 @@
 //! Certification requests out, and what a CA makes of them in.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
+use axum::http::Method;
+use axum::response::Response;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -15,8 +16,10 @@ use super::family::{Named, active};
 use super::rules::{given, required, sentence};
 use super::view::{self, KeyPairView};
 use crate::auth::Principal;
+use crate::http::certification;
 use crate::http::extract::{Caller, JsonBody, Manager};
 use crate::http::layer::request_id;
+use crate::services::signing::{Client, Target};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::{CertificateDer, KeyPair, SpkiDer};
@@ -36,7 +39,8 @@ pub(super) struct CsrResponse {
 
 /// Gets a certification request for a {family} key pair as PEM.
 ///
-/// It asks for what the present certificate says, and is signed by the key.
+/// It asks for what the present certificate says, and is signed by the key: once, as long as neither changes. `HEAD` has
+/// nothing signed.
 #[utoipa::path(
     get, path = "/pf-admin-api/v1/keyPairs/{family}/{id}/csr", operation_id = "export{Family}Csr",
     tag = "PingFederate",
@@ -49,11 +53,14 @@ pub(super) struct CsrResponse {
 )]
 pub(super) async fn request(
     State(services): State<Arc<Services>>,
+    method: Method,
     Caller(who, _): Caller<ApiError>,
     Named(ring): Named,
-) -> Result<impl IntoResponse, ApiError> {
-    let request = services.keyring.certification_request(&who, &ring).await.map_err(ApiError::about(ring.name()))?;
-    Ok(([(CONTENT_TYPE, "application/pkcs10")], x509::request_to_pem(&request)))
+) -> Result<Response, ApiError> {
+    let client = Client { who, deadline: Instant::now() + services.sign_deadline };
+    let about = ApiError::about(ring.name());
+    let target = Target::Ring(ring);
+    certification::answer(&services, &method, &client, &target, "application/pkcs10").await.map_err(about)
 }
 
 /// Imports the response to a certification request: the key pair has its certificates from then on.

@@ -1,6 +1,20 @@
 use super::*;
-use crate::issuance::request;
+use crate::issuance::prepare_request;
+use crate::provider::{KeyProvider as _, KeyRef};
+use strongroom_domain::error::Error;
 use strongroom_formats::x509::{RequestInfo, request_to_pem};
+
+/// A request for what `certificate` says, signed by `key`, to the public half of `named`.
+async fn request(
+    certificate: &CertificateDer,
+    algorithm: SignatureAlgorithm,
+    key: &SoftwareKey,
+    named: &KeyRef,
+) -> Result<Vec<u8>, Error> {
+    let prepared = prepare_request(certificate, &named.spki, algorithm)?;
+    let signature = key.sign(named, algorithm, prepared.message()).await?;
+    prepared.signed(&signature)
+}
 
 /// What openssl says about a request.
 fn req(request: &[u8], arguments: &[&str]) -> String {

@@ -1,5 +1,5 @@
-//! Keys and certificates that come from outside or go there: import, link, export, request
-//! and response.
+//! Keys and certificates that come from outside or go there: import, link, export, and the
+//! response to a certification request.
 
 use std::time::Instant;
 
@@ -7,12 +7,12 @@ use super::creation::{Order, Wish, only};
 use super::making::Source;
 use super::{Entry, ExportedKeyPair, ImportKeyPair, Keyring, LinkKeyPair, Made, NewKid};
 use crate::auth::{Principal, Scope};
-use crate::issuance;
+use crate::issuance::own_certificate;
 use crate::provider::{FoundKey, KeyProvider, KeyRef, ProviderError};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::error::{Error, Kind, Rule, Violation};
 use strongroom_domain::key::{
-    CertificateDer, KeyName, KeyPair, KeyUse, Origin, ProviderKind, RingId, SignatureAlgorithm, SpkiDer, State,
+    CertificateDer, KeyPair, KeyUse, Origin, ProviderKind, RingId, SignatureAlgorithm, SpkiDer,
 };
 use strongroom_formats::x509::{check_readable, is_issued_by, public_key};
 
@@ -110,40 +110,6 @@ impl Keyring {
         Ok(ExportedKeyPair { pair, pkcs8 })
     }
 
-    /// A certification request (PKCS#10 in DER) for the Active key of a ring, signed by it.
-    ///
-    /// # Errors
-    /// `Forbidden`, `NotFound`, `Damaged`, what the provider answers.
-    pub async fn certification_request(&self, who: &Principal, ring: &RingId) -> Result<Vec<u8>, Error> {
-        self.requested(who, self.active(who, ring).await?).await
-    }
-
-    /// A certification request (PKCS#10 in DER) for a key, signed by it.
-    ///
-    /// # Errors
-    /// `Forbidden`, `NotFound` also when the key has no certificate to take a subject from;
-    /// `Conflict` when it signs no more or the kid is that of several; `Damaged`, what the
-    /// provider answers.
-    pub async fn certification_request_by(&self, who: &Principal, name: &KeyName) -> Result<Vec<u8>, Error> {
-        let pair = self.named(who, name).await?;
-        if pair.state == State::Deactivated {
-            return Err(Error::new(Kind::Conflict, "the key is Deactivated: it signs no requests"));
-        }
-        self.requested(who, pair).await
-    }
-
-    async fn requested(&self, who: &Principal, pair: KeyPair) -> Result<Vec<u8>, Error> {
-        own_certificate(&pair)?;
-        let certificate = pair.leaf().ok_or_else(|| {
-            let why = "the key pair has no certificate from which a request could take its subject";
-            Error::new(Kind::NotFound, why)
-        })?;
-        let provider = self.holder(&pair)?;
-        let key = reference(&pair)?;
-        let request = issuance::request(certificate, pair.signature_algorithm, provider.as_ref(), &key).await;
-        self.judged(who, &pair, request).await
-    }
-
     /// Replaces the certificates of a ring's Active key, leaf first. Rotation settings, which are for
     /// self-signed certificates, go with the last of these.
     ///
@@ -185,15 +151,6 @@ fn not_exportable(ring: &RingId) -> Error {
 
 fn internal(why: &'static str) -> Error {
     Error::new(Kind::Internal, "internal error").because(why)
-}
-
-/// Passes unless the stored certificate is one for another key.
-fn own_certificate(pair: &KeyPair) -> Result<(), Error> {
-    let own = |leaf| public_key(leaf).is_ok_and(|certified| Some(certified) == pair.spki);
-    if pair.leaf().is_none_or(own) {
-        return Ok(());
-    }
-    Err(Error::new(Kind::Damaged, "the stored certificate of the key pair is not for its key"))
 }
 
 /// Passes when every view can show the certificates, so that nothing is kept that cannot be shown afterwards.

@@ -2,7 +2,6 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::{Catalog, Change, not_found, read, unreadable};
 use crate::auth::{Principal, Scope};
@@ -10,6 +9,7 @@ use crate::store::{Document, DocumentKind, Put};
 use strongroom_domain::audit::Action;
 use strongroom_domain::error::{Error, Kind};
 use strongroom_domain::key::{RingId, RingKind};
+use strongroom_formats::json::JsonObject;
 
 const KIND: DocumentKind = DocumentKind::Connection;
 
@@ -23,7 +23,7 @@ pub struct Connection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
     /// What its dialect knows of it.
-    pub options: Map<String, Value>,
+    pub options: JsonObject,
 }
 
 impl Connection {

@@ -234,7 +234,7 @@ fn connection(name: &str) -> Connection {
         name: name.to_owned(),
         strategy: "oidc".to_owned(),
         display_name: None,
-        options: serde_json::Map::from_iter([("issuer".to_owned(), "https://idp.example".into())]),
+        options: serde_json::from_str(r#"{"issuer":"https://idp.example"}"#).unwrap(),
     }
 }
 

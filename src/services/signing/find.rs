@@ -6,6 +6,7 @@ use super::{Signing, SigningKey, Target};
 use crate::services::settings::signs_raw;
 use crate::store::SeenEpoch;
 use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::key::KeyPair;
 use strongroom_domain::key::State;
 
 impl Signing {
@@ -27,20 +28,32 @@ impl Signing {
     }
 
     async fn read(&self, target: &Target) -> Result<SigningKey, Error> {
-        let (pair, missing) = match target {
-            Target::Key(name) => (self.store.named(name).await?, format!("there is no key {name}")),
-            Target::Ring(ring) => {
-                let pairs = self.store.ring(ring).await?.into_iter();
-                let active = pairs.into_iter().find(|pair| pair.state == State::Active);
-                (active, format!("there is no key ring {ring} with an Active key"))
-            }
-        };
-        let missing = || Error::new(Kind::NotFound, missing.clone());
-        let pair = pair.ok_or_else(&missing)?;
+        let pair = self.pair(target).await?;
         let signs_raw = match &pair.ring {
             Some(ring) => signs_raw(self.store.as_ref(), ring).await?,
             None => false,
         };
-        SigningKey::of(&pair, signs_raw).ok_or_else(missing)
+        SigningKey::of(&pair, signs_raw).ok_or_else(|| missing(target))
     }
+
+    /// The key pair that a target names, from the store.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` when the kid is that of several.
+    pub(super) async fn pair(&self, target: &Target) -> Result<KeyPair, Error> {
+        let pair = match target {
+            Target::Key(name) => self.store.named(name).await?,
+            Target::Ring(ring) => self.store.ring(ring).await?.into_iter().find(|pair| pair.state == State::Active),
+        };
+        pair.ok_or_else(|| missing(target))
+    }
+}
+
+/// The refusal of a target that names no key.
+pub(super) fn missing(target: &Target) -> Error {
+    let message = match target {
+        Target::Key(name) => format!("there is no key {name}"),
+        Target::Ring(ring) => format!("there is no key ring {ring} with an Active key"),
+    };
+    Error::new(Kind::NotFound, message)
 }

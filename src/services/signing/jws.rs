@@ -1,17 +1,19 @@
 //! JWS: header and claims by rule, then a signature over what this daemon put together.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::authorise::Manner;
 use super::{Client, MESSAGE_LIMIT, SignInput, Signing, Target};
 use strongroom_domain::clock::{Timestamp, random};
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_formats::jose::{self, UnsignedJws};
+use strongroom_formats::json::JsonText;
 
 /// What a JWS carries.
 #[derive(Clone, Debug)]
 pub enum Payload {
-    Json(Value),
+    /// Signed as it came, without blanks between tokens.
+    Json(JsonText),
     Bytes(Vec<u8>),
 }
 
@@ -32,8 +34,8 @@ pub struct JwsOrder {
     /// JOSE or JCA name; the key's default when absent.
     pub algorithm: Option<String>,
     pub payload: Payload,
-    /// Protected headers besides `alg` and `kid`.
-    pub headers: Map<String, Value>,
+    /// An object of protected headers besides `alg` and `kid`.
+    pub headers: Option<JsonText>,
     pub claims: Claims,
     pub detached: bool,
 }
@@ -50,11 +52,10 @@ impl Signing {
             let message = format!("JOSE has no name for {algorithm} with a key {}.", key.algorithm());
             Error::invalid(vec![Violation::at("algorithm", Rule::InvalidValue, message)])
         })?;
-        let mut header = checked(order.headers)?;
-        header.insert("alg".to_owned(), name.into());
-        header.insert("kid".to_owned(), key.kid.as_str().into());
+        let own = [("alg", name.into()), ("kid", key.kid.as_str().into())];
+        let header = protected(own, order.headers.as_ref())?;
         let payload = match order.payload {
-            Payload::Json(value) => filled(value, order.claims, self.clock.now())?.to_string().into_bytes(),
+            Payload::Json(value) => filled(value, order.claims, self.clock.now())?.into_bytes(),
             Payload::Bytes(_) if order.claims != Claims::default() => return Err(no_claims("payloadBytes")),
             Payload::Bytes(bytes) => bytes,
         };
@@ -70,22 +71,26 @@ impl Signing {
     }
 }
 
-/// Headers that callers may choose.
-fn checked(headers: Map<String, Value>) -> Result<Map<String, Value>, Error> {
-    let fault = |(name, value): (&String, &Value)| {
+/// The protected header: this daemon's parameters, then those that the caller may choose.
+fn protected(own: [(&str, Value); 2], given: Option<&JsonText>) -> Result<JsonText, Error> {
+    let own = text(own);
+    let Some(given) = given else { return Ok(own) };
+    let (Some(headers), Some(header)) = (given.object(), own.followed_by(given)) else {
+        return Err(Error::invalid(vec![Violation::at("headers", Rule::InvalidValue, "must be an object.")]));
+    };
+    let fault = |(name, value): (&str, &JsonText)| {
         let message = jose::header_fault(name, value)?;
         Some(Violation::at(format!("headers.{name}"), Rule::InvalidValue, message))
     };
-    let violations: Vec<Violation> = headers.iter().filter_map(fault).collect();
-    if violations.is_empty() { Ok(headers) } else { Err(Error::invalid(violations)) }
+    let violations: Vec<Violation> = headers.members().filter_map(fault).collect();
+    if violations.is_empty() { Ok(header) } else { Err(Error::invalid(violations)) }
 }
 
-/// The payload with the claims that were asked for.
-fn filled(payload: Value, claims: Claims, now: Timestamp) -> Result<Value, Error> {
+/// The payload, and after its members the claims that were asked for.
+fn filled(payload: JsonText, claims: Claims, now: Timestamp) -> Result<JsonText, Error> {
     if claims == Claims::default() {
         return Ok(payload);
     }
-    let Value::Object(mut payload) = payload else { return Err(no_claims("payload")) };
     let now = now.as_micros().div_euclid(1_000_000);
     let mut wanted: Vec<(&str, Value)> = Vec::new();
     if claims.issued_at {
@@ -98,15 +103,22 @@ fn filled(payload: Value, claims: Claims, now: Timestamp) -> Result<Value, Error
         let id = uuid::Builder::from_random_bytes(random::<16>()?);
         wanted.push(("jti", id.into_uuid().to_string().into()));
     }
-    let mut violations = Vec::new();
-    for (name, value) in wanted {
-        if payload.contains_key(name) {
-            let message = format!("the payload has {name} already; it is filled in only where it is absent.");
-            violations.push(Violation::at(format!("payload.{name}"), Rule::NotUnique, message));
-        }
-        payload.insert(name.to_owned(), value);
+    let members = payload.object().ok_or_else(|| no_claims("payload"))?;
+    let taken = |(name, _): &(&str, Value)| {
+        members.get(name)?;
+        let message = format!("the payload has {name} already; it is filled in only where it is absent.");
+        Some(Violation::at(format!("payload.{name}"), Rule::NotUnique, message))
+    };
+    let violations: Vec<Violation> = wanted.iter().filter_map(taken).collect();
+    if !violations.is_empty() {
+        return Err(Error::invalid(violations));
     }
-    if violations.is_empty() { Ok(Value::Object(payload)) } else { Err(Error::invalid(violations)) }
+    payload.followed_by(&text(wanted)).ok_or_else(|| no_claims("payload"))
+}
+
+/// An object of the daemon's own members.
+fn text<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> JsonText {
+    JsonText::of(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 fn no_claims(path: &str) -> Error {

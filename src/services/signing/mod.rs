@@ -1,14 +1,16 @@
 //! Signatures: who may have what signed or decrypted by which key, and how it gets to the provider.
 //!
 //! Owns the policy of signing and decrypting, the cache of keys that do, messages and
-//! digests, batches, JWS and verification. Does not own a key's life (`keyring`, which it never meets), the
+//! digests, batches, JWS, certification requests and verification. Does not own a key's life (`keyring`, which it never meets), the
 //! form in which a dialect answers, or what a token does.
 //!
 //! Invariants: nothing that policy refuses reaches a provider; a warm key is found without
 //! the store; a cached key is used only at the store's revision in this process, and only
-//! while the store's epoch was confirmed within [`crate::store::CONFIRMED`].
+//! while the store's epoch was confirmed within [`crate::store::CONFIRMED`]; a kept certification
+//! request is given out only for the key and the certificate that it was made of.
 
 mod authorise;
+mod certification;
 mod decrypt;
 mod find;
 mod jws;
@@ -25,6 +27,7 @@ use crate::admission::{Bounds, Turns};
 use crate::auth::Principal;
 use crate::provider::{KeyRef, Providers};
 use crate::store::{Confirmed, Store};
+use certification::Requests;
 use strongroom_domain::clock::Clock;
 use strongroom_domain::key::{
     KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, Signature, SignatureAlgorithm, State,
@@ -109,6 +112,7 @@ pub struct Signing {
     clock: Arc<dyn Clock>,
     cache: Confirmed<Target, Arc<SigningKey>>,
     turns: Turns,
+    requests: Requests,
     /// Keys whose broken seal this process has audited.
     damaged: Mutex<HashSet<KeyId>>,
 }
@@ -118,7 +122,8 @@ impl Signing {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, providers: Providers, clock: Arc<dyn Clock>) -> Self {
         let turns = Turns::new(WORK, BOUNDS);
-        Self { store, providers, clock, cache: Confirmed::default(), turns, damaged: Mutex::default() }
+        let (cache, requests) = (Confirmed::default(), Requests::default());
+        Self { store, providers, clock, cache, turns, requests, damaged: Mutex::default() }
     }
 
     /// The same within other bounds.

@@ -8,8 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, json};
-
 use super::{Claims, Client, JwsOrder, Payload, Presented, SignInput, Signing, Target};
 use crate::auth::{Principal, Scope};
 use crate::provider::double::Double;
@@ -21,6 +19,7 @@ use strongroom_domain::key::{
     Hash, KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, SignatureAlgorithm, State,
 };
 use strongroom_formats::jose;
+use strongroom_formats::json::JsonText;
 
 const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
 
@@ -90,8 +89,8 @@ impl Bench {
     }
 
     async fn jws(&self, target: &Target) -> Result<String, Error> {
-        let payload = Payload::Json(json!({"sub": "a"}));
-        let (headers, claims) = (Map::new(), Claims::default());
+        let payload = Payload::Json(JsonText::parse(r#"{"sub":"a"}"#).unwrap());
+        let (headers, claims) = (None, Claims::default());
         let order = JwsOrder { algorithm: None, payload, headers, claims, detached: false };
         self.signing.jws(&client(), target, order).await
     }

@@ -1,9 +1,8 @@
 //! JWS in compact serialization (RFC 7515 section 7.1).
 
+use crate::json::JsonText;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value};
-
 use strongroom_domain::key::Signature;
 
 /// Header parameters that mean something to verifiers (IANA, JSON Web Signature and
@@ -40,9 +39,9 @@ const REGISTERED: [&str; 27] = [
 
 /// Why a caller may not have this protected header, `None` when it may.
 #[must_use]
-pub fn header_fault(name: &str, value: &Value) -> Option<String> {
+pub fn header_fault(name: &str, value: &JsonText) -> Option<String> {
     match name {
-        "typ" | "cty" if value.is_string() => None,
+        "typ" | "cty" if value.string().is_some() => None,
         "typ" | "cty" => Some(format!("{name} must be text.")),
         name if REGISTERED.contains(&name) => {
             Some(format!("{name} is not for callers; typ, cty and private names are."))
@@ -60,10 +59,10 @@ pub struct UnsignedJws {
 }
 
 impl UnsignedJws {
-    /// Puts header and payload together.
+    /// Puts the protected header and the payload together.
     #[must_use]
-    pub fn new(header: &Map<String, Value>, payload: &[u8]) -> Self {
-        let mut input = URL_SAFE_NO_PAD.encode(Value::Object(header.clone()).to_string());
+    pub fn new(header: &JsonText, payload: &[u8]) -> Self {
+        let mut input = URL_SAFE_NO_PAD.encode(header.as_str());
         let header_length = input.len();
         input.push('.');
         URL_SAFE_NO_PAD.encode_string(payload, &mut input);

@@ -12,6 +12,7 @@ use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use serde_json::json;
 
 use super::{Jwk, NoJwk, UnsignedJws, algorithm_name, algorithm_of, thumbprint};
+use crate::json::JsonText;
 use strongroom_domain::key::{CertificateDer, KeyAlgorithm, KeyUse, Signature, SignatureAlgorithm, SpkiDer};
 
 fn spki(oid: ObjectIdentifier, parameters: Option<Any>, key: &[u8]) -> SpkiDer {
@@ -110,7 +111,7 @@ fn names_of_algorithms_are_those_of_their_keys() {
 /// The example of RFC 8037 appendix A.4.
 #[test]
 fn compact_serialization_is_that_of_the_standard() {
-    let header = serde_json::from_str(r#"{"alg":"EdDSA"}"#).unwrap();
+    let header = JsonText::parse(r#"{"alg":"EdDSA"}"#).unwrap();
     let jws = || UnsignedJws::new(&header, b"Example of Ed25519 signing");
     let input = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
     assert_eq!(jws().signing_input(), input.as_bytes());

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::*;
-use crate::provider::KeyRef;
+use crate::provider::{KeyRef, SignInput};
 use crate::services::lifecycle::{ForeignKey, ImportKeyPair, LinkKeyPair};
 use strongroom_domain::key::{CertificateDer, KeyPair, Locator, Origin};
 use strongroom_domain::secret::Secret;
@@ -84,9 +84,10 @@ async fn imported_key_is_active_with_its_certificates() {
     let (bench, foreign) = (Bench::new().await, Foreign::new().await);
     let made = bench.keyring.import(&admin(), foreign.import("a", ProviderKind::Hsm)).await.unwrap();
     assert_eq!((made.pair.state, made.pair.origin), (State::Active, Origin::Imported));
-    assert_eq!((made.pair.spki, made.pair.certificates), (foreign.pair.spki.clone(), foreign.certificates()));
+    assert_eq!((&made.pair.spki, &made.pair.certificates), (&foreign.pair.spki, &foreign.certificates()));
     assert_eq!(bench.double.signed.load(Ordering::SeqCst), 0, "no certificate is issued");
-    bench.keyring.certification_request(&admin(), &ring("a")).await.unwrap();
+    let (key, message) = (KeyRef::of(&made.pair).unwrap(), SignInput::Message(b"m".to_vec()));
+    bench.double.sign(&key, made.pair.signature_algorithm, message).await.unwrap();
     assert!(bench.keyring.reconcile(Mode::Report).await.unwrap().findings.is_empty());
     let again = bench.keyring.import(&admin(), foreign.import("a", ProviderKind::Hsm)).await;
     assert_eq!(complaint(again), invalid("id"));
