@@ -27,6 +27,7 @@ mod decryption;
 mod dev;
 mod exchange;
 mod faults;
+mod goldens;
 mod hybrid;
 mod idempotency;
 mod jwks;
