@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::harness::{GoldenFiles, responses, view};
 
-const DIALECTS: [&str; 3] = ["auth0", "pingfederate", "zitadel"];
+const DIALECTS: [&str; 4] = ["auth0", "native", "pingfederate", "zitadel"];
 
 /// The files of all views, as golden files name them.
 fn views() -> Vec<String> {

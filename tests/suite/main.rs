@@ -32,6 +32,7 @@ mod hybrid;
 mod idempotency;
 mod jwks;
 mod keys;
+mod native;
 mod openapi;
 mod pin;
 mod pingfederate;
