@@ -73,10 +73,11 @@ fn the_served_document_is_the_reviewed_one() {
     let mut found = Vec::new();
     differences("", &reviewed, &served, &mut found);
     let more = found.len().saturating_sub(40);
-    let shown: String = found.iter().take(40).map(|difference| format!("  {difference}\n")).collect();
+    let shown: Vec<_> = found.iter().take(40).map(String::as_str).collect();
+    let shown = shown.join("\n  ");
     assert!(
         found.is_empty(),
-        "the document that is served differs from docs/openapi.json:\n{shown}{}\
+        "the document that is served differs from docs/openapi.json:\n  {shown}\n{}\
          if that is meant, {UPDATE} writes the file anew; its diff is for the review",
         if more > 0 { format!("  and {more} more\n") } else { String::new() },
     );
