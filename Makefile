@@ -6,9 +6,11 @@ CARGO ?= cargo
 ORACLES = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/strongroom/oracles
 SDKS = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/strongroom/sdks
 TESTS = $(CARGO) test --workspace --features test-hooks
+QUICK = architecture:: auth0:: goldens:: harness:: native:: openapi:: pingfederate:: zitadel::
+LEFT_OUT = $(addprefix --skip ,$(shell sed '/^\#/d' tests/left-out-of-quick))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-containers sdk bench soak check fmt setup clean
+.PHONY: help demo run quick test test-containers sdk bench soak check fmt setup clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -18,6 +20,10 @@ demo: setup ## the main job from beginning to end on a fresh token, each step pr
 
 run: setup ## keep a daemon running in the foreground (ARGS="--listen 127.0.0.1:9980 --data DIR")
 	@$(CARGO) run --bin strongroom -- dev $(ARGS)
+
+quick: ## unit tests, goldens and dialects on LOCAL keys: a minute without token, Python or Node.js
+	$(TESTS) --workspace --exclude strongroom-faults --lib -- $(LEFT_OUT)
+	STRONGROOM_TEST_KEYS=LOCAL $(TESTS) --test suite -- $(QUICK) $(LEFT_OUT)
 
 test: setup ## every test that needs no container engine
 	@echo "make test: preparing the OpenAPI validator and the JOSE libraries in $(ORACLES)"

@@ -86,7 +86,7 @@ fn missing_and_empty_fields_are_reported_all_at_once() {
 }
 
 #[test]
-fn what_is_no_such_request_is_malformed() {
+fn body_of_another_form_is_malformed() {
     let untouched = Untouched::new();
     for body in ["", "{", "null", "[]", "\"text\"", "{\"commonName\": \"x\",}", "\u{0}"] {
         untouched.malformed(body);
@@ -109,7 +109,7 @@ fn what_is_no_such_request_is_malformed() {
 }
 
 #[test]
-fn a_malformed_request_is_told_where() {
+fn malformed_body_is_refused_with_its_place() {
     let untouched = Untouched::new();
     let mut request = key_pair("EC", None);
     request["validDays"] = "365".into();
@@ -118,7 +118,7 @@ fn a_malformed_request_is_told_where() {
 }
 
 #[test]
-fn values_that_cannot_be_are_refused_at_their_field() {
+fn invalid_value_is_refused_at_its_field() {
     let untouched = Untouched::new();
     let long = |length: usize| "x".repeat(length);
     for (changes, field, error) in [

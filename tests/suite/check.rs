@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::harness::{Configuration, Launch, SIGNING, Scratch, Token, key_pair, tamper, values};
-use crate::hybrid::{SEALED_BY_TOKEN, local_only};
+use crate::hybrid::SEALED_BY_TOKEN;
 
 /// Whether a check finds nothing, and what it prints.
 fn check(configuration: &Configuration) -> (bool, String) {
@@ -68,7 +68,7 @@ fn check_of_a_fresh_store_makes_nothing() {
         let configuration = if sealed_by_token {
             Configuration::new(&dir, &token).with(SEALED_BY_TOKEN)
         } else {
-            local_only(&dir, &token)
+            Configuration::local(&dir)
         };
         configuration.write();
         let objects = token.tool(&["--list-objects"]);
@@ -105,7 +105,7 @@ fn check_of_a_store_leaves_every_byte_as_it_was_and_makes_no_master_key() {
 #[test]
 fn check_looks_at_a_store_beside_a_running_daemon() {
     let dir = Scratch::new();
-    let configuration = local_only(&dir, &Token::fresh(&dir));
+    let configuration = Configuration::local(&dir);
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
     daemon.generate(&local("a")).expect(201);
@@ -117,7 +117,7 @@ fn check_looks_at_a_store_beside_a_running_daemon() {
 #[test]
 fn check_names_each_local_key_that_does_not_open() {
     let dir = Scratch::new();
-    let configuration = local_only(&dir, &Token::fresh(&dir));
+    let configuration = Configuration::local(&dir);
     with_keys(&configuration, &[local("a"), local("b"), local("c")]);
     let database = configuration.database();
     tamper(
@@ -137,7 +137,7 @@ fn check_names_each_local_key_that_does_not_open() {
 
     // Another key file, not the one that seals.
     fs::remove_file(dir.join("master.key")).unwrap();
-    let configuration = local_only(&dir, &Token::absent(&dir));
+    let configuration = Configuration::local(&dir);
     let (succeeded, said) = check(&configuration);
     assert!(!succeeded && said.contains("lost unless it opens again: 3"), "{said}");
     assert!(["signing:a", "signing:b", "signing:c"].into_iter().all(|ring| named(&said, ring)), "{said}");
@@ -169,7 +169,7 @@ fn keys_of_a_provider_that_is_not_configured_are_told_at_start_and_by_check() {
     with_keys(&both, &[local("a"), local("b"), key_pair("EC", None)]);
     let cases = [
         (Configuration::new(&dir, &token), "provider LOCAL in the store: 2", "[local]"),
-        (local_only(&dir, &token), "provider HSM in the store: 1", "[token]"),
+        (Configuration::local(&dir), "provider HSM in the store: 1", "[token]"),
     ];
     for (configuration, sentence, section) in cases {
         let daemon = Launch::serve(&configuration).start();
@@ -190,7 +190,7 @@ fn keys_of_a_provider_that_is_not_configured_are_told_at_start_and_by_check() {
 #[test]
 fn rotation_goes_on_without_a_former_master_key_that_seals_nothing() {
     let dir = Scratch::new();
-    let configuration = local_only(&dir, &Token::fresh(&dir));
+    let configuration = Configuration::local(&dir);
     with_keys(&configuration, &[local("a")]);
     let (succeeded, said) = rotate(&configuration);
     assert!(succeeded && said.contains("1 keys were sealed anew"), "{said}");

@@ -34,7 +34,7 @@ fn a_hundred_concurrent_generates_give_a_hundred_distinct_keys() {
 }
 
 #[test]
-fn one_id_asked_for_ten_times_at_once_is_given_once() {
+fn id_asked_for_ten_times_at_once_is_given_once() {
     let dir = Scratch::new();
     let daemon = Launch::dev(&dir).start();
     let mut request = key_pair("EC", None);

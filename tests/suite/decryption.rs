@@ -79,7 +79,7 @@ fn serve(sections: &str) -> (Scratch, Daemon) {
 }
 
 #[test]
-fn what_openssl_and_python_encrypt_is_decrypted_and_never_logged() {
+fn ciphertext_of_openssl_and_python_is_decrypted_and_never_logged() {
     let (_dir, daemon) = serve(SEALED_BY_TOKEN);
     for (provider, algorithms) in
         [("HSM", &[("RSA-OAEP", "sha1")][..]), ("LOCAL", &[("RSA-OAEP", "sha1"), ("RSA-OAEP-256", "sha256")])]
@@ -151,7 +151,7 @@ fn every_ciphertext_that_does_not_decrypt_gets_one_and_the_same_answer() {
 }
 
 #[test]
-fn nothing_to_decrypt_that_is_refused_reaches_the_token() {
+fn refused_ciphertext_never_reaches_the_token() {
     let dir = Scratch::new();
     let token = Token::fresh(&dir);
     let faults = Faults::new(&dir);

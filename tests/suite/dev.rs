@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use crate::harness::{Daemon, Launch, SIGNING, Scratch, Token, key_pair};
 
 #[test]
-fn one_line_on_standard_output_says_that_it_is_ready() {
+fn ready_daemon_prints_one_line_on_standard_output() {
     let dir = Scratch::new();
     let daemon = Launch::dev(&dir).start();
     assert!(daemon.base().starts_with("http://127.0.0.1:"), "{}", daemon.base());
@@ -40,7 +40,7 @@ fn keys_are_still_there_at_the_next_start() {
 }
 
 #[test]
-fn both_signals_to_stop_end_it_with_success() {
+fn sigterm_and_sigint_end_the_daemon_with_success() {
     for how in [Signal::TERM, Signal::INT] {
         let dir = Scratch::new();
         let daemon = Launch::dev(&dir).start();
@@ -55,7 +55,7 @@ fn both_signals_to_stop_end_it_with_success() {
 }
 
 #[test]
-fn only_its_own_names_are_touched_and_its_secrets_are_private() {
+fn dev_touches_its_own_files_only_and_keeps_its_secrets_private() {
     let dir = Scratch::new();
     fs::write(dir.join("notes.txt"), "mine").unwrap();
     let daemon = Launch::dev(&dir).start();

@@ -1,7 +1,6 @@
 //! HSM and LOCAL side by side, and each of them alone.
 
 use std::fs;
-use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,16 +18,6 @@ fn local(algorithm: &str, size: Option<u32>) -> Value {
     let mut request = key_pair(algorithm, size);
     request["cryptoProvider"] = "LOCAL".into();
     request
-}
-
-/// A configuration without a token, its master keys sealed by a key file.
-pub fn local_only(dir: &Path, token: &Token) -> Configuration {
-    let file = dir.join("master.key");
-    if !file.exists() {
-        let made = Launch::command(["local".as_ref(), "new-key-file".as_ref(), file.as_os_str()]).run();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    }
-    Configuration::new(dir, token).without_token().with(&format!("[local]\nkey-file = \"{}\"\n", file.display()))
 }
 
 fn certificate(daemon: &Daemon, id: &str) -> Certificate {
@@ -143,8 +132,7 @@ fn without_local_keys_hybrid_mode_refuses_them() {
 #[test]
 fn local_only_needs_no_token_and_keeps_its_keys_by_a_key_file() {
     let dir = Scratch::new();
-    let token = Token::fresh(&dir);
-    let configuration = local_only(&dir, &token);
+    let configuration = Configuration::local(&dir);
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
     assert!(daemon.hosts().is_empty(), "there is no token to host");
@@ -173,8 +161,7 @@ fn local_only_needs_no_token_and_keeps_its_keys_by_a_key_file() {
 #[test]
 fn deleted_local_key_leaves_no_sealed_bytes() {
     let dir = Scratch::new();
-    let token = Token::fresh(&dir);
-    let configuration = local_only(&dir, &token);
+    let configuration = Configuration::local(&dir);
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
     let gone = daemon.generate(&local("RSA", None)).expect(201).id();
@@ -194,8 +181,7 @@ fn deleted_local_key_leaves_no_sealed_bytes() {
 #[test]
 fn store_holds_no_private_key_in_clear() {
     let dir = Scratch::new();
-    let token = Token::fresh(&dir);
-    let configuration = local_only(&dir, &token);
+    let configuration = Configuration::local(&dir);
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
     for (algorithm, size) in [("RSA", Some(2048)), ("EC", Some(256)), ("EC", Some(384)), ("Ed25519", None)] {
@@ -225,8 +211,7 @@ fn store_holds_no_private_key_in_clear() {
 #[test]
 fn altered_and_swapped_keys_are_refused_and_audited() {
     let dir = Scratch::new();
-    let token = Token::fresh(&dir);
-    let configuration = local_only(&dir, &token);
+    let configuration = Configuration::local(&dir);
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
     for _ in 0..4 {
@@ -298,8 +283,7 @@ fn master_key_is_rotated_beside_a_running_daemon() {
 #[test]
 fn sealed_key_from_before_a_rotation_is_refused_and_audited_when_it_is_put_back() {
     let dir = Scratch::new();
-    let token = Token::fresh(&dir);
-    let configuration = local_only(&dir, &token);
+    let configuration = Configuration::local(&dir);
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
     let id = daemon.generate(&local("EC", None)).expect(201).id();
@@ -333,8 +317,7 @@ fn private_parts(algorithm: &str, pkcs8: &[u8]) -> Vec<Vec<u8>> {
 #[test]
 fn imported_key_stands_in_no_file_of_the_store_in_any_form() {
     let dir = Scratch::new();
-    let token = Token::fresh(&dir);
-    let configuration = local_only(&dir, &token);
+    let configuration = Configuration::local(&dir);
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
     for (algorithm, options) in [("ec", "-newkey ec -pkeyopt ec_paramgen_curve:P-256"), ("rsa", "-newkey rsa:2048")] {

@@ -64,7 +64,7 @@ fn the_same_request_is_a_conflict_while_the_first_still_runs() {
 }
 
 #[test]
-fn a_failure_of_ours_is_not_kept() {
+fn server_error_is_not_remembered_under_an_idempotency_key() {
     let dir = Scratch::new();
     let daemon = Launch::dev(&dir).at("generate.issue=fail").start();
     let failed = generate(&daemon, "once", &key_pair("EC", None));
@@ -74,7 +74,7 @@ fn a_failure_of_ours_is_not_kept() {
 }
 
 #[test]
-fn a_key_that_is_no_key_is_refused() {
+fn malformed_idempotency_key_is_refused() {
     let dir = Scratch::new();
     let daemon = Launch::dev(&dir).start();
     for key in ["", &"x".repeat(256)] {

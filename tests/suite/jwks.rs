@@ -177,7 +177,7 @@ fn certificates_are_those_of_the_key_and_no_member_is_private() {
 }
 
 #[test]
-fn nobody_needs_credentials_and_whoever_has_the_set_is_told_so() {
+fn key_set_needs_no_credentials_and_is_a_304_to_its_own_etag() {
     let bench = Bench::new();
     bench.make("a", "EC", Some(256), None);
     let path = set_of("signing:a");
@@ -201,7 +201,7 @@ fn nobody_needs_credentials_and_whoever_has_the_set_is_told_so() {
 }
 
 #[test]
-fn places_without_keys_are_empty_or_not_there() {
+fn key_set_without_keys_is_empty_and_that_of_an_unknown_ring_a_404() {
     let bench = Bench::new();
     for (path, cache) in
         [("/oauth/v2/keys", "max-age=300, must-revalidate"), ("/pf/JWKS", "public, max-age=300, must-revalidate")]
@@ -264,7 +264,7 @@ fn a_key_is_published_before_it_signs_and_for_its_overlap_after_it_did() {
 }
 
 #[test]
-fn warm_sets_ask_the_store_for_nothing() {
+fn cached_key_set_is_served_without_the_store() {
     let bench = Bench::new();
     bench.make("a", "EC", Some(256), None);
     bench.daemon.call(Method::PUT, OIDC).json(&json!({"staticJwksEnabled": false})).send().expect(200);

@@ -56,7 +56,7 @@ fn each_host_logs_in_once() {
 }
 
 #[test]
-fn one_host_does_everything_for_a_token_that_allows_one_client() {
+fn single_host_serves_a_token_that_allows_one_client() {
     let dir = Scratch::new();
     let token = Token::fresh(&dir);
     let configuration = Configuration::new(&dir, &token).with("[hosts]\nshared-host = true");

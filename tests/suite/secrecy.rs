@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::harness::{
     Answer, Configuration, Daemon, Launch, SIGNING, Scratch, Token, eventually, key_pair, openssl, python, rows, run,
 };
-use crate::hybrid::{SEALED_BY_TOKEN, local_only};
+use crate::hybrid::SEALED_BY_TOKEN;
 
 const PASSWORD: &str = "password-of-a-file";
 
@@ -241,7 +241,7 @@ fn nothing_private_is_found(configure: impl FnOnce(&Path, &Token) -> Configurati
 
 #[test]
 fn no_file_holds_private_halves_that_a_key_file_seals() {
-    nothing_private_is_found(local_only);
+    nothing_private_is_found(|dir, _| Configuration::local(dir));
 }
 
 #[test]

@@ -216,7 +216,7 @@ fn bad_requests() -> Vec<Bad> {
 }
 
 #[test]
-fn nothing_that_is_refused_reaches_the_token() {
+fn refused_signature_never_reaches_the_token() {
     let dir = Scratch::new();
     let token = Token::fresh(&dir);
     let faults = Faults::new(&dir);

@@ -89,7 +89,7 @@ fn metric(daemon: &Daemon, name: &str, algorithm: &str) -> u64 {
 }
 
 #[test]
-fn a_hit_makes_no_key_and_costs_one_signature() {
+fn stocked_key_is_given_out_for_one_signature_and_no_generation() {
     let set = Set::filled();
     let daemon = ready(Launch::serve(&set.stocking(NEVER)));
     let (made, stock) = (set.made(), set.stock());
@@ -123,7 +123,7 @@ fn a_hit_makes_no_key_and_costs_one_signature() {
 }
 
 #[test]
-fn a_hit_of_an_rsa_key_costs_the_signature_of_its_certificate_and_no_other() {
+fn stocked_rsa_key_is_given_out_for_the_signature_of_its_certificate() {
     let set = Set::new();
     let stock = |idle: &str| set.with(&format!("idle = \"{idle}\"\ntargets = {{ rsa-2048 = 2 }}"));
     let daemon = ready(Launch::serve(&stock("0s")));

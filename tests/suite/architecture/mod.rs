@@ -47,7 +47,7 @@ fn a_room_imports_only_rooms_below_or_to_its_right() {
 }
 
 #[test]
-fn strangers_never_meet() {
+fn rooms_that_are_strangers_never_import_each_other() {
     let wrong: Vec<String> = edges().iter().filter_map(meets).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -99,7 +99,7 @@ fn every_folder_opens_with_its_charter() {
 }
 
 #[test]
-fn the_judge_sees_an_edge_that_climbs_and_strangers_that_meet() {
+fn floors_test_refuses_an_import_that_climbs_and_strangers_that_meet() {
     let floors = floors("//! | 2 holders | `provider` `store` |\n//! | 0 nouns | `key` |\n");
     let edge = |from: &str, to: &str| {
         let split = |path: &str| path.split("::").map(str::to_owned).collect();

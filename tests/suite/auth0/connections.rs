@@ -22,7 +22,7 @@ fn declared_connections_live_word_by_word() {
 }
 
 #[test]
-fn what_a_connection_cannot_be_is_refused_word_by_word() {
+fn invalid_declarations_are_refused_word_by_word() {
     let dir = Scratch::new();
     golden(&served(&dir, DECLARED), "auth0/declared-refusals");
 }
@@ -143,7 +143,7 @@ fn the_keys_of_a_declared_connection_are_published_by_its_name() {
 #[test]
 fn no_option_reaches_the_audit_trail() {
     let dir = Scratch::new();
-    let (_token, configuration) = declared(&dir);
+    let configuration = Configuration::usual(&dir).with(DECLARED);
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
     let body = json!({"name": "acme", "strategy": "oidc", "options": {"issuer": "https://idp-of-acme.example"}});

@@ -8,7 +8,7 @@ mod limits;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Configuration, Daemon, Launch, Scratch, Token, golden};
+use crate::harness::{Answer, Configuration, Daemon, Launch, Scratch, golden};
 
 /// Asks for the first keys of a connection.
 fn create(daemon: &Daemon, connection: &str, algorithm: &str) -> Answer {
@@ -59,7 +59,7 @@ fn refusals_have_the_products_body_word_by_word() {
 
 /// A daemon with an auditor, ready.
 fn served(dir: &Scratch, sections: &str) -> Daemon {
-    let configuration = Configuration::new(dir, &Token::fresh(dir)).with(sections);
+    let configuration = Configuration::usual(dir).with(sections);
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
     daemon

@@ -50,7 +50,7 @@ fn every_export_is_read_by_openssl_and_keytool() {
 }
 
 #[test]
-fn what_was_exported_comes_back_with_its_chain() {
+fn exported_key_pair_is_imported_with_its_chain() {
     let bench = Bench::new();
     let dir = &bench.dir;
     hierarchy(dir);

@@ -255,12 +255,7 @@ fn same_link_under_one_idempotency_key_is_one_key_pair() {
 #[test]
 fn without_an_hsm_linking_is_forbidden() {
     let dir = Scratch::new();
-    let token = Token::fresh(&dir);
-    let file = dir.join("master.key");
-    let made = Launch::command(["local".as_ref(), "new-key-file".as_ref(), file.as_os_str()]).run();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let local = format!("[local]\nkey-file = \"{}\"\n", file.display());
-    let mut daemon = Launch::serve(&Configuration::new(&dir, &token).without_token().with(&local)).start();
+    let mut daemon = Launch::serve(&Configuration::local(&dir)).start();
     daemon.await_ready();
     hierarchy(&dir);
     for family in ["signing", "sslServer", "sslClient"] {

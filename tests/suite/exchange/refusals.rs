@@ -136,7 +136,7 @@ fn id_is_given_once_however_its_key_pair_is_made() {
 }
 
 #[test]
-fn everything_that_is_wrong_with_an_import_is_told_at_once() {
+fn import_is_refused_with_all_its_violations_at_once() {
     let bench = Bench::new();
     let before = bench.holdings();
     let answer = bench.post("signing/import", &json!({"id": "link", "encryptedPassword": "x"})).expect(422);

@@ -5,7 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use super::daemon::Launch;
 use super::faults::Faults;
+use super::lane::on_local_keys;
 use super::token::Token;
 
 /// The secret of the credential `admin`, which may do everything.
@@ -27,6 +29,38 @@ pub struct Configuration {
 }
 
 impl Configuration {
+    /// For tests that do not care where keys are: a fresh token, or LOCAL keys alone.
+    #[track_caller]
+    pub fn usual(dir: &Path) -> Self {
+        if on_local_keys() { Self::local(dir) } else { Self::new(dir, &Token::fresh(dir)) }
+    }
+
+    /// The same with LOCAL keys beside those of a token.
+    #[track_caller]
+    pub fn hybrid(dir: &Path) -> Self {
+        let usual = Self::usual(dir);
+        if on_local_keys() { usual } else { usual.with("[local]\nmaster-key = \"token\"\n") }
+    }
+
+    /// LOCAL keys alone, their master keys sealed by a key file.
+    pub fn local(dir: &Path) -> Self {
+        let file = dir.join("master.key");
+        if !file.exists() {
+            let made = Launch::command(["local".as_ref(), "new-key-file".as_ref(), file.as_os_str()]).run();
+            assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        }
+        let configuration = Self {
+            dir: dir.to_owned(),
+            module: PathBuf::new(),
+            selector: String::new(),
+            environment: Vec::new(),
+            has_token: false,
+            instance: None,
+            sections: String::new(),
+        };
+        configuration.with(&format!("[local]\nkey-file = \"{}\"\n", file.display()))
+    }
+
     /// For a token whose PIN is the right one.
     pub fn new(dir: &Path, token: &Token) -> Self {
         let configuration = Self {
@@ -65,12 +99,6 @@ impl Configuration {
     /// The same store and token for another daemon.
     pub fn named(mut self, instance: &str) -> Self {
         self.instance = Some(instance.to_owned());
-        self
-    }
-
-    /// The same without a token: keys are LOCAL only.
-    pub fn without_token(mut self) -> Self {
-        self.has_token = false;
         self
     }
 

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::configuration::{ADMIN, Configuration};
 use super::http::{Answer, Call};
+use super::lane::on_local_keys;
 use super::programs::run;
 use super::requests::GENERATE;
 use super::wait::eventually;
@@ -33,13 +34,20 @@ enum Mode {
     Dev { admin_token: PathBuf },
     /// The admin's secret is the one of every [`Configuration`].
     Serve,
+    /// The same, ready once it is started, as `dev` is.
+    ReadyServe,
     /// Ends by itself.
     Command,
 }
 
 impl Launch {
     /// `strongroom dev` on a port that it picks, without a stock that comes and goes by itself.
+    ///
+    /// Where tests have LOCAL keys it is `strongroom serve` without a token, in other things as `dev` is.
     pub fn dev(data: &Path) -> Self {
+        if on_local_keys() {
+            return Self { mode: Mode::ReadyServe, ..Self::serve(&Configuration::local(data)) };
+        }
         Self::stocked_dev(data).arg("--no-stock")
     }
 
@@ -99,6 +107,9 @@ impl Launch {
         let http = reqwest::Client::builder().build().expect("an HTTP client");
         let mut daemon = Daemon { child, stdout, stderr, http, base: String::new(), secret: ADMIN.to_owned() };
         daemon.base = daemon.announced();
+        if let Mode::ReadyServe = self.mode {
+            daemon.await_ready();
+        }
         if let Mode::Dev { admin_token } = self.mode {
             let given = self.command.get_envs().find(|(name, _)| *name == "STRONGROOM_ADMIN_TOKEN");
             daemon.secret = match given.and_then(|(_, value)| value) {

@@ -9,19 +9,22 @@
 //! often at once, and each answer is the response, or one of as many `responses` of their own
 //! statuses. `remember` beside them names texts of the answer, `{NAME: pointer}`; `<=NAME>` stands for such a
 //! text from then on. Where a value of an answer differs from run to run the file says
-//! what it looks like instead: see `looks_like`.
+//! what it looks like instead: see `looks_like`. Objects that many answers show are written once: see `views`.
+//! Where tests have LOCAL keys, `"HSM"` in a file stands for `"LOCAL"`.
 
 use std::path::Path;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use reqwest::Method;
 use serde_json::Value;
 
 use super::configuration::AUDITOR;
 use super::daemon::Daemon;
 use super::http::{Answer, Call};
+use super::lane::provider;
 use super::remembered::Remembered;
+use super::views::with_views;
 
 /// Carries out the exchanges of `tests/golden/{name}.json`; the test fails at the first difference.
 pub fn golden(daemon: &Daemon, name: &str) {
@@ -37,7 +40,7 @@ pub fn golden_with(files: &Path, daemon: &Daemon, name: &str) {
     let mut remembered = Remembered::default();
     for (index, exchange) in exchanges.iter().enumerate() {
         let place = format!("{name}, exchange {}", index + 1);
-        let exchange = remembered.fill(exchange);
+        let exchange = remembered.fill(&in_lane(&with_views(exchange)));
         let request = &exchange["request"];
         let times = usize::try_from(request["times"].as_u64().unwrap_or(1)).expect("a small number");
         let mut answers = at_once(|| call(daemon, files, &location, request).send(), times);
@@ -56,6 +59,16 @@ pub fn golden_with(files: &Path, daemon: &Daemon, name: &str) {
         if !answer.header("location").is_empty() {
             answer.header("location").clone_into(&mut location);
         }
+    }
+}
+
+/// An exchange with the provider that holds the keys of this lane.
+fn in_lane(exchange: &Value) -> Value {
+    match exchange {
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), in_lane(value))).collect(),
+        Value::Array(entries) => entries.iter().map(in_lane).collect(),
+        Value::String(text) if text == "HSM" => provider().into(),
+        other => other.clone(),
     }
 }
 
@@ -169,9 +182,23 @@ fn difference(path: &str, expected: &Value, actual: &Value) -> Option<String> {
         (Value::String(wanted), Value::String(found)) if wanted.starts_with('<') && wanted.ends_with('>') => {
             (!looks_like(wanted, found)).then(|| format!("{path} is {found}, which is no {wanted}"))
         }
+        (Value::String(wanted), Value::String(found)) if wanted.contains("<millis>") => {
+            (!is_with_moments(wanted, found)).then(|| format!("{path} is {found}, which is no {wanted}"))
+        }
         (Value::String(shape), Value::Object(_)) if shape == "<document>" => None,
         _ => (expected != actual).then(|| format!("{path} is {actual}, expected {expected}")),
     }
+}
+
+/// Whether a text is another one with a moment wherever that has `<millis>`.
+fn is_with_moments(wanted: &str, text: &str) -> bool {
+    let mut parts = wanted.split("<millis>");
+    let first = parts.next().unwrap_or_default();
+    let rest = parts.try_fold(text.strip_prefix(first), |rest, part| {
+        let (moment, after) = rest?.split_at_checked(24)?;
+        Some(after.strip_prefix(part).filter(|_| looks_like("<millis>", moment)))
+    });
+    rest == Some(Some(""))
 }
 
 fn looks_like(shape: &str, text: &str) -> bool {
@@ -198,9 +225,22 @@ fn looks_like(shape: &str, text: &str) -> bool {
         "<location>" => text
             .rsplit_once('/')
             .is_some_and(|(family, id)| family.starts_with("/pf-admin-api/v1/keyPairs/") && looks_like("<id>", id)),
+        "<public key>" => spans(text, "PUBLIC KEY", "PUBLIC KEY"),
+        "<location of a key>" => text.strip_prefix("/v1/keys/").is_some_and(|id| looks_like("<uuid>", id)),
+        "<signing ring>" => text.strip_prefix("signing:").is_some_and(|id| looks_like("<id>", id)),
+        "<base64>" => !text.is_empty() && STANDARD.decode(text).is_ok(),
+        "<jws>" => parts_of_jws(text).is_some_and(|parts| parts.iter().all(|part| !part.is_empty())),
+        "<detached jws>" => parts_of_jws(text)
+            .is_some_and(|[head, payload, signature]| !head.is_empty() && payload.is_empty() && !signature.is_empty()),
         "<text>" | "<binary>" => !text.is_empty(),
         _ => panic!("{shape} is not a shape that golden files know"),
     }
+}
+
+/// The three parts of a compact JWS.
+fn parts_of_jws(text: &str) -> Option<[Vec<u8>; 3]> {
+    let parts = text.split('.').map(|part| URL_SAFE_NO_PAD.decode(part)).collect::<Result<Vec<_>, _>>();
+    parts.ok()?.try_into().ok()
 }
 
 /// Whether a text is PEM from a block of one label to a block of another.
@@ -248,6 +288,12 @@ fn shapes_refuse_what_does_not_look_like_them() {
         ("<id>", id.to_owned(), id.to_uppercase()),
         ("<web key id>", "911961834135573347".to_owned(), "91196183413557334a".to_owned()),
         ("<binary>", "\u{0}".to_owned(), String::new()),
+        ("<public key>", pem("PUBLIC KEY"), pem("PRIVATE KEY")),
+        ("<location of a key>", format!("/v1/keys/{}", "a".repeat(36)), format!("/v1/keys/{id}")),
+        ("<signing ring>", format!("signing:{id}"), format!("connection:{id}")),
+        ("<base64>", "AA==".to_owned(), "AA".to_owned()),
+        ("<jws>", "e30.e30.AA".to_owned(), "e30..AA".to_owned()),
+        ("<detached jws>", "e30..AA".to_owned(), "e30.e30.AA".to_owned()),
     ] {
         assert!(looks_like(shape, &right), "{shape}: {right}");
         assert!(!looks_like(shape, &wrong), "{shape}: {wrong}");

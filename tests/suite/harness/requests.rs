@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::lane::provider;
+
 /// The signing family of the PingFederate dialect.
 pub const SIGNING: &str = "/pf-admin-api/v1/keyPairs/signing";
 
@@ -16,7 +18,7 @@ pub fn key_pair(algorithm: &str, size: Option<u32>) -> Value {
         "country": "US",
         "validDays": 365,
         "keyAlgorithm": algorithm,
-        "cryptoProvider": "HSM",
+        "cryptoProvider": provider(),
     });
     if let Some(size) = size {
         request["keySize"] = size.into();

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::lane::{assert_token_allowed, on_local_keys};
 use super::programs::{built_beside_daemon, softhsm_module, stdout_of};
 
 const SO_PIN: &str = "so-pin-of-a-test";
@@ -32,6 +33,7 @@ pub struct Object {
 
 impl Token {
     /// A fresh token under `dir`, set up with `softhsm2-util`.
+    #[track_caller]
     pub fn fresh(dir: &Path) -> Self {
         let token = Self::absent(dir);
         token.appear();
@@ -39,7 +41,9 @@ impl Token {
     }
 
     /// The configuration of a token that is not there yet.
+    #[track_caller]
     pub fn absent(dir: &Path) -> Self {
+        assert_token_allowed();
         let store = dir.join("tokens");
         fs::create_dir_all(&store).expect("a directory for the token");
         let conf = dir.join("softhsm2.conf");
@@ -56,8 +60,15 @@ impl Token {
         stdout_of(command.args(["--so-pin", SO_PIN, "--pin", &self.pin]));
     }
 
+    /// The token that `strongroom dev` made under its data directory, unless tests have LOCAL keys.
+    pub fn in_use(data: &Path) -> Option<Self> {
+        (!on_local_keys()).then(|| Self::of_dev(data))
+    }
+
     /// The token that `strongroom dev` made under its data directory.
+    #[track_caller]
     pub fn of_dev(data: &Path) -> Self {
+        assert_token_allowed();
         let pin = fs::read_to_string(data.join("pin")).expect("the PIN of dev's token");
         let (label, pin) = ("strongroom".to_owned(), pin.trim_end().to_owned());
         Self { module: softhsm_module(), conf: data.join("softhsm2.conf"), label, pin }

@@ -1,13 +1,12 @@
 //! Who may do what, and what odd clients send, word by word.
 
 use super::files::pair;
-use crate::harness::{Configuration, Launch, Scratch, Token, golden, golden_with};
-use crate::hybrid::SEALED_BY_TOKEN;
+use crate::harness::{Configuration, Launch, Scratch, golden, golden_with};
 
 #[test]
 fn auditor_reads_everything_and_changes_nothing_word_by_word() {
     let dir = Scratch::new();
-    let configuration = Configuration::new(&dir, &Token::fresh(&dir)).with(SEALED_BY_TOKEN);
+    let configuration = Configuration::hybrid(&dir);
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
     pair(&dir);

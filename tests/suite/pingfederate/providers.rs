@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::files::pair;
 use crate::harness::{Configuration, Faults, Launch, Scratch, Token, golden_with};
-use crate::hybrid::local_only;
 
 /// Holds a golden file against a daemon that has its providers, and a key pair to import.
 fn ready(dir: &Path, configuration: &Configuration, name: &str) {
@@ -30,7 +29,7 @@ fn token_alone_makes_no_local_keys_word_by_word() {
 #[test]
 fn without_a_token_nothing_is_linked_word_by_word() {
     let dir = Scratch::new();
-    ready(&dir, &local_only(&dir, &Token::fresh(&dir)), "pingfederate/local-only");
+    ready(&dir, &Configuration::local(&dir), "pingfederate/local-only");
 }
 
 #[test]

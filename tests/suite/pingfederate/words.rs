@@ -148,7 +148,7 @@ fn certificate_authorities_are_trusted_word_by_word() {
 fn typed_names_and_trusted_issuers_are_a_matter_of_configuration_word_by_word() {
     let dir = Scratch::new();
     let sections = "[pingfederate]\nrequire-trusted-issuer = true\nsan-format = \"typed\"\n";
-    let mut daemon = Launch::serve(&Configuration::new(&dir, &Token::fresh(&dir)).with(sections)).start();
+    let mut daemon = Launch::serve(&Configuration::usual(&dir).with(sections)).start();
     daemon.await_ready();
     pair(&dir);
     golden(&daemon, "pingfederate/typed");

@@ -107,7 +107,7 @@ async fn a_token_that_goes_and_comes_back_recovers_without_a_key_reported_missin
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_host_may_do_everything() {
+async fn single_host_serves_every_call() {
     let bench = Bench::with_token().await;
     let mut options = bench.options();
     options.hosts.shared_host = true;

@@ -44,7 +44,7 @@ async fn refused(provider: &Pkcs11Provider, context: &[u8], sealed: &[u8], what:
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_sealed_opens_in_its_context_and_unaltered_only() {
+async fn sealed_secret_opens_in_its_context_and_unaltered_only() {
     for (mechanisms, scheme) in TOKENS {
         let (bench, provider) = without(mechanisms).await;
         assert_eq!(provider.token_facts().unwrap().sealing, Some(scheme));
@@ -98,7 +98,7 @@ async fn other_daemons_and_later_lives_open_what_was_sealed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sealing_key_is_nobodys_to_list_link_or_read() {
+async fn sealing_key_is_not_listed_linked_or_read() {
     for (mechanisms, scheme) in TOKENS {
         let (bench, provider) = without(mechanisms).await;
         let sealed = provider.seal(LABEL, CONTEXT, secret()).await.unwrap();

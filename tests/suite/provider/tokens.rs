@@ -103,7 +103,7 @@ async fn a_pin_refused_after_it_has_worked_leaves_other_hosts_at_work() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_opened_is_said_in_words() {
+async fn token_that_cannot_be_opened_is_refused_with_the_reason() {
     let bench = Bench::with_token().await;
     let mut options = bench.options();
     options.token.module = "/nonexistent/module.so".into();
