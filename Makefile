@@ -5,7 +5,7 @@
 CARGO ?= cargo
 ORACLES = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/strongroom/oracles
 SDKS = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/strongroom/sdks
-TESTS = $(CARGO) test --features test-hooks
+TESTS = $(CARGO) test --workspace --features test-hooks
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test test-containers sdk bench soak check fmt setup clean
@@ -45,7 +45,7 @@ soak: setup ## two minutes of signatures at 256 connections, in peace and with h
 check: ## formatting and lints, as CI wants them
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --all-targets --features test-hooks -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --features test-hooks -- -D warnings
 
 fmt: ## format everything
 	$(CARGO) fmt --all

@@ -12,7 +12,7 @@
 //! | 3 issuance and the one error | `issuance` `error` |
 //! | 2 holders | `provider` `store` |
 //! | 1 rules and formats without I/O | `config` `audit` `auth` `keyfile` `x509` `jose` `turns` |
-//! | 0 nouns | `key` `secret` `clock` `checkpoint` |
+//! | 0 nouns | `key` `secret` `clock` `failpoint` |
 //!
 //! Never met, though the floors would allow it: `provider` and `store`; `keyring` and
 //! `signing`; dialects and each other; dialects and `store`, `provider`, `issuance` or `config`.
@@ -20,10 +20,10 @@
 pub mod api;
 pub mod auth;
 pub mod catalog;
-pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod failpoint;
 pub mod issuance;
 pub mod keyring;
 pub mod listen;

@@ -21,7 +21,7 @@ use crate::api::Services;
 use crate::api::layer::request_id;
 use crate::auth::Principal;
 use crate::catalog::Connection;
-use crate::checkpoint::reach;
+use crate::failpoint::{self, Failpoint};
 use strongroom_domain::error::{Error, Kind};
 use strongroom_domain::key::RingId;
 
@@ -217,7 +217,7 @@ pub(super) async fn delete(
             Err(failure) if failure.kind() != Kind::NotFound => return Err(failure),
             _ => {}
         }
-        let _ = reach("connection.delete").await;
+        let _ = failpoint::hit(Failpoint::ConnectionDelete).await;
         worker.catalog.delete_connection(&who, ring.name(), request_id()).await
     };
     services.detached.run(work).await.map_err(ApiError::of_connection)?;
