@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Requests under way, and the end of the last one.
-pub(super) struct Activity {
+pub(crate) struct Activity {
     began: Instant,
     under_way: AtomicUsize,
     /// Microseconds since `began`.
@@ -12,22 +12,22 @@ pub(super) struct Activity {
 }
 
 /// Counts a request while it lasts.
-pub(super) struct Request<'a>(&'a Activity);
+pub(crate) struct Request<'a>(&'a Activity);
 
 impl Activity {
     /// Quiet from now on.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { began: Instant::now(), under_way: AtomicUsize::new(0), last_end: AtomicU64::new(0) }
     }
 
     /// A request begins; it ends with what is returned.
-    pub(super) fn begin(&self) -> Request<'_> {
+    pub(crate) fn begin(&self) -> Request<'_> {
         self.under_way.fetch_add(1, Ordering::AcqRel);
         Request(self)
     }
 
     /// How long there has been no request.
-    pub(super) fn idle(&self) -> Duration {
+    pub(crate) fn idle(&self) -> Duration {
         if self.under_way.load(Ordering::Acquire) > 0 {
             return Duration::ZERO;
         }

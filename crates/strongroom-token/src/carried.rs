@@ -9,14 +9,14 @@ use zeroize::Zeroizing;
 use strongroom_domain::secret::Secret;
 
 /// Secret bytes in a frame.
-pub(super) struct Carried(Zeroizing<Vec<u8>>);
+pub(crate) struct Carried(Zeroizing<Vec<u8>>);
 
 impl Carried {
-    pub(super) fn new(bytes: Vec<u8>) -> Self {
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
-    pub(super) fn expose(&self) -> &[u8] {
+    pub(crate) fn expose(&self) -> &[u8] {
         &self.0
     }
 }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// The longest body of a frame: an inventory of some 500,000 objects.
-pub(super) const FRAME_LIMIT: usize = 64 << 20;
+pub(crate) const FRAME_LIMIT: usize = 64 << 20;
 
 const HEAD: usize = 4;
 
@@ -20,7 +20,7 @@ const ROOM: usize = 32 << 10;
 
 /// A frame could not be written or read.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FrameError {
+pub(crate) enum FrameError {
     #[error("a frame of {0} bytes is over the limit")]
     TooLong(usize),
     #[error("a frame is malformed")]
@@ -34,7 +34,7 @@ pub(super) enum FrameError {
 ///
 /// # Errors
 /// When the body is over [`FRAME_LIMIT`].
-pub(super) fn append<T: Serialize>(buffer: &mut Vec<u8>, number: u64, body: &T) -> Result<(), FrameError> {
+pub(crate) fn append<T: Serialize>(buffer: &mut Vec<u8>, number: u64, body: &T) -> Result<(), FrameError> {
     let numbered = (number, body);
     let length = postcard::experimental::serialized_size(&numbered).map_err(FrameError::Malformed)?;
     let head = u32::try_from(length).ok().filter(|_| length <= FRAME_LIMIT).ok_or(FrameError::TooLong(length))?;
@@ -53,7 +53,7 @@ fn make_room(buffer: &mut Vec<u8>, more: usize) {
 }
 
 /// Empties a buffer that was sent, for the next frames.
-pub(super) fn wipe(buffer: &mut Vec<u8>) {
+pub(crate) fn wipe(buffer: &mut Vec<u8>) {
     buffer.as_mut_slice().zeroize();
     buffer.clear();
     if buffer.capacity() > ROOM {
@@ -63,7 +63,7 @@ pub(super) fn wipe(buffer: &mut Vec<u8>) {
 }
 
 /// Frames as they arrive: many in one read, or one in many.
-pub(super) struct Arriving {
+pub(crate) struct Arriving {
     buffer: Zeroizing<Vec<u8>>,
     /// What was read and not yet taken lies between these.
     from: usize,
@@ -81,7 +81,7 @@ impl Arriving {
     ///
     /// # Errors
     /// When the frame is over [`FRAME_LIMIT`].
-    pub(super) fn room(&mut self) -> Result<&mut [u8], FrameError> {
+    pub(crate) fn room(&mut self) -> Result<&mut [u8], FrameError> {
         let frame = HEAD + self.body_length()?.unwrap_or(0);
         if self.from == self.to {
             (self.from, self.to) = (0, 0);
@@ -99,7 +99,7 @@ impl Arriving {
     }
 
     /// Notes how much was read.
-    pub(super) fn arrived(&mut self, length: usize) {
+    pub(crate) fn arrived(&mut self, length: usize) {
         self.to = (self.to + length).min(self.buffer.len());
     }
 
@@ -107,7 +107,7 @@ impl Arriving {
     ///
     /// # Errors
     /// When it is over [`FRAME_LIMIT`], or no call or reply.
-    pub(super) fn take<T: DeserializeOwned>(&mut self) -> Result<Option<(u64, T)>, FrameError> {
+    pub(crate) fn take<T: DeserializeOwned>(&mut self) -> Result<Option<(u64, T)>, FrameError> {
         let Some(length) = self.body_length()? else { return Ok(None) };
         let end = self.from + HEAD + length;
         let Some(frame) = self.buffer.get_mut(self.from..end).filter(|_| end <= self.to) else { return Ok(None) };

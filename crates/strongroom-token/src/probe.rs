@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::link::supervise;
-use super::protocol::{Call, FailureClass, Initialisation, Outcome, Reply, TokenFacts};
 use crate::error::TokenError;
+use crate::link::supervise;
 use crate::options::{HostCommand, PinSource, TokenOptions};
+use crate::protocol::{Call, FailureClass, Initialisation, Outcome, Reply, TokenFacts};
 
 /// For a token to be initialised.
 const INITIALISE_TIMEOUT: Duration = Duration::from_secs(60);

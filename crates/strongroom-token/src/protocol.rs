@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::carried::Carried;
+use crate::carried::Carried;
 use crate::key::{Capabilities, SignInput};
 use crate::options::{PinSource, Profile};
 use crate::selector::TokenSelector;
@@ -19,7 +19,7 @@ use strongroom_domain::key::{DecryptionAlgorithm, KeyAlgorithm, KeyUse, Signatur
 
 /// What the daemon asks of a host.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Call {
+pub(crate) enum Call {
     /// Loads the module, finds the token, logs in.
     Open(Opening),
     /// Initialises a token that is not yet, in place of `Open`.
@@ -74,7 +74,7 @@ pub(super) enum Call {
 
 impl Call {
     /// How many signatures it asks for; `None` for any other call.
-    pub(super) const fn signatures(&self) -> Option<usize> {
+    pub(crate) const fn signatures(&self) -> Option<usize> {
         match self {
             Self::Sign(_) => Some(1),
             Self::SignBatch { rest, .. } => Some(1 + rest.len()),
@@ -85,66 +85,66 @@ impl Call {
 
 /// Everything a host needs to know before it serves.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Opening {
-    pub(super) module: PathBuf,
-    pub(super) selector: TokenSelector,
-    pub(super) pin: PinSource,
-    pub(super) profile: Profile,
+pub(crate) struct Opening {
+    pub(crate) module: PathBuf,
+    pub(crate) selector: TokenSelector,
+    pub(crate) pin: PinSource,
+    pub(crate) profile: Profile,
     /// Where a refused PIN is remembered.
-    pub(super) refused_pin: PathBuf,
+    pub(crate) refused_pin: PathBuf,
     /// Tries even a remembered PIN, if the token shows no low count.
-    pub(super) try_refused: bool,
+    pub(crate) try_refused: bool,
     /// Locked (`flock`) around `C_Initialize` and `C_Login`.
-    pub(super) lock: PathBuf,
-    pub(super) sessions: usize,
+    pub(crate) lock: PathBuf,
+    pub(crate) sessions: usize,
     /// Whether keys are made and destroyed here: read-write sessions.
-    pub(super) keeps: bool,
+    pub(crate) keeps: bool,
     /// Whether signatures have the right of way over this host.
-    pub(super) low_priority: bool,
+    pub(crate) low_priority: bool,
 }
 
 /// A token to be initialised.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Initialisation {
-    pub(super) module: PathBuf,
-    pub(super) label: String,
-    pub(super) so_pin: PinSource,
-    pub(super) pin: PinSource,
-    pub(super) lock: PathBuf,
+pub(crate) struct Initialisation {
+    pub(crate) module: PathBuf,
+    pub(crate) label: String,
+    pub(crate) so_pin: PinSource,
+    pub(crate) pin: PinSource,
+    pub(crate) lock: PathBuf,
 }
 
 /// A key pair to be made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Generation {
-    pub(super) id: Vec<u8>,
-    pub(super) label: String,
-    pub(super) algorithm: KeyAlgorithm,
-    pub(super) key_use: KeyUse,
+pub(crate) struct Generation {
+    pub(crate) id: Vec<u8>,
+    pub(crate) label: String,
+    pub(crate) algorithm: KeyAlgorithm,
+    pub(crate) key_use: KeyUse,
 }
 
 /// A signature to be made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Signing {
-    pub(super) id: Vec<u8>,
-    pub(super) key: KeyAlgorithm,
-    pub(super) spki: Vec<u8>,
-    pub(super) algorithm: SignatureAlgorithm,
-    pub(super) input: SignInput,
+pub(crate) struct Signing {
+    pub(crate) id: Vec<u8>,
+    pub(crate) key: KeyAlgorithm,
+    pub(crate) spki: Vec<u8>,
+    pub(crate) algorithm: SignatureAlgorithm,
+    pub(crate) input: SignInput,
 }
 
 /// A ciphertext to be decrypted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Decryption {
-    pub(super) id: Vec<u8>,
-    pub(super) key: KeyAlgorithm,
-    pub(super) spki: Vec<u8>,
-    pub(super) algorithm: DecryptionAlgorithm,
-    pub(super) ciphertext: Vec<u8>,
+pub(crate) struct Decryption {
+    pub(crate) id: Vec<u8>,
+    pub(crate) key: KeyAlgorithm,
+    pub(crate) spki: Vec<u8>,
+    pub(crate) algorithm: DecryptionAlgorithm,
+    pub(crate) ciphertext: Vec<u8>,
 }
 
 /// What a host says of a call.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     /// The token is open and logged in, with this many sessions to work in; answers `Open`.
     Ready(Box<TokenFacts>, usize),
     /// A worker has taken the call up, or goes on with its next part: the hang clock starts.
@@ -155,11 +155,11 @@ pub(super) enum Reply {
 
 /// How long a call was in its worker's hands; the rest of its time it queued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct TokenTime(u32);
+pub(crate) struct TokenTime(u32);
 
 impl TokenTime {
     /// In microseconds; what takes longer than an hour is an hour.
-    pub(super) fn of(time: Duration) -> Self {
+    pub(crate) fn of(time: Duration) -> Self {
         Self(u32::try_from(time.as_micros()).unwrap_or(u32::MAX))
     }
 }
@@ -172,7 +172,7 @@ impl From<TokenTime> for Duration {
 
 /// What came of a call.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// The token with the label asked for, and whether it was initialised just now.
     Initialised {
         serial: String,
@@ -197,42 +197,42 @@ pub(super) enum Outcome {
 
 /// A private key that was there already.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct FoundObject {
-    pub(super) id: Vec<u8>,
-    pub(super) algorithm: KeyAlgorithm,
-    pub(super) spki: Vec<u8>,
-    pub(super) proof: String,
+pub(crate) struct FoundObject {
+    pub(crate) id: Vec<u8>,
+    pub(crate) algorithm: KeyAlgorithm,
+    pub(crate) spki: Vec<u8>,
+    pub(crate) proof: String,
 }
 
 /// One pair of objects, or what there is of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct HeldObject {
-    pub(super) id: Vec<u8>,
-    pub(super) label: String,
-    pub(super) has_private: bool,
-    pub(super) has_public: bool,
-    pub(super) broken: bool,
+pub(crate) struct HeldObject {
+    pub(crate) id: Vec<u8>,
+    pub(crate) label: String,
+    pub(crate) has_private: bool,
+    pub(crate) has_public: bool,
+    pub(crate) broken: bool,
 }
 
 /// Why a call was not done.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Failure {
-    pub(super) class: FailureClass,
-    pub(super) detail: String,
+pub(crate) struct Failure {
+    pub(crate) class: FailureClass,
+    pub(crate) detail: String,
     /// What is known of the token where only the log-in failed.
-    pub(super) facts: Option<Box<TokenFacts>>,
+    pub(crate) facts: Option<Box<TokenFacts>>,
 }
 
 impl Failure {
     /// A failure without token facts.
-    pub(super) fn new(class: FailureClass, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(class: FailureClass, detail: impl Into<String>) -> Self {
         Self { class, detail: detail.into(), facts: None }
     }
 }
 
 /// What a failure means to the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum FailureClass {
+pub(crate) enum FailureClass {
     /// No token matches the selector.
     TokenAbsent,
     /// Several tokens match.
@@ -260,7 +260,7 @@ pub(super) enum FailureClass {
 
 impl FailureClass {
     /// What an operator can do about it, or what it means.
-    pub(super) const fn advice(self) -> &'static str {
+    pub(crate) const fn advice(self) -> &'static str {
         match self {
             Self::TokenAbsent => "no such token; look at the selector and the module's own configuration",
             Self::TokenAmbiguous => "select the token by its serial number",
@@ -279,7 +279,7 @@ impl FailureClass {
     }
 
     /// Whether only an operator can mend it: trying again would not.
-    pub(super) const fn needs_operator(self) -> bool {
+    pub(crate) const fn needs_operator(self) -> bool {
         match self {
             Self::PinRefused
             | Self::PinRemembered

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::carried::Carried;
-use super::frames::{Arriving, FRAME_LIMIT, FrameError, append};
-use super::protocol::{Call, Failure, FailureClass, Generation, Outcome, Reply, Signing, TokenTime};
+use crate::carried::Carried;
+use crate::frames::{Arriving, FRAME_LIMIT, FrameError, append};
 use crate::key::SignInput;
+use crate::protocol::{Call, Failure, FailureClass, Generation, Outcome, Reply, Signing, TokenTime};
 use strongroom_domain::key::{Hash, KeyAlgorithm, KeyUse, SignatureAlgorithm};
 use strongroom_domain::secret::Secret;
 

@@ -2,8 +2,8 @@
 
 use cryptoki::error::{Error, RvError};
 
-use super::super::protocol::{Failure, FailureClass};
 use crate::failpoint::Injected;
+use crate::protocol::{Failure, FailureClass};
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {

@@ -4,9 +4,9 @@ use cryptoki::context::Pkcs11;
 use cryptoki::session::UserType;
 use cryptoki::slot::Slot;
 
-use super::super::protocol::{Failure, FailureClass, Initialisation, Outcome};
-use super::login::{auth_pin, lock, read_pin};
 use super::module;
+use super::session::login::{auth_pin, lock, read_pin};
+use crate::protocol::{Failure, FailureClass, Initialisation, Outcome};
 use crate::selector::TokenSelector;
 use strongroom_domain::secret::Pin;
 

@@ -5,9 +5,11 @@ use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsOaepParams, PkcsOaepSource, Pkcs
 use cryptoki::mechanism::{Mechanism, MechanismInfo, MechanismType};
 use cryptoki::object::KeyType;
 
-use super::super::protocol::SealingScheme;
-use super::module::MechanismList;
+use crate::protocol::SealingScheme;
 use strongroom_domain::key::{DecryptionAlgorithm, Hash, KeyAlgorithm, KeyFamily, SignatureAlgorithm};
+
+/// What a token can do, as it says.
+pub(super) type MechanismList = Vec<(MechanismType, MechanismInfo)>;
 
 /// The mechanism that signs what this host has hashed; for Ed25519 the message itself.
 pub(super) fn raw(algorithm: SignatureAlgorithm) -> Mechanism<'static> {

@@ -18,36 +18,28 @@ use std::thread;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::frames::FrameError;
-use super::protocol::{self, Call, Failure, FailureClass, Opening, Reply, TokenTime};
+use crate::frames::FrameError;
+use crate::protocol::{self, Call, Failure, FailureClass, Opening, Reply, TokenTime};
+use operations::decrypt;
 use queue::{Outbox, Queue, Reader};
-use token::Token;
+use session::token::Token;
 use worker::Worker;
 
-mod decrypt;
 mod fault;
-mod find;
 mod harden;
-mod import;
 mod initialise;
-mod inventory;
-mod keygen;
-mod login;
 mod mechanism;
 mod module;
-mod private_key;
-mod public_key;
+mod objects;
+mod operations;
 mod queue;
-mod refused;
 mod sealing;
-mod sign;
-mod template;
+mod session;
 #[cfg(test)]
 mod tests;
-mod token;
 mod worker;
 
-pub(super) use refused::forget as forget_refused_pin;
+pub(crate) use session::refused::forget as forget_refused_pin;
 
 /// The token host could not start.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +125,9 @@ fn start(opening: &Opening) -> Result<(protocol::TokenFacts, Vec<Worker>), Failu
     if opening.low_priority {
         harden::yield_to_others();
     }
-    let (token, facts) = Token::open(opening)?;
+    let (mut token, mut facts) = Token::open(opening)?;
+    token.decryptions = decrypt::able(&token.mechanisms, &token.session()?);
+    facts.decryptions.clone_from(&token.decryptions);
     let token = Arc::new(token);
     let mut workers = vec![Worker::new(&token)?];
     for _ in 1..opening.sessions {

@@ -4,16 +4,12 @@ use std::path::Path;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
-use cryptoki::mechanism::{MechanismInfo, MechanismType};
 use cryptoki::slot::{Slot, TokenInfo};
 
-use super::super::protocol::{Failure, FailureClass, TokenFacts};
 use super::fault::describe;
-use super::mechanism;
+use super::mechanism::{self, MechanismList};
+use crate::protocol::{Failure, FailureClass, TokenFacts};
 use crate::selector::TokenSelector;
-
-/// What a token can do, as it says.
-pub(super) type MechanismList = Vec<(MechanismType, MechanismInfo)>;
 
 /// Loads a module and initialises it for several threads.
 ///

@@ -13,8 +13,8 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 use zeroize::Zeroizing;
 
-use super::super::frames::{self, Arriving, FrameError};
-use super::super::protocol::{Call, Failure, FailureClass, Reply};
+use crate::frames::{self, Arriving, FrameError};
+use crate::protocol::{Call, Failure, FailureClass, Reply};
 
 /// A call and its number.
 pub(super) type Numbered = (u64, Call);

@@ -15,13 +15,13 @@ use aws_lc_rs::signature::{
 };
 use der::Decode;
 
-use super::super::frames::append;
-use super::super::protocol::{Call, FailureClass, Signing};
-use super::public_key::{RSA_EXPONENT, ec_params, ec_spki, rsa_spki};
+use super::objects::public_key::{RSA_EXPONENT, ec_params, ec_spki, rsa_spki};
+use super::operations::sign::{check, digest_info, verifies};
 use super::queue::{Appetite, Outbox, Queue, Reader};
-use super::refused::{self, Prepared};
-use super::sign::{check, digest_info, verifies};
+use super::session::refused::{self, Prepared};
+use crate::frames::append;
 use crate::key::SignInput;
+use crate::protocol::{Call, FailureClass, Signing};
 use strongroom_domain::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
 use strongroom_domain::secret::Pin;
 

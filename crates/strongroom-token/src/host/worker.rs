@@ -11,17 +11,19 @@ use std::time::{Duration, Instant};
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 
-use super::super::carried::Carried;
-use super::super::frames::FrameError;
-use super::super::protocol::{Call, Decryption, Failure, FailureClass, Generation, Outcome, Reply, Signing, TokenTime};
-use super::keygen::Made;
-use super::private_key::PrivateKey;
+use super::objects::inventory;
+use super::objects::private_key::PrivateKey;
+use super::operations::keygen::Made;
+use super::operations::{decrypt, find, import, keygen, sign};
 use super::queue::{Appetite, Outbox, Queue};
-use super::token::Token;
-use super::{decrypt, find, import, inventory, keygen, sealing, sign};
+use super::sealing;
+use super::session::token::Token;
+use crate::carried::Carried;
 use crate::failpoint::{self, Failpoint};
+use crate::frames::FrameError;
 use crate::key::SignInput;
 use crate::options::Profile;
+use crate::protocol::{Call, Decryption, Failure, FailureClass, Generation, Outcome, Reply, Signing, TokenTime};
 use strongroom_domain::key::KeyAlgorithm;
 
 /// Handles that a worker remembers; beyond it they are forgotten, and each is searched for again.

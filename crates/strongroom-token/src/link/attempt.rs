@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::protocol::{Call, Failure, FailureClass, Outcome, Reply};
 use super::lane::Lane;
 use super::process::{HostProcess, Lost, Trouble};
 use super::{Inner, Role};
 use crate::error::TokenError;
+use crate::protocol::{Call, Failure, FailureClass, Outcome, Reply};
 
 /// How often a call is sent that no worker has taken up yet.
 const ATTEMPTS: u32 = 5;

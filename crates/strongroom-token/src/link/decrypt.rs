@@ -1,13 +1,13 @@
 //! Decryptions, on a second host if the first is lost.
 
-use super::super::protocol::{Call, Decryption, Outcome};
 use super::{Link, Role};
 use crate::error::TokenError;
+use crate::protocol::{Call, Decryption, Outcome};
 use strongroom_domain::secret::Secret;
 
 impl Link {
     /// Decrypts.
-    pub(in super::super) async fn decrypt(&self, request: Decryption) -> Result<Secret, TokenError> {
+    pub(crate) async fn decrypt(&self, request: Decryption) -> Result<Secret, TokenError> {
         let link = &self.inner;
         let suspect = (request.id.clone(), request.algorithm.name());
         link.condemned.pass(&suspect)?;

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::task::JoinHandle;
 
-use super::protocol::{Call, Opening, Outcome, TokenFacts};
 use crate::error::TokenError;
 use crate::options::TokenOptions;
+use crate::protocol::{Call, Opening, Outcome, TokenFacts};
 use attempt::Settled;
 use condemned::Condemned;
 use lane::Lane;
@@ -30,7 +30,7 @@ mod lane;
 mod opening;
 mod process;
 mod sign;
-pub(super) mod supervise;
+pub(crate) mod supervise;
 #[cfg(test)]
 mod tests;
 
@@ -43,14 +43,14 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What a host is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     Sign,
     /// Makes, destroys and lists keys.
     Keep,
 }
 
 /// All hosts of one token.
-pub(super) struct Link {
+pub(crate) struct Link {
     inner: Arc<Inner>,
     supervisors: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -76,7 +76,7 @@ struct Inner {
 
 impl Link {
     /// Starts the hosts; needs a runtime.
-    pub(super) fn start(options: TokenOptions) -> Self {
+    pub(crate) fn start(options: TokenOptions) -> Self {
         let hosts = options.hosts.clone();
         let inner = Arc::new(Inner {
             options,
@@ -103,17 +103,17 @@ impl Link {
     }
 
     /// What the token said of itself when it was last opened.
-    pub(super) fn facts(&self) -> Option<Arc<TokenFacts>> {
+    pub(crate) fn facts(&self) -> Option<Arc<TokenFacts>> {
         self.inner.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Why there will be no host until an operator acts; `None` while there is hope.
-    pub(super) fn verdict(&self) -> Option<String> {
+    pub(crate) fn verdict(&self) -> Option<String> {
         self.inner.verdict.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many hosts sign; or why none does, or why no host can be had that makes keys.
-    pub(super) fn state(&self) -> Result<usize, String> {
+    pub(crate) fn state(&self) -> Result<usize, String> {
         if let Some(down) = self.inner.keeping.hosts().down {
             return Err(down);
         }
@@ -126,17 +126,17 @@ impl Link {
     }
 
     /// The process ids of the hosts that take calls of `role`.
-    pub(super) fn pids(&self, role: Role) -> Vec<u32> {
+    pub(crate) fn pids(&self, role: Role) -> Vec<u32> {
         self.inner.lane(role).hosts().running.iter().map(|host| host.pid()).collect()
     }
 
     /// Counts the occasions to reconcile.
-    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
         self.inner.reconcile.subscribe()
     }
 
     /// Makes or imports a key; sent once. One with this `CKA_ID` is expected to sign soon.
-    pub(super) async fn make(
+    pub(crate) async fn make(
         &self,
         id: Option<Vec<u8>>,
         call: &Call,
@@ -174,7 +174,7 @@ impl Link {
     }
 
     /// Lists or destroys; done twice it does no harm.
-    pub(super) async fn keep(&self, call: Call) -> Result<Outcome, TokenError> {
+    pub(crate) async fn keep(&self, call: Call) -> Result<Outcome, TokenError> {
         let link = &self.inner;
         let _place = link.keeping.enter(1)?;
         let _turn = link.keeping_turn.lock().await;
@@ -183,19 +183,19 @@ impl Link {
 
     /// Looks for a key that another host or somebody else made, in a host that makes none itself:
     /// what was there before its own last write, SoftHSM (2.6.1) never shows to a process.
-    pub(super) async fn search(&self, call: Call) -> Result<Outcome, TokenError> {
+    pub(crate) async fn search(&self, call: Call) -> Result<Outcome, TokenError> {
         let link = &self.inner;
         let _place = link.signing.enter(1)?;
         link.repeatable(Role::Sign, &call, link.options.hosts.sign_timeout, false, || {}).await
     }
 
     /// Refuses generations that wait; the one under way goes on.
-    pub(super) fn refuse_generations(&self) {
+    pub(crate) fn refuse_generations(&self) {
         self.inner.ending.send_replace(true);
     }
 
     /// Ends all hosts: told to first, then killed.
-    pub(super) async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         for supervisor in self.abandon() {
             // It was aborted; until it is gone it may still add a host.
             let _ = supervisor.await;

@@ -16,16 +16,16 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, RwLock, oneshot, watch};
 use zeroize::Zeroizing;
 
-use super::super::frames::{self, Arriving, FrameError};
-use super::super::protocol::{Call, Failure, FailureClass, Reply};
+use crate::frames::{self, Arriving, FrameError};
 use crate::options::HostCommand;
+use crate::protocol::{Call, Failure, FailureClass, Reply};
 
 /// How often calls in flight are looked at for one that hangs.
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A call did not come back from its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct Lost {
+pub(crate) struct Lost {
     /// Whether a worker had taken it up.
     pub(super) started: bool,
 }
@@ -40,7 +40,7 @@ pub(super) enum Trouble {
 }
 
 /// A running host. Dropping it ends the process.
-pub(in super::super) struct HostProcess {
+pub(crate) struct HostProcess {
     shared: Arc<Shared>,
     child: Mutex<Child>,
     /// Held for reading by calls; a suspect takes it for writing and is alone.
@@ -135,7 +135,7 @@ impl HostProcess {
     ///
     /// # Errors
     /// [`Lost`] when host or call are given up first.
-    pub(in super::super) async fn call(&self, call: &Call, limit: Duration) -> Result<Reply, Lost> {
+    pub(crate) async fn call(&self, call: &Call, limit: Duration) -> Result<Reply, Lost> {
         let (answer, reply) = oneshot::channel();
         {
             let mut calls = self.shared.calls();

@@ -1,11 +1,11 @@
 //! Signatures: one, or several in one call; on a second host if the first is lost.
 
-use super::super::protocol::{Call, Outcome, Signing};
 use super::attempt::{Settled, error_of};
 use super::condemned::Suspect;
 use super::{Inner, Link, Role};
 use crate::error::TokenError;
 use crate::key::SignInput;
+use crate::protocol::{Call, Outcome, Signing};
 use strongroom_domain::key::{KeyAlgorithm, KeyFamily};
 
 /// The most signatures of a batch that go into one call.
@@ -14,11 +14,11 @@ const MOST: usize = 16;
 const MOST_RSA: usize = 4;
 
 /// What came of one input.
-pub(in super::super) type Signed = Result<Vec<u8>, TokenError>;
+pub(crate) type Signed = Result<Vec<u8>, TokenError>;
 
 impl Link {
     /// Signs.
-    pub(in super::super) async fn sign(&self, request: Signing) -> Signed {
+    pub(crate) async fn sign(&self, request: Signing) -> Signed {
         let link = &self.inner;
         link.condemned.pass(&suspect(&request))?;
         let _place = link.signing.enter(1)?;
@@ -33,7 +33,7 @@ impl Link {
 
     /// How many of `count` inputs go into one call: as many for each worker, but not more
     /// than are made before others that wait grow impatient.
-    pub(in super::super) fn batch_size(&self, key: KeyAlgorithm, count: usize) -> usize {
+    pub(crate) fn batch_size(&self, key: KeyAlgorithm, count: usize) -> usize {
         let hosts = &self.inner.options.hosts;
         let most = match key.family() {
             KeyFamily::Rsa => MOST_RSA,
@@ -45,7 +45,7 @@ impl Link {
     }
 
     /// Signs several inputs in one call; what fails, fails alone.
-    pub(in super::super) async fn sign_batch(&self, first: Signing, rest: Vec<SignInput>) -> Vec<Signed> {
+    pub(crate) async fn sign_batch(&self, first: Signing, rest: Vec<SignInput>) -> Vec<Signed> {
         let count = 1 + rest.len();
         let link = &self.inner;
         let _place = match link.condemned.pass(&suspect(&first)).and_then(|()| link.signing.enter(count)) {

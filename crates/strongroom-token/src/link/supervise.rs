@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
 
-use super::super::protocol::{Call, Failure, FailureClass, Opening, Reply, TokenFacts};
 use super::process::{HostProcess, Trouble};
 use super::{Inner, Role};
 use crate::options::{HostCommand, TokenOptions};
+use crate::protocol::{Call, Failure, FailureClass, Opening, Reply, TokenFacts};
 
 /// A host that lived this long has earned an immediate restart.
 const GOOD_LIFE: Duration = Duration::from_secs(30);
@@ -132,10 +132,7 @@ async fn start(link: &Inner, role: Role) -> Result<Arc<HostProcess>, NotStarted>
 ///
 /// # Errors
 /// What the host said, or that it did not say anything.
-pub(in super::super) async fn open(
-    options: &TokenOptions,
-    opening: Opening,
-) -> Result<(HostProcess, TokenFacts), Failure> {
+pub(crate) async fn open(options: &TokenOptions, opening: Opening) -> Result<(HostProcess, TokenFacts), Failure> {
     let (command, limit) = (&options.command, options.hosts.login_timeout);
     match ask_new_host(command, &options.token.environment, &Call::Open(opening), limit).await? {
         (host, Reply::Ready(facts, _)) => Ok((host, *facts)),
@@ -147,7 +144,7 @@ pub(in super::super) async fn open(
 ///
 /// # Errors
 /// What the host said, or that it did not say anything.
-pub(in super::super) async fn ask_new_host(
+pub(crate) async fn ask_new_host(
     command: &HostCommand,
     environment: &BTreeMap<String, String>,
     call: &Call,

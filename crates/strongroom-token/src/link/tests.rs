@@ -7,11 +7,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
-use super::super::protocol::{Call, Generation};
 use super::Link;
 use super::supervise::delay_after;
 use crate::error::TokenError;
 use crate::options::{HostCommand, HostOptions, PinSource, Profile, TokenAccess, TokenOptions};
+use crate::protocol::{Call, Generation};
 use crate::selector::TokenSelector;
 use strongroom_domain::key::{KeyAlgorithm, KeyUse};
 

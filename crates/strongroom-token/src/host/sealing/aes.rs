@@ -7,11 +7,11 @@ use cryptoki::session::Session;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::super::super::carried::Carried;
-use super::super::super::protocol::{Failure, FailureClass};
-use super::super::private_key::SecretParts;
-use super::super::token::Token;
 use super::{Method, SealingKey, does_not_open, find, judge, new_id};
+use crate::carried::Carried;
+use crate::host::objects::private_key::SecretParts;
+use crate::host::session::token::Token;
+use crate::protocol::{Failure, FailureClass};
 use strongroom_domain::clock;
 use strongroom_domain::key::Hash;
 

@@ -14,10 +14,10 @@ use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use subtle::ConstantTimeEq as _;
 
-use super::super::carried::Carried;
-use super::super::protocol::{Failure, FailureClass, SealingScheme};
-use super::mechanism;
-use super::token::Token;
+use crate::carried::Carried;
+use crate::host::mechanism;
+use crate::host::session::token::Token;
+use crate::protocol::{Failure, FailureClass, SealingScheme};
 use strongroom_domain::key::Locator;
 
 mod aes;

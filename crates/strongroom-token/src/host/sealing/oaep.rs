@@ -4,14 +4,18 @@
 use cryptoki::object::{ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 
-use super::super::super::carried::Carried;
-use super::super::super::protocol::{Failure, FailureClass, Generation, Signing};
-use super::super::public_key::rsa_algorithm;
-use super::super::template::{self, Origin};
-use super::super::token::Token;
-use super::super::{decrypt, inventory, keygen, mechanism, sign};
 use super::{Method, SealingKey, does_not_open, find, judge, new_id};
+use crate::carried::Carried;
+use crate::host::mechanism;
+use crate::host::objects::{
+    inventory,
+    public_key::rsa_algorithm,
+    template::{self, Origin},
+};
+use crate::host::operations::{decrypt, keygen, sign};
+use crate::host::session::token::Token;
 use crate::key::SignInput;
+use crate::protocol::{Failure, FailureClass, Generation, Signing};
 use strongroom_domain::key::{DecryptionAlgorithm, KeyAlgorithm, KeyUse};
 
 /// What a signature is over comes after this, so that it can be mistaken for no other.

@@ -11,17 +11,17 @@ use spki::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 use strongroom_domain::key::{KeyAlgorithm, KeyFamily};
 
 /// `CKA_PUBLIC_EXPONENT` of every RSA key that is made: 65537.
-pub(super) const RSA_EXPONENT: [u8; 3] = [1, 0, 1];
+pub(in crate::host) const RSA_EXPONENT: [u8; 3] = [1, 0, 1];
 
 /// The DER object identifier that a generation's `CKA_EC_PARAMS` names a curve by; `None`
 /// for RSA.
-pub(super) fn ec_params(algorithm: KeyAlgorithm) -> Option<Vec<u8>> {
+pub(in crate::host) fn ec_params(algorithm: KeyAlgorithm) -> Option<Vec<u8>> {
     curve(algorithm)?.to_der().ok()
 }
 
 /// The algorithm of a `CKA_EC_PARAMS`, which names the curve by object identifier or, for
 /// Ed25519, by a `PrintableString` (PKCS#11 section 6.3.5).
-pub(super) fn curve_of(params: &[u8]) -> Option<KeyAlgorithm> {
+pub(in crate::host) fn curve_of(params: &[u8]) -> Option<KeyAlgorithm> {
     const EDWARDS: &[u8] = b"\x13\x0cedwards25519";
     KeyAlgorithm::ALL
         .into_iter()
@@ -30,7 +30,7 @@ pub(super) fn curve_of(params: &[u8]) -> Option<KeyAlgorithm> {
 }
 
 /// The algorithm of a `CKA_MODULUS`.
-pub(super) fn rsa_algorithm(modulus: &[u8]) -> Option<KeyAlgorithm> {
+pub(in crate::host) fn rsa_algorithm(modulus: &[u8]) -> Option<KeyAlgorithm> {
     let bytes = UintRef::new(modulus).ok()?.as_bytes().len();
     [KeyAlgorithm::Rsa2048, KeyAlgorithm::Rsa3072, KeyAlgorithm::Rsa4096]
         .into_iter()
@@ -39,7 +39,7 @@ pub(super) fn rsa_algorithm(modulus: &[u8]) -> Option<KeyAlgorithm> {
 
 /// The SubjectPublicKeyInfo of `CKA_MODULUS` and `CKA_PUBLIC_EXPONENT`; `None` unless the
 /// modulus is as long as `algorithm` says and the exponent is 65537.
-pub(super) fn rsa_spki(algorithm: KeyAlgorithm, modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {
+pub(in crate::host) fn rsa_spki(algorithm: KeyAlgorithm, modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {
     let modulus = UintRef::new(modulus).ok()?;
     let exponent = UintRef::new(exponent).ok()?;
     let top = modulus.as_bytes().first()?;
@@ -54,7 +54,7 @@ pub(super) fn rsa_spki(algorithm: KeyAlgorithm, modulus: &[u8], exponent: &[u8])
 
 /// The SubjectPublicKeyInfo of a `CKA_EC_POINT`; `None` when it is no point of the curve
 /// in a form that tokens are known to use.
-pub(super) fn ec_spki(algorithm: KeyAlgorithm, attribute: &[u8]) -> Option<Vec<u8>> {
+pub(in crate::host) fn ec_spki(algorithm: KeyAlgorithm, attribute: &[u8]) -> Option<Vec<u8>> {
     let point = ec_point(algorithm, attribute)?;
     if algorithm == KeyAlgorithm::Ed25519 {
         return info(ID_ED_25519, None, point);

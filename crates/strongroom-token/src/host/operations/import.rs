@@ -6,14 +6,14 @@ use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use zeroize::Zeroizing;
 
-use super::super::protocol::{Failure, FailureClass, Generation};
 use super::keygen::{self, Made};
-use super::module::MechanismList;
-use super::private_key::{PrivateKey, SecretParts};
-use super::template::{self, Origin};
-use super::token::Token;
-use super::{inventory, mechanism};
 use crate::failpoint::{self, Failpoint};
+use crate::host::mechanism::{self, MechanismList};
+use crate::host::objects::inventory;
+use crate::host::objects::private_key::{PrivateKey, SecretParts};
+use crate::host::objects::template::{self, Origin};
+use crate::host::session::token::Token;
+use crate::protocol::{Failure, FailureClass, Generation};
 use strongroom_domain::clock;
 
 /// What key wrap with padding adds at most (RFC 5649 section 4).
@@ -25,7 +25,7 @@ const WRAPPING: usize = 15;
 ///
 /// # Errors
 /// `Unsupported`, `Refused` when the key or the proof fails, or what the token answered.
-pub(super) fn import(
+pub(in crate::host) fn import(
     token: &Token,
     session: &Session,
     request: &Generation,

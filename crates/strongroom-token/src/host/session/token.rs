@@ -7,22 +7,22 @@ use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, SessionState};
 use cryptoki::slot::Slot;
 
-use super::super::protocol::{Failure, FailureClass, Opening, TokenFacts};
 use super::login::{lock, log_in, read_pin};
-use super::module::{self, MechanismList};
-use super::{decrypt, mechanism};
+use crate::host::mechanism::{self, MechanismList};
+use crate::host::module;
 use crate::options::Profile;
+use crate::protocol::{Failure, FailureClass, Opening, TokenFacts};
 use strongroom_domain::key::{DecryptionAlgorithm, KeyAlgorithm};
 
 /// A logged-in token.
-pub(super) struct Token {
+pub(in crate::host) struct Token {
     module: Pkcs11,
     slot: Slot,
     keeps: bool,
-    pub(super) profile: Profile,
-    pub(super) mechanisms: MechanismList,
-    /// How an RSA key can decrypt, the best first.
-    pub(super) decryptions: Vec<DecryptionAlgorithm>,
+    pub(in crate::host) profile: Profile,
+    pub(in crate::host) mechanisms: MechanismList,
+    /// How an RSA key can decrypt, the best first; empty until it was tried.
+    pub(in crate::host) decryptions: Vec<DecryptionAlgorithm>,
     /// Never used and never closed: closing the last session logs out.
     _idle: Mutex<Session>,
 }
@@ -33,7 +33,7 @@ impl Token {
     /// # Errors
     /// Everything that can be wrong with module, token or PIN; with the token's facts
     /// once it was found.
-    pub(super) fn open(opening: &Opening) -> Result<(Self, TokenFacts), Failure> {
+    pub(in crate::host) fn open(opening: &Opening) -> Result<(Self, TokenFacts), Failure> {
         let pin = read_pin(&opening.pin)?;
         let _lock = lock(&opening.lock);
         let module = module::load(&opening.module)?;
@@ -45,11 +45,9 @@ impl Token {
         });
         // Read again, because a log-in changes what the token says of its PIN.
         let info = module.get_token_info(slot).unwrap_or(info);
-        let mut facts = module::facts(slot, &info, &mechanisms);
+        let facts = module::facts(slot, &info, &mechanisms);
         let idle = logged_in.map_err(|failure| Failure { facts: Some(Box::new(facts.clone())), ..failure })?;
-        let (keeps, profile) = (opening.keeps, opening.profile);
-        let decryptions = decrypt::able(&mechanisms, &open_session(&module, slot, keeps)?);
-        facts.decryptions.clone_from(&decryptions);
+        let (keeps, profile, decryptions) = (opening.keeps, opening.profile, Vec::new());
         Ok((Self { module, slot, keeps, profile, mechanisms, decryptions, _idle: Mutex::new(idle) }, facts))
     }
 
@@ -57,14 +55,14 @@ impl Token {
     ///
     /// # Errors
     /// What the token answered.
-    pub(super) fn session(&self) -> Result<Session, Failure> {
+    pub(in crate::host) fn session(&self) -> Result<Session, Failure> {
         open_session(&self.module, self.slot, self.keeps)
     }
 
     /// Whether the token answers and the session still is the user's. Only then does an
     /// empty search mean that there is nothing: SoftHSM finds no objects, without an
     /// error, in a token whose folder has gone (2026-11-20).
-    pub(super) fn is_alive(&self, session: &Session) -> bool {
+    pub(in crate::host) fn is_alive(&self, session: &Session) -> bool {
         self.module.get_token_info(self.slot).is_ok()
             && session
                 .get_session_info()
@@ -72,7 +70,7 @@ impl Token {
     }
 
     /// What it means that a search found nothing.
-    pub(super) fn nothing_found(&self, session: &Session) -> Failure {
+    pub(in crate::host) fn nothing_found(&self, session: &Session) -> Failure {
         if self.is_alive(session) {
             Failure::new(FailureClass::KeyMissing, "the token has no such key")
         } else {
@@ -85,7 +83,7 @@ impl Token {
     /// # Errors
     /// `KeyMissing` when a living token has none, `Refused` when it has several or one of
     /// another type.
-    pub(super) fn private_key(
+    pub(in crate::host) fn private_key(
         &self,
         session: &Session,
         id: &[u8],

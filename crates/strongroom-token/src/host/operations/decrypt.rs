@@ -8,20 +8,19 @@ use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use subtle::ConstantTimeEq as _;
 
-use super::super::carried::Carried;
-use super::super::protocol::{Decryption, Failure, FailureClass};
-use super::fault::describe;
-use super::mechanism;
-use super::module::MechanismList;
-use super::public_key::RSA_EXPONENT;
-use super::token::Token;
+use crate::carried::Carried;
+use crate::host::fault::describe;
+use crate::host::mechanism::{self, MechanismList};
+use crate::host::objects::public_key::RSA_EXPONENT;
+use crate::host::session::token::Token;
+use crate::protocol::{Decryption, Failure, FailureClass};
 use strongroom_domain::clock::random;
 use strongroom_domain::key::{DecryptionAlgorithm, KeyFamily};
 
 /// How the token decrypts, the best first. Its list of mechanisms names no hashes (SoftHSM
 /// 2.6.1 takes SHA-1 alone, 2026-11-20), so a public key that is no one's is put into a
 /// session and encryption begun; a token that will not say is believed to take both.
-pub(super) fn able(mechanisms: &MechanismList, session: &Session) -> Vec<DecryptionAlgorithm> {
+pub(in crate::host) fn able(mechanisms: &MechanismList, session: &Session) -> Vec<DecryptionAlgorithm> {
     if !mechanism::decrypts(mechanisms) {
         return Vec::new();
     }
@@ -49,7 +48,7 @@ pub(super) fn able(mechanisms: &MechanismList, session: &Session) -> Vec<Decrypt
 /// # Errors
 /// `Unsupported` for keys that are not RSA, `NotDecrypted` for ciphertexts of another
 /// length than the modulus (RFC 8017 section 7.1.2, step 1).
-pub(super) fn check(request: &Decryption) -> Result<(), Failure> {
+pub(in crate::host) fn check(request: &Decryption) -> Result<(), Failure> {
     if request.key.family() != KeyFamily::Rsa {
         return Err(Failure::new(FailureClass::Unsupported, format!("a key {} does not decrypt", request.key)));
     }
@@ -64,7 +63,7 @@ pub(super) fn check(request: &Decryption) -> Result<(), Failure> {
 /// # Errors
 /// `NotDecrypted`, whatever is wrong with the ciphertext; `Unsupported` when the token
 /// lacks the hash; otherwise what the token answered.
-pub(super) fn decrypt(
+pub(in crate::host) fn decrypt(
     token: &Token,
     session: &Session,
     key: ObjectHandle,
@@ -81,7 +80,7 @@ pub(super) fn decrypt(
 /// # Errors
 /// `Refused` when it does not: it is another key; `Unsupported` when the token lacks the
 /// hash; otherwise what the token answered.
-pub(super) fn prove(
+pub(in crate::host) fn prove(
     session: &Session,
     key: ObjectHandle,
     algorithm: DecryptionAlgorithm,
@@ -99,7 +98,7 @@ pub(super) fn prove(
 
 /// Encrypts outside of the token; `None` when the plaintext is too long, or the public half
 /// no RSA key.
-pub(super) fn encrypt(spki: &[u8], algorithm: DecryptionAlgorithm, plaintext: &[u8]) -> Option<Vec<u8>> {
+pub(in crate::host) fn encrypt(spki: &[u8], algorithm: DecryptionAlgorithm, plaintext: &[u8]) -> Option<Vec<u8>> {
     let public = OaepPublicEncryptingKey::new(PublicEncryptingKey::from_der(spki).ok()?).ok()?;
     let oaep = match algorithm {
         DecryptionAlgorithm::RsaOaep => &OAEP_SHA1_MGF1SHA1,

@@ -8,10 +8,9 @@ use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 
-use super::super::protocol::{Failure, FailureClass, Signing};
-use super::mechanism;
-use super::module::MechanismList;
+use crate::host::mechanism::{self, MechanismList};
 use crate::key::SignInput;
+use crate::protocol::{Failure, FailureClass, Signing};
 use strongroom_domain::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
 
 /// Signs a request that was [`check`]ed by the raw mechanism, or by the hashing one where
@@ -19,7 +18,7 @@ use strongroom_domain::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
 ///
 /// # Errors
 /// `Unsupported` when neither will do; otherwise what the token answered.
-pub(super) fn sign(
+pub(in crate::host) fn sign(
     session: &Session,
     key: ObjectHandle,
     mechanisms: &MechanismList,
@@ -43,7 +42,7 @@ pub(super) fn sign(
 ///
 /// # Errors
 /// `Unsupported` when key, algorithm and input do not go together.
-pub(super) fn check(request: &Signing) -> Result<(), Failure> {
+pub(in crate::host) fn check(request: &Signing) -> Result<(), Failure> {
     let Signing { key, algorithm, .. } = request;
     if !algorithm.fits(*key) {
         return Err(unsupported(format!("a key {key} does not sign {algorithm}")));
@@ -58,7 +57,7 @@ pub(super) fn check(request: &Signing) -> Result<(), Failure> {
 }
 
 /// Whether `signature` is one of the request by the key of its SubjectPublicKeyInfo.
-pub(super) fn verifies(request: &Signing, signature: &[u8]) -> bool {
+pub(in crate::host) fn verifies(request: &Signing, signature: &[u8]) -> bool {
     let Some(hash) = request.algorithm.hash() else {
         let SignInput::Message(message) = &request.input else { return false };
         return UnparsedPublicKey::new(&signature::ED25519, &request.spki).verify(message, signature).is_ok();
@@ -110,7 +109,7 @@ fn digest_of(input: &SignInput, hash: Hash) -> Cow<'_, [u8]> {
 }
 
 /// The `DigestInfo` of a digest in DER (RFC 8017 section 9.2, note 1).
-pub(super) fn digest_info(hash: Hash, digest: &[u8]) -> Vec<u8> {
+pub(in crate::host) fn digest_info(hash: Hash, digest: &[u8]) -> Vec<u8> {
     let (total, arc, length) = match hash {
         Hash::Sha256 => (0x31, 0x01, 0x20),
         Hash::Sha384 => (0x41, 0x02, 0x30),

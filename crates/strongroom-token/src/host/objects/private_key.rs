@@ -14,12 +14,12 @@ use der::{Decode, Encode, Sequence};
 use spki::AlgorithmIdentifierRef;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::super::protocol::{Failure, FailureClass};
 use super::public_key::{RSA_EXPONENT, ec_params};
+use crate::protocol::{Failure, FailureClass};
 use strongroom_domain::key::{KeyAlgorithm, RsaPrivateKey};
 
 /// A private key that is whole and of the algorithm that was named.
-pub(super) struct PrivateKey {
+pub(in crate::host) struct PrivateKey {
     pkcs8: Zeroizing<Vec<u8>>,
     spki: Vec<u8>,
     public: Vec<Attribute>,
@@ -31,7 +31,7 @@ impl PrivateKey {
     ///
     /// # Errors
     /// `Refused` when it is no such key, or an RSA key with an unusual exponent.
-    pub(super) fn parse(algorithm: KeyAlgorithm, pkcs8: &[u8]) -> Result<Self, Failure> {
+    pub(in crate::host) fn parse(algorithm: KeyAlgorithm, pkcs8: &[u8]) -> Result<Self, Failure> {
         let refused = |Rejected| {
             let detail = format!("what was given is no private key {algorithm} (RSA with the exponent 65537)");
             Failure::new(FailureClass::Refused, detail)
@@ -45,28 +45,28 @@ impl PrivateKey {
     }
 
     /// PKCS#8 in its first version, which every token that unwraps keys can read.
-    pub(super) fn pkcs8(&self) -> &[u8] {
+    pub(in crate::host) fn pkcs8(&self) -> &[u8] {
         &self.pkcs8
     }
 
-    pub(super) fn spki(&self) -> &[u8] {
+    pub(in crate::host) fn spki(&self) -> &[u8] {
         &self.spki
     }
 
     /// The attributes that only a public object has.
-    pub(super) fn public_parts(&self) -> Vec<Attribute> {
+    pub(in crate::host) fn public_parts(&self) -> Vec<Attribute> {
         self.public.clone()
     }
 
     /// The attributes that only a private object has, after those of `template`.
-    pub(super) fn with_secret_parts(&self, mut template: Vec<Attribute>) -> SecretParts {
+    pub(in crate::host) fn with_secret_parts(&self, mut template: Vec<Attribute>) -> SecretParts {
         template.extend_from_slice(&self.private.0);
         SecretParts(template)
     }
 }
 
 /// Attributes of which some are secret: these are wiped when dropped.
-pub(super) struct SecretParts(pub(super) Vec<Attribute>);
+pub(in crate::host) struct SecretParts(pub(in crate::host) Vec<Attribute>);
 
 impl Drop for SecretParts {
     fn drop(&mut self) {

@@ -14,10 +14,10 @@ use cryptoki::types::AuthPin;
 use rustix::fs::{FlockOperation, flock};
 use zeroize::Zeroize;
 
-use super::super::protocol::{Failure, FailureClass, Opening};
-use super::fault::describe;
 use super::refused::{self, Prepared};
+use crate::host::fault::describe;
 use crate::options::PinSource;
+use crate::protocol::{Failure, FailureClass, Opening};
 use strongroom_domain::secret::Pin;
 
 /// How long another daemon's start is waited for.
@@ -28,7 +28,7 @@ const LOCK_POLL: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// `PinUnreadable`.
-pub(super) fn read_pin(source: &PinSource) -> Result<Pin, Failure> {
+pub(in crate::host) fn read_pin(source: &PinSource) -> Result<Pin, Failure> {
     let unreadable = |detail: String| Failure::new(FailureClass::PinUnreadable, detail);
     let path = match source {
         PinSource::File(path) => path.clone(),
@@ -51,7 +51,7 @@ pub(super) fn read_pin(source: &PinSource) -> Result<Pin, Failure> {
 }
 
 /// The PIN in the form that a session takes.
-pub(super) fn auth_pin(pin: &Pin) -> AuthPin {
+pub(in crate::host) fn auth_pin(pin: &Pin) -> AuthPin {
     AuthPin::from(pin.expose())
 }
 
@@ -60,7 +60,7 @@ pub(super) fn auth_pin(pin: &Pin) -> AuthPin {
 ///
 /// Whoever holds the lock for ever cannot stop this daemon: after a while it goes on
 /// without.
-pub(super) fn lock(path: &Path) -> Option<File> {
+pub(in crate::host) fn lock(path: &Path) -> Option<File> {
     let file = File::open(path)
         .map_err(|error| tracing::warn!(%error, path = %path.display(), "logging in without the lock"))
         .ok()?;
@@ -80,7 +80,12 @@ pub(super) fn lock(path: &Path) -> Option<File> {
 /// # Errors
 /// The PIN classes, `Unavailable` when the refusal could not be remembered, or what the
 /// token answered.
-pub(super) fn log_in(session: &Session, info: &TokenInfo, pin: &Pin, opening: &Opening) -> Result<(), Failure> {
+pub(in crate::host) fn log_in(
+    session: &Session,
+    info: &TokenInfo,
+    pin: &Pin,
+    opening: &Opening,
+) -> Result<(), Failure> {
     if info.user_pin_locked() || info.user_pin_final_try() {
         return Err(Failure::new(FailureClass::PinLocked, "the token is one wrong PIN from being locked, or past it"));
     }

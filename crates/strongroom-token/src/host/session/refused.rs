@@ -17,7 +17,7 @@ use strongroom_domain::secret::Pin;
 ///
 /// # Errors
 /// When the memory is there and cannot be read.
-pub(super) fn remembers(memory: &Path, serial: &str, pin: &Pin) -> io::Result<bool> {
+pub(in crate::host) fn remembers(memory: &Path, serial: &str, pin: &Pin) -> io::Result<bool> {
     let text = match fs::read_to_string(memory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         other => other?,
@@ -32,7 +32,7 @@ pub(super) fn remembers(memory: &Path, serial: &str, pin: &Pin) -> io::Result<bo
 ///
 /// # Errors
 /// When the memory is there and cannot be removed.
-pub(in super::super) fn forget(memory: &Path) -> io::Result<()> {
+pub(crate) fn forget(memory: &Path) -> io::Result<()> {
     match fs::remove_file(memory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
@@ -41,7 +41,7 @@ pub(in super::super) fn forget(memory: &Path) -> io::Result<()> {
 
 /// A memory that is written before the PIN is tried, and becomes true by a rename alone:
 /// a full disk must not turn a restart loop into a locked token.
-pub(super) struct Prepared {
+pub(in crate::host) struct Prepared {
     draft: PathBuf,
     memory: PathBuf,
 }
@@ -51,7 +51,7 @@ impl Prepared {
     ///
     /// # Errors
     /// When it cannot be written and made durable.
-    pub(super) fn new(memory: &Path, serial: &str, pin: &Pin) -> io::Result<Self> {
+    pub(in crate::host) fn new(memory: &Path, serial: &str, pin: &Pin) -> io::Result<Self> {
         let salt = clock::random::<16>().map_err(io::Error::other)?;
         let hash: PasswordHash = Argon2::default()
             .hash_password_with_salt(pin.expose().as_bytes(), &salt)
@@ -68,7 +68,7 @@ impl Prepared {
     ///
     /// # Errors
     /// When the draft cannot be put in its place.
-    pub(super) fn commit(self) -> io::Result<()> {
+    pub(in crate::host) fn commit(self) -> io::Result<()> {
         fs::rename(&self.draft, &self.memory)?;
         self.memory.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     }
@@ -77,7 +77,7 @@ impl Prepared {
     ///
     /// # Errors
     /// When it cannot be removed.
-    pub(super) fn discard(self) -> io::Result<()> {
+    pub(in crate::host) fn discard(self) -> io::Result<()> {
         forget(&self.draft)
     }
 }

@@ -7,7 +7,7 @@ use cryptoki::error::{Error, RvError};
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 
-use super::super::protocol::{Failure, FailureClass, HeldObject};
+use crate::protocol::{Failure, FailureClass, HeldObject};
 
 /// How long a half-made object must stay as it is before it is taken for abandoned: many
 /// times what a token takes between an object's creation and its last attribute.
@@ -23,7 +23,7 @@ const HALVES: [ObjectClass; 2] = [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_
 ///
 /// # Errors
 /// What the token answered.
-pub(super) fn inventory(session: &Session) -> Result<Vec<HeldObject>, Failure> {
+pub(in crate::host) fn inventory(session: &Session) -> Result<Vec<HeldObject>, Failure> {
     let mut whole: BTreeMap<(Vec<u8>, String), HeldObject> = BTreeMap::new();
     let mut broken = Vec::new();
     for class in HALVES {
@@ -47,7 +47,7 @@ pub(super) fn inventory(session: &Session) -> Result<Vec<HeldObject>, Failure> {
 ///
 /// # Errors
 /// What the token answered, or `Unavailable` when objects remain.
-pub(super) fn destroy(session: &Session, id: &[u8], label: &str) -> Result<u32, Failure> {
+pub(in crate::host) fn destroy(session: &Session, id: &[u8], label: &str) -> Result<u32, Failure> {
     let find = || {
         let mut found = Vec::new();
         for class in HALVES {
@@ -73,7 +73,7 @@ pub(super) fn destroy(session: &Session, id: &[u8], label: &str) -> Result<u32, 
 ///
 /// # Errors
 /// What the token answered.
-pub(super) fn remove_broken(session: &Session) -> Result<u32, Failure> {
+pub(in crate::host) fn remove_broken(session: &Session) -> Result<u32, Failure> {
     let first = abandoned(session)?;
     if first.is_empty() {
         return Ok(0);

@@ -3,11 +3,12 @@
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 
-use super::super::protocol::{Failure, FailureClass, FoundObject, Generation};
-use super::public_key::{curve_of, rsa_algorithm};
-use super::token::Token;
-use super::{keygen, template};
+use super::keygen;
 use crate::SEALING_LABEL;
+use crate::host::objects::public_key::{curve_of, rsa_algorithm};
+use crate::host::objects::template;
+use crate::host::session::token::Token;
+use crate::protocol::{Failure, FailureClass, FoundObject, Generation};
 use strongroom_domain::key::{KeyAlgorithm, KeyFamily, KeyUse};
 
 const ACCEPTED: &str = "accepted are RSA with 2048, 3072 or 4096 bits and the exponent 65537, P-256, P-384, P-521 \
@@ -19,7 +20,7 @@ const ACCEPTED: &str = "accepted are RSA with 2048, 3072 or 4096 bits and the ex
 /// # Errors
 /// `KeyMissing` when there is none, `Refused` with the reason when it cannot be used, or
 /// what the token answered.
-pub(super) fn find(
+pub(in crate::host) fn find(
     token: &Token,
     session: &Session,
     id: Option<&[u8]>,

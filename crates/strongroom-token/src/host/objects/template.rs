@@ -3,8 +3,8 @@
 use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
 use cryptoki::session::Session;
 
-use super::super::protocol::{Failure, FailureClass, Generation};
 use super::public_key::{RSA_EXPONENT, ec_params, ec_spki, rsa_spki};
+use crate::protocol::{Failure, FailureClass, Generation};
 use strongroom_domain::key::{KeyAlgorithm, KeyFamily, KeyUse};
 
 /// What is read back of a private key.
@@ -26,7 +26,7 @@ const PROVEN: [AttributeType; 14] = [
 ];
 
 /// The template of the public half of a pair that is generated.
-pub(super) fn public(request: &Generation) -> Vec<Attribute> {
+pub(in crate::host) fn public(request: &Generation) -> Vec<Attribute> {
     let mut template = public_uses(request);
     match ec_params(request.algorithm) {
         Some(params) => template.push(Attribute::EcParams(params)),
@@ -39,7 +39,7 @@ pub(super) fn public(request: &Generation) -> Vec<Attribute> {
 }
 
 /// What a public half may be used for and is found by, however it came about.
-pub(super) fn public_uses(request: &Generation) -> Vec<Attribute> {
+pub(in crate::host) fn public_uses(request: &Generation) -> Vec<Attribute> {
     let decrypts = request.key_use == KeyUse::Decrypt;
     vec![
         Attribute::Token(true),
@@ -54,7 +54,7 @@ pub(super) fn public_uses(request: &Generation) -> Vec<Attribute> {
 
 /// The template of the private half. Usages that are not wanted are denied by name:
 /// leaving them out would leave them to the token (SoftHSM grants them).
-pub(super) fn private(request: &Generation) -> Vec<Attribute> {
+pub(in crate::host) fn private(request: &Generation) -> Vec<Attribute> {
     let decrypts = request.key_use == KeyUse::Decrypt;
     vec![
         Attribute::Token(true),
@@ -73,7 +73,7 @@ pub(super) fn private(request: &Generation) -> Vec<Attribute> {
 
 /// How a key came into the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(in crate::host) enum Origin {
     Born,
     Imported,
 }
@@ -82,7 +82,7 @@ pub(super) enum Origin {
 ///
 /// # Errors
 /// `Refused` when it is not as it was asked for.
-pub(super) fn prove(
+pub(in crate::host) fn prove(
     session: &Session,
     key: ObjectHandle,
     request: &Generation,
@@ -123,7 +123,7 @@ pub(super) fn prove(
 ///
 /// # Errors
 /// What the token answered.
-pub(super) fn describe(session: &Session, key: ObjectHandle) -> Result<String, Failure> {
+pub(in crate::host) fn describe(session: &Session, key: ObjectHandle) -> Result<String, Failure> {
     Ok(in_words(&session.get_attributes(key, &PROVEN)?))
 }
 
@@ -151,7 +151,7 @@ fn in_words(read: &[Attribute]) -> String {
 ///
 /// # Errors
 /// `Refused` when its attributes are not those of the algorithm asked for.
-pub(super) fn spki(session: &Session, key: ObjectHandle, request: &Generation) -> Result<Vec<u8>, Failure> {
+pub(in crate::host) fn spki(session: &Session, key: ObjectHandle, request: &Generation) -> Result<Vec<u8>, Failure> {
     let algorithm = request.algorithm;
     spki_of(session, key, algorithm)?.ok_or_else(|| refused(format!("the new public key is no {algorithm} key")))
 }
@@ -161,7 +161,7 @@ pub(super) fn spki(session: &Session, key: ObjectHandle, request: &Generation) -
 ///
 /// # Errors
 /// What the token answered.
-pub(super) fn spki_of(
+pub(in crate::host) fn spki_of(
     session: &Session,
     key: ObjectHandle,
     algorithm: KeyAlgorithm,
@@ -181,7 +181,7 @@ pub(super) fn spki_of(
 ///
 /// # Errors
 /// What the token answered.
-pub(super) fn rsa_components(session: &Session, key: ObjectHandle) -> Result<(Vec<u8>, Vec<u8>), Failure> {
+pub(in crate::host) fn rsa_components(session: &Session, key: ObjectHandle) -> Result<(Vec<u8>, Vec<u8>), Failure> {
     let mut parts = (Vec::new(), Vec::new());
     for read in session.get_attributes(key, &[AttributeType::Modulus, AttributeType::PublicExponent])? {
         match read {

@@ -3,21 +3,23 @@
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 
-use super::super::protocol::{Failure, FailureClass, Generation, Signing};
-use super::template::Origin;
-use super::token::Token;
-use super::{decrypt, mechanism, sign, template};
+use super::decrypt;
+use super::sign;
 use crate::failpoint::{self, Failpoint};
+use crate::host::mechanism;
+use crate::host::objects::template::{self, Origin};
+use crate::host::session::token::Token;
 use crate::key::SignInput;
+use crate::protocol::{Failure, FailureClass, Generation, Signing};
 use strongroom_domain::key::{KeyFamily, KeyUse};
 
 const NO_DECRYPTION: &str = "the token does not decrypt by RSA-OAEP";
 
 /// A pair that was made and proven.
-pub(super) struct Made {
-    pub(super) private: ObjectHandle,
-    pub(super) spki: Vec<u8>,
-    pub(super) proof: String,
+pub(in crate::host) struct Made {
+    pub(in crate::host) private: ObjectHandle,
+    pub(in crate::host) spki: Vec<u8>,
+    pub(in crate::host) proof: String,
 }
 
 /// Makes a key pair and proves it. After an error something may have been left in the
@@ -25,7 +27,7 @@ pub(super) struct Made {
 ///
 /// # Errors
 /// `Unsupported`, `Refused` when the proof fails, or what the token answered.
-pub(super) fn generate(token: &Token, session: &Session, request: &Generation) -> Result<Made, Failure> {
+pub(in crate::host) fn generate(token: &Token, session: &Session, request: &Generation) -> Result<Made, Failure> {
     let way = mechanism::key_pair(request.algorithm);
     let (public, private) = session.generate_key_pair(&way, &template::public(request), &template::private(request))?;
     let proof = template::prove(session, private, request, Origin::Born)?;
@@ -39,7 +41,7 @@ pub(super) fn generate(token: &Token, session: &Session, request: &Generation) -
 ///
 /// # Errors
 /// `Refused` when it is not as it was made, or not the key of this public half.
-pub(super) fn prove_anew(
+pub(in crate::host) fn prove_anew(
     token: &Token,
     session: &Session,
     private: ObjectHandle,
@@ -63,7 +65,7 @@ pub(super) fn prove_anew(
 ///
 /// # Errors
 /// `Unsupported`.
-pub(super) fn check(token: &Token, request: &Generation) -> Result<(), Failure> {
+pub(in crate::host) fn check(token: &Token, request: &Generation) -> Result<(), Failure> {
     let algorithm = request.algorithm;
     if request.key_use == KeyUse::Decrypt && token.decryptions.is_empty() {
         return Err(Failure::new(FailureClass::Unsupported, NO_DECRYPTION));
@@ -82,7 +84,7 @@ pub(super) fn check(token: &Token, request: &Generation) -> Result<(), Failure> 
 ///
 /// # Errors
 /// `Refused` when they do not; or what the token answered.
-pub(super) fn prove_pair(
+pub(in crate::host) fn prove_pair(
     token: &Token,
     session: &Session,
     private: ObjectHandle,
@@ -101,7 +103,7 @@ pub(super) fn prove_pair(
 ///
 /// # Errors
 /// `Refused` when it does not verify; or what the token answered.
-pub(super) fn prove_by_signature(
+pub(in crate::host) fn prove_by_signature(
     token: &Token,
     session: &Session,
     private: ObjectHandle,
