@@ -7,8 +7,9 @@
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 use zeroize::Zeroizing;
@@ -80,7 +81,7 @@ impl Queue {
                 waiting.reader = Some(reader);
             } else if outbox.is_empty() {
                 waiting.idle += 1;
-                waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+                self.changed.wait(&mut waiting);
                 waiting.idle -= 1;
             } else {
                 drop(waiting);
@@ -91,7 +92,7 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock()
     }
 }
 
@@ -201,7 +202,7 @@ impl Outbox {
     /// Sends what was added.
     pub(super) fn send(&mut self) -> Result<(), FrameError> {
         if !self.pending.is_empty() {
-            self.stream.lock().unwrap_or_else(PoisonError::into_inner).write_all(&self.pending)?;
+            self.stream.lock().write_all(&self.pending)?;
             frames::wipe(&mut self.pending);
         }
         Ok(())

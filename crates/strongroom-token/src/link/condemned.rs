@@ -1,8 +1,9 @@
 //! Keys that took down hosts with what was asked of them.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::error::TokenError;
 use strongroom_domain::key::Locator;
@@ -40,6 +41,6 @@ impl Condemned {
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<Suspect, Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

@@ -8,9 +8,10 @@
 //! the token at a time; a queue that is full says `Busy` at once.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::task::JoinHandle;
 
@@ -104,12 +105,12 @@ impl Link {
 
     /// What the token said of itself when it was last opened.
     pub(crate) fn facts(&self) -> Option<Arc<TokenFacts>> {
-        self.inner.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.inner.facts.lock().clone()
     }
 
     /// Why there will be no host until an operator acts; `None` while there is hope.
     pub(crate) fn verdict(&self) -> Option<String> {
-        self.inner.verdict.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.inner.verdict.lock().clone()
     }
 
     /// How many hosts sign; or why none does, or why no host can be had that makes keys.
@@ -215,7 +216,7 @@ impl Link {
     }
 
     fn abandon(&self) -> Vec<JoinHandle<()>> {
-        let supervisors = std::mem::take(&mut *self.supervisors.lock().unwrap_or_else(PoisonError::into_inner));
+        let supervisors = std::mem::take(&mut *self.supervisors.lock());
         for supervisor in &supervisors {
             supervisor.abort();
         }
@@ -239,7 +240,7 @@ impl Inner {
     }
 
     fn fresh(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Weak<HostProcess>>> {
-        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+        self.fresh.lock()
     }
 
     /// How long a call waits for a host that is being replaced.
@@ -263,11 +264,11 @@ impl Inner {
     }
 
     fn judge(&self, verdict: Option<String>) {
-        *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = verdict;
+        *self.verdict.lock() = verdict;
     }
 
     fn learn(&self, facts: TokenFacts) {
-        *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(facts));
+        *self.facts.lock() = Some(Arc::new(facts));
     }
 
     fn became_ready(&self, role: Role) {

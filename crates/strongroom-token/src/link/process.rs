@@ -5,14 +5,15 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::process::Stdio;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::process::{Child, Command};
 use tokio::sync::{Notify, RwLock, oneshot, watch};
 use zeroize::Zeroizing;
 
@@ -39,9 +40,10 @@ pub(super) enum Trouble {
     Broken,
 }
 
-/// A running host. Dropping it ends the process.
+/// A running host. Dropping it kills the process; the runtime reaps it.
 pub(crate) struct HostProcess {
     shared: Arc<Shared>,
+    pid: u32,
     child: Mutex<Child>,
     /// Held for reading by calls; a suspect takes it for writing and is alone.
     pub(super) turn: RwLock<()>,
@@ -107,7 +109,9 @@ impl HostProcess {
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
             .process_group(0)
+            .kill_on_drop(true)
             .spawn()?;
+        let pid = child.id().ok_or_else(|| io::Error::other("the process ended before it began"))?;
         let (reader, writer) = UnixStream::from_std(ours)?.into_split();
         let shared = Arc::new(Shared {
             calls: Mutex::default(),
@@ -118,12 +122,12 @@ impl HostProcess {
         tokio::spawn(write_calls(writer, Arc::clone(&shared)));
         tokio::spawn(read_replies(reader, Arc::clone(&shared)));
         tokio::spawn(watch_for_hangs(Arc::downgrade(&shared)));
-        Ok(Self { shared, child: Mutex::new(child), turn: RwLock::default() })
+        Ok(Self { shared, pid, child: Mutex::new(child), turn: RwLock::default() })
     }
 
     /// The process's id.
-    pub(super) fn pid(&self) -> u32 {
-        self.child().id()
+    pub(super) const fn pid(&self) -> u32 {
+        self.pid
     }
 
     /// How many signatures and other calls it has not answered.
@@ -185,36 +189,18 @@ impl HostProcess {
     /// Ends it at once; what is in flight is lost.
     pub(super) fn kill(&self) {
         // An error means that it has ended already.
-        let _ = self.child().kill();
+        let _ = self.child.lock().start_kill();
     }
 
     /// Waits until it has ended and everything that it said has been heard.
     pub(super) async fn ended(&self) {
         let _ = self.shared.ended.subscribe().wait_for(|ended| *ended).await;
     }
-
-    fn child(&self) -> MutexGuard<'_, Child> {
-        self.child.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for HostProcess {
-    fn drop(&mut self) {
-        self.kill();
-        // SIGKILL is not waited for long; a process that is stuck in the kernel is left.
-        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for _ in 0..20 {
-            if !matches!(child.try_wait(), Ok(None)) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
 }
 
 impl Shared {
     fn calls(&self) -> MutexGuard<'_, Calls> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+        self.calls.lock()
     }
 
     fn give_up(&self, trouble: Trouble) {

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::Link;
+use super::process::HostProcess;
 use super::supervise::delay_after;
 use crate::error::TokenError;
 use crate::options::{HostCommand, HostOptions, PinSource, Profile, TokenAccess, TokenOptions};
@@ -24,21 +25,47 @@ fn the_first_restart_is_immediate_and_the_rest_double_up_to_half_a_minute() {
 
 /// A link whose hosts start and never say that they are ready.
 fn mute(directory: &tempfile::TempDir) -> Link {
-    let executable = directory.path().join("mute");
-    fs::write(&executable, "#!/bin/sh\nexec sleep 30\n").unwrap();
-    fs::set_permissions(&executable, fs::Permissions::from_mode(0o700)).unwrap();
     Link::start(TokenOptions {
-        command: HostCommand::new(executable),
+        command: mute_command(),
         token: TokenAccess {
             module: "/nowhere".into(),
             selector: TokenSelector::Label("any".to_owned()),
             pin: PinSource::File("/nowhere".into()),
             profile: Profile::Generic,
-            environment: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
+            environment: BTreeMap::new(),
         },
         hosts: HostOptions::default(),
         state_dir: directory.path().to_owned(),
     })
+}
+
+/// Starts a process that is no host and lives until it is killed.
+fn mute_command() -> HostCommand {
+    HostCommand::new("/bin/sleep").arg("30")
+}
+
+/// How often this thread has slept: being preempted does not count.
+fn times_slept() -> u64 {
+    let status = fs::read_to_string("/proc/thread-self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    line.unwrap().trim().parse().unwrap()
+}
+
+#[tokio::test]
+async fn dropped_hosts_are_reaped_and_the_runtime_does_not_sleep_for_it() {
+    let command = mute_command();
+    let hosts: Vec<HostProcess> = (0..32).map(|_| HostProcess::spawn(&command, &[]).unwrap()).collect();
+    let mut left: Vec<u32> = hosts.iter().map(HostProcess::pid).collect();
+    let before = times_slept();
+    drop(hosts);
+    let slept = times_slept() - before;
+    assert!(slept < 8, "the thread slept {slept} times");
+    let since = Instant::now();
+    while !left.is_empty() {
+        assert!(since.elapsed() < Duration::from_secs(10), "still there, or never reaped: {left:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        left.retain(|pid| Path::new(&format!("/proc/{pid}")).exists());
+    }
 }
 
 fn generation() -> Call {

@@ -1,11 +1,10 @@
 //! The open token of this process: what its workers share.
 
-use std::sync::Mutex;
-
 use cryptoki::context::Pkcs11;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, SessionState};
 use cryptoki::slot::Slot;
+use parking_lot::Mutex;
 
 use super::login::{lock, log_in, read_pin};
 use crate::host::mechanism::{self, MechanismList};
