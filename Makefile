@@ -24,6 +24,7 @@ test: setup ## every test that needs no container engine
 	@tests/oracles/setup "$(ORACLES)"
 	@echo "make test: building the fault-injecting module, the daemon and the tests (minutes the first time)"
 	$(CARGO) build -p strongroom-faults
+	$(CARGO) test -p strongroom-domain --test hooks
 	STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" $(TESTS)
 	@tests/closing-line
 

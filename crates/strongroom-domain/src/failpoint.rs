@@ -11,9 +11,6 @@ use std::time::Duration;
 
 use crate::error::{Error, Kind};
 
-#[cfg(test)]
-mod tests;
-
 /// The failure that a test asked a step for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a test asked the step {0} to fail")]

@@ -1,4 +1,4 @@
-//! A secret on its way between daemon and token host: serialised for that one way, wiped
+//! A secret on its way between client and token host: serialised for that one way, wiped
 //! when dropped, redacted when printed.
 
 use std::fmt;

@@ -270,7 +270,7 @@ impl TokenClient {
         timed(call, work).await
     }
 
-    /// Ends the hosts; calls are refused from then on.
+    /// Ends the hosts and waits until they are gone; calls are refused from then on.
     pub async fn stop(&self) {
         self.link.stop().await;
     }

@@ -1,4 +1,4 @@
-//! How calls and replies lie on the stream between daemon and token host.
+//! How calls and replies lie on the stream between client and token host.
 //!
 //! A frame is four bytes of length (big-endian) and a postcard body: the call's number
 //! and the call or reply. Frames may carry secrets: what was read is wiped, and no buffer

@@ -1,4 +1,4 @@
-//! What daemon and token host say to each other: numbered calls and their replies.
+//! What client and token host say to each other: numbered calls and their replies.
 //!
 //! Numbers rise in the order of the calls. The first call is [`Call::Open`] or
 //! [`Call::InitToken`]. A call is answered by `Started` when a worker takes it up, then by
@@ -17,7 +17,7 @@ use crate::options::{PinSource, Profile};
 use crate::selector::TokenSelector;
 use strongroom_domain::key::{DecryptionAlgorithm, KeyAlgorithm, KeyUse, SignatureAlgorithm};
 
-/// What the daemon asks of a host.
+/// What a client asks of a host.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Call {
     /// Loads the module, finds the token, logs in.
@@ -230,7 +230,7 @@ impl Failure {
     }
 }
 
-/// What a failure means to the daemon.
+/// What a failure means to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum FailureClass {
     /// No token matches the selector.

@@ -1,5 +1,5 @@
 //! What a process does that will know a PIN: nothing of it may be dumped, traced or
-//! swapped out, and it ends only as its daemon wants.
+//! swapped out, and it ends only as its client wants.
 
 use std::io;
 
@@ -27,7 +27,7 @@ pub(super) fn yield_to_others() {
     note("lower its priority", process::nice(10).map(|_| ()));
 }
 
-/// Makes SIGINT and SIGTERM harmless: the daemon drains first and then closes the stream.
+/// Makes SIGINT and SIGTERM harmless: the client drains first and then closes the stream.
 ///
 /// Tokio keeps a handler for as long as the process lives once it has been asked for one;
 /// the runtime that asks is not needed afterwards.

@@ -2,7 +2,7 @@
 //!
 //! Owns the module, the log-in, sessions, object handles and every `CK_` word. Does not
 //! own when it is started, retried or replaced, nor queues and deadlines: that is the
-//! daemon's end of the link. Speaks `protocol` over the stream that is its standard input.
+//! client's end of the link. Speaks `protocol` over the stream that is its standard input.
 //!
 //! Invariants: a refused PIN is not tried twice; a key is generated or imported proven or not at
 //! all; a handle signs for others only after its first signature verified, and decrypts only
@@ -44,10 +44,10 @@ pub(crate) use session::refused::forget as forget_refused_pin;
 
 /// The token host could not start.
 #[derive(Debug, thiserror::Error)]
-#[error("the token host needs a stream from its daemon as standard input")]
+#[error("the token host needs a stream from its client as standard input")]
 pub struct HostError(#[from] io::Error);
 
-/// Serves the daemon at the other end of standard input and never returns from it.
+/// Serves the client at the other end of standard input and never returns from it.
 ///
 /// # Errors
 /// When standard input is no stream or signals cannot be ignored; nothing was loaded.
@@ -62,7 +62,7 @@ pub fn main() -> Result<(), HostError> {
     harden::vanish()
 }
 
-/// Lets the stream be served until the daemon is at its other end no more. Threads that are
+/// Lets the stream be served until the client is at its other end no more. Threads that are
 /// inside the module are left there.
 fn serve(stream: UnixStream) -> Result<(), FrameError> {
     let watched = stream.try_clone()?;
@@ -114,10 +114,10 @@ fn open(stream: UnixStream) -> Result<(), FrameError> {
     Ok(())
 }
 
-/// Notes why the daemon cannot be served any more, unless it has just gone.
+/// Notes why the client cannot be served any more, unless it has just gone.
 fn note(error: &FrameError) {
     if !matches!(error, FrameError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof) {
-        tracing::error!(error = error as &dyn std::error::Error, "the token host lost its daemon");
+        tracing::error!(error = error as &dyn std::error::Error, "the token host lost its client");
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) fn mechanisms(module: &Pkcs11, slot: Slot) -> Result<MechanismList, F
     Ok(listed.into_iter().filter_map(|kind| Some((kind, module.get_mechanism_info(slot, kind).ok()?))).collect())
 }
 
-/// What the daemon is told of the token.
+/// What the client is told of the token.
 pub(super) fn facts(slot: Slot, info: &TokenInfo, mechanisms: &MechanismList) -> TokenFacts {
     TokenFacts {
         slot: slot.id(),

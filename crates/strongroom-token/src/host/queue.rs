@@ -29,7 +29,7 @@ pub(super) struct Appetite {
     pub(super) of_many: usize,
 }
 
-/// Calls that wait for a worker, in the order of arrival. The daemon bounds their number.
+/// Calls that wait for a worker, in the order of arrival. The client bounds their number.
 pub(super) struct Queue {
     waiting: Mutex<Waiting>,
     changed: Condvar,
@@ -173,7 +173,7 @@ impl Reader {
     }
 }
 
-/// Replies of one worker on their way to the daemon, several in one write.
+/// Replies of one worker on their way to the client, several in one write.
 pub(super) struct Outbox {
     stream: Arc<Mutex<UnixStream>>,
     pending: Zeroizing<Vec<u8>>,

@@ -2,7 +2,7 @@
 //!
 //! After any error the session is dropped, because the operation that failed may still be
 //! active in it and the crate cannot cancel one. What another session does not cure makes
-//! the host `Broken`, and the daemon replaces it.
+//! the host `Broken`, and the client replaces it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -67,7 +67,7 @@ impl Worker {
         Ok(Self { token: Arc::clone(token), session, keys: Keys::new(), unexplained: 0, pace: SLICE })
     }
 
-    /// Answers calls until the daemon is gone. Quick signatures that queue are taken and
+    /// Answers calls until the client is gone. Quick signatures that queue are taken and
     /// answered several at a time.
     ///
     /// # Errors

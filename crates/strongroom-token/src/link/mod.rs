@@ -1,4 +1,4 @@
-//! The daemon's end: which host does which call, what is tried again and what never.
+//! The client's end: which host does which call, what is tried again and what never.
 //!
 //! Owns the child processes, their supervision, the queues before them and the rules for
 //! calls whose host was lost. Does not own what a call does inside the token.
@@ -153,7 +153,7 @@ impl Link {
         let (_turn, host) = tokio::select! {
             biased;
             _ = ending.wait_for(|ending| *ending) => {
-                return Err(TokenError::Unavailable("the daemon is stopping".to_owned()));
+                return Err(TokenError::Unavailable("the client is stopping".to_owned()));
             }
             ready = tokio::time::timeout_at(deadline.into(), ready) => ready.map_err(|_| TokenError::Late)??
         };
@@ -195,7 +195,7 @@ impl Link {
         self.inner.ending.send_replace(true);
     }
 
-    /// Ends all hosts: told to first, then killed.
+    /// Ends all hosts, told to first, then killed, and waits until they are gone.
     pub(crate) async fn stop(&self) {
         for supervisor in self.abandon() {
             // It was aborted; until it is gone it may still add a host.
@@ -205,11 +205,13 @@ impl Link {
         for host in &hosts {
             host.close();
         }
-        let all = futures_util::future::join_all(hosts.iter().map(|host| host.ended()));
-        if tokio::time::timeout(FAREWELL, all).await.is_err() {
+        let all = || futures_util::future::join_all(hosts.iter().map(|host| host.ended()));
+        if tokio::time::timeout(FAREWELL, all()).await.is_err() {
             for host in &hosts {
                 host.kill();
             }
+            // A process that the kernel will not let go is left behind.
+            let _ = tokio::time::timeout(FAREWELL, all()).await;
         }
         self.inner.signing.report("stopped");
         self.inner.keeping.report("stopped");

@@ -20,7 +20,7 @@ impl TokenOptions {
             profile: self.token.profile,
             refused_pin: self.state_dir.join(REFUSED_PIN),
             try_refused: false,
-            // The one file that all daemons of a machine that use the module can open,
+            // The one file that all clients of a machine that use the module can open,
             // whatever else they share; no token is known before the module is loaded.
             lock: self.token.module.clone(),
             sessions: 1,

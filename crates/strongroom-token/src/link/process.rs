@@ -1,4 +1,4 @@
-//! One token host as the daemon sees it: a child process, a stream, calls in flight.
+//! One token host as its client sees it: a child process, a stream, calls in flight.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -23,6 +23,9 @@ use crate::protocol::{Call, Failure, FailureClass, Reply};
 
 /// How often calls in flight are looked at for one that hangs.
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How often a process whose stream has ended is looked at until it can be reaped.
+const REAP_INTERVAL: Duration = Duration::from_millis(1);
 
 /// A call did not come back from its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,9 +195,12 @@ impl HostProcess {
         let _ = self.child.lock().start_kill();
     }
 
-    /// Waits until it has ended and everything that it said has been heard.
+    /// Waits until everything that it said has been heard, and the process is no more.
     pub(super) async fn ended(&self) {
         let _ = self.shared.ended.subscribe().wait_for(|ended| *ended).await;
+        while matches!(self.child.lock().try_wait(), Ok(None)) {
+            tokio::time::sleep(REAP_INTERVAL).await;
+        }
     }
 }
 

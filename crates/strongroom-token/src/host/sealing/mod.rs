@@ -147,7 +147,7 @@ fn find(session: &Session, class: ObjectClass, label: &str) -> Result<Vec<Sealin
             }
         }
     }
-    // Several daemons may each have made one: all seal with the same.
+    // Several clients may each have made one: all seal with the same.
     keys.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(keys)
 }

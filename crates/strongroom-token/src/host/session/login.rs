@@ -1,4 +1,4 @@
-//! Logging in: the PIN, the lock that daemons of one machine share, and the care that a
+//! Logging in: the PIN, the lock that processes of one machine share, and the care that a
 //! token with a limited patience needs.
 
 use std::env;
@@ -20,7 +20,7 @@ use crate::options::PinSource;
 use crate::protocol::{Failure, FailureClass, Opening};
 use strongroom_domain::secret::Pin;
 
-/// How long another daemon's start is waited for.
+/// How long another process's start is waited for.
 const LOCK_PATIENCE: Duration = Duration::from_secs(20);
 const LOCK_POLL: Duration = Duration::from_millis(20);
 
@@ -58,7 +58,7 @@ pub(in crate::host) fn auth_pin(pin: &Pin) -> AuthPin {
 /// Holds others back while a token is opened: processes that log in together read
 /// SoftHSM's token file while it is rewritten and find no token (11 of 40, 2026-11-20).
 ///
-/// Whoever holds the lock for ever cannot stop this daemon: after a while it goes on
+/// Whoever holds the lock for ever cannot stop this host: after a while it goes on
 /// without.
 pub(in crate::host) fn lock(path: &Path) -> Option<File> {
     let file = File::open(path)
