@@ -22,7 +22,7 @@ run: setup ## keep a daemon running in the foreground (ARGS="--listen 127.0.0.1:
 	@$(CARGO) run --bin strongroom -- dev $(ARGS)
 
 quick: ## unit tests, goldens and dialects on LOCAL keys: a minute without token, Python or Node.js
-	$(TESTS) --workspace --exclude strongroom-faults --lib -- $(LEFT_OUT)
+	$(TESTS) --exclude strongroom-faults --lib -- $(LEFT_OUT)
 	STRONGROOM_TEST_KEYS=LOCAL $(TESTS) --test suite -- $(QUICK) $(LEFT_OUT)
 
 test: setup ## every test that needs no container engine
@@ -30,6 +30,7 @@ test: setup ## every test that needs no container engine
 	@tests/oracles/setup "$(ORACLES)"
 	@echo "make test: building the fault-injecting module, the daemon and the tests (minutes the first time)"
 	$(CARGO) build -p strongroom-faults
+	$(CARGO) test -p strongroom-domain --test hooks
 	STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" $(TESTS)
 	@tests/closing-line
 

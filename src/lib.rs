@@ -13,20 +13,21 @@
 //! | 3 issuance and admission | `issuance` `admission` |
 //! | 2 holders | `provider` `store` |
 //! | 1 rules | `config` `auth` |
-//! | 0 test hooks | `checkpoint` |
+//! | 0 test hooks | `failpoint` |
 //!
-//! Below them all lie the crates `strongroom-domain` (nouns) and `strongroom-formats`.
+//! Below them all lie the crates `strongroom-domain` (nouns), `strongroom-formats` and
+//! `strongroom-token` (a PKCS#11 module in child processes).
 //!
 //! Never met, though the floors would allow it: `provider` and `store`; `services::lifecycle` and
 //! `services::signing`; dialects and each other; dialects and `store`, `provider`, `issuance` or `config`.
 
 pub mod admission;
 pub mod auth;
-pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod dialects;
+pub mod failpoint;
 pub mod http;
 pub mod issuance;
 pub mod provider;

@@ -7,12 +7,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::block_on;
-use crate::config::{Config, MasterKeySource, PinSource, TokenSelector};
+use crate::config::{Config, MasterKeySource};
 use crate::daemon::{self, Offline};
-use crate::provider::pkcs11::{self, TokenFacts};
 use crate::services::lifecycle::{self, Inspection};
 use crate::store::{Looked, SqlStore, Store as _};
 use strongroom_domain::key::{KeyAlgorithm, KeyPair, SignatureAlgorithm, State};
+use strongroom_token::{PinSource, TokenFacts, TokenSelector};
 
 /// Prints what it sees and every finding; exits 1 when there is one.
 #[allow(clippy::print_stdout, reason = "the report is the command's output")]
@@ -39,8 +39,8 @@ async fn look(config: &Config) -> anyhow::Result<Vec<String>> {
     let mut findings = suspicions(config);
     daemon::make_state_dir(&config.state_dir)?;
     let mut logged_in = false;
-    if let Some(options) = daemon::pkcs11_options(config)? {
-        let report = pkcs11::probe(&options).await;
+    if let Some(options) = daemon::token_options(config)? {
+        let report = strongroom_token::probe(&options).await;
         logged_in = report.logged_in;
         if let Some(facts) = &report.facts {
             describe(facts);

@@ -16,13 +16,12 @@ use anyhow::{Context as _, bail, ensure};
 use super::block_on;
 use crate::auth::{Credential, Scope, SecretHash, new_secret};
 use crate::config::{
-    Auth0, Config, Hosts, Limits, Listener, MasterKeySource, PinSource, PingFederate, Plaintext, Profile, Rotation,
-    SanFormat, Stock, Token, TokenSelector, Zitadel,
+    Auth0, Config, Limits, Listener, MasterKeySource, PingFederate, Plaintext, Rotation, SanFormat, Stock, Zitadel,
 };
 use crate::daemon::{self, Announce, InstanceLock};
-use crate::provider::pkcs11;
 use strongroom_domain::key::{KeyAlgorithm, ProviderKind};
 use strongroom_domain::secret::Secret;
+use strongroom_token::{HostOptions, PinSource, Profile, TokenAccess, TokenSelector};
 
 /// Where distributions put the module of SoftHSM; Debian's multiarch folders come on top.
 const MODULES: [&str; 7] = [
@@ -180,7 +179,7 @@ impl Layout {
             state_dir: self.path("state"),
             instance: "dev".to_owned(),
             listener: Listener { address: listen, plaintext: Plaintext::Loopback },
-            token: Some(Token {
+            token: Some(TokenAccess {
                 module: module()?,
                 selector: TokenSelector::Label(label),
                 pin: PinSource::File(self.path("pin")),
@@ -189,7 +188,7 @@ impl Layout {
             }),
             local: Some(MasterKeySource::Token),
             // SoftHSM's threads contend, its processes do not.
-            hosts: Hosts { signing_hosts: cores.min(4), workers: 1, ..Hosts::default() },
+            hosts: HostOptions { signing_hosts: cores.min(4), workers: 1, ..HostOptions::default() },
             store: self.path("strongroom.db"),
             credentials,
             limits: Limits::default(),
@@ -208,9 +207,9 @@ impl Layout {
     }
 
     async fn initialise_token(&self, config: &Config, label: String) -> anyhow::Result<()> {
-        let Token { module, environment, .. } = config.token.as_ref().context("there is no token to prepare")?;
+        let TokenAccess { module, environment, .. } = config.token.as_ref().context("there is no token to prepare")?;
         let (so_pin, pin) = (self.path("so-pin"), self.path("pin"));
-        pkcs11::initialise_token(&daemon::executable()?, module, environment, &label, &so_pin, &pin)
+        strongroom_token::initialise_token(&daemon::host_command()?, module, environment, &label, &so_pin, &pin)
             .await
             .context("the SoftHSM token could not be prepared")?;
         Ok(())

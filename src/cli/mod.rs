@@ -19,7 +19,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::daemon;
-use crate::provider::pkcs11;
 use crate::telemetry::{self, Verbosity};
 
 /// A key daemon for hardware security modules.
@@ -88,7 +87,7 @@ pub fn main() -> ExitCode {
         Command::Token(command) => token::run(&command),
         Command::Local(command) => return local::run(&command),
         Command::Credential(command) => credential::run(&command),
-        Command::TokenHost => pkcs11::host::run().map_err(Into::into),
+        Command::TokenHost => strongroom_token::host::main().map_err(Into::into),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

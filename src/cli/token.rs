@@ -3,8 +3,6 @@
 use clap::Subcommand;
 
 use super::reconcile::Source;
-use crate::provider::pkcs11;
-
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Forget that the PIN was refused, so that it is tried once more
@@ -15,7 +13,7 @@ pub(super) enum Command {
 pub(super) fn run(command: &Command) -> anyhow::Result<()> {
     let Command::Retry(source) = command;
     let config = source.load()?;
-    pkcs11::forget_refused_pin(&config.state_dir)?;
+    strongroom_token::forget_refused_pin(&config.state_dir)?;
     println!("the PIN will be tried again: by a running daemon within half a minute, by another when it starts");
     Ok(())
 }

@@ -3,69 +3,49 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use strongroom_token::HostOptions;
 
 use super::duration;
 
-/// Token hosts and their limits.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", default)]
-pub struct Hosts {
-    /// Processes that sign.
-    pub signing_hosts: usize,
-    /// Sessions, and so threads, in each signing host.
-    pub workers: usize,
-    /// One process for everything, for tokens that allow one client.
-    pub shared_host: bool,
-    /// Signatures that may wait.
-    pub sign_queue: usize,
-    /// Generations that may wait.
-    pub generate_queue: usize,
+/// The section as it is written.
+#[derive(Deserialize)]
+#[serde(remote = "HostOptions", rename_all = "kebab-case", default = "HostOptions::default")]
+pub(super) struct Section {
+    signing_hosts: usize,
+    workers: usize,
+    shared_host: bool,
+    sign_queue: usize,
+    generate_queue: usize,
     #[serde(deserialize_with = "duration::parse")]
-    pub sign_timeout: Duration,
+    sign_timeout: Duration,
     #[serde(deserialize_with = "duration::parse")]
-    pub generate_timeout: Duration,
+    generate_timeout: Duration,
     #[serde(deserialize_with = "duration::parse")]
-    pub login_timeout: Duration,
+    login_timeout: Duration,
 }
 
-impl Default for Hosts {
-    fn default() -> Self {
-        Self {
-            signing_hosts: 1,
-            workers: 2,
-            shared_host: false,
-            sign_queue: 4096,
-            generate_queue: 256,
-            sign_timeout: Duration::from_secs(5),
-            generate_timeout: Duration::from_secs(300),
-            login_timeout: Duration::from_secs(60),
+/// Refuses counts and times that make no sense.
+pub(super) fn validate(hosts: &HostOptions, findings: &mut Vec<String>) {
+    let counts = [
+        ("signing-hosts", hosts.signing_hosts, 64),
+        ("workers", hosts.workers, 256),
+        ("sign-queue", hosts.sign_queue, 1 << 20),
+        ("generate-queue", hosts.generate_queue, 1 << 20),
+    ];
+    for (key, count, most) in counts {
+        if !(1..=most).contains(&count) {
+            findings.push(format!("hosts.{key}: between 1 and {most}"));
         }
     }
-}
-
-impl Hosts {
-    pub(super) fn validate(&self, findings: &mut Vec<String>) {
-        let counts = [
-            ("signing-hosts", self.signing_hosts, 64),
-            ("workers", self.workers, 256),
-            ("sign-queue", self.sign_queue, 1 << 20),
-            ("generate-queue", self.generate_queue, 1 << 20),
-        ];
-        for (key, count, most) in counts {
-            if !(1..=most).contains(&count) {
-                findings.push(format!("hosts.{key}: between 1 and {most}"));
-            }
-        }
-        if self.shared_host && self.signing_hosts != 1 {
-            findings.push("hosts: shared-host = true means one process, so signing-hosts stays 1".to_owned());
-        }
-        let times = [
-            ("sign-timeout", self.sign_timeout),
-            ("generate-timeout", self.generate_timeout),
-            ("login-timeout", self.login_timeout),
-        ];
-        for (key, _) in times.iter().filter(|(_, time)| time.is_zero()) {
-            findings.push(format!("hosts.{key}: longer than nothing"));
-        }
+    if hosts.shared_host && hosts.signing_hosts != 1 {
+        findings.push("hosts: shared-host = true means one process, so signing-hosts stays 1".to_owned());
+    }
+    let times = [
+        ("sign-timeout", hosts.sign_timeout),
+        ("generate-timeout", hosts.generate_timeout),
+        ("login-timeout", hosts.login_timeout),
+    ];
+    for (key, _) in times.iter().filter(|(_, time)| time.is_zero()) {
+        findings.push(format!("hosts.{key}: longer than nothing"));
     }
 }

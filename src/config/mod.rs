@@ -12,7 +12,6 @@ mod hosts;
 mod limits;
 mod listener;
 mod local;
-mod pkcs11_uri;
 mod rotation;
 mod stock;
 #[cfg(test)]
@@ -27,16 +26,15 @@ use serde::Deserialize;
 
 use crate::auth::Credential;
 use strongroom_domain::key::ProviderKind;
+use strongroom_token::{HostOptions, TokenAccess};
 
 pub use auth0::{Auth0, Connections};
 pub use dialects::{PingFederate, SanFormat};
-pub use hosts::Hosts;
 pub use limits::Limits;
 pub use listener::{Listener, Plaintext};
 pub use local::MasterKeySource;
 pub use rotation::Rotation;
 pub use stock::Stock;
-pub use token::{PinSource, Profile, Token, TokenSelector};
 pub use zitadel::Zitadel;
 
 /// Everything that the daemon is told.
@@ -48,10 +46,10 @@ pub struct Config {
     pub instance: String,
     pub listener: Listener,
     /// The provider `HSM`; absent where keys are `LOCAL` only.
-    pub token: Option<Token>,
+    pub token: Option<TokenAccess>,
     /// What seals the master keys of the provider `LOCAL`; absent where there is none.
     pub local: Option<MasterKeySource>,
-    pub hosts: Hosts,
+    pub hosts: HostOptions,
     /// The SQLite database.
     pub store: PathBuf,
     pub credentials: Vec<Credential>,
@@ -129,8 +127,8 @@ struct File {
     listener: Listener,
     token: Option<token::Section>,
     local: Option<local::Section>,
-    #[serde(default)]
-    hosts: Hosts,
+    #[serde(default, with = "hosts::Section")]
+    hosts: HostOptions,
     store: Option<StoreSection>,
     #[serde(default)]
     credentials: Vec<credentials::Section>,
@@ -163,7 +161,7 @@ impl File {
         let state_dir = absolute("state-dir", self.state_dir, findings);
         let store = absolute("store.path", self.store.map(|section| section.path), findings);
         self.listener.validate(findings);
-        self.hosts.validate(findings);
+        hosts::validate(&self.hosts, findings);
         self.limits.validate(findings);
         self.rotation.validate(findings);
         let credentials = credentials::validate(self.credentials, findings);

@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::string_slice, reason = "tests")]
 
-use super::{Auth0, Config, Connections, MasterKeySource, Plaintext, TokenSelector};
+use super::{Auth0, Config, Connections, MasterKeySource, Plaintext};
 use strongroom_domain::key::{KeyAlgorithm, ProviderKind};
+use strongroom_token::TokenSelector;
 
 const WHOLE: &str = r#"
 version = 1

@@ -1,6 +1,5 @@
 //! What a daemon, and a command that acts on its data, stand on: store, providers, keyring.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use super::instance::{InstanceLock, new_life};
 use crate::admission::Bounds;
 use crate::config::{Config, MasterKeySource};
 use crate::provider::local::{LocalProvider, MasterSealer};
-use crate::provider::pkcs11::{Pkcs11Options, Pkcs11Provider};
+use crate::provider::pkcs11::Pkcs11Provider;
 use crate::provider::{KeyProvider as _, Providers};
 use crate::services::lifecycle::{Keyring, MasterKeys, out_of_reach};
 use crate::services::rotation::{self, Rotation};
@@ -19,6 +18,7 @@ use crate::services::signing::{IN_A_TURN, Signing};
 use crate::store::{Owner, SqlStore, Store as _};
 use strongroom_domain::clock::{Clock, SystemClock};
 use strongroom_domain::key::StoreId;
+use strongroom_token::{HostCommand, TokenOptions};
 
 /// Time for what follows generation: issuance and two transactions.
 const LEASE_MARGIN: Duration = Duration::from_secs(120);
@@ -45,7 +45,7 @@ impl Holders {
 
     fn over(store: Arc<SqlStore>, config: &Config, owner: Owner) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let token = pkcs11_options(config)?.map(Pkcs11Provider::start);
+        let token = token_options(config)?.map(Pkcs11Provider::start);
         let local = local_provider(config, store.id(), token.as_ref());
         let mut providers = Providers::default();
         if let Some(token) = &token {
@@ -73,7 +73,7 @@ impl Holders {
 
     pub(super) async fn close(self) {
         if let Some(token) = self.token {
-            token.stop().await;
+            token.client().stop().await;
         }
         self.store.close().await;
     }
@@ -127,10 +127,10 @@ pub(super) fn lease(config: &Config) -> Duration {
 ///
 /// # Errors
 /// When the path of this program is not known.
-pub fn pkcs11_options(config: &Config) -> anyhow::Result<Option<Pkcs11Options>> {
+pub fn token_options(config: &Config) -> anyhow::Result<Option<TokenOptions>> {
     let Some(token) = &config.token else { return Ok(None) };
-    Ok(Some(Pkcs11Options {
-        executable: executable()?,
+    Ok(Some(TokenOptions {
+        command: host_command()?,
         token: token.clone(),
         hosts: config.hosts.clone(),
         state_dir: config.state_dir.clone(),
@@ -145,12 +145,13 @@ fn local_provider(config: &Config, store: StoreId, token: Option<&Arc<Pkcs11Prov
     Some(LocalProvider::new(store, sealer))
 }
 
-/// This program, to be started again as a token host.
+/// The command that starts this program again as a token host.
 ///
 /// # Errors
-/// When its path is not known.
-pub fn executable() -> anyhow::Result<PathBuf> {
-    std::env::current_exe().context("the path of this program is not known")
+/// When the path of this program is not known.
+pub fn host_command() -> anyhow::Result<HostCommand> {
+    let program = std::env::current_exe().context("the path of this program is not known")?;
+    Ok(HostCommand::new(program).arg("token-host"))
 }
 
 /// A keyring without a daemon, for commands.
@@ -235,7 +236,7 @@ async fn ready(holders: &Holders, patience: Duration) -> anyhow::Result<()> {
 async fn logged_in(holders: &Holders, patience: Duration) -> anyhow::Result<()> {
     if let Some(token) = &holders.token {
         let waited = tokio::time::timeout(patience, async {
-            while !token.health().ready && token.verdict().is_none() {
+            while !token.health().ready && token.client().verdict().is_none() {
                 tokio::time::sleep(super::POLL_EVERY).await;
             }
         });

@@ -37,7 +37,7 @@ use holders::Holders;
 use instance::new_life;
 
 pub use bystander::Bystander;
-pub use holders::{Offline, executable, pkcs11_options};
+pub use holders::{Offline, host_command, token_options};
 pub use instance::{InstanceLock, make_state_dir};
 
 /// When the line that the daemon is ready is printed.
@@ -96,7 +96,7 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
         stop.wait_for(|stop| *stop).await?;
         tracing::info!("draining");
         if let Some(token) = &holders.token {
-            token.refuse_generations();
+            token.client().refuse_generations();
         }
         let drained = server.await?;
         // What outlasts the drain is undone by the next life; its client was not answered.
@@ -181,7 +181,7 @@ fn listen_limits(config: &Config) -> serve::Limits {
 /// Reconciles in the background; a generation host that died asks for a whole inventory.
 async fn reconcile(keyring: Arc<Keyring>, token: Option<Arc<Pkcs11Provider>>, stop: watch::Receiver<bool>) {
     let asked = async {
-        if let Some(mut due) = token.map(|token| token.subscribe()) {
+        if let Some(mut due) = token.map(|token| token.client().subscribe()) {
             while due.changed().await.is_ok() {
                 keyring.reconcile_soon(true);
             }
@@ -231,7 +231,7 @@ fn bootstrap(config: &Config, keyring: Arc<Keyring>, stop: watch::Receiver<bool>
 async fn wait_until_ready(holders: &Holders, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
     let ready = async {
         while !holders.keyring.ailments().await.is_empty() {
-            if let Some(verdict) = holders.token.as_ref().and_then(|token| token.verdict()) {
+            if let Some(verdict) = holders.token.as_ref().and_then(|token| token.client().verdict()) {
                 bail!("not ready: {verdict}");
             }
             tokio::time::sleep(POLL_EVERY).await;

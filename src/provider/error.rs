@@ -1,6 +1,7 @@
 //! What can go wrong at a provider: small, and without words of HTTP.
 
 use strongroom_domain::error::{Error, Kind};
+use strongroom_token::TokenError;
 
 /// A provider's failure.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -33,6 +34,21 @@ pub enum ProviderError {
     /// would decrypt it in time (RFC 8017 section 7.1.2).
     #[error("the ciphertext does not decrypt")]
     NotDecrypted,
+}
+
+impl From<TokenError> for ProviderError {
+    fn from(failure: TokenError) -> Self {
+        match failure {
+            TokenError::Unavailable(detail) => Self::Unavailable(detail),
+            TokenError::Busy => Self::Busy,
+            TokenError::Late => Self::Late,
+            TokenError::Unknown(detail) => Self::Unknown(detail),
+            TokenError::Unsupported(detail) => Self::Unsupported(detail),
+            TokenError::KeyMissing => Self::KeyMissing,
+            TokenError::Refused(detail) => Self::Refused(detail),
+            TokenError::NotDecrypted => Self::NotDecrypted,
+        }
+    }
 }
 
 impl From<ProviderError> for Error {

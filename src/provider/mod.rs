@@ -23,12 +23,11 @@ use strongroom_domain::secret::Secret;
 #[cfg(test)]
 pub(crate) mod double;
 mod error;
-mod foreign_key;
 pub mod local;
 pub mod pkcs11;
 
 pub use error::ProviderError;
-pub use foreign_key::NoForeignKey;
+pub use strongroom_token::{Capabilities, Destroyed, ForeignKey, FoundKey, Held, NoForeignKey, SignInput};
 
 /// How many signatures of one batch a provider makes at a time: enough for all that work in
 /// it, and little of the queue that all callers share.
@@ -80,74 +79,6 @@ impl KeyRef {
             spki: pair.spki.clone()?,
             sealed: pair.sealed.clone(),
         })
-    }
-}
-
-/// How the owner of a key that is already there names it; each given part must match.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ForeignKey {
-    /// `CKA_ID`.
-    pub locator: Option<Locator>,
-    /// `CKA_LABEL` (`object` of a PKCS#11 URI).
-    pub label: Option<String>,
-    /// `label` of the token that it is in (`token` of a PKCS#11 URI).
-    pub token: Option<String>,
-    /// `serialNumber` of that token (`serial` of a PKCS#11 URI).
-    pub serial: Option<String>,
-}
-
-/// A key that was there already.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FoundKey {
-    pub locator: Locator,
-    pub algorithm: KeyAlgorithm,
-    pub spki: SpkiDer,
-    /// What the token says of it, in words for the audit trail.
-    pub proof: String,
-}
-
-/// What is signed.
-#[derive(Clone, Debug)]
-pub enum SignInput {
-    /// The message; the provider hashes it.
-    Message(Vec<u8>),
-    /// The digest by the algorithm's hash.
-    Digest(Vec<u8>),
-}
-
-/// What was found of a key that was asked to be destroyed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Destroyed {
-    /// Objects removed: 0 when the provider had none left.
-    pub objects: u32,
-}
-
-/// One object, or one pair of objects, that a provider holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// Absent on half-made objects.
-    pub locator: Option<Locator>,
-    pub label: String,
-    pub has_private: bool,
-    pub has_public: bool,
-    /// An object without `CKA_ID` or public components.
-    pub broken: bool,
-}
-
-/// What a provider can do now.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Capabilities {
-    /// What it can generate, and how such a key can sign.
-    pub algorithms: Vec<(KeyAlgorithm, Vec<SignatureAlgorithm>)>,
-    /// How an RSA key can decrypt.
-    pub decryptions: Vec<DecryptionAlgorithm>,
-}
-
-impl Capabilities {
-    /// How a key of `algorithm` can sign; `None` when it cannot be generated.
-    #[must_use]
-    pub fn signatures_of(&self, algorithm: KeyAlgorithm) -> Option<&[SignatureAlgorithm]> {
-        self.algorithms.iter().find(|(a, _)| *a == algorithm).map(|(_, signatures)| signatures.as_slice())
     }
 }
 

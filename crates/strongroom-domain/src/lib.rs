@@ -7,5 +7,6 @@
 pub mod audit;
 pub mod clock;
 pub mod error;
+pub mod failpoint;
 pub mod key;
 pub mod secret;

@@ -19,7 +19,7 @@ use super::options::ConnectionOptions;
 use super::view::Reply;
 use super::{Connections, rules};
 use crate::auth::Principal;
-use crate::checkpoint::reach;
+use crate::failpoint::{self, Failpoint};
 use crate::http::layer::request_id;
 use crate::services::settings::Connection;
 use strongroom_domain::error::{Error, Kind};
@@ -203,7 +203,7 @@ pub(super) async fn delete(
             Err(failure) if failure.kind() != Kind::NotFound => return Err(failure),
             _ => {}
         }
-        let _ = reach("connection.delete").await;
+        let _ = failpoint::hit(Failpoint::ConnectionDelete).await;
         worker.catalog.delete_connection(&who, ring.name(), request_id()).await
     };
     services.detached.run(work).await.map_err(ApiError::of_connection)?;

@@ -11,6 +11,7 @@ use crate::provider::pkcs11::Pkcs11Provider;
 use strongroom_domain::clock::random;
 use strongroom_domain::key::StoreId;
 use strongroom_domain::secret::Secret;
+use strongroom_token::TokenError;
 
 /// What seals master keys; losing it loses every LOCAL key.
 pub enum MasterSealer {
@@ -44,7 +45,7 @@ impl MasterSealer {
         let secret = Secret::new(bytes.to_vec());
         let context = context(store, version);
         let sealed = match self {
-            Self::Token(token) => token.seal(&label(store), &context, secret).await?,
+            Self::Token(token) => token.client().seal(&label(store), &context, secret).await?,
             Self::KeyFile(path) => {
                 let key = file_key(path)?;
                 key.seal(&context, &secret).map_err(|failure| unavailable(failure.to_string()))?
@@ -70,12 +71,12 @@ impl MasterSealer {
         };
         let context = context(store, version);
         let secret = match self {
-            Self::Token(token) => token.unseal(&label(store), &context, sealed).await.map_err(|failure| match failure {
-                ProviderError::KeyMissing => unavailable(format!(
+            Self::Token(token) => token.client().unseal(&label(store), &context, sealed).await.map_err(|failure| match failure {
+                TokenError::KeyMissing => unavailable(format!(
                     "the token does not have the key {} that sealed master key {version}; restore the token's backup",
                     label(store)
                 )),
-                other => other,
+                other => other.into(),
             })?,
             Self::KeyFile(path) => file_key(path)?.open(&context, sealed).map_err(broken)?,
         };

@@ -11,7 +11,7 @@ use super::reservation::Reservation;
 use super::stock::Proven;
 use super::{Changed, Entry, IdempotencyKey, Keyring, Made, Move, NewKid};
 use crate::auth::{Principal, Scope};
-use crate::checkpoint::{Stopped, reach};
+use crate::failpoint::{self, Failpoint};
 use crate::provider::KeyProvider;
 use crate::store::{IdempotencyClaim, Joining, NewReservation, Reserve, StoreError};
 use strongroom_domain::audit::{Action, Event};
@@ -90,7 +90,7 @@ impl Keyring {
         wishes: Vec<(Wish, Source)>,
     ) -> Result<Changed, Error> {
         who.require(Scope::Manage)?;
-        reach("generate.authorise").await?;
+        failpoint::hit(Failpoint::GenerateAuthorise).await?;
         let claim = self.claim(who, order.idempotency.as_ref());
         if let Some(before) = self.replayed(claim.as_ref(), &order.ring).await? {
             return Ok(before);
@@ -100,7 +100,7 @@ impl Keyring {
             let provider = self.capable(&wish)?;
             members.push(Member { wish, source, provider });
         }
-        reach("generate.capability").await?;
+        failpoint::hit(Failpoint::GenerateCapability).await?;
         let place = members.first().map(|member| self.turns.admit(member.provider.kind(), who.name())).transpose()?;
         let _turn = match &place {
             Some(place) => Some(place.turn(order.deadline).await?),
@@ -114,7 +114,7 @@ impl Keyring {
                 Ok(finished) => match self.commit(who, &order, begun, finished).await {
                     Ok(changed) => {
                         // A crash from here on loses nothing; a failure can no longer be answered.
-                        let _ = reach("generate.commit").await;
+                        let _ = failpoint::hit(Failpoint::GenerateCommit).await;
                         return Ok(changed);
                     }
                     Err(undone) => undone,
@@ -380,11 +380,5 @@ impl<'a> Underway<'a> {
 impl Drop for Underway<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(self.1, Ordering::SeqCst);
-    }
-}
-
-impl From<Stopped> for Error {
-    fn from(stopped: Stopped) -> Self {
-        Self::new(Kind::ProviderUnavailable, "the crypto provider is unavailable").because(stopped)
     }
 }

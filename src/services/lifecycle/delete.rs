@@ -4,7 +4,7 @@ use super::Keyring;
 use super::lookup::not_found;
 use super::reservation::transition;
 use crate::auth::{Principal, Scope};
-use crate::checkpoint::reach;
+use crate::failpoint::{self, Failpoint};
 use crate::store::{Change, DocumentKind, StoreError};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::error::{Error, Kind};
@@ -30,7 +30,7 @@ impl Keyring {
         let events: Vec<Event> = pairs.iter().map(event).collect();
         let change = Change { moves, ..Change::default() };
         self.carry_out(change, &events).await.map_err(|failure| in_words(ring, failure))?;
-        let _ = reach("delete.commit").await;
+        let _ = failpoint::hit(Failpoint::DeleteCommit).await;
         self.reconcile_soon(false);
         Ok(())
     }
@@ -69,7 +69,7 @@ impl Keyring {
             None if pair.provider == ProviderKind::Local => 0,
             None => return self.holder(pair).map(drop),
         };
-        reach("delete.destroy").await?;
+        failpoint::hit(Failpoint::DeleteDestroy).await?;
         self.bury(pair, objects).await
     }
 

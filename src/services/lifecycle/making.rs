@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::creation::Member;
 use super::reservation::{Finished, Reservation};
 use super::{CertificateSpec, Keyring, NewKid};
-use crate::checkpoint::reach;
+use crate::failpoint::{self, Failpoint};
 use crate::issuance;
 use crate::provider::{FoundKey, GeneratedKey, KeyProvider, KeyRef, NewKey, ProviderError};
 use strongroom_domain::error::{Error, Kind, Rule, Violation};
@@ -31,7 +31,7 @@ impl Keyring {
         Member { wish, source, provider }: Member,
         deadline: Instant,
     ) -> Result<Finished, Error> {
-        reach("generate.reserve").await?;
+        failpoint::hit(Failpoint::GenerateReserve).await?;
         let pair = &reservation.pair;
         let key = new_key(pair, self.store.id(), deadline);
         // Never dropped half-way: a key whose maker has gone would come after its undoing.
@@ -44,7 +44,7 @@ impl Keyring {
                     reservation.may_hold_key = made.as_ref().err().is_none_or(ProviderError::may_have_made);
                     made?
                 };
-                reach("generate.generate").await?;
+                failpoint::hit(Failpoint::GenerateGenerate).await?;
                 let certificate = match spec {
                     Some(spec) => Some(self.certify(&reservation.pair, &spec, &made, provider.as_ref()).await?),
                     None => None,
@@ -55,7 +55,7 @@ impl Keyring {
                 let taken = provider.import(key, pkcs8).await;
                 reservation.may_hold_key = taken.as_ref().err().is_none_or(ProviderError::may_have_made);
                 let taken = taken.map_err(refused_file)?;
-                reach("import.import").await?;
+                failpoint::hit(Failpoint::ImportImport).await?;
                 if taken.spki != spki {
                     return Err(refused_file(ProviderError::Refused("its public half came out as another".to_owned())));
                 }
@@ -91,7 +91,7 @@ impl Keyring {
         provider: &dyn KeyProvider,
     ) -> Result<CertificateDer, Error> {
         let prepared = issuance::prepare(spec, pair.signature_algorithm, made.spki.clone(), self.clock.now())?;
-        reach("generate.prepare").await?;
+        failpoint::hit(Failpoint::GeneratePrepare).await?;
         let key = KeyRef {
             id: pair.id,
             locator: pair.locator.clone(),
@@ -100,9 +100,9 @@ impl Keyring {
             sealed: made.sealed.clone(),
         };
         let issued = issuance::issue(prepared, provider, &key).await?;
-        reach("generate.issue").await?;
+        failpoint::hit(Failpoint::GenerateIssue).await?;
         let certificate = issuance::check(issued, &made.spki)?;
-        reach("generate.check").await?;
+        failpoint::hit(Failpoint::GenerateCheck).await?;
         Ok(certificate)
     }
 }

@@ -10,7 +10,7 @@ use super::reservation::Reservation;
 use super::stock::STOCK_USE;
 use super::{Keyring, NewKid};
 use crate::auth::Principal;
-use crate::checkpoint::reach;
+use crate::failpoint::{self, Failpoint};
 use crate::provider::{GeneratedKey, KeyProvider, ProviderError};
 use crate::store::{Change, Commit, Joining, NewReservation, Reserve};
 use strongroom_domain::audit::{Action, Event};
@@ -92,7 +92,7 @@ impl Keyring {
                 let event = reservation.event(self, Action::Stocked, detail);
                 let change = Change { commits: vec![commit], ..Change::default() };
                 match self.carry_out(change, &[event]).await {
-                    Ok(_) => Ok(reach("stock.commit").await?),
+                    Ok(_) => Ok(failpoint::hit(Failpoint::StockCommit).await?),
                     Err(failure) => self.give_back(reservation, failure.into()).await,
                 }
             }
@@ -133,14 +133,14 @@ impl Keyring {
     }
 
     async fn fill(&self, reservation: &mut Reservation, provider: &dyn KeyProvider) -> Result<(Commit, String), Error> {
-        reach("stock.reserve").await?;
+        failpoint::hit(Failpoint::StockReserve).await?;
         let pair = &reservation.pair;
         let deadline = std::time::Instant::now() + BEGIN_WITHIN;
         // Never dropped half-way: a key whose maker has gone would come after its undoing.
         let made = provider.generate_ahead(new_key(pair, self.store.id(), deadline)).await;
         reservation.may_hold_key = made.as_ref().err().is_none_or(ProviderError::may_have_made);
         let GeneratedKey { spki, sealed, proof } = made?;
-        reach("stock.generate").await?;
+        failpoint::hit(Failpoint::StockGenerate).await?;
         let commit = Commit {
             id: pair.id,
             version: pair.version,

@@ -4,7 +4,7 @@ use super::Keyring;
 use super::creation::Member;
 use super::making::Source;
 use crate::auth::Principal;
-use crate::checkpoint::reach;
+use crate::failpoint::{self, Failpoint};
 use crate::provider::{KeyRef, ProviderError};
 use crate::store::StoreError;
 use strongroom_domain::audit::{Action, Event};
@@ -38,7 +38,7 @@ impl Keyring {
             let trial = certificate.is_none();
             match provider.prove(&key, &self.store.id().label(pair.id), trial).await {
                 Ok(proof) => {
-                    reach("stock.prove").await?;
+                    failpoint::hit(Failpoint::StockProve).await?;
                     return Ok(Some(Proven { pair, proof }));
                 }
                 Err(failure) if is_about_the_key(&failure) => {

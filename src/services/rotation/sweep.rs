@@ -10,7 +10,7 @@ use super::plan::{Plan, Step, StepKind, plan};
 use super::successor::Differences;
 use super::{Policy, Rotation, gauges};
 use crate::auth::{Denied, Principal, Scope};
-use crate::checkpoint::reach;
+use crate::failpoint::{self, Failpoint};
 use crate::services::lifecycle::{Entry, Joining, KeyRing, Move, RingChange};
 use crate::store::{DueRing, StoreError};
 use strongroom_domain::clock::Timestamp;
@@ -146,7 +146,7 @@ impl Rotation {
         let Some(lease) = self.store.lease_sweep(self.keyring.owner(), now, self.keyring.lease()).await? else {
             return Ok(Sweep::new(Outcome::Elsewhere));
         };
-        reach("sweep.lease").await?;
+        failpoint::hit(Failpoint::SweepLease).await?;
         if let Some(why) = self.suspicion(lease.swept_at, now) {
             return self.hold(lease.fence, why, now).await;
         }
@@ -165,7 +165,7 @@ impl Rotation {
                 return Err(failure);
             }
             Ok(()) => {
-                reach("sweep.end").await?;
+                failpoint::hit(Failpoint::SweepEnd).await?;
                 self.store.end_sweep(pass.fence, Some(self.clock.now()), &[]).await
             }
         };
@@ -227,7 +227,7 @@ impl Rotation {
     async fn visit(&self, pass: &mut Pass, due: &DueRing) -> Result<(), Error> {
         self.keep_lease(pass).await?;
         let (ring, policy, plan) = self.planned(&due.ring, pass.now).await?;
-        reach("sweep.plan").await?;
+        failpoint::hit(Failpoint::SweepPlan).await?;
         let full = pass.destroyed >= self.options.destroy_limit;
         let is_over = |step: &&Step| full && matches!(step.kind, StepKind::Destroy(_));
         let Some(step) = plan.due(pass.now).find(|step| !is_over(step)) else {
@@ -237,7 +237,7 @@ impl Rotation {
             let soon = (postponed > 0).then(|| pass.now.plus(Duration::from_micros(1)));
             self.store.plan_ring(due, soon.or_else(|| plan.next_work())).await?;
             self.forgive(&due.ring);
-            reach("sweep.note").await?;
+            failpoint::hit(Failpoint::SweepNote).await?;
             return Ok(());
         };
         match self.carry_out(pass.fence, &ring, &policy, step).await {
@@ -286,7 +286,7 @@ impl Rotation {
             let differences = Differences::of(None, self.settings(&ring.id).await?);
             members.push(self.successor(&ring.id, active()?, differences, Entry::PreActive)?);
         }
-        reach("sweep.begin").await?;
+        failpoint::hit(Failpoint::SweepBegin).await?;
         let change = RingChange {
             ring: ring.id.clone(),
             joining: Joining::Successor,
@@ -300,7 +300,7 @@ impl Rotation {
         };
         self.keyring.change_ring(&Principal::strongroom(), change).await?;
         // What is committed stays, whatever a test wants here.
-        let _ = reach("sweep.step").await;
+        let _ = failpoint::hit(Failpoint::SweepStep).await;
         Ok(())
     }
 

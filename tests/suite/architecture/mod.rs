@@ -63,6 +63,34 @@ fn the_floors_table_names_the_rooms_that_there_are() {
 }
 
 #[test]
+fn only_those_who_put_a_token_in_its_place_know_its_crate() {
+    let stranger = |file: &PathBuf| {
+        let room = module_of(file).first().cloned();
+        let knows = ["provider", "config", "daemon", "cli"];
+        fs::read_to_string(file).unwrap().contains("strongroom_token")
+            && !room.is_some_and(|room| knows.contains(&room.as_str()))
+    };
+    assert_eq!(sources("src").into_iter().filter(stranger).collect::<Vec<_>>(), Vec::<PathBuf>::new());
+}
+
+/// A daemon that is built without the feature must not get it by way of another member.
+#[test]
+fn test_hooks_are_in_no_build_that_does_not_ask_for_them() {
+    let users = |of: &str, more: &[&str]| {
+        let mut cargo = std::process::Command::new(env!("CARGO"));
+        cargo.args(["tree", "--offline", "--edges", "features,normal,build", "--invert", of]).args(more);
+        let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for of in ["strongroom-domain", "strongroom-token"] {
+        assert!(!users(of, &["--workspace"]).contains("test-hooks"), "{of} has them unasked");
+        let asked = users(of, &["--features", "test-hooks"]);
+        assert!(asked.contains(&format!("{of} feature \"test-hooks\"")), "{of} lacks them");
+    }
+}
+
+#[test]
 fn no_file_is_longer_than_it_may_be() {
     let all = ["src", "crates", "tests"].into_iter().flat_map(sources);
     let long: Vec<String> = all

@@ -87,7 +87,7 @@ impl Launch {
         self
     }
 
-    /// Stops at a point: see `src/checkpoint.rs`.
+    /// Stops at a point: see `strongroom_domain::failpoint`.
     pub fn at(self, rules: &str) -> Self {
         assert!(has_hooks(), "build with `--features test-hooks`, as `make test` does");
         self.env("STRONGROOM_TEST_AT", rules)

@@ -38,14 +38,14 @@ async fn every_algorithm_generates_signs_and_is_destroyed() {
     }
     assert_eq!(provider.inventory().await.unwrap(), []);
     assert_eq!(provider.remove_broken().await.unwrap().objects, 0);
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn senseless_requests_are_refused_before_the_token_sees_them() {
     let bench = Bench::with_token().await;
     let provider = started(bench.options()).await;
-    let pids = provider.host_pids();
+    let pids = provider.client().host_pids();
     let (ec, _) = generated(&provider, KeyAlgorithm::P256).await;
     let (other, _) = generated(&provider, KeyAlgorithm::P256).await;
     let pss = SignatureAlgorithm::RsaPss(Hash::Sha256);
@@ -61,8 +61,8 @@ async fn senseless_requests_are_refused_before_the_token_sees_them() {
     let decrypting = NewKey { key_use: KeyUse::Decrypt, ..decrypting };
     assert!(matches!(provider.generate(decrypting).await, Err(ProviderError::Unsupported(_))));
     provider.sign(&ec, ES256, message("x")).await.unwrap();
-    assert_eq!(provider.host_pids(), pids, "no host was lost");
-    provider.stop().await;
+    assert_eq!(provider.client().host_pids(), pids, "no host was lost");
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +80,7 @@ async fn the_token_itself_refuses_to_give_a_generated_key_away() {
     assert!(text.contains(&key.label), "{text}");
     assert!(text.contains("Usage:      sign\n"), "{text}");
     assert!(text.contains("sensitive, always sensitive, never extractable, local"), "{text}");
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +99,7 @@ async fn foreign_keys_are_neither_listed_nor_removed() {
     let locator = Locator::from_bytes(&[1, 2]).unwrap();
     assert_eq!(provider.destroy(&locator, "sr:mine").await.unwrap().objects, 0);
     assert_eq!(provider.destroy(&locator, "another's").await.unwrap().objects, 2);
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,7 +122,7 @@ async fn key_is_proven_anew_as_what_it_was_made_as_and_nothing_else() {
         let gone = provider.prove(&key, &made.label, true).await;
         assert!(matches!(gone, Err(ProviderError::KeyMissing)), "{algorithm}: {gone:?}");
     }
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,5 +138,5 @@ async fn token_is_idle_from_the_last_request_on_and_keys_made_ahead_are_none() {
     assert!(provider.idle() >= before);
     provider.sign(&key, ES256, message("x")).await.unwrap();
     assert!(provider.idle() < Duration::from_millis(300));
-    provider.stop().await;
+    provider.client().stop().await;
 }

@@ -42,7 +42,7 @@ async fn a_batch_is_signed_in_order_whatever_its_size() {
         }
     }
     assert!(provider.sign_batch(&generated(&provider, KeyAlgorithm::P256).await.0, ES256, Vec::new()).await.is_empty());
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,7 +60,7 @@ async fn an_item_that_makes_no_sense_fails_alone() {
             other => panic!("item {index}: {other:?}"),
         }
     }
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,7 +69,7 @@ async fn a_batch_over_which_a_host_hangs_or_dies_is_signed_whole() {
     let (faults, provider) = faulty(&bench).await;
     let (key, _) = generated(&provider, KeyAlgorithm::P256).await;
     for fault in ["hang", "exit=9", "rv=30"] {
-        let pids = provider.host_pids();
+        let pids = provider.client().host_pids();
         let once = bench.dir.path().join(fault);
         faults.set(&format!("C_Sign skip=5 once={} {fault}", once.display()));
         let signed = provider.sign_batch(&key, ES256, messages(64)).await;
@@ -79,10 +79,10 @@ async fn a_batch_over_which_a_host_hangs_or_dies_is_signed_whole() {
         }
         assert!(Path::new(&once).exists(), "the fault {fault} was met");
         faults.clear();
-        until("all hosts are there", || provider.host_pids().len() == 3).await;
-        assert_eq!(provider.host_pids() == pids, fault == "rv=30", "{fault}: who is replaced");
+        until("all hosts are there", || provider.client().host_pids().len() == 3).await;
+        assert_eq!(provider.client().host_pids() == pids, fault == "rv=30", "{fault}: who is replaced");
     }
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,5 +94,5 @@ async fn a_batch_larger_than_the_queue_is_signed_in_parts_that_fit() {
     let (key, _) = generated(&provider, KeyAlgorithm::P256).await;
     let signed = provider.sign_batch(&key, ES256, messages(300)).await;
     assert!(signed.iter().all(Result::is_ok));
-    provider.stop().await;
+    provider.client().stop().await;
 }

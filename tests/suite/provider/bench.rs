@@ -10,12 +10,15 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use der::Encode;
 use der::asn1::UintRef;
-use strongroom::config::{Hosts, PinSource, Profile, Token, TokenSelector};
-use strongroom::provider::pkcs11::{Initialised, Pkcs11Options, Pkcs11Provider, initialise_token};
-use strongroom::provider::{KeyProvider, KeyRef, NewKey, ProviderError, SignInput};
+use strongroom::provider::pkcs11::Pkcs11Provider;
+use strongroom::provider::{KeyProvider, KeyRef, NewKey, SignInput};
 use strongroom_domain::clock::{Clock, SystemClock};
 use strongroom_domain::key::{
     Hash, KeyAlgorithm, KeyFamily, KeyId, KeyUse, Locator, Signature, SignatureAlgorithm, StoreId,
+};
+use strongroom_token::{
+    HostCommand, HostOptions, Initialised, PinSource, Profile, TokenAccess, TokenError, TokenOptions, TokenSelector,
+    initialise_token,
 };
 use tempfile::TempDir;
 use tokio::time::sleep;
@@ -48,22 +51,22 @@ impl Bench {
         bench
     }
 
-    pub async fn initialise(&self, label: &str) -> Result<Initialised, ProviderError> {
+    pub async fn initialise(&self, label: &str) -> Result<Initialised, TokenError> {
         let (so_pin, pin) = (self.path("so-pin"), self.path("pin"));
-        initialise_token(&program(), Path::new(MODULE), &self.environment(), label, &so_pin, &pin).await
+        initialise_token(&host_command(), Path::new(MODULE), &self.environment(), label, &so_pin, &pin).await
     }
 
-    pub fn options(&self) -> Pkcs11Options {
-        Pkcs11Options {
-            executable: program(),
-            token: Token {
+    pub fn options(&self) -> TokenOptions {
+        TokenOptions {
+            command: host_command(),
+            token: TokenAccess {
                 module: MODULE.into(),
                 selector: TokenSelector::Label("bench".to_owned()),
                 pin: PinSource::File(self.path("pin")),
                 profile: Profile::Softhsm,
                 environment: self.environment(),
             },
-            hosts: Hosts { login_timeout: Duration::from_secs(20), ..Hosts::default() },
+            hosts: HostOptions { login_timeout: Duration::from_secs(20), ..HostOptions::default() },
             state_dir: self.dir.path().to_owned(),
         }
     }
@@ -98,10 +101,14 @@ pub fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_strongroom").into()
 }
 
-pub async fn started(options: Pkcs11Options) -> Arc<Pkcs11Provider> {
+pub fn host_command() -> HostCommand {
+    HostCommand::new(program()).arg("token-host")
+}
+
+pub async fn started(options: TokenOptions) -> Arc<Pkcs11Provider> {
     let hosts = if options.hosts.shared_host { 1 } else { options.hosts.signing_hosts + 1 };
     let provider = Pkcs11Provider::start(options);
-    until("all hosts are ready", || provider.host_pids().len() == hosts).await;
+    until("all hosts are ready", || provider.client().host_pids().len() == hosts).await;
     provider
 }
 

@@ -46,7 +46,7 @@ async fn a_decryption_key_decrypts_and_does_nothing_else() {
     let (listed, text) = bench.tool(&["--list-objects", "--type", "privkey"]);
     assert!(listed && text.contains("Usage:      decrypt\n"), "{text}");
     assert!(text.contains("sensitive, always sensitive, never extractable, local"), "{text}");
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 /// SoftHSM 2.6.1 has RSA-OAEP with SHA-1 alone; its list of mechanisms does not say so.
@@ -59,14 +59,14 @@ async fn a_hash_that_the_token_lacks_is_known_before_it_is_asked_for() {
     let ciphertext = encrypted(&key, &OAEP_SHA256_MGF1SHA256, b"a secret");
     let asked = provider.decrypt(&key, DecryptionAlgorithm::RsaOaep256, ciphertext).await;
     assert!(matches!(asked, Err(ProviderError::Unsupported(_))), "{asked:?}");
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_ciphertext_that_does_not_decrypt_is_one_and_the_same_failure() {
     let bench = Bench::with_token().await;
     let provider = started(bench.options()).await;
-    let pids = provider.host_pids();
+    let pids = provider.client().host_pids();
     let (key, other) = (decrypting(&provider).await, decrypting(&provider).await);
     let good = encrypted(&key, &OAEP_SHA1_MGF1SHA1, b"a secret");
     let mut flipped = good.clone();
@@ -92,8 +92,8 @@ async fn every_ciphertext_that_does_not_decrypt_is_one_and_the_same_failure() {
     let elliptic = KeyRef { algorithm: KeyAlgorithm::P256, ..key.clone() };
     let failure = refused(&provider, &elliptic, good).await;
     assert!(matches!(failure, ProviderError::Unsupported(_)), "{failure:?}");
-    assert_eq!(provider.host_pids(), pids, "no host was lost");
-    provider.stop().await;
+    assert_eq!(provider.client().host_pids(), pids, "no host was lost");
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,9 +103,12 @@ async fn a_lost_host_costs_no_decryption() {
     let key = decrypting(&provider).await;
     let ciphertext = encrypted(&key, &OAEP_SHA1_MGF1SHA1, b"a secret");
     provider.decrypt(&key, RSA_OAEP, ciphertext.clone()).await.unwrap();
-    let pids = provider.host_pids();
+    let pids = provider.client().host_pids();
     kill(pids[0]);
     assert_eq!(provider.decrypt(&key, RSA_OAEP, ciphertext).await.unwrap().expose(), b"a secret");
-    until("the host is replaced", || provider.host_pids().len() == pids.len() && provider.host_pids() != pids).await;
-    provider.stop().await;
+    until("the host is replaced", || {
+        provider.client().host_pids().len() == pids.len() && provider.client().host_pids() != pids
+    })
+    .await;
+    provider.client().stop().await;
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use strongroom::provider::pkcs11::{Pkcs11Options, Pkcs11Provider};
+use strongroom::provider::pkcs11::Pkcs11Provider;
 use strongroom::provider::{ForeignKey, FoundKey, KeyProvider, KeyRef, NewKey, ProviderError};
 use strongroom_domain::key::{KeyAlgorithm, KeyUse, Locator};
 use strongroom_domain::secret::Secret;
@@ -101,7 +101,7 @@ async fn every_algorithm_is_imported_signs_and_does_not_leave_again() {
             assert!(matches!(provider.export(&key).await, Err(ProviderError::Unsupported(_))));
             assert_eq!(provider.destroy(&new.locator, &new.label).await.unwrap().objects, 2);
         }
-        provider.stop().await;
+        provider.client().stop().await;
     }
 }
 
@@ -135,7 +135,7 @@ async fn a_key_that_is_not_what_it_should_be_is_refused_and_leaves_nothing() {
         assert!(matches!(outcome, Err(ProviderError::Refused(_))), "{what}: {outcome:?}");
     }
     assert_eq!(provider.inventory().await.unwrap(), []);
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 /// The bench's token behind the fault module.
@@ -166,7 +166,7 @@ async fn keys_are_unwrapped_where_the_token_can_and_created_in_parts_where_it_ca
     let pkcs8 = Secret::new(openssl_key(&openssl_options(KeyAlgorithm::P256)));
     provider.import(new.clone(), pkcs8).await.unwrap();
     assert_eq!(provider.inventory().await.unwrap().len(), before.len() + 1);
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -186,11 +186,11 @@ async fn an_import_that_fails_anywhere_leaves_nothing() {
         faults.clear();
         assert_eq!(provider.inventory().await.unwrap(), [], "{rules}");
     }
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 async fn stopped_at(bench: &Bench, at: &str) -> Arc<Pkcs11Provider> {
-    let mut options: Pkcs11Options = bench.options();
+    let mut options = bench.options();
     options.token.environment.insert("STRONGROOM_TEST_AT".to_owned(), at.to_owned());
     started(options).await
 }
@@ -206,13 +206,13 @@ async fn a_host_that_dies_over_an_import_leaves_a_key_to_reconcile() {
     let held = provider.inventory().await.unwrap();
     assert_eq!(held.iter().map(|held| &held.label).collect::<Vec<_>>(), [&new.label], "sent once");
     assert_eq!(provider.destroy(&new.locator, &new.label).await.unwrap().objects, 2);
-    provider.stop().await;
+    provider.client().stop().await;
 
     let provider = stopped_at(&bench, "host.import.after=fail").await;
     let outcome = provider.import(new_key(KeyAlgorithm::P256).1, pkcs8()).await;
     assert!(matches!(outcome, Err(ProviderError::Unavailable(_))), "{outcome:?}");
     assert_eq!(provider.inventory().await.unwrap(), []);
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 fn by_id(id: &str) -> ForeignKey {
@@ -269,7 +269,7 @@ async fn keys_of_every_algorithm_are_found_by_id_and_by_label() {
     let both = ForeignKey { label: Some("theirs 01".to_owned()), ..by_id("02") };
     assert!(matches!(provider.find(&both).await, Err(ProviderError::KeyMissing)), "each part must match");
     assert!(matches!(provider.find(&by_id("77")).await, Err(ProviderError::KeyMissing)));
-    let facts = provider.token_facts().unwrap();
+    let facts = provider.client().token_facts().unwrap();
     let here = ForeignKey { token: Some(facts.label.clone()), serial: Some(facts.serial.clone()), ..by_id("01") };
     provider.find(&here).await.unwrap();
     let token = ForeignKey { token: Some("another".to_owned()), ..by_id("01") };
@@ -282,7 +282,7 @@ async fn keys_of_every_algorithm_are_found_by_id_and_by_label() {
     provider.find(&by_id("05")).await.unwrap();
     made(&bench, &["--delete-object", "--type", "pubkey", "--id", "01"]);
     assert!(refusal(&provider, &by_id("01")).await.contains("no public half"));
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -312,5 +312,5 @@ async fn keys_that_cannot_be_used_are_refused_with_the_reason() {
     assert!(refusal(&provider, &by_label(&new.label)).await.contains("one of Strongroom's own"));
     let own = ForeignKey { locator: Some(ours.locator), ..ForeignKey::default() };
     assert!(refusal(&provider, &own).await.contains("one of Strongroom's own"));
-    provider.stop().await;
+    provider.client().stop().await;
 }

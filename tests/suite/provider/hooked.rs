@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use strongroom::provider::pkcs11::Pkcs11Options;
 use strongroom::provider::{KeyProvider, ProviderError};
 use strongroom_domain::key::KeyAlgorithm;
+use strongroom_token::TokenOptions;
 
 use super::bench::{Bench, ES256, generated, message, new_key, started, until, verify};
 use super::load::Load;
 
-fn options(bench: &Bench, at: &str) -> Pkcs11Options {
+fn options(bench: &Bench, at: &str) -> TokenOptions {
     let mut options = bench.options();
     options.token.environment.insert("STRONGROOM_TEST_AT".to_owned(), at.to_owned());
     options
@@ -23,16 +23,19 @@ async fn a_hung_signature_is_made_by_the_next_host() {
     options.hosts.sign_timeout = Duration::from_secs(1);
     let provider = started(options).await;
     let (key, _) = generated(&provider, KeyAlgorithm::P256).await;
-    let pids = provider.host_pids();
+    let pids = provider.client().host_pids();
     // The first is made where the key was, the other three by the signing host.
     for _ in 0..4 {
         let signed = provider.sign(&key, ES256, message("x")).await.unwrap();
         verify(&key, &signed, b"x");
     }
-    until("the hung host is replaced", || provider.host_pids().len() == 2 && provider.host_pids() != pids).await;
+    until("the hung host is replaced", || {
+        provider.client().host_pids().len() == 2 && provider.client().host_pids() != pids
+    })
+    .await;
     let gone = format!("/proc/{}", pids[0]);
     until("the hung host is gone", || !Path::new(&gone).exists()).await;
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,11 +47,11 @@ async fn a_key_that_takes_down_two_hosts_is_refused_and_others_sign_on() {
     assert!(matches!(crashed, Err(ProviderError::Unavailable(_))), "{crashed:?}");
     let refused = provider.sign(&key, ES256, message("x")).await;
     assert!(matches!(refused, Err(ProviderError::Unsupported(_))), "{refused:?}");
-    until("the host is back", || provider.host_pids().len() == 2).await;
-    let pids = provider.host_pids();
+    until("the host is back", || provider.client().host_pids().len() == 2).await;
+    let pids = provider.client().host_pids();
     assert!(matches!(provider.sign(&key, ES256, message("x")).await, Err(ProviderError::Unsupported(_))));
-    assert_eq!(provider.host_pids(), pids, "no third host is lost to it");
-    provider.stop().await;
+    assert_eq!(provider.client().host_pids(), pids, "no third host is lost to it");
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,7 +64,7 @@ async fn a_host_that_dies_with_the_reply_leaves_a_key_to_reconcile() {
     let held = provider.inventory().await.unwrap();
     assert_eq!(held.iter().map(|held| &held.label).collect::<Vec<_>>(), [&key.label]);
     assert_eq!(provider.destroy(&key.locator, &key.label).await.unwrap().objects, 2);
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +75,7 @@ async fn a_generation_that_fails_leaves_nothing() {
     let outcome = provider.generate(key.clone()).await;
     assert!(matches!(outcome, Err(ProviderError::Unavailable(_))), "{outcome:?}");
     assert_eq!(provider.inventory().await.unwrap(), []);
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,5 +92,5 @@ async fn a_hung_generation_is_given_up_and_does_not_hold_up_signing() {
     generated(&provider, KeyAlgorithm::P256).await;
     let errors = load.end().await;
     assert!(errors.is_empty(), "{} errors, {:?}", errors.len(), errors.first());
-    provider.stop().await;
+    provider.client().stop().await;
 }

@@ -10,10 +10,10 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use strongroom::config::Profile;
 use strongroom::provider::pkcs11::Pkcs11Provider;
 use strongroom::provider::{KeyProvider, ProviderError};
 use strongroom_domain::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
+use strongroom_token::Profile;
 use tokio::time::sleep;
 
 use super::bench::{Bench, ES256, generated, kill, message, new_key, program, started, until, verify};
@@ -29,10 +29,10 @@ async fn killing_signing_hosts_under_load_loses_no_signature() {
     let load = Load::start(&provider, &key, 16);
     for _ in 0..3 {
         load.another(200).await;
-        let pid = provider.host_pids()[0];
+        let pid = provider.client().host_pids()[0];
         kill(pid);
         until("the host is replaced", || {
-            let pids = provider.host_pids();
+            let pids = provider.client().host_pids();
             pids.len() == 3 && !pids.contains(&pid)
         })
         .await;
@@ -40,7 +40,7 @@ async fn killing_signing_hosts_under_load_loses_no_signature() {
     load.another(200).await;
     let errors = load.end().await;
     assert!(errors.is_empty(), "{} errors, {:?}", errors.len(), errors.first());
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,7 +49,7 @@ async fn killing_the_generation_host_leaves_an_unknown_outcome_and_signing_alone
     let provider = started(bench.options()).await;
     let (key, kept) = generated(&provider, KeyAlgorithm::P256).await;
     let load = Load::start(&provider, &key, 4);
-    let mut occasions = provider.subscribe();
+    let mut occasions = provider.client().subscribe();
     occasions.mark_unchanged();
     let (_, doomed) = new_key(KeyAlgorithm::Rsa4096);
     let generation = {
@@ -57,7 +57,7 @@ async fn killing_the_generation_host_leaves_an_unknown_outcome_and_signing_alone
         tokio::spawn(async move { provider.generate(doomed).await })
     };
     sleep(Duration::from_millis(150)).await;
-    kill(provider.keeping_host_pids()[0]);
+    kill(provider.client().keeping_host_pids()[0]);
     let outcome = generation.await.unwrap();
     assert!(matches!(outcome, Err(ProviderError::Unknown(_))), "{outcome:?}");
     occasions.changed().await.unwrap();
@@ -67,7 +67,7 @@ async fn killing_the_generation_host_leaves_an_unknown_outcome_and_signing_alone
     assert!(held.iter().all(|held| held.label != doomed.label));
     let errors = load.end().await;
     assert!(errors.is_empty(), "{} errors, {:?}", errors.len(), errors.first());
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,9 +78,9 @@ async fn a_token_that_appears_is_found() {
     let (_, key) = new_key(KeyAlgorithm::P256);
     assert!(matches!(provider.generate(key).await, Err(ProviderError::Unavailable(_))));
     bench.initialise("bench").await.unwrap();
-    until("it is ready", || provider.health().ready && !provider.keeping_host_pids().is_empty()).await;
+    until("it is ready", || provider.health().ready && !provider.client().keeping_host_pids().is_empty()).await;
     generated(&provider, KeyAlgorithm::P256).await;
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,11 +99,11 @@ async fn a_token_that_goes_and_comes_back_recovers_without_a_key_reported_missin
     assert!(matches!(destroyed, Err(ProviderError::Unavailable(_))), "{destroyed:?}");
     fs::remove_dir(bench.path("tokens")).unwrap();
     fs::rename(bench.path("away"), bench.path("tokens")).unwrap();
-    until("it is ready", || provider.health().ready && !provider.keeping_host_pids().is_empty()).await;
+    until("it is ready", || provider.health().ready && !provider.client().keeping_host_pids().is_empty()).await;
     let signature = provider.sign(&key, ES256, message("x")).await.unwrap();
     verify(&key, &signature, b"x");
     assert_eq!(provider.inventory().await.unwrap().len(), 1);
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,20 +115,20 @@ async fn single_host_serves_every_call() {
     let (key, _) = generated(&provider, KeyAlgorithm::P256).await;
     let load = Load::start(&provider, &key, 4);
     generated(&provider, KeyAlgorithm::Rsa2048).await;
-    let pid = provider.host_pids()[0];
+    let pid = provider.client().host_pids()[0];
     kill(pid);
-    until("the host is replaced", || provider.host_pids().first().is_some_and(|new| *new != pid)).await;
+    until("the host is replaced", || provider.client().host_pids().first().is_some_and(|new| *new != pid)).await;
     load.another(50).await;
     let errors = load.end().await;
     assert!(errors.is_empty(), "{} errors, {:?}", errors.len(), errors.first());
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hosts_end_when_they_are_stopped_and_outlive_sigterm() {
     let bench = Bench::with_token().await;
     let provider = started(bench.options()).await;
-    let pids = provider.host_pids();
+    let pids = provider.client().host_pids();
     for pid in &pids {
         for signal in ["-TERM", "-INT"] {
             assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
@@ -136,8 +136,8 @@ async fn hosts_end_when_they_are_stopped_and_outlive_sigterm() {
     }
     let (key, _) = generated(&provider, KeyAlgorithm::Ed25519).await;
     provider.sign(&key, SignatureAlgorithm::Ed25519, message("x")).await.unwrap();
-    assert_eq!(provider.host_pids(), pids);
-    provider.stop().await;
+    assert_eq!(provider.client().host_pids(), pids);
+    provider.client().stop().await;
     drop(provider);
     let gone = |pid: &u32| !Path::new(&format!("/proc/{pid}")).exists();
     until("the processes are gone", || pids.iter().all(gone)).await;
@@ -154,7 +154,7 @@ async fn a_full_queue_is_busy_at_once() {
     let outcomes = futures_util::future::join_all(calls).await;
     let busy = outcomes.iter().filter(|outcome| matches!(outcome, Err(ProviderError::Busy))).count();
     assert_eq!((busy, outcomes.iter().filter(|outcome| outcome.is_ok()).count()), (38, 2));
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 /// Empties byte-string attributes in the files of SoftHSM's private objects, which is how
@@ -192,7 +192,7 @@ async fn half_made_keys_are_listed_and_only_nameless_ones_removed() {
     let bench = Bench::with_token().await;
     let provider = started(bench.options()).await;
     let (_, nameless) = generated(&provider, KeyAlgorithm::P256).await;
-    provider.stop().await;
+    provider.client().stop().await;
     assert_eq!(empty_in_private_objects(&bench, &[ID, EC_PARAMS]), 1);
 
     let provider = started(bench.options()).await;
@@ -207,21 +207,21 @@ async fn half_made_keys_are_listed_and_only_nameless_ones_removed() {
     generic.token.profile = Profile::Generic;
     let cautious = started(generic).await;
     assert_eq!(cautious.remove_broken().await.unwrap().objects, 0);
-    cautious.stop().await;
+    cautious.client().stop().await;
     assert_eq!(provider.remove_broken().await.unwrap().objects, 1);
     assert_eq!(provider.destroy(&nameless.locator, &nameless.label).await.unwrap().objects, 1);
     let held = provider.inventory().await.unwrap();
     assert_eq!(held.iter().map(|held| &held.label).collect::<Vec<_>>(), [&whole.label]);
 
     // One that can still be found by its name is destroyed by its name.
-    provider.stop().await;
+    provider.client().stop().await;
     assert_eq!(empty_in_private_objects(&bench, &[EC_PARAMS]), 1);
     let provider = started(bench.options()).await;
     assert!(provider.inventory().await.unwrap().iter().any(|held| held.broken));
     assert_eq!(provider.remove_broken().await.unwrap().objects, 0);
     assert_eq!(provider.destroy(&whole.locator, &whole.label).await.unwrap().objects, 2);
     assert_eq!(provider.inventory().await.unwrap(), []);
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn a_host_without_a_daemon_does_not_start() {
 async fn hosts_are_hardened_and_know_only_what_is_configured() {
     let bench = Bench::with_token().await;
     let provider = started(bench.options()).await;
-    for pid in provider.host_pids() {
+    for pid in provider.client().host_pids() {
         let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap();
         assert!(read("status").contains("NoNewPrivs:\t1"));
         let core = read("limits").lines().find(|line| line.starts_with("Max core file size")).unwrap().to_owned();
@@ -258,7 +258,7 @@ async fn hosts_are_hardened_and_know_only_what_is_configured() {
         // Undumpable processes belong to root here, whoever runs them.
         assert_eq!(fs::metadata(format!("/proc/{pid}/mem")).unwrap().uid(), 0);
     }
-    let keeping = provider.keeping_host_pids()[0];
+    let keeping = provider.client().keeping_host_pids()[0];
     let threads = fs::read_dir(format!("/proc/{keeping}/task")).unwrap();
     let nice = threads.filter_map(|thread| {
         let stat = fs::read_to_string(thread.unwrap().path().join("stat")).unwrap();
@@ -267,5 +267,5 @@ async fn hosts_are_hardened_and_know_only_what_is_configured() {
         name.starts_with("session").then_some(nice)
     });
     assert_eq!(nice.collect::<Vec<_>>(), ["10"]);
-    provider.stop().await;
+    provider.client().stop().await;
 }

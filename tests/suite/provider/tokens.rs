@@ -4,10 +4,10 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use strongroom::config::TokenSelector;
-use strongroom::provider::pkcs11::{Initialised, Pkcs11Options, Pkcs11Provider, forget_refused_pin, probe};
+use strongroom::provider::pkcs11::Pkcs11Provider;
 use strongroom::provider::{KeyProvider, ProviderError};
 use strongroom_domain::key::KeyAlgorithm;
+use strongroom_token::{Initialised, TokenOptions, TokenSelector, forget_refused_pin, probe};
 use tokio::time::sleep;
 
 use super::bench::{Bench, ES256, generated, kill, message, new_key, started, until};
@@ -28,13 +28,13 @@ async fn a_wrong_pin_is_tried_once_over_restarts() {
         let (_, key) = new_key(KeyAlgorithm::P256);
         assert!(matches!(provider.generate(key).await, Err(ProviderError::Unavailable(_))));
         assert!(!provider.health().ready);
-        provider.stop().await;
+        provider.client().stop().await;
     }
     // Another PIN is another matter, and a right one clears the memory.
     bench.write("pin", "987654");
     let provider = started(bench.options()).await;
     assert!(!bench.path("refused-pin").exists());
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,13 +93,13 @@ async fn a_pin_refused_after_it_has_worked_leaves_other_hosts_at_work() {
     let provider = started(options).await;
     let (key, _) = generated(&provider, KeyAlgorithm::P256).await;
     bench.write("pin", "111111");
-    kill(provider.host_pids()[0]);
+    kill(provider.client().host_pids()[0]);
     until("the refusal is remembered", || bench.path("refused-pin").exists()).await;
     sleep(Duration::from_millis(500)).await;
-    assert_eq!(provider.host_pids().len(), 2);
+    assert_eq!(provider.client().host_pids().len(), 2);
     provider.sign(&key, ES256, message("x")).await.unwrap();
     generated(&provider, KeyAlgorithm::P256).await;
-    provider.stop().await;
+    provider.client().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,7 +112,7 @@ async fn token_that_cannot_be_opened_is_refused_with_the_reason() {
     assert!(probe(&bench.options()).await.findings[0].starts_with("the PIN cannot be read"));
     bench.write("pin", "987654");
     let mut options = bench.options();
-    options.executable = "/nonexistent/strongroom".into();
+    options.command.program = "/nonexistent/strongroom".into();
     assert!(probe(&options).await.findings[0].contains("/nonexistent/strongroom"));
     let mut options = bench.options();
     options.token.selector = TokenSelector::SlotId(4711);
@@ -125,7 +125,7 @@ async fn daemons_that_start_together_all_log_in() {
     let options = (0..8).map(|index| {
         let state_dir = bench.path(&format!("daemon-{index}"));
         fs::create_dir(&state_dir).unwrap();
-        Pkcs11Options { state_dir, ..bench.options() }
+        TokenOptions { state_dir, ..bench.options() }
     });
     let reports = futures_util::future::join_all(options.map(|options| async move { probe(&options).await })).await;
     for report in reports {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use der::Decode;
+use der::asn1::{AnyRef, UintRef};
+use der::{Decode, Sequence};
 
 use super::{IdError, SignatureAlgorithm};
 
@@ -137,4 +138,20 @@ impl Signature {
     pub fn raw(&self) -> &[u8] {
         &self.raw
     }
+}
+
+/// `RSAPrivateKey` (RFC 8017 appendix A.1.2).
+#[derive(Sequence)]
+pub struct RsaPrivateKey<'a> {
+    pub version: u8,
+    pub modulus: UintRef<'a>,
+    pub public_exponent: UintRef<'a>,
+    pub private_exponent: UintRef<'a>,
+    pub prime1: UintRef<'a>,
+    pub prime2: UintRef<'a>,
+    pub exponent1: UintRef<'a>,
+    pub exponent2: UintRef<'a>,
+    pub coefficient: UintRef<'a>,
+    #[asn1(optional = "true")]
+    pub other_primes: Option<AnyRef<'a>>,
 }

@@ -17,7 +17,7 @@ mod state;
 mod tests;
 
 pub use algorithm::{DecryptionAlgorithm, Hash, KeyAlgorithm, KeyFamily, SignatureAlgorithm};
-pub use der::{CertificateDer, SealedKey, Signature, SpkiDer};
+pub use der::{CertificateDer, RsaPrivateKey, SealedKey, Signature, SpkiDer};
 pub use ids::{IdError, KeyId, KeyName, Kid, Locator, SerialNumber, StoreId};
 pub use pair::{KeyPair, KeyUse, Origin, ProviderKind};
 pub use ring::{RingId, RingKind};

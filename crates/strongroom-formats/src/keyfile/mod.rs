@@ -26,8 +26,6 @@ use crate::x509::{armoured, to_pem as certificate_to_pem};
 use strongroom_domain::key::{CertificateDer, KeyAlgorithm, SpkiDer};
 use strongroom_domain::secret::Secret;
 
-pub use private::RsaPrivateKey;
-
 /// More certificates than any chain has.
 const MOST_CERTIFICATES: usize = 32;
 

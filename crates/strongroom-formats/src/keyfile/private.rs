@@ -10,14 +10,14 @@ use aws_lc_rs::signature::{
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION};
 use const_oid::db::rfc8410::ID_ED_25519;
-use der::asn1::{AnyRef, BitStringRef, OctetStringRef, UintRef};
+use der::asn1::{AnyRef, BitStringRef, OctetStringRef};
 use der::{Decode, Sequence, Tag, Tagged};
 use spki::AlgorithmIdentifierRef;
 use zeroize::Zeroizing;
 
 use super::{KeyFileError, broken};
 use crate::x509::{curve_algorithm, rsa_algorithm, rsa_bits};
-use strongroom_domain::key::{KeyAlgorithm, SpkiDer};
+use strongroom_domain::key::{KeyAlgorithm, RsaPrivateKey, SpkiDer};
 use strongroom_domain::secret::Secret;
 
 const ACCEPTED: &str = "RSA of 2048, 3072 or 4096 bits, EC on P-256, P-384 or P-521, and Ed25519 are accepted";
@@ -27,22 +27,6 @@ pub(super) struct PrivateKey {
     pub(super) pkcs8: Secret,
     pub(super) algorithm: KeyAlgorithm,
     pub(super) spki: SpkiDer,
-}
-
-/// `RSAPrivateKey` (RFC 8017 appendix A.1.2).
-#[derive(Sequence)]
-pub struct RsaPrivateKey<'a> {
-    pub version: u8,
-    pub modulus: UintRef<'a>,
-    pub public_exponent: UintRef<'a>,
-    pub private_exponent: UintRef<'a>,
-    pub prime1: UintRef<'a>,
-    pub prime2: UintRef<'a>,
-    pub exponent1: UintRef<'a>,
-    pub exponent2: UintRef<'a>,
-    pub coefficient: UintRef<'a>,
-    #[asn1(optional = "true")]
-    pub other_primes: Option<AnyRef<'a>>,
 }
 
 /// RFC 5915 section 3.

@@ -1,0 +1,124 @@
+//! Logging in: the PIN, the lock that processes of one machine share, and the care that a
+//! token with a limited patience needs.
+
+use std::env;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cryptoki::error::{Error, RvError};
+use cryptoki::session::{Session, UserType};
+use cryptoki::slot::TokenInfo;
+use cryptoki::types::AuthPin;
+use rustix::fs::{FlockOperation, flock};
+use zeroize::Zeroize;
+
+use super::refused::{self, Prepared};
+use crate::host::fault::describe;
+use crate::options::PinSource;
+use crate::protocol::{Failure, FailureClass, Opening};
+use strongroom_domain::secret::Pin;
+
+/// How long another process's start is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(20);
+const LOCK_POLL: Duration = Duration::from_millis(20);
+
+/// Reads a PIN; one trailing newline is not part of it.
+///
+/// # Errors
+/// `PinUnreadable`.
+pub(in crate::host) fn read_pin(source: &PinSource) -> Result<Pin, Failure> {
+    let unreadable = |detail: String| Failure::new(FailureClass::PinUnreadable, detail);
+    let path = match source {
+        PinSource::File(path) => path.clone(),
+        PinSource::Credential(name) => env::var_os("CREDENTIALS_DIRECTORY")
+            .map(|folder| PathBuf::from(folder).join(name))
+            .ok_or_else(|| unreadable(format!("credential {name}: systemd gave no credentials")))?,
+    };
+    let mut bytes = fs::read(&path).map_err(|error| unreadable(format!("{}: {error}", path.display())))?;
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) if !text.is_empty() => Ok(Pin::new(text)),
+        Ok(_) => Err(unreadable(format!("{}: the file is empty", path.display()))),
+        Err(error) => {
+            error.into_bytes().zeroize();
+            Err(unreadable(format!("{}: not UTF-8", path.display())))
+        }
+    }
+}
+
+/// The PIN in the form that a session takes.
+pub(in crate::host) fn auth_pin(pin: &Pin) -> AuthPin {
+    AuthPin::from(pin.expose())
+}
+
+/// Holds others back while a token is opened: processes that log in together read
+/// SoftHSM's token file while it is rewritten and find no token (11 of 40, 2026-11-20).
+///
+/// Whoever holds the lock for ever cannot stop this host: after a while it goes on
+/// without.
+pub(in crate::host) fn lock(path: &Path) -> Option<File> {
+    let file = File::open(path)
+        .map_err(|error| tracing::warn!(%error, path = %path.display(), "logging in without the lock"))
+        .ok()?;
+    let since = Instant::now();
+    while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        if error != rustix::io::Errno::WOULDBLOCK || since.elapsed() > LOCK_PATIENCE {
+            tracing::warn!(%error, path = %path.display(), "logging in without the lock");
+            return None;
+        }
+        thread::sleep(LOCK_POLL);
+    }
+    Some(file)
+}
+
+/// Logs the process in by one session, if it is safe to try.
+///
+/// # Errors
+/// The PIN classes, `Unavailable` when the refusal could not be remembered, or what the
+/// token answered.
+pub(in crate::host) fn log_in(
+    session: &Session,
+    info: &TokenInfo,
+    pin: &Pin,
+    opening: &Opening,
+) -> Result<(), Failure> {
+    if info.user_pin_locked() || info.user_pin_final_try() {
+        return Err(Failure::new(FailureClass::PinLocked, "the token is one wrong PIN from being locked, or past it"));
+    }
+    let memory = &opening.refused_pin;
+    let unwritable = |error: std::io::Error| {
+        Failure::new(FailureClass::Unavailable, format!("no log-in without {}: {error}", memory.display()))
+    };
+    let once_more = opening.try_refused && !info.user_pin_count_low();
+    if !once_more && refused::remembers(memory, info.serial_number(), pin).map_err(unwritable)? {
+        return Err(Failure::new(FailureClass::PinRemembered, "this PIN was refused before; it was not tried again"));
+    }
+    let prepared = Prepared::new(memory, info.serial_number(), pin).map_err(unwritable)?;
+    let (class, error) = match session.login(UserType::User, Some(&auth_pin(pin))) {
+        Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {
+            prepared.discard().map_err(unwritable)?;
+            return refused::forget(memory).map_err(unwritable);
+        }
+        Err(error) => (refusal(&error), error),
+    };
+    match class {
+        FailureClass::PinRefused => prepared.commit(),
+        _ => prepared.discard(),
+    }
+    .map_err(unwritable)?;
+    Err(Failure::new(class, describe(&error)))
+}
+
+const fn refusal(error: &Error) -> FailureClass {
+    match error {
+        Error::Pkcs11(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange, _) => {
+            FailureClass::PinRefused
+        }
+        Error::Pkcs11(RvError::PinLocked, _) => FailureClass::PinLocked,
+        _ => FailureClass::Unavailable,
+    }
+}

@@ -1,0 +1,87 @@
+//! Keys as callers name them, and what a token says of them.
+
+use serde::{Deserialize, Serialize};
+use strongroom_domain::key::{DecryptionAlgorithm, KeyAlgorithm, KeyUse, Locator, SignatureAlgorithm, SpkiDer};
+
+/// A key pair to be made.
+#[derive(Clone, Debug)]
+pub struct KeyTemplate {
+    /// What the key will be found by (`CKA_ID`).
+    pub locator: Locator,
+    /// `CKA_LABEL`.
+    pub label: String,
+    pub algorithm: KeyAlgorithm,
+    pub key_use: KeyUse,
+}
+
+/// A key that was made and read back.
+#[derive(Clone, Debug)]
+pub struct ProvenKey {
+    pub spki: SpkiDer,
+    /// What was proven of the private half, in words for the audit trail:
+    /// `local, always-sensitive, never-extractable, sign`.
+    pub proof: String,
+}
+
+/// A key that is there: where to find it and what its public half must be.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TokenKey {
+    pub locator: Locator,
+    pub algorithm: KeyAlgorithm,
+    pub spki: SpkiDer,
+}
+
+/// A key that was there already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundKey {
+    pub locator: Locator,
+    pub algorithm: KeyAlgorithm,
+    pub spki: SpkiDer,
+    /// What the token says of it, in words for the audit trail.
+    pub proof: String,
+}
+
+/// What is signed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum SignInput {
+    /// The message; the provider hashes it.
+    Message(Vec<u8>),
+    /// The digest by the algorithm's hash.
+    Digest(Vec<u8>),
+}
+
+/// What was found of a key that was asked to be destroyed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Destroyed {
+    /// Objects removed: 0 when none was left.
+    pub objects: u32,
+}
+
+/// One object, or one pair of objects, that a token holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Absent on half-made objects.
+    pub locator: Option<Locator>,
+    pub label: String,
+    pub has_private: bool,
+    pub has_public: bool,
+    /// An object without `CKA_ID` or public components.
+    pub broken: bool,
+}
+
+/// What a token, or another holder of private keys, can do now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// What it can generate, and how such a key can sign.
+    pub algorithms: Vec<(KeyAlgorithm, Vec<SignatureAlgorithm>)>,
+    /// How an RSA key can decrypt.
+    pub decryptions: Vec<DecryptionAlgorithm>,
+}
+
+impl Capabilities {
+    /// How a key of `algorithm` can sign; `None` when it cannot be generated.
+    #[must_use]
+    pub fn signatures_of(&self, algorithm: KeyAlgorithm) -> Option<&[SignatureAlgorithm]> {
+        self.algorithms.iter().find(|(a, _)| *a == algorithm).map(|(_, signatures)| signatures.as_slice())
+    }
+}

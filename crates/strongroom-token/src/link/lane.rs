@@ -1,0 +1,135 @@
+//! A lane: hosts that do the same work, and the calls that wait for one of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{Gauge, Histogram};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::time::timeout;
+
+use super::process::HostProcess;
+use crate::error::TokenError;
+
+/// Hosts of one kind.
+pub(super) struct Lane {
+    hosts: watch::Sender<Hosts>,
+    places: Semaphore,
+    size: usize,
+    /// Calls in the queue or with a host.
+    depth: Gauge,
+    /// How long calls waited, and how long the token took for them.
+    queued: Histogram,
+    worked: Histogram,
+}
+
+/// The hosts that take calls now, and why there are none.
+#[derive(Clone, Default)]
+pub(super) struct Hosts {
+    pub(super) running: Vec<Arc<HostProcess>>,
+    /// Set once a start has failed and while no host runs.
+    pub(super) down: Option<String>,
+}
+
+/// A call's place in a lane's queue.
+pub(super) struct Place<'a> {
+    lane: &'a Lane,
+    permit: Option<SemaphorePermit<'a>>,
+}
+
+impl Lane {
+    /// A lane for at most `size` calls.
+    pub(super) fn new(name: &'static str, size: usize) -> Self {
+        Self {
+            hosts: watch::Sender::default(),
+            places: Semaphore::new(size),
+            size,
+            depth: metrics::gauge!("strongroom_pkcs11_queue_depth", "queue" => name),
+            queued: metrics::histogram!("strongroom_pkcs11_queue_duration_seconds", "queue" => name),
+            worked: metrics::histogram!("strongroom_pkcs11_token_duration_seconds", "queue" => name),
+        }
+    }
+
+    /// Takes so many places in the queue.
+    ///
+    /// # Errors
+    /// [`TokenError::Busy`] when there are none.
+    pub(super) fn enter(&self, places: usize) -> Result<Place<'_>, TokenError> {
+        let places = u32::try_from(places).unwrap_or(u32::MAX);
+        let permit = self.places.try_acquire_many(places).map_err(|_| TokenError::Busy)?;
+        self.measure();
+        Ok(Place { lane: self, permit: Some(permit) })
+    }
+
+    /// The least busy host, waited for if one is being started.
+    ///
+    /// # Errors
+    /// [`TokenError::Unavailable`] when hosts cannot be started, or not soon.
+    pub(super) async fn host(&self, patience: Duration) -> Result<Arc<HostProcess>, TokenError> {
+        let mut hosts = self.hosts.subscribe();
+        let settled = hosts.wait_for(|hosts| pick(hosts).is_some() || hosts.down.is_some());
+        match timeout(patience, settled).await {
+            Ok(Ok(hosts)) => pick(&hosts)
+                .ok_or_else(|| TokenError::Unavailable(hosts.down.clone().unwrap_or_else(|| "stopped".to_owned()))),
+            Ok(Err(_)) | Err(_) => Err(TokenError::Unavailable("no token host is ready".to_owned())),
+        }
+    }
+
+    /// What runs now.
+    pub(super) fn hosts(&self) -> Hosts {
+        self.hosts.borrow().clone()
+    }
+
+    pub(super) fn add(&self, host: Arc<HostProcess>) {
+        self.hosts.send_modify(|hosts| {
+            hosts.running.push(host);
+            hosts.down = None;
+        });
+    }
+
+    pub(super) fn remove(&self, host: &Arc<HostProcess>) {
+        self.hosts.send_modify(|hosts| hosts.running.retain(|known| !Arc::ptr_eq(known, host)));
+    }
+
+    /// Takes all hosts out.
+    pub(super) fn clear(&self) -> Vec<Arc<HostProcess>> {
+        let mut taken = Vec::new();
+        self.hosts.send_modify(|hosts| taken = std::mem::take(&mut hosts.running));
+        taken
+    }
+
+    /// Says why no host runs, if none does, and whether that is news.
+    pub(super) fn report(&self, reason: &str) -> bool {
+        let mut news = false;
+        self.hosts.send_modify(|hosts| {
+            news = hosts.down.as_deref() != Some(reason);
+            if hosts.running.is_empty() {
+                hosts.down = Some(reason.to_owned());
+            }
+        });
+        news
+    }
+
+    /// Notes how long a call took, and how much of that it was in its worker's hands.
+    pub(super) fn note(&self, whole: Duration, worked: Duration) {
+        self.worked.record(worked);
+        self.queued.record(whole.saturating_sub(worked));
+    }
+
+    fn measure(&self) {
+        let depth = self.size.saturating_sub(self.places.available_permits());
+        self.depth.set(u32::try_from(depth).unwrap_or(u32::MAX));
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.permit = None;
+        self.lane.measure();
+    }
+}
+
+fn pick(hosts: &Hosts) -> Option<Arc<HostProcess>> {
+    let well = hosts.running.iter().filter(|host| host.trouble().is_none());
+    // A host whose turn is taken runs a suspect, and may not live long.
+    well.min_by_key(|host| (host.turn.try_read().is_err(), host.load())).map(Arc::clone)
+}

@@ -1,0 +1,287 @@
+//! The client's end: which host does which call, what is tried again and what never.
+//!
+//! Owns the child processes, their supervision, the queues before them and the rules for
+//! calls whose host was lost. Does not own what a call does inside the token.
+//!
+//! Invariants: a generation is sent once and never again; a call that was in a worker's
+//! hands when its host was lost runs alone when it is tried again; at most one host opens
+//! the token at a time; a queue that is full says `Busy` at once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::task::JoinHandle;
+
+use crate::error::TokenError;
+use crate::options::TokenOptions;
+use crate::protocol::{Call, Opening, Outcome, TokenFacts};
+use attempt::Settled;
+use condemned::Condemned;
+use lane::Lane;
+use process::HostProcess;
+use supervise::PinTrust;
+
+mod attempt;
+mod condemned;
+mod decrypt;
+mod lane;
+mod opening;
+mod process;
+mod sign;
+pub(crate) mod supervise;
+#[cfg(test)]
+mod tests;
+
+pub use opening::forget_refused_pin;
+
+/// New keys whose first signature has not come; beyond it they are forgotten.
+const MOST_FRESH: usize = 1024;
+/// For hosts to end by themselves when they are told to.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What a host is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Sign,
+    /// Makes, destroys and lists keys.
+    Keep,
+}
+
+/// All hosts of one token.
+pub(crate) struct Link {
+    inner: Arc<Inner>,
+    supervisors: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What supervisors and calls share.
+struct Inner {
+    options: TokenOptions,
+    signing: Lane,
+    keeping: Lane,
+    pin: AsyncMutex<PinTrust>,
+    /// Makes keeping calls follow each other, so that nothing waits inside the host.
+    keeping_turn: AsyncMutex<()>,
+    facts: Mutex<Option<Arc<TokenFacts>>>,
+    /// Why no host can be had until an operator acts.
+    verdict: Mutex<Option<String>>,
+    condemned: Condemned,
+    /// Keys that were just made, with the host that made them and still has their handle.
+    fresh: Mutex<HashMap<Vec<u8>, Weak<HostProcess>>>,
+    reconcile: watch::Sender<u64>,
+    /// True once generations that wait shall not begin any more.
+    ending: watch::Sender<bool>,
+}
+
+impl Link {
+    /// Starts the hosts; needs a runtime.
+    pub(crate) fn start(options: TokenOptions) -> Self {
+        let hosts = options.hosts.clone();
+        let inner = Arc::new(Inner {
+            options,
+            signing: Lane::new("sign", hosts.sign_queue),
+            keeping: Lane::new("generate", hosts.generate_queue),
+            pin: AsyncMutex::default(),
+            keeping_turn: AsyncMutex::default(),
+            facts: Mutex::default(),
+            verdict: Mutex::default(),
+            condemned: Condemned::default(),
+            fresh: Mutex::default(),
+            reconcile: watch::Sender::new(0),
+            ending: watch::Sender::new(false),
+        });
+        let roles = if hosts.shared_host {
+            vec![Role::Sign]
+        } else {
+            let signing = std::iter::repeat_n(Role::Sign, hosts.signing_hosts.max(1));
+            signing.chain([Role::Keep]).collect()
+        };
+        let supervisors =
+            roles.into_iter().map(|role| tokio::spawn(supervise::keep(Arc::clone(&inner), role))).collect();
+        Self { inner, supervisors: Mutex::new(supervisors) }
+    }
+
+    /// What the token said of itself when it was last opened.
+    pub(crate) fn facts(&self) -> Option<Arc<TokenFacts>> {
+        self.inner.facts.lock().clone()
+    }
+
+    /// Why there will be no host until an operator acts; `None` while there is hope.
+    pub(crate) fn verdict(&self) -> Option<String> {
+        self.inner.verdict.lock().clone()
+    }
+
+    /// How many hosts sign; or why none does, or why no host can be had that makes keys.
+    pub(crate) fn state(&self) -> Result<usize, String> {
+        if let Some(down) = self.inner.keeping.hosts().down {
+            return Err(down);
+        }
+        let hosts = self.inner.signing.hosts();
+        if hosts.running.is_empty() {
+            Err(hosts.down.unwrap_or_else(|| "its token hosts are starting".to_owned()))
+        } else {
+            Ok(hosts.running.len())
+        }
+    }
+
+    /// The process ids of the hosts that take calls of `role`.
+    pub(crate) fn pids(&self, role: Role) -> Vec<u32> {
+        self.inner.lane(role).hosts().running.iter().map(|host| host.pid()).collect()
+    }
+
+    /// Counts the occasions to reconcile.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.inner.reconcile.subscribe()
+    }
+
+    /// Makes or imports a key; sent once. One with this `CKA_ID` is expected to sign soon.
+    pub(crate) async fn make(
+        &self,
+        id: Option<Vec<u8>>,
+        call: &Call,
+        deadline: Instant,
+    ) -> Result<Outcome, TokenError> {
+        let link = &self.inner;
+        let _place = link.keeping.enter(1)?;
+        let mut ending = link.ending.subscribe();
+        let ready = async {
+            let turn = link.keeping_turn.lock().await;
+            Ok((turn, link.lane(Role::Keep).host(link.patience()).await?))
+        };
+        let (_turn, host) = tokio::select! {
+            biased;
+            _ = ending.wait_for(|ending| *ending) => {
+                return Err(TokenError::Unavailable("the client is stopping".to_owned()));
+            }
+            ready = tokio::time::timeout_at(deadline.into(), ready) => ready.map_err(|_| TokenError::Late)??
+        };
+        let _together = host.turn.read().await;
+        match link.ask(&link.keeping, &host, call, link.options.hosts.generate_timeout).await {
+            Settled::Outcome(outcome) => {
+                link.remember_fresh(id, &host);
+                Ok(outcome)
+            }
+            Settled::Refused(error) => Err(error),
+            Settled::Lost { started: false } => {
+                Err(TokenError::Unavailable("the token host was lost before it began".to_owned()))
+            }
+            Settled::Lost { started: true } => {
+                Err(TokenError::Unknown("the token host was lost while it made the key".to_owned()))
+            }
+            Settled::Broken(detail) => Err(TokenError::Unknown(detail)),
+        }
+    }
+
+    /// Lists or destroys; done twice it does no harm.
+    pub(crate) async fn keep(&self, call: Call) -> Result<Outcome, TokenError> {
+        let link = &self.inner;
+        let _place = link.keeping.enter(1)?;
+        let _turn = link.keeping_turn.lock().await;
+        link.repeatable(Role::Keep, &call, link.options.hosts.generate_timeout, false, || {}).await
+    }
+
+    /// Looks for a key that another host or somebody else made, in a host that makes none itself:
+    /// what was there before its own last write, SoftHSM (2.6.1) never shows to a process.
+    pub(crate) async fn search(&self, call: Call) -> Result<Outcome, TokenError> {
+        let link = &self.inner;
+        let _place = link.signing.enter(1)?;
+        link.repeatable(Role::Sign, &call, link.options.hosts.sign_timeout, false, || {}).await
+    }
+
+    /// Refuses generations that wait; the one under way goes on.
+    pub(crate) fn refuse_generations(&self) {
+        self.inner.ending.send_replace(true);
+    }
+
+    /// Ends all hosts, told to first, then killed, and waits until they are gone.
+    pub(crate) async fn stop(&self) {
+        for supervisor in self.abandon() {
+            // It was aborted; until it is gone it may still add a host.
+            let _ = supervisor.await;
+        }
+        let hosts: Vec<_> = self.inner.signing.clear().into_iter().chain(self.inner.keeping.clear()).collect();
+        for host in &hosts {
+            host.close();
+        }
+        let all = || futures_util::future::join_all(hosts.iter().map(|host| host.ended()));
+        if tokio::time::timeout(FAREWELL, all()).await.is_err() {
+            for host in &hosts {
+                host.kill();
+            }
+            // A process that the kernel will not let go is left behind.
+            let _ = tokio::time::timeout(FAREWELL, all()).await;
+        }
+        self.inner.signing.report("stopped");
+        self.inner.keeping.report("stopped");
+    }
+
+    fn abandon(&self) -> Vec<JoinHandle<()>> {
+        let supervisors = std::mem::take(&mut *self.supervisors.lock());
+        for supervisor in &supervisors {
+            supervisor.abort();
+        }
+        supervisors
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.abandon();
+    }
+}
+
+impl Inner {
+    fn remember_fresh(&self, id: Option<Vec<u8>>, host: &Arc<HostProcess>) {
+        let mut fresh = self.fresh();
+        if fresh.len() >= MOST_FRESH {
+            fresh.clear();
+        }
+        fresh.extend(id.map(|id| (id, Arc::downgrade(host))));
+    }
+
+    fn fresh(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Weak<HostProcess>>> {
+        self.fresh.lock()
+    }
+
+    /// How long a call waits for a host that is being replaced.
+    const fn patience(&self) -> Duration {
+        self.options.hosts.sign_timeout
+    }
+
+    const fn lane(&self, role: Role) -> &Lane {
+        match role {
+            Role::Keep if !self.options.hosts.shared_host => &self.keeping,
+            Role::Keep | Role::Sign => &self.signing,
+        }
+    }
+
+    fn opening(&self, role: Role, try_refused: bool) -> Opening {
+        let hosts = &self.options.hosts;
+        let keeps = hosts.shared_host || role == Role::Keep;
+        // A host that does everything signs while it generates.
+        let sessions = if role == Role::Keep { 1 } else { hosts.workers.max(1 + usize::from(hosts.shared_host)) };
+        Opening { keeps, sessions, try_refused, low_priority: role == Role::Keep, ..self.options.opening() }
+    }
+
+    fn judge(&self, verdict: Option<String>) {
+        *self.verdict.lock() = verdict;
+    }
+
+    fn learn(&self, facts: TokenFacts) {
+        *self.facts.lock() = Some(Arc::new(facts));
+    }
+
+    fn became_ready(&self, role: Role) {
+        if role == Role::Keep || self.options.hosts.shared_host {
+            self.reconcile.send_modify(|occasions| *occasions += 1);
+        }
+    }
+
+    fn stop_hosts(&self) {
+        for host in self.signing.clear().into_iter().chain(self.keeping.clear()) {
+            host.kill();
+        }
+    }
+}

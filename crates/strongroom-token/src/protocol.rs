@@ -1,0 +1,352 @@
+//! What client and token host say to each other: numbered calls and their replies.
+//!
+//! Numbers rise in the order of the calls. The first call is [`Call::Open`] or
+//! [`Call::InitToken`]. A call is answered by `Started` when a worker takes it up, then by
+//! `Done` or `Failed`. A worker that was idle leaves `Started` out for a signature: as many
+//! of the oldest signatures as a host has sessions are in the hands of its workers.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::carried::Carried;
+use crate::key::{Capabilities, SignInput};
+use crate::options::{PinSource, Profile};
+use crate::selector::TokenSelector;
+use strongroom_domain::key::{DecryptionAlgorithm, KeyAlgorithm, KeyUse, SignatureAlgorithm};
+
+/// What a client asks of a host.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Call {
+    /// Loads the module, finds the token, logs in.
+    Open(Opening),
+    /// Initialises a token that is not yet, in place of `Open`.
+    InitToken(Initialisation),
+    Generate(Generation),
+    /// Brings a private key in (PKCS#8).
+    Import {
+        key: Generation,
+        pkcs8: Carried,
+    },
+    /// Looks for the one private key with this `CKA_ID` and this label, as far as given.
+    Find {
+        id: Option<Vec<u8>>,
+        label: Option<String>,
+    },
+    /// Reads a key back that was made here, and compares its public half; with `trial` by a signature.
+    Prove {
+        key: Generation,
+        spki: Vec<u8>,
+        trial: bool,
+    },
+    Sign(Signing),
+    Decrypt(Decryption),
+    /// Signs several inputs in the way of the first.
+    SignBatch {
+        first: Signing,
+        rest: Vec<SignInput>,
+    },
+    /// Seals under the sealing key of this label, which is made where there is none.
+    Seal {
+        label: String,
+        context: Vec<u8>,
+        secret: Carried,
+    },
+    Unseal {
+        label: String,
+        context: Vec<u8>,
+        sealed: Vec<u8>,
+    },
+    /// Whether there is a sealing key of this label.
+    FindSealingKey {
+        label: String,
+    },
+    /// Destroys what carries both this `CKA_ID` and this label.
+    Destroy {
+        id: Vec<u8>,
+        label: String,
+    },
+    Inventory,
+    RemoveBroken,
+}
+
+impl Call {
+    /// How many signatures it asks for; `None` for any other call.
+    pub(crate) const fn signatures(&self) -> Option<usize> {
+        match self {
+            Self::Sign(_) => Some(1),
+            Self::SignBatch { rest, .. } => Some(1 + rest.len()),
+            _ => None,
+        }
+    }
+}
+
+/// Everything a host needs to know before it serves.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Opening {
+    pub(crate) module: PathBuf,
+    pub(crate) selector: TokenSelector,
+    pub(crate) pin: PinSource,
+    pub(crate) profile: Profile,
+    /// Where a refused PIN is remembered.
+    pub(crate) refused_pin: PathBuf,
+    /// Tries even a remembered PIN, if the token shows no low count.
+    pub(crate) try_refused: bool,
+    /// Locked (`flock`) around `C_Initialize` and `C_Login`.
+    pub(crate) lock: PathBuf,
+    pub(crate) sessions: usize,
+    /// Whether keys are made and destroyed here: read-write sessions.
+    pub(crate) keeps: bool,
+    /// Whether signatures have the right of way over this host.
+    pub(crate) low_priority: bool,
+}
+
+/// A token to be initialised.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Initialisation {
+    pub(crate) module: PathBuf,
+    pub(crate) label: String,
+    pub(crate) so_pin: PinSource,
+    pub(crate) pin: PinSource,
+    pub(crate) lock: PathBuf,
+}
+
+/// A key pair to be made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Generation {
+    pub(crate) id: Vec<u8>,
+    pub(crate) label: String,
+    pub(crate) algorithm: KeyAlgorithm,
+    pub(crate) key_use: KeyUse,
+}
+
+/// A signature to be made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Signing {
+    pub(crate) id: Vec<u8>,
+    pub(crate) key: KeyAlgorithm,
+    pub(crate) spki: Vec<u8>,
+    pub(crate) algorithm: SignatureAlgorithm,
+    pub(crate) input: SignInput,
+}
+
+/// A ciphertext to be decrypted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Decryption {
+    pub(crate) id: Vec<u8>,
+    pub(crate) key: KeyAlgorithm,
+    pub(crate) spki: Vec<u8>,
+    pub(crate) algorithm: DecryptionAlgorithm,
+    pub(crate) ciphertext: Vec<u8>,
+}
+
+/// What a host says of a call.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Reply {
+    /// The token is open and logged in, with this many sessions to work in; answers `Open`.
+    Ready(Box<TokenFacts>, usize),
+    /// A worker has taken the call up, or goes on with its next part: the hang clock starts.
+    Started,
+    Done(Outcome, TokenTime),
+    Failed(Failure),
+}
+
+/// How long a call was in its worker's hands; the rest of its time it queued.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TokenTime(u32);
+
+impl TokenTime {
+    /// In microseconds; what takes longer than an hour is an hour.
+    pub(crate) fn of(time: Duration) -> Self {
+        Self(u32::try_from(time.as_micros()).unwrap_or(u32::MAX))
+    }
+}
+
+impl From<TokenTime> for Duration {
+    fn from(TokenTime(micros): TokenTime) -> Self {
+        Self::from_micros(micros.into())
+    }
+}
+
+/// What came of a call.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Outcome {
+    /// The token with the label asked for, and whether it was initialised just now.
+    Initialised {
+        serial: String,
+        now: bool,
+    },
+    Generated {
+        spki: Vec<u8>,
+        proof: String,
+    },
+    Found(FoundObject),
+    Proven(String),
+    Signed(Vec<u8>),
+    Decrypted(Carried),
+    /// In the order of the inputs; one that fails, fails alone.
+    SignedBatch(Vec<Result<Vec<u8>, Failure>>),
+    Sealed(Vec<u8>),
+    Unsealed(Carried),
+    SealingKey(bool),
+    Removed(u32),
+    Held(Vec<HeldObject>),
+}
+
+/// A private key that was there already.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct FoundObject {
+    pub(crate) id: Vec<u8>,
+    pub(crate) algorithm: KeyAlgorithm,
+    pub(crate) spki: Vec<u8>,
+    pub(crate) proof: String,
+}
+
+/// One pair of objects, or what there is of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HeldObject {
+    pub(crate) id: Vec<u8>,
+    pub(crate) label: String,
+    pub(crate) has_private: bool,
+    pub(crate) has_public: bool,
+    pub(crate) broken: bool,
+}
+
+/// Why a call was not done.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Failure {
+    pub(crate) class: FailureClass,
+    pub(crate) detail: String,
+    /// What is known of the token where only the log-in failed.
+    pub(crate) facts: Option<Box<TokenFacts>>,
+}
+
+impl Failure {
+    /// A failure without token facts.
+    pub(crate) fn new(class: FailureClass, detail: impl Into<String>) -> Self {
+        Self { class, detail: detail.into(), facts: None }
+    }
+}
+
+/// What a failure means to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum FailureClass {
+    /// No token matches the selector.
+    TokenAbsent,
+    /// Several tokens match.
+    TokenAmbiguous,
+    /// The token refused the PIN; it has been remembered.
+    PinRefused,
+    /// The PIN was refused before and has not been tried again.
+    PinRemembered,
+    /// One more wrong PIN would lock the token, or has; not tried.
+    PinLocked,
+    PinUnreadable,
+    ModuleUnloadable,
+    /// Neither this token nor any session can do it.
+    Unsupported,
+    KeyMissing,
+    /// The ciphertext is none of this key and algorithm.
+    NotDecrypted,
+    /// What the token holds or made is not what was asked for; nothing of it is left.
+    Refused,
+    /// Not done; it may work later.
+    Unavailable,
+    /// The host cannot go on; nobody can say whether the call was done.
+    Broken,
+}
+
+impl FailureClass {
+    /// What an operator can do about it, or what it means.
+    pub(crate) const fn advice(self) -> &'static str {
+        match self {
+            Self::TokenAbsent => "no such token; look at the selector and the module's own configuration",
+            Self::TokenAmbiguous => "select the token by its serial number",
+            Self::PinRefused => "the token refuses the PIN; correct its source",
+            Self::PinRemembered => "correct the PIN's source, or say `strongroom token retry`",
+            Self::PinLocked => "the security officer must set the PIN anew",
+            Self::PinUnreadable => "the PIN cannot be read",
+            Self::ModuleUnloadable => "the module cannot be loaded",
+            Self::Unsupported
+            | Self::KeyMissing
+            | Self::NotDecrypted
+            | Self::Refused
+            | Self::Unavailable
+            | Self::Broken => "the token did not open",
+        }
+    }
+
+    /// Whether only an operator can mend it: trying again would not.
+    pub(crate) const fn needs_operator(self) -> bool {
+        match self {
+            Self::PinRefused
+            | Self::PinRemembered
+            | Self::PinLocked
+            | Self::PinUnreadable
+            | Self::TokenAmbiguous
+            | Self::ModuleUnloadable => true,
+            Self::TokenAbsent
+            | Self::Unsupported
+            | Self::KeyMissing
+            | Self::NotDecrypted
+            | Self::Refused
+            | Self::Unavailable
+            | Self::Broken => false,
+        }
+    }
+}
+
+/// What a token says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenFacts {
+    pub slot: u64,
+    pub label: String,
+    pub serial: String,
+    pub manufacturer: String,
+    pub model: String,
+    pub firmware: String,
+    /// `CKM_` names, as far as they are known.
+    pub mechanisms: Vec<String>,
+    /// The most sessions that the token allows; `None` when it names no limit.
+    pub max_sessions: Option<u64>,
+    /// What can be generated, and how such a key can sign.
+    pub algorithms: Vec<(KeyAlgorithm, Vec<SignatureAlgorithm>)>,
+    /// How an RSA key can decrypt; empty while the token is not logged in.
+    pub decryptions: Vec<DecryptionAlgorithm>,
+    /// How it would seal; `None` when it cannot.
+    pub sealing: Option<SealingScheme>,
+    pub pin_count_low: bool,
+    pub pin_final_try: bool,
+    pub pin_locked: bool,
+}
+
+impl TokenFacts {
+    /// What the token can do now.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        Capabilities { algorithms: self.algorithms.clone(), decryptions: self.decryptions.clone() }
+    }
+}
+
+/// How a token seals what is kept outside of it, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SealingScheme {
+    /// AES-256 in GCM (NIST SP 800-38D).
+    AesGcm,
+    /// AES-256 key wrap (RFC 3394) of the secret and the digest of its context.
+    AesKeyWrap,
+    /// RSA-OAEP (RFC 8017 section 7.1), signed by a second key of the token.
+    SignedOaep,
+}
+
+impl fmt::Display for SealingScheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AesGcm => "AES-256-GCM",
+            Self::AesKeyWrap => "AES-256 key wrap",
+            Self::SignedOaep => "RSA-OAEP with a signature",
+        })
+    }
+}
