@@ -53,7 +53,7 @@ pub fn start_metrics() -> anyhow::Result<PrometheusHandle> {
 }
 
 /// Folds what histograms have gathered, so that it does not grow while nobody asks.
-pub async fn keep_metrics(handle: PrometheusHandle) {
+pub async fn run_metrics_upkeep(handle: PrometheusHandle) {
     loop {
         tokio::time::sleep(UPKEEP_EVERY).await;
         handle.run_upkeep();

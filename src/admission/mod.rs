@@ -17,7 +17,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 
 use metrics::{Histogram, counter, histogram};
 use tokio::runtime::Handle;
@@ -28,29 +28,29 @@ use strongroom_domain::key::ProviderKind;
 
 /// How much of what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
+pub struct QueueBounds {
     /// Calls at work at one provider.
-    pub at_once: usize,
+    pub concurrency: usize,
     /// Requests of one principal, waiting or at work, at one provider; each may have several calls.
     pub share: usize,
 }
 
 /// Why there was no turn, or not for long enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoTurn {
+pub enum NotAdmitted {
     /// The principal has as many requests under way as its share.
     #[error("this credential has {0} requests of this kind under way, which is its share; wait for some of them")]
-    Share(usize),
+    ShareExceeded(usize),
     /// The deadline passed.
     #[error("the deadline passed before the answer was ready")]
-    Late,
+    DeadlinePassed,
 }
 
-impl From<NoTurn> for Error {
-    fn from(failure: NoTurn) -> Self {
+impl From<NotAdmitted> for Error {
+    fn from(failure: NotAdmitted) -> Self {
         let kind = match failure {
-            NoTurn::Share(_) => Kind::Busy,
-            NoTurn::Late => Kind::Deadline,
+            NotAdmitted::ShareExceeded(_) => ErrorKind::Busy,
+            NotAdmitted::DeadlinePassed => ErrorKind::Deadline,
         };
         Self::new(kind, failure.to_string())
     }
@@ -58,7 +58,7 @@ impl From<NoTurn> for Error {
 
 /// The queues for one kind of work, one before each provider.
 #[derive(Clone, Debug)]
-pub struct Turns {
+pub struct FairQueue {
     /// What is done in a turn, for metrics.
     work: &'static str,
     hsm: Arc<Queue>,
@@ -67,7 +67,7 @@ pub struct Turns {
 
 /// A request that is counted.
 #[derive(Debug)]
-pub struct Place {
+pub struct Admission {
     work: &'static str,
     queue: Arc<Queue>,
     principal: Arc<str>,
@@ -75,13 +75,13 @@ pub struct Place {
 
 /// The right to ask a provider; handed on when it is dropped.
 #[derive(Debug)]
-pub struct Turn {
+pub struct Permit {
     queue: Arc<Queue>,
 }
 
 #[derive(Debug)]
 struct Queue {
-    bounds: Bounds,
+    bounds: QueueBounds,
     /// How long turns were waited for.
     waits: Histogram,
     state: Mutex<State>,
@@ -89,7 +89,7 @@ struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    at_work: usize,
+    running: usize,
     /// Requests of each principal that are here.
     counts: HashMap<Arc<str>, usize>,
     /// Principals whose calls wait, the next one first, each once.
@@ -100,13 +100,13 @@ struct State {
 #[derive(Debug)]
 struct Waiter {
     number: u64,
-    turn: oneshot::Sender<()>,
+    permit: oneshot::Sender<()>,
 }
 
-impl Turns {
-    /// Queues within these bounds for `work`, a word for metrics.
+impl FairQueue {
+    /// Queues within these bounds for `run`, a word for metrics.
     #[must_use]
-    pub fn new(work: &'static str, bounds: Bounds) -> Self {
+    pub fn new(work: &'static str, bounds: QueueBounds) -> Self {
         let queue = |provider: ProviderKind| {
             let waits = histogram!("strongroom_turn_wait_seconds", "work" => work, "provider" => provider.name());
             Arc::new(Queue { bounds, waits, state: Mutex::default() })
@@ -117,57 +117,57 @@ impl Turns {
     /// Counts a request of `principal` at a provider in.
     ///
     /// # Errors
-    /// [`NoTurn::Share`].
-    pub fn admit(&self, provider: ProviderKind, principal: &str) -> Result<Place, NoTurn> {
+    /// [`NotAdmitted::ShareExceeded`].
+    pub fn admit(&self, provider: ProviderKind, principal: &str) -> Result<Admission, NotAdmitted> {
         let queue = match provider {
             ProviderKind::Hsm => &self.hsm,
             ProviderKind::Local => &self.local,
         };
         let share = queue.bounds.share;
         let counted = queue.state().count_in(principal, share);
-        let principal = counted.ok_or_else(|| refused(self.work, principal, NoTurn::Share(share)))?;
-        Ok(Place { work: self.work, queue: Arc::clone(queue), principal })
+        let principal = counted.ok_or_else(|| refused(self.work, principal, NotAdmitted::ShareExceeded(share)))?;
+        Ok(Admission { work: self.work, queue: Arc::clone(queue), principal })
     }
 }
 
-impl Place {
+impl Admission {
     /// Waits for a turn, until `deadline` at most.
     ///
     /// # Errors
-    /// [`NoTurn::Late`].
-    pub async fn turn(&self, deadline: Instant) -> Result<Turn, NoTurn> {
+    /// [`NotAdmitted::DeadlinePassed`].
+    pub async fn acquire(&self, deadline: Instant) -> Result<Permit, NotAdmitted> {
         let begun = Instant::now();
         let taken = if begun < deadline { self.wait(deadline).await } else { None };
-        let turn = taken.ok_or_else(|| refused(self.work, &self.principal, NoTurn::Late))?;
+        let permit = taken.ok_or_else(|| refused(self.work, &self.principal, NotAdmitted::DeadlinePassed))?;
         self.queue.waits.record(begun.elapsed());
-        Ok(turn)
+        Ok(permit)
     }
 
-    async fn wait(&self, deadline: Instant) -> Option<Turn> {
-        let (mut waiting, turn) = match self.queue.enter(&self.principal) {
-            Entered::AtWork(turn) => return Some(turn),
-            Entered::Waiting(waiting, turn) => (waiting, turn),
+    async fn wait(&self, deadline: Instant) -> Option<Permit> {
+        let (mut waiting, permit) = match self.queue.enter(&self.principal) {
+            QueueEntry::Running(permit) => return Some(permit),
+            QueueEntry::Waiting(waiting, permit) => (waiting, permit),
         };
         // The sender lives as long as the call is in the queue.
-        timeout_at(deadline.into(), turn).await.ok().and_then(Result::ok)?;
+        timeout_at(deadline.into(), permit).await.ok().and_then(Result::ok)?;
         waiting.number = None;
-        Some(Turn { queue: Arc::clone(&self.queue) })
+        Some(Permit { queue: Arc::clone(&self.queue) })
     }
 }
 
-impl Drop for Place {
+impl Drop for Admission {
     fn drop(&mut self) {
         self.queue.state().count_out(&self.principal);
     }
 }
 
-impl Turn {
+impl Permit {
     /// Works until the deadline. What is not done by then, or when the caller goes away, is
     /// finished behind its back, and the turn lasts until then.
     ///
     /// # Errors
-    /// [`NoTurn::Late`].
-    pub async fn work<F>(self, deadline: Instant, work: F) -> Result<F::Output, NoTurn>
+    /// [`NotAdmitted::DeadlinePassed`].
+    pub async fn run<F>(self, deadline: Instant, work: F) -> Result<F::Output, NotAdmitted>
     where
         F: Future<Output: Send> + Send + 'static,
     {
@@ -176,14 +176,14 @@ impl Turn {
             drop(self);
             done
         };
-        timeout_at(deadline.into(), Unbroken(Some(Box::pin(work)))).await.map_err(|_| NoTurn::Late)
+        timeout_at(deadline.into(), FinishDetached(Some(Box::pin(work)))).await.map_err(|_| NotAdmitted::DeadlinePassed)
     }
 }
 
 /// A future that goes on in a task of its own when it is dropped before its end.
-struct Unbroken<F: Future<Output: Send> + Send + 'static>(Option<Pin<Box<F>>>);
+struct FinishDetached<F: Future<Output: Send> + Send + 'static>(Option<Pin<Box<F>>>);
 
-impl<F: Future<Output: Send> + Send + 'static> Future for Unbroken<F> {
+impl<F: Future<Output: Send> + Send + 'static> Future for FinishDetached<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
@@ -196,7 +196,7 @@ impl<F: Future<Output: Send> + Send + 'static> Future for Unbroken<F> {
     }
 }
 
-impl<F: Future<Output: Send> + Send + 'static> Drop for Unbroken<F> {
+impl<F: Future<Output: Send> + Send + 'static> Drop for FinishDetached<F> {
     fn drop(&mut self) {
         // Without a runtime the process ends, and its work with it.
         if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
@@ -206,13 +206,13 @@ impl<F: Future<Output: Send> + Send + 'static> Drop for Unbroken<F> {
 }
 
 /// What became of a call that came to a queue.
-enum Entered {
-    AtWork(Turn),
-    Waiting(Waiting, oneshot::Receiver<()>),
+enum QueueEntry {
+    Running(Permit),
+    Waiting(QueuedCall, oneshot::Receiver<()>),
 }
 
 /// A call in a queue; one that is dropped leaves it, or hands its turn on.
-struct Waiting {
+struct QueuedCall {
     queue: Arc<Queue>,
     principal: Arc<str>,
     /// `None` once it has come to its turn.
@@ -220,18 +220,18 @@ struct Waiting {
 }
 
 impl Queue {
-    fn enter(self: &Arc<Self>, principal: &Arc<str>) -> Entered {
+    fn enter(self: &Arc<Self>, principal: &Arc<str>) -> QueueEntry {
         let mut state = self.state();
-        if state.at_work < self.bounds.at_once {
-            state.at_work += 1;
-            return Entered::AtWork(Turn { queue: Arc::clone(self) });
+        if state.running < self.bounds.concurrency {
+            state.running += 1;
+            return QueueEntry::Running(Permit { queue: Arc::clone(self) });
         }
-        let (turn, comes) = oneshot::channel();
+        let (permit, comes) = oneshot::channel();
         state.arrivals += 1;
         let number = state.arrivals;
-        state.wait(principal, Waiter { number, turn });
+        state.wait(principal, Waiter { number, permit });
         let (queue, principal) = (Arc::clone(self), Arc::clone(principal));
-        Entered::Waiting(Waiting { queue, principal, number: Some(number) }, comes)
+        QueueEntry::Waiting(QueuedCall { queue, principal, number: Some(number) }, comes)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -269,26 +269,26 @@ impl State {
 
     /// Takes a call out of the queue; whether it was still in it.
     fn forget(&mut self, principal: &Arc<str>, number: u64) -> bool {
-        let Some(place) = self.waiting.iter().position(|(name, _)| name == principal) else { return false };
-        let Some((_, waiters)) = self.waiting.get_mut(place) else { return false };
+        let Some(position) = self.waiting.iter().position(|(name, _)| name == principal) else { return false };
+        let Some((_, waiters)) = self.waiting.get_mut(position) else { return false };
         let before = waiters.len();
         waiters.retain(|waiter| waiter.number != number);
         let found = waiters.len() < before;
         if waiters.is_empty() {
-            self.waiting.remove(place);
+            self.waiting.remove(position);
         }
         found
     }
 
     /// Gives a turn that has ended to the first call of the principal whose turn it is.
-    fn hand_on(&mut self) {
+    fn pass_permit_on(&mut self) {
         let Some((principal, mut waiters)) = self.waiting.pop_front() else {
-            self.at_work -= 1;
+            self.running -= 1;
             return;
         };
         if let Some(next) = waiters.pop_front() {
             // Whoever was in the queue has it now: one that no longer listens hands it on when it ends.
-            let _ = next.turn.send(());
+            let _ = next.permit.send(());
         }
         if !waiters.is_empty() {
             self.waiting.push_back((principal, waiters));
@@ -296,28 +296,28 @@ impl State {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for QueuedCall {
     fn drop(&mut self) {
         let Some(number) = self.number else { return };
         let mut state = self.queue.state();
         // One that is no longer in the queue was given its turn and did not live to see it.
         if !state.forget(&self.principal, number) {
-            state.hand_on();
+            state.pass_permit_on();
         }
     }
 }
 
-impl Drop for Turn {
+impl Drop for Permit {
     fn drop(&mut self) {
-        self.queue.state().hand_on();
+        self.queue.state().pass_permit_on();
     }
 }
 
 /// Counts a refusal.
-fn refused(work: &'static str, principal: &str, why: NoTurn) -> NoTurn {
+fn refused(work: &'static str, principal: &str, why: NotAdmitted) -> NotAdmitted {
     let reason = match why {
-        NoTurn::Share(_) => "share",
-        NoTurn::Late => "deadline",
+        NotAdmitted::ShareExceeded(_) => "share",
+        NotAdmitted::DeadlinePassed => "deadline",
     };
     let labels = [("work", work.to_owned()), ("principal", principal.to_owned()), ("reason", reason.to_owned())];
     counter!("strongroom_turns_refused_total", &labels).increment(1);

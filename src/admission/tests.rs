@@ -7,18 +7,18 @@ use super::*;
 
 const HSM: ProviderKind = ProviderKind::Hsm;
 
-fn turns(at_once: usize, share: usize) -> Turns {
-    Turns::new("test", Bounds { at_once, share })
+fn turns(at_once: usize, share: usize) -> FairQueue {
+    FairQueue::new("test", QueueBounds { concurrency: at_once, share })
 }
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
 }
 
-impl Turns {
+impl FairQueue {
     /// A request of one call.
-    async fn take(&self, provider: ProviderKind, principal: &str, deadline: Instant) -> Result<Turn, NoTurn> {
-        self.admit(provider, principal)?.turn(deadline).await
+    async fn take(&self, provider: ProviderKind, principal: &str, deadline: Instant) -> Result<Permit, NotAdmitted> {
+        self.admit(provider, principal)?.acquire(deadline).await
     }
 }
 
@@ -30,7 +30,7 @@ async fn settle() {
 }
 
 /// Queues a call that notes its principal when its turn comes.
-async fn queue(turns: &Turns, principal: &'static str, seen: &Arc<Mutex<Vec<&'static str>>>) {
+async fn queue(turns: &FairQueue, principal: &'static str, seen: &Arc<Mutex<Vec<&'static str>>>) {
     let (turns, seen) = (turns.clone(), Arc::clone(seen));
     tokio::spawn(async move {
         let _turn = turns.take(HSM, principal, soon()).await.unwrap();
@@ -56,13 +56,13 @@ async fn principals_take_turns_however_many_calls_each_has() {
 async fn share_is_refused_at_once_and_comes_back() {
     let turns = turns(1, 2);
     let one = turns.admit(HSM, "a").unwrap();
-    let turn = one.turn(soon()).await.unwrap();
+    let permit = one.acquire(soon()).await.unwrap();
     let two = turns.admit(HSM, "a").unwrap();
-    assert_eq!(turns.admit(HSM, "a").unwrap_err(), NoTurn::Share(2));
+    assert_eq!(turns.admit(HSM, "a").unwrap_err(), NotAdmitted::ShareExceeded(2));
     turns.admit(ProviderKind::Local, "a").unwrap();
     turns.admit(HSM, "b").unwrap();
-    drop(turn);
-    two.turn(soon()).await.unwrap();
+    drop(permit);
+    two.acquire(soon()).await.unwrap();
     drop(one);
     turns.take(HSM, "a", soon()).await.unwrap();
     drop(two);
@@ -72,13 +72,13 @@ async fn share_is_refused_at_once_and_comes_back() {
 #[tokio::test]
 async fn deadline_ends_the_wait_and_takes_no_turn() {
     let turns = turns(1, 10);
-    assert_eq!(turns.take(HSM, "a", Instant::now()).await.unwrap_err(), NoTurn::Late);
+    assert_eq!(turns.take(HSM, "a", Instant::now()).await.unwrap_err(), NotAdmitted::DeadlinePassed);
     let held = turns.take(HSM, "a", soon()).await.unwrap();
     let late = turns.take(HSM, "b", Instant::now() + Duration::from_millis(20)).await;
-    assert_eq!(late.unwrap_err(), NoTurn::Late);
+    assert_eq!(late.unwrap_err(), NotAdmitted::DeadlinePassed);
     assert!(turns.hsm.state().waiting.is_empty());
     drop(held);
-    assert_eq!(turns.hsm.state().at_work, 0);
+    assert_eq!(turns.hsm.state().running, 0);
     turns.take(HSM, "b", soon()).await.unwrap();
 }
 
@@ -95,7 +95,7 @@ async fn call_that_goes_away_hands_its_turn_on_even_if_it_came_just_then() {
     drop(gone);
     settle().await;
     assert_eq!(*seen.lock().unwrap(), ["c"]);
-    assert_eq!(turns.hsm.state().at_work, 0);
+    assert_eq!(turns.hsm.state().running, 0);
 }
 
 #[tokio::test]
@@ -110,11 +110,11 @@ async fn turn_lasts_as_long_as_its_work_though_nobody_waits_for_it() {
             done.store(true, Ordering::SeqCst);
         }
     };
-    let turn = turns.take(HSM, "a", soon()).await.unwrap();
-    let late = turn.work(Instant::now() + Duration::from_millis(10), work).await;
-    assert_eq!(late, Err(NoTurn::Late));
+    let permit = turns.take(HSM, "a", soon()).await.unwrap();
+    let late = permit.run(Instant::now() + Duration::from_millis(10), work).await;
+    assert_eq!(late, Err(NotAdmitted::DeadlinePassed));
     let denied = turns.take(HSM, "b", Instant::now() + Duration::from_millis(10)).await;
-    assert_eq!(denied.unwrap_err(), NoTurn::Late);
+    assert_eq!(denied.unwrap_err(), NotAdmitted::DeadlinePassed);
     finish.send(()).unwrap();
     turns.take(HSM, "b", soon()).await.unwrap();
     assert!(done.load(Ordering::SeqCst));
@@ -122,8 +122,8 @@ async fn turn_lasts_as_long_as_its_work_though_nobody_waits_for_it() {
 
 #[tokio::test]
 async fn work_that_is_done_in_time_gives_its_result() {
-    let turn = turns(1, 1).take(HSM, "a", soon()).await.unwrap();
-    assert_eq!(turn.work(soon(), async { 7 }).await, Ok(7));
+    let permit = turns(1, 1).take(HSM, "a", soon()).await.unwrap();
+    assert_eq!(permit.run(soon(), async { 7 }).await, Ok(7));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,16 +135,16 @@ async fn no_turn_is_lost_or_doubled_by_calls_that_give_up() {
         tokio::spawn(async move {
             let patience = Duration::from_micros(if n % 3 == 0 { 50 } else { 20_000_000 });
             let principal = ["a", "b", "c"].into_iter().cycle().nth(n % 7).unwrap();
-            let Ok(turn) = turns.take(HSM, principal, Instant::now() + patience).await else { return };
+            let Ok(permit) = turns.take(HSM, principal, Instant::now() + patience).await else { return };
             assert!(at_work.fetch_add(1, Ordering::SeqCst) < 3);
             tokio::time::sleep(Duration::from_micros(100)).await;
             at_work.fetch_sub(1, Ordering::SeqCst);
-            drop(turn);
+            drop(permit);
         })
     });
     for call in calls.collect::<Vec<_>>() {
         call.await.unwrap();
     }
     let state = turns.hsm.state();
-    assert_eq!((state.at_work, state.counts.len(), state.waiting.len()), (0, 0, 0));
+    assert_eq!((state.running, state.counts.len(), state.waiting.len()), (0, 0, 0));
 }

@@ -86,7 +86,7 @@ pub struct Credential {
 
 /// How a secret was presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
+pub enum AuthScheme {
     /// RFC 6750.
     Bearer,
     /// RFC 7617; a browser may have added it by itself.
@@ -109,11 +109,11 @@ impl Authenticator {
     /// The principal of a header value, and how it was presented; `None` when there is
     /// none, whatever the reason.
     #[must_use]
-    pub fn authenticate(&self, header: &str) -> Option<(Principal, Scheme)> {
+    pub fn authenticate(&self, header: &str) -> Option<(Principal, AuthScheme)> {
         let (scheme, value) = header.split_once(' ')?;
         if scheme.eq_ignore_ascii_case("bearer") {
             let secret = Secret::new(value.trim().as_bytes().to_vec());
-            return self.find(None, &secret).map(|principal| (principal, Scheme::Bearer));
+            return self.find(None, &secret).map(|principal| (principal, AuthScheme::Bearer));
         }
         if scheme.eq_ignore_ascii_case("basic") {
             let decoded = Secret::new(STANDARD.decode(value.trim()).ok()?);
@@ -121,7 +121,7 @@ impl Authenticator {
             let (user, password) = decoded.expose().split_at(colon);
             let secret = Secret::new(password.get(1..)?.to_vec());
             let user = std::str::from_utf8(user).ok()?;
-            return self.find(Some(user), &secret).map(|principal| (principal, Scheme::Basic));
+            return self.find(Some(user), &secret).map(|principal| (principal, AuthScheme::Basic));
         }
         None
     }

@@ -13,5 +13,5 @@ mod principal;
 #[cfg(test)]
 mod tests;
 
-pub use credential::{Authenticator, Credential, CredentialError, Scheme, SecretHash, new_secret};
+pub use credential::{AuthScheme, Authenticator, Credential, CredentialError, SecretHash, new_secret};
 pub use principal::{Denied, Principal, Scope};

@@ -1,6 +1,6 @@
 //! A principal and its scopes.
 
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 
 /// One thing that a credential may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,7 +25,7 @@ impl Scope {
 
     /// The word in the configuration.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::Manage => "manage",
@@ -38,19 +38,19 @@ impl Scope {
 
     /// The scope of a word.
     #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|scope| scope.word() == word)
+    pub fn from_name(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == word)
     }
 }
 
 /// The credential lacks a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the credential lacks the scope {}", .0.word())]
+#[error("the credential lacks the scope {}", .0.name())]
 pub struct Denied(pub Scope);
 
 impl From<Denied> for Error {
     fn from(denied: Denied) -> Self {
-        Self::new(Kind::Forbidden, denied.to_string())
+        Self::new(ErrorKind::Forbidden, denied.to_string())
     }
 }
 
@@ -70,7 +70,7 @@ impl Principal {
 
     /// The daemon itself, for what it does unasked.
     #[must_use]
-    pub fn strongroom() -> Self {
+    pub fn daemon() -> Self {
         Self::new("strongroom".to_owned(), Scope::ALL.to_vec())
     }
 

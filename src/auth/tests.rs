@@ -31,22 +31,22 @@ fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
-fn name_of(header: &str) -> Option<(String, Scheme)> {
+fn name_of(header: &str) -> Option<(String, AuthScheme)> {
     authenticator().authenticate(header).map(|(principal, scheme)| (principal.name().to_owned(), scheme))
 }
 
 #[test]
 fn bearer_tokens_tell_their_principal() {
-    let alice = Some(("alice".to_owned(), Scheme::Bearer));
+    let alice = Some(("alice".to_owned(), AuthScheme::Bearer));
     assert_eq!(name_of(&format!("Bearer {ALICE}")), alice);
     assert_eq!(name_of(&format!("bEARER  {ALICE} ")), alice);
-    assert_eq!(name_of(&format!("Bearer {BOB}")), Some(("bob".to_owned(), Scheme::Bearer)));
+    assert_eq!(name_of(&format!("Bearer {BOB}")), Some(("bob".to_owned(), AuthScheme::Bearer)));
 }
 
 #[test]
 fn basic_passwords_tell_their_principal_under_its_own_name_only() {
-    assert_eq!(name_of(&basic("alice", ALICE)), Some(("alice".to_owned(), Scheme::Basic)));
-    assert_eq!(name_of(&basic("bob", BOB)), Some(("bob".to_owned(), Scheme::Basic)), "colons in the password");
+    assert_eq!(name_of(&basic("alice", ALICE)), Some(("alice".to_owned(), AuthScheme::Basic)));
+    assert_eq!(name_of(&basic("bob", BOB)), Some(("bob".to_owned(), AuthScheme::Basic)), "colons in the password");
     assert_eq!(name_of(&basic("bob", ALICE)), None);
     assert_eq!(name_of(&basic("Alice", ALICE)), None);
     assert_eq!(name_of(&basic("", ALICE)), None);
@@ -86,10 +86,10 @@ fn principals_have_their_scopes_and_no_others() {
         let expected = if matches!(scope, Scope::Read | Scope::Manage) { Ok(()) } else { Err(Denied(scope)) };
         assert_eq!(alice.require(scope), expected);
         assert_eq!(Principal::new("nobody".to_owned(), Vec::new()).require(scope), Err(Denied(scope)));
-        assert_eq!(Principal::strongroom().require(scope), Ok(()));
-        assert_eq!(Scope::from_word(scope.word()), Some(scope));
+        assert_eq!(Principal::daemon().require(scope), Ok(()));
+        assert_eq!(Scope::from_name(scope.name()), Some(scope));
     }
-    assert_eq!(Scope::from_word("READ"), None);
+    assert_eq!(Scope::from_name("READ"), None);
     assert_eq!(Denied(Scope::Sign).to_string(), "the credential lacks the scope sign");
 }
 

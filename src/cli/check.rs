@@ -1,4 +1,4 @@
-//! `strongroom check`: a configuration, its token and its store, before anybody relies
+//! `daemon check`: a configuration, its token and its store, before anybody relies
 //! on them.
 
 use std::os::unix::fs::MetadataExt as _;
@@ -9,9 +9,9 @@ use std::sync::Arc;
 use super::block_on;
 use crate::config::{Config, MasterKeySource};
 use crate::daemon::{self, Offline};
-use crate::services::lifecycle::{self, Inspection};
-use crate::store::{Looked, SqlStore, Store as _};
-use strongroom_domain::key::{KeyAlgorithm, KeyPair, SignatureAlgorithm, State};
+use crate::services::lifecycle::{self, LocalKeyInspection};
+use crate::store::{ReadOnlyOpen, SqlStore, Store as _};
+use strongroom_domain::key::{KeyAlgorithm, KeyPair, KeyState, SignatureAlgorithm};
 use strongroom_token::{PinSource, TokenFacts, TokenSelector};
 
 /// Prints what it sees and every finding; exits 1 when there is one.
@@ -56,17 +56,17 @@ async fn look(config: &Config) -> anyhow::Result<Vec<String>> {
     {
         findings.push(format!("{} cannot be written: {failure}", place.display()));
     }
-    match SqlStore::look(&config.store).await {
-        Ok(Looked::Absent) => println!("store          {path} is not there yet; the first start makes it"),
-        Ok(Looked::Outdated { version, latest }) => {
+    match SqlStore::open_read_only(&config.store).await {
+        Ok(ReadOnlyOpen::Absent) => println!("store          {path} is not there yet; the first start makes it"),
+        Ok(ReadOnlyOpen::Outdated { version, latest }) => {
             println!(
                 "store          {path} has schema {version}; the next start brings it to {latest}: back it up before"
             );
         }
-        Ok(Looked::Current(store)) => {
+        Ok(ReadOnlyOpen::Current(store)) => {
             println!("store          {path} opened, store id {}", store.id());
             describe_stock(config, &store.stock().await?);
-            findings.extend(lifecycle::out_of_reach(store.as_ref(), &config.providers()).await?);
+            findings.extend(lifecycle::unreachable_keys(store.as_ref(), &config.providers()).await?);
             let keys = look_at_keys(config, store, logged_in).await;
             findings.extend(keys.unwrap_or_else(|failure| vec![format!("{failure:#}")]));
         }
@@ -101,10 +101,10 @@ async fn look_at_keys(config: &Config, store: Arc<SqlStore>, logged_in: bool) ->
         }
         _ => {}
     }
-    let offline = Offline::looking(config, store).await?;
+    let offline = Offline::inspect(config, store).await?;
     let seen = match offline.master_keys() {
         Some(master_keys) => master_keys.inspect().await,
-        None => Ok(Inspection::default()),
+        None => Ok(LocalKeyInspection::default()),
     };
     offline.close().await;
     let seen = seen?;
@@ -112,7 +112,7 @@ async fn look_at_keys(config: &Config, store: Arc<SqlStore>, logged_in: bool) ->
         0 => println!("master keys    none yet; the first start makes one"),
         count => println!("master keys    {count}; LOCAL keys that open: {}", seen.open),
     }
-    for idle in &seen.idle {
+    for idle in &seen.unused {
         println!("               {idle}");
     }
     Ok(seen.findings)
@@ -136,7 +136,7 @@ fn suspicions(config: &Config) -> Vec<String> {
 #[allow(clippy::print_stdout, reason = "the report is the command's output")]
 fn describe_stock(config: &Config, stock: &[KeyPair]) {
     for algorithm in KeyAlgorithm::ALL {
-        let level = stock.iter().filter(|pair| pair.algorithm == algorithm && pair.state == State::Stocked).count();
+        let level = stock.iter().filter(|pair| pair.algorithm == algorithm && pair.state == KeyState::Stocked).count();
         let target = config.stock.targets.get(&algorithm);
         if level > 0 || target.is_some() {
             println!("stock          {:<14} {level} of {}", algorithm.name(), target.unwrap_or(&0));

@@ -1,4 +1,4 @@
-//! `strongroom dev`: a daemon with a SoftHSM token of its own, nothing to configure.
+//! `daemon dev`: a daemon with a SoftHSM token of its own, nothing to configure.
 //!
 //! Everything lies under one directory and is used again at the next start; files that
 //! are not ours, or that others can read, are refused rather than mended.
@@ -16,7 +16,8 @@ use anyhow::{Context as _, bail, ensure};
 use super::block_on;
 use crate::auth::{Credential, Scope, SecretHash, new_secret};
 use crate::config::{
-    Auth0, Config, Limits, Listener, MasterKeySource, PingFederate, Plaintext, Rotation, SanFormat, Stock, Zitadel,
+    Auth0, Config, LimitsConfig, Listener, MasterKeySource, PingFederate, Plaintext, RotationConfig, SanFormat,
+    StockConfig, Zitadel,
 };
 use crate::daemon::{self, Announce, InstanceLock};
 use strongroom_domain::key::{KeyAlgorithm, ProviderKind};
@@ -60,11 +61,11 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<()> {
         arguments.listen.ip()
     );
     let layout = Layout::open(&arguments.data.map_or_else(default_data, Ok)?)?;
-    let lock = InstanceLock::claim(&layout.path("state"))?;
+    let lock = InstanceLock::acquire(&layout.path("state"))?;
     layout.prepare(&arguments.token_label)?;
     let secret = layout.admin_secret(arguments.admin_token)?;
     let admin = Credential { name: "admin".to_owned(), hash: SecretHash::of(&secret)?, scopes: Scope::ALL.to_vec() };
-    let stock = if arguments.no_stock { Stock::default() } else { rsa_stock() };
+    let stock = if arguments.no_stock { StockConfig::default() } else { rsa_stock() };
     let config = layout.config(vec![admin], arguments.listen, arguments.token_label.clone(), stock)?;
     block_on(async {
         layout.initialise_token(&config, arguments.token_label).await?;
@@ -77,7 +78,7 @@ pub(super) fn existing(data: &Path) -> anyhow::Result<Config> {
     let layout = Layout { root: fs::canonicalize(data).with_context(|| format!("cannot open {}", data.display()))? };
     ensure!(layout.path("pin").exists(), "{} was not made by `strongroom dev`", data.display());
     let label = fs::read_to_string(layout.path("token-label")).context("cannot read the token's label")?;
-    layout.config(Vec::new(), Listener::default().address, label, Stock::default())
+    layout.config(Vec::new(), Listener::default().address, label, StockConfig::default())
 }
 
 fn default_data() -> anyhow::Result<PathBuf> {
@@ -168,7 +169,7 @@ impl Layout {
         credentials: Vec<Credential>,
         listen: SocketAddr,
         label: String,
-        stock: Stock,
+        stock: StockConfig,
     ) -> anyhow::Result<Config> {
         let environment = BTreeMap::from([(
             "SOFTHSM2_CONF".to_owned(),
@@ -191,7 +192,7 @@ impl Layout {
             hosts: HostOptions { signing_hosts: cores.min(4), workers: 1, ..HostOptions::default() },
             store: self.path("strongroom.db"),
             credentials,
-            limits: Limits::default(),
+            limits: LimitsConfig::default(),
             stock,
             pingfederate: PingFederate {
                 hybrid: true,
@@ -200,7 +201,10 @@ impl Layout {
                 require_trusted_issuer: false,
             },
             // A machine of a developer may sleep for longer than that of an operator.
-            rotation: Rotation { clock_guard: Duration::from_secs(10 * 365 * 86_400), ..Rotation::default() },
+            rotation: RotationConfig {
+                clock_guard: Duration::from_secs(10 * 365 * 86_400),
+                ..RotationConfig::default()
+            },
             auth0: Auth0::with_provider(ProviderKind::Hsm),
             zitadel: Zitadel::with_provider(ProviderKind::Hsm),
         })
@@ -217,9 +221,9 @@ impl Layout {
 }
 
 /// A few keys of those that take long to make.
-fn rsa_stock() -> Stock {
+fn rsa_stock() -> StockConfig {
     let targets = BTreeMap::from([(KeyAlgorithm::Rsa2048, 4), (KeyAlgorithm::Rsa3072, 1), (KeyAlgorithm::Rsa4096, 1)]);
-    Stock { targets, ..Stock::default() }
+    StockConfig { targets, ..StockConfig::default() }
 }
 
 fn module() -> anyhow::Result<PathBuf> {

@@ -1,4 +1,4 @@
-//! `strongroom local`: software keys and what seals them.
+//! `daemon local`: software keys and what seals them.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use super::{block_on, fail};
 use crate::config::Config;
 use crate::daemon::Offline;
 use crate::provider::local::key_file;
-use crate::services::lifecycle::{MasterKeys, REFRESH_EVERY, Renewed, Resealed};
+use crate::services::lifecycle::{MasterKeys, NewMasterKey, REFRESH_EVERY, ResealReport};
 
 /// How often to look, beside running daemons, for keys that are sealed under a former master key.
 const ROUNDS: usize = 3;
@@ -42,14 +42,14 @@ fn rotate(config: &Config) -> anyhow::Result<ExitCode> {
     let (renewed, done, retired) = block_on(async {
         let offline = Offline::open(config).await?;
         let rotated = match offline.master_keys() {
-            Some(master_keys) => renew(master_keys, offline.is_alone()).await,
+            Some(master_keys) => renew(master_keys, offline.holds_lock()).await,
             None => Err(anyhow::anyhow!("there is no section [local]: this daemon has no LOCAL keys")),
         };
         offline.close().await;
         rotated
     })?;
     println!("master key {} seals new keys; {} keys were sealed anew", renewed.version, done.keys);
-    for idle in &renewed.idle {
+    for idle in &renewed.unused {
         println!("left alone: {idle}");
     }
     println!("former master keys stay in the store: backups may need them");
@@ -65,7 +65,7 @@ fn rotate(config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 /// Gives what was renewed and resealed, and whether the former master keys are retired.
-async fn renew(master_keys: &MasterKeys, alone: bool) -> anyhow::Result<(Renewed, Resealed, bool)> {
+async fn renew(master_keys: &MasterKeys, alone: bool) -> anyhow::Result<(NewMasterKey, ResealReport, bool)> {
     let renewed = master_keys.renew().await?;
     let mut done = master_keys.reseal().await?;
     for _ in 0..if alone { 0 } else { ROUNDS } {
@@ -73,7 +73,7 @@ async fn renew(master_keys: &MasterKeys, alone: bool) -> anyhow::Result<(Renewed
         // left nothing to do, none has a former sealed key in its cache either.
         tokio::time::sleep(REFRESH_EVERY * 2).await;
         let later = master_keys.reseal().await?;
-        done = Resealed { keys: done.keys + later.keys, broken: later.broken };
+        done = ResealReport { keys: done.keys + later.keys, broken: later.broken };
         if later.keys == 0 {
             break;
         }

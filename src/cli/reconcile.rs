@@ -1,4 +1,4 @@
-//! `strongroom reconcile`: what token and store do not agree on, and its mending.
+//! `daemon reconcile`: what token and store do not agree on, and its mending.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::{block_on, dev, fail};
 use crate::config::Config;
 use crate::daemon::Offline;
-use crate::services::lifecycle::{Finding, Mode};
+use crate::services::lifecycle::{Finding, ReconcileMode};
 
 #[derive(clap::Args)]
 #[group(required = true, multiple = false)]
@@ -14,7 +14,7 @@ pub(super) struct Source {
     /// The configuration file of the daemon
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The directory of a `strongroom dev` set-up
+    /// The directory of a `daemon dev` set-up
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 }
@@ -45,7 +45,11 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         block_on(async {
             let offline = Offline::open(&config).await?;
             // With the daemon stopped no generation can be under way, so half-made objects are leftovers.
-            let mode = if arguments.repair { Mode::Repair { broken: offline.is_alone() } } else { Mode::Report };
+            let mode = if arguments.repair {
+                ReconcileMode::Repair { broken: offline.holds_lock() }
+            } else {
+                ReconcileMode::ReportOnly
+            };
             let report = offline.keyring().reconcile(mode).await;
             offline.close().await;
             Ok(report?)

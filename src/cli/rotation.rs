@@ -1,4 +1,4 @@
-//! `strongroom rotation`: what rotation would do and when, one sweep by hand, and the word
+//! `daemon rotation`: what rotation would do and when, one sweep by hand, and the word
 //! that a clock is right after all.
 
 use std::process::ExitCode;
@@ -8,8 +8,8 @@ use serde_json::json;
 use super::reconcile::Source;
 use super::{block_on, fail};
 use crate::auth::Principal;
-use crate::daemon::Bystander;
-use crate::services::rotation::{Outlook, Step};
+use crate::daemon::StoreOnly;
+use crate::services::rotation::{RingPlan, Step};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::RingId;
 
@@ -48,7 +48,7 @@ pub(super) fn run(command: &Command) -> ExitCode {
 fn plan(source: &Source, as_json: bool) -> anyhow::Result<()> {
     let config = source.load()?;
     let (outlooks, now) = block_on(async {
-        let bystander = Bystander::open(&config).await?;
+        let bystander = StoreOnly::open(&config).await?;
         let outlooks = outlooks(&bystander).await;
         let now = bystander.now();
         bystander.close().await;
@@ -70,14 +70,14 @@ fn plan(source: &Source, as_json: bool) -> anyhow::Result<()> {
 }
 
 /// Every ring with its plan, by id; one that goes meanwhile is left out.
-async fn outlooks(bystander: &Bystander) -> anyhow::Result<Vec<Outlook>> {
-    let (who, mut after, mut outlooks) = (Principal::strongroom(), None::<RingId>, Vec::new());
+async fn outlooks(bystander: &StoreOnly) -> anyhow::Result<Vec<RingPlan>> {
+    let (who, mut after, mut outlooks) = (Principal::daemon(), None::<RingId>, Vec::new());
     loop {
         let (rings, next) = bystander.keyring().rings(&who, after.as_ref(), PAGE).await?;
         for ring in &rings {
-            match bystander.rotation().outlook(&who, ring).await {
+            match bystander.rotation().ring_plan(&who, ring).await {
                 Ok(outlook) => outlooks.push(outlook),
-                Err(failure) if failure.kind() == strongroom_domain::error::Kind::NotFound => {}
+                Err(failure) if failure.kind() == strongroom_domain::error::ErrorKind::NotFound => {}
                 Err(failure) => return Err(failure.into()),
             }
         }
@@ -88,24 +88,24 @@ async fn outlooks(bystander: &Bystander) -> anyhow::Result<Vec<Outlook>> {
     }
 }
 
-fn rows(outlook: &Outlook, now: Timestamp) -> impl Iterator<Item = [String; 4]> {
+fn rows(outlook: &RingPlan, now: Timestamp) -> impl Iterator<Item = [String; 4]> {
     outlook.plan.steps.iter().map(move |step| {
         let when = if step.at <= now { "now".to_owned() } else { step.at.to_string() };
         let early = if step.early { " (early)" } else { "" };
         let key = step.kind.key().map(|key| format!(" {key}")).unwrap_or_default();
-        let what = format!("{}{early}{key}", step.kind.word());
+        let what = format!("{}{early}{key}", step.kind.name());
         [outlook.ring.id.to_string(), when, what, step.reason.clone()]
     })
 }
 
-fn document(outlooks: &[Outlook], now: Timestamp) -> serde_json::Value {
+fn document(outlooks: &[RingPlan], now: Timestamp) -> serde_json::Value {
     let step = |step: &Step| {
         json!({
-            "kind": step.kind.word(), "keyId": step.kind.key().map(|key| key.to_string()), "at": step.at.to_string(),
+            "kind": step.kind.name(), "keyId": step.kind.key().map(|key| key.to_string()), "at": step.at.to_string(),
             "due": step.at <= now, "early": step.early, "reason": step.reason,
         })
     };
-    let ring = |outlook: &Outlook| {
+    let ring = |outlook: &RingPlan| {
         let steps: Vec<_> = outlook.plan.steps.iter().map(step).collect();
         json!({ "id": outlook.ring.id.to_string(), "steps": steps })
     };
@@ -116,8 +116,8 @@ fn document(outlooks: &[Outlook], now: Timestamp) -> serde_json::Value {
 fn resume(source: &Source) -> anyhow::Result<()> {
     let config = source.load()?;
     block_on(async {
-        let bystander = Bystander::open(&config).await?;
-        let resumed = bystander.rotation().resume(&Principal::strongroom()).await;
+        let bystander = StoreOnly::open(&config).await?;
+        let resumed = bystander.rotation().resume(&Principal::daemon()).await;
         let now = bystander.now();
         bystander.close().await;
         resumed?;

@@ -1,4 +1,4 @@
-//! `strongroom serve`: the daemon by its configuration file.
+//! `daemon serve`: the daemon by its configuration file.
 
 use std::path::Path;
 
@@ -8,6 +8,6 @@ use crate::daemon::{self, Announce, InstanceLock};
 
 pub(super) fn run(path: &Path) -> anyhow::Result<()> {
     let config = Config::load(path)?;
-    let lock = InstanceLock::claim(&config.state_dir)?;
+    let lock = InstanceLock::acquire(&config.state_dir)?;
     block_on(daemon::run(config, Announce::WhenListening, lock))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::dialects::{holder, provider};
+use super::dialects::{default_provider, provider};
 use super::duration;
 use strongroom_domain::key::{KeyAlgorithm, ProviderKind};
 
@@ -101,7 +101,7 @@ impl Section {
         }
         Auth0 {
             connections: self.connections,
-            provider: holder("auth0.provider", self.provider, has_token, has_local, findings),
+            provider: default_provider("auth0.provider", self.provider, has_token, has_local, findings),
             rsa,
             valid_days: self.valid_days,
             rate_limit: self.rate_limit,

@@ -34,10 +34,10 @@ impl Section {
         let place = format!("credentials `{}`", self.name);
         let mut scopes = Vec::new();
         for word in &self.scopes {
-            if let Some(scope) = Scope::from_word(word) {
+            if let Some(scope) = Scope::from_name(word) {
                 scopes.push(scope);
             } else {
-                let known = Scope::ALL.map(Scope::word).join(", ");
+                let known = Scope::ALL.map(Scope::name).join(", ");
                 findings.push(format!("{place}: scope `{word}` is unknown; known are {known}"));
             }
         }

@@ -38,7 +38,7 @@ impl Section {
     pub(super) fn validate(self, has_token: bool, has_local: bool, findings: &mut Vec<String>) -> PingFederate {
         PingFederate {
             hybrid: self.hybrid,
-            default_provider: holder(
+            default_provider: default_provider(
                 "pingfederate.default-provider",
                 self.default_provider,
                 has_token,
@@ -63,20 +63,20 @@ pub enum SanFormat {
 }
 
 /// Who makes a dialect's keys: as the key `path` says, by default the token where there is one.
-pub(super) fn holder(
+pub(super) fn default_provider(
     path: &str,
-    said: Option<ProviderKind>,
+    given: Option<ProviderKind>,
     has_token: bool,
     has_local: bool,
     findings: &mut Vec<String>,
 ) -> ProviderKind {
     let only = if has_token { ProviderKind::Hsm } else { ProviderKind::Local };
-    let chosen = said.unwrap_or(only);
-    let (there, section) = match chosen {
+    let chosen = given.unwrap_or(only);
+    let (configured, section) = match chosen {
         ProviderKind::Hsm => (has_token, "[token]"),
         ProviderKind::Local => (has_local, "[local]"),
     };
-    if !there && said.is_some() {
+    if !configured && given.is_some() {
         findings.push(format!("{path}: {} needs a section {section}", chosen.name()));
     }
     chosen

@@ -9,7 +9,7 @@ use super::duration;
 /// Bounds on clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
-pub struct Limits {
+pub struct LimitsConfig {
     /// Size of a request body.
     pub body_bytes: usize,
     /// Open connections.
@@ -35,7 +35,7 @@ pub struct Limits {
     pub drain: Duration,
 }
 
-impl Default for Limits {
+impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             body_bytes: 256 * 1024,
@@ -51,7 +51,7 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl LimitsConfig {
     pub(super) fn validate(&self, findings: &mut Vec<String>) {
         if !(1024..=64 * 1024 * 1024).contains(&self.body_bytes) {
             findings.push("limits.body-bytes: between 1024 and 67108864".to_owned());

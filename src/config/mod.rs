@@ -30,11 +30,11 @@ use strongroom_token::{HostOptions, TokenAccess};
 
 pub use auth0::{Auth0, Connections};
 pub use dialects::{PingFederate, SanFormat};
-pub use limits::Limits;
+pub use limits::LimitsConfig;
 pub use listener::{Listener, Plaintext};
 pub use local::MasterKeySource;
-pub use rotation::Rotation;
-pub use stock::Stock;
+pub use rotation::RotationConfig;
+pub use stock::StockConfig;
 pub use zitadel::Zitadel;
 
 /// Everything that the daemon is told.
@@ -53,10 +53,10 @@ pub struct Config {
     /// The SQLite database.
     pub store: PathBuf,
     pub credentials: Vec<Credential>,
-    pub limits: Limits,
-    pub stock: Stock,
+    pub limits: LimitsConfig,
+    pub stock: StockConfig,
     pub pingfederate: PingFederate,
-    pub rotation: Rotation,
+    pub rotation: RotationConfig,
     pub auth0: Auth0,
     pub zitadel: Zitadel,
 }
@@ -133,13 +133,13 @@ struct File {
     #[serde(default)]
     credentials: Vec<credentials::Section>,
     #[serde(default)]
-    limits: Limits,
+    limits: LimitsConfig,
     #[serde(default)]
     stock: stock::Section,
     #[serde(default)]
     pingfederate: dialects::Section,
     #[serde(default)]
-    rotation: Rotation,
+    rotation: RotationConfig,
     #[serde(default)]
     auth0: auth0::Section,
     #[serde(default)]

@@ -11,7 +11,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// Succession of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
-pub struct Rotation {
+pub struct RotationConfig {
     /// Whether keys are succeeded by themselves; on demand they are in any case.
     pub enabled: bool,
     /// Between sweeps, give or take a tenth.
@@ -33,7 +33,7 @@ pub struct Rotation {
     pub clock_guard: Duration,
 }
 
-impl Default for Rotation {
+impl Default for RotationConfig {
     fn default() -> Self {
         Self {
             enabled: true,
@@ -47,7 +47,7 @@ impl Default for Rotation {
     }
 }
 
-impl Rotation {
+impl RotationConfig {
     pub(super) fn validate(&self, findings: &mut Vec<String>) {
         let second = Duration::from_secs(1);
         if !(second..=DAY).contains(&self.interval) {

@@ -13,7 +13,7 @@ const MOST: usize = 10_000;
 
 /// What is kept in stock in the token, and when it is filled up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stock {
+pub struct StockConfig {
     /// How many keys of each algorithm; of others there is no stock.
     pub targets: BTreeMap<KeyAlgorithm, usize>,
     /// A key that was in stock for so long is destroyed.
@@ -24,7 +24,7 @@ pub struct Stock {
     pub most_keys: Option<i64>,
 }
 
-impl Default for Stock {
+impl Default for StockConfig {
     fn default() -> Self {
         Self {
             targets: BTreeMap::new(),
@@ -52,13 +52,13 @@ pub(super) struct Section {
 
 impl Default for Section {
     fn default() -> Self {
-        let Stock { max_age, idle, .. } = Stock::default();
+        let StockConfig { max_age, idle, .. } = StockConfig::default();
         Self { targets: BTreeMap::new(), max_age, idle, partition_keys: None, partition_share: 80 }
     }
 }
 
 impl Section {
-    pub(super) fn validate(self, has_token: bool, findings: &mut Vec<String>) -> Stock {
+    pub(super) fn validate(self, has_token: bool, findings: &mut Vec<String>) -> StockConfig {
         if !self.targets.is_empty() && !has_token {
             findings.push("stock.targets: there is no [token] to keep a stock in".to_owned());
         }
@@ -84,6 +84,6 @@ impl Section {
             findings.push("stock.partition-keys: at least 1".to_owned());
         }
         let most_keys = self.partition_keys.map(|keys| i64::from(keys) * i64::from(self.partition_share) / 100);
-        Stock { targets, max_age: self.max_age, idle: self.idle, most_keys }
+        StockConfig { targets, max_age: self.max_age, idle: self.idle, most_keys }
     }
 }

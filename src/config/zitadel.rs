@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::dialects::{holder, provider};
+use super::dialects::{default_provider, provider};
 use super::duration;
 use strongroom_domain::key::ProviderKind;
 
@@ -78,7 +78,7 @@ impl Section {
             findings.push("zitadel.rotation-period: at least a day".to_owned());
         }
         Zitadel {
-            provider: holder("zitadel.provider", self.provider, has_token, has_local, findings),
+            provider: default_provider("zitadel.provider", self.provider, has_token, has_local, findings),
             instance_id: self.instance_id,
             issuer: self.issuer,
             bootstrap: self.bootstrap,

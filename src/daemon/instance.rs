@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use rustix::fs::{FlockOperation, flock};
 
-use crate::store::Owner;
+use crate::store::LeaseOwner;
 use strongroom_domain::clock::random;
 
 /// Held as long as this process is the instance whose state lies in a directory.
@@ -21,8 +21,8 @@ impl InstanceLock {
     ///
     /// # Errors
     /// When another process holds it, or it cannot be made.
-    pub fn claim(state_dir: &Path) -> anyhow::Result<Self> {
-        Self::take(state_dir)?
+    pub fn acquire(state_dir: &Path) -> anyhow::Result<Self> {
+        Self::try_acquire(state_dir)?
             .with_context(|| format!("another strongroom is running on {}; stop it first", state_dir.display()))
     }
 
@@ -31,7 +31,7 @@ impl InstanceLock {
     ///
     /// # Errors
     /// When the directory or the lock file cannot be made.
-    pub fn take(state_dir: &Path) -> anyhow::Result<Option<Self>> {
+    pub fn try_acquire(state_dir: &Path) -> anyhow::Result<Option<Self>> {
         make_state_dir(state_dir)?;
         let path = state_dir.join("instance.lock");
         let file = OpenOptions::new()
@@ -65,7 +65,7 @@ pub fn make_state_dir(path: &Path) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When the system gives no random bytes.
-pub(super) fn new_life(instance: &str) -> anyhow::Result<Owner> {
+pub(super) fn new_life(instance: &str) -> anyhow::Result<LeaseOwner> {
     let life = uuid::Builder::from_random_bytes(random()?).into_uuid();
-    Ok(Owner { instance: instance.to_owned(), life: life.to_string() })
+    Ok(LeaseOwner { instance: instance.to_owned(), life: life.to_string() })
 }

@@ -8,9 +8,9 @@
 //! stop no request under way is cut off before its drain is over, and the token hosts
 //! end last.
 
-mod bystander;
-mod holders;
+mod components;
 mod instance;
+mod store_only;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,20 +25,20 @@ use tokio::sync::watch;
 use crate::auth::Authenticator;
 use crate::config::{self, Config};
 use crate::dialects::{auth0, pingfederate, zitadel};
-use crate::http::{Derivations, Detached, Services};
+use crate::http::{Detached, KeyFilePool, Services};
 use crate::provider::pkcs11::Pkcs11Provider;
 use crate::router;
 use crate::serve;
 use crate::services::lifecycle::{Keyring, MasterKeys};
 use crate::services::rotation::Rotation;
-use crate::store::follow_epoch;
+use crate::store::poll_epoch;
 use crate::telemetry;
-use holders::Holders;
+use components::Components;
 use instance::new_life;
 
-pub use bystander::Bystander;
-pub use holders::{Offline, host_command, token_options};
+pub use components::{Offline, host_command, token_options};
 pub use instance::{InstanceLock, make_state_dir};
+pub use store_only::StoreOnly;
 
 /// When the line that the daemon is ready is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,43 +64,43 @@ const POLL_EVERY: Duration = Duration::from_millis(50);
 /// ready in time.
 pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> anyhow::Result<()> {
     let metrics = telemetry::start_metrics()?;
-    tokio::spawn(telemetry::keep_metrics(metrics.clone()));
+    tokio::spawn(telemetry::run_metrics_upkeep(metrics.clone()));
     let stop = stop_on_signals()?;
     let listener = TcpListener::bind(config.listener.address)
         .await
         .with_context(|| format!("cannot listen on {}", config.listener.address))?;
     let address = listener.local_addr()?;
-    let holders = Holders::open(&config, new_life(&config.instance)?).await?;
+    let components = Components::open(&config, new_life(&config.instance)?).await?;
 
-    for sentence in holders.out_of_reach(&config).await? {
+    for sentence in components.unreachable_keys(&config).await? {
         tracing::warn!("{sentence}");
     }
 
     let detached = Detached::default();
-    let router = router::router(services(&config, &holders, metrics, detached.clone()), dialects(&config, address));
-    let reconciler = tokio::spawn(reconcile(Arc::clone(&holders.keyring), holders.token.clone(), stop.clone()));
-    let rotator = tokio::spawn(rotate(Arc::clone(&holders.rotation), config.rotation, stop.clone()));
-    let unlocker = tokio::spawn(keep_unlocked(holders.master_keys.clone(), stop.clone()));
-    let (keyring, stock_stop) = (Arc::clone(&holders.keyring), stop.clone());
-    let stockist = tokio::spawn(async move { keyring.keep_stocked(stock_stop).await });
-    let bootstrapper = tokio::spawn(bootstrap(&config, Arc::clone(&holders.keyring), stop.clone()));
-    let cache = tokio::spawn(keep_current(&holders, stop.clone()));
+    let router = router::router(services(&config, &components, metrics, detached.clone()), dialects(&config, address));
+    let reconciler = tokio::spawn(reconcile(Arc::clone(&components.keyring), components.token.clone(), stop.clone()));
+    let rotator = tokio::spawn(rotate(Arc::clone(&components.rotation), config.rotation, stop.clone()));
+    let unlocker = tokio::spawn(keep_unlocked(components.master_keys.clone(), stop.clone()));
+    let (keyring, stock_stop) = (Arc::clone(&components.keyring), stop.clone());
+    let stockist = tokio::spawn(async move { keyring.run_stock_filler(stock_stop).await });
+    let bootstrapper = tokio::spawn(bootstrap(&config, Arc::clone(&components.keyring), stop.clone()));
+    let cache = tokio::spawn(keep_current(&components, stop.clone()));
     let server = tokio::spawn(serve::serve(listener, router, listen_limits(&config), stop.clone()));
     let started = match announce {
         Announce::WhenListening => Ok(()),
-        Announce::WhenReady => wait_until_ready(&holders, stop.clone()).await,
+        Announce::WhenReady => wait_until_ready(&components, stop.clone()).await,
     };
     if started.is_ok() && !*stop.borrow() {
         say_ready(address);
         let mut stop = stop.clone();
         stop.wait_for(|stop| *stop).await?;
         tracing::info!("draining");
-        if let Some(token) = &holders.token {
+        if let Some(token) = &components.token {
             token.client().refuse_generations();
         }
         let drained = server.await?;
         // What outlasts the drain is undone by the next life; its client was not answered.
-        let finished = tokio::time::timeout(LAST_WORK, detached.idle()).await.is_ok();
+        let finished = tokio::time::timeout(LAST_WORK, detached.wait_until_idle()).await.is_ok();
         tracing::info!(cut = drained.cut, finished, "drained");
         reconciler.await?;
         // A step that has begun is given the time of a request to end.
@@ -113,24 +113,24 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
         let _ = tokio::time::timeout(LAST_WORK, stockist).await;
     }
     cache.abort();
-    holders.close().await;
+    components.close().await;
     started
 }
 
-fn services(config: &Config, holders: &Holders, metrics: PrometheusHandle, detached: Detached) -> Services {
+fn services(config: &Config, components: &Components, metrics: PrometheusHandle, detached: Detached) -> Services {
     Services {
-        keyring: Arc::clone(&holders.keyring),
-        signing: Arc::clone(&holders.signing),
-        catalog: Arc::clone(&holders.catalog),
-        rotation: Arc::clone(&holders.rotation),
+        keyring: Arc::clone(&components.keyring),
+        signing: Arc::clone(&components.signing),
+        catalog: Arc::clone(&components.catalog),
+        rotation: Arc::clone(&components.rotation),
         authenticator: Arc::new(Authenticator::new(config.credentials.clone())),
-        clock: Arc::clone(&holders.clock),
+        clock: Arc::clone(&components.clock),
         metrics: Box::new(move || metrics.render()),
         generate_deadline: config.limits.generate_deadline,
         sign_deadline: config.limits.sign_deadline,
         body_limit: config.limits.body_bytes,
         detached,
-        derivations: Derivations::default(),
+        key_files: KeyFilePool::default(),
     }
 }
 
@@ -168,9 +168,9 @@ fn dialects(config: &Config, address: SocketAddr) -> router::Settings {
     }
 }
 
-fn listen_limits(config: &Config) -> serve::Limits {
+fn listen_limits(config: &Config) -> serve::ConnectionLimits {
     let limits = &config.limits;
-    serve::Limits {
+    serve::ConnectionLimits {
         connections: limits.connections,
         idle: limits.idle_timeout,
         body: limits.body_timeout,
@@ -189,31 +189,31 @@ async fn reconcile(keyring: Arc<Keyring>, token: Option<Arc<Pkcs11Provider>>, st
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = keyring.keep_reconciled(stop) => {}
+        () = keyring.run_reconciler(stop) => {}
         () = asked => {}
     }
 }
 
 /// Has keys succeeded by themselves, where that is wanted.
-async fn rotate(rotation: Arc<Rotation>, settings: config::Rotation, stop: watch::Receiver<bool>) {
+async fn rotate(rotation: Arc<Rotation>, settings: config::RotationConfig, stop: watch::Receiver<bool>) {
     if settings.enabled {
-        rotation.keep_rotating(settings.interval, stop).await;
+        rotation.run_scheduler(settings.interval, stop).await;
     }
 }
 
 /// Tells every cache what epoch the store has.
-fn keep_current(holders: &Holders, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
-    let (signing, rotation) = (Arc::clone(&holders.signing), Arc::clone(&holders.rotation));
-    follow_epoch(Arc::clone(&holders.store) as Arc<_>, stop, move |seen| {
-        signing.confirm(seen);
-        rotation.confirm(seen);
+fn keep_current(components: &Components, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
+    let (signing, rotation) = (Arc::clone(&components.signing), Arc::clone(&components.rotation));
+    poll_epoch(Arc::clone(&components.store) as Arc<_>, stop, move |seen| {
+        signing.observe_epoch(seen);
+        rotation.observe_epoch(seen);
     })
 }
 
 /// Unlocks the software keys, where there are any, and follows their master keys.
 async fn keep_unlocked(master_keys: Option<Arc<MasterKeys>>, stop: watch::Receiver<bool>) {
     if let Some(master_keys) = master_keys {
-        master_keys.keep_unlocked(stop).await;
+        master_keys.run_unlocker(stop).await;
     }
 }
 
@@ -228,10 +228,10 @@ fn bootstrap(config: &Config, keyring: Arc<Keyring>, stop: watch::Receiver<bool>
     }
 }
 
-async fn wait_until_ready(holders: &Holders, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+async fn wait_until_ready(components: &Components, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
     let ready = async {
-        while !holders.keyring.ailments().await.is_empty() {
-            if let Some(verdict) = holders.token.as_ref().and_then(|token| token.client().verdict()) {
+        while !components.keyring.unready_reasons().await.is_empty() {
+            if let Some(verdict) = components.token.as_ref().and_then(|token| token.client().verdict()) {
                 bail!("not ready: {verdict}");
             }
             tokio::time::sleep(POLL_EVERY).await;
@@ -241,7 +241,7 @@ async fn wait_until_ready(holders: &Holders, mut stop: watch::Receiver<bool>) ->
     tokio::select! {
         outcome = ready => outcome,
         _ = stop.wait_for(|stop| *stop) => Ok(()),
-        () = tokio::time::sleep(READY_WITHIN) => bail!("not ready: {}", holders.keyring.ailments().await.join("; ")),
+        () = tokio::time::sleep(READY_WITHIN) => bail!("not ready: {}", components.keyring.unready_reasons().await.join("; ")),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 
 /// Pieces of work at the same time.
 const RUNNING: usize = 2;
@@ -14,38 +14,38 @@ const WAITING: usize = 8;
 
 /// Admits work on key files and chains: the rest of the daemon keeps its processors and memory.
 #[derive(Clone, Debug)]
-pub struct Derivations {
+pub struct KeyFilePool {
     places: Arc<Semaphore>,
     running: Arc<Semaphore>,
 }
 
-impl Default for Derivations {
+impl Default for KeyFilePool {
     fn default() -> Self {
         Self { places: Arc::new(Semaphore::new(RUNNING + WAITING)), running: Arc::new(Semaphore::new(RUNNING)) }
     }
 }
 
-impl Derivations {
+impl KeyFilePool {
     /// Waits for a turn.
     ///
     /// # Errors
     /// `Busy` at once when too many wait already.
-    pub(crate) async fn turn(&self) -> Result<Turn, Error> {
-        let busy = |_| Error::new(Kind::Busy, "too many key files and chains are being read or written");
+    pub(crate) async fn acquire(&self) -> Result<KeyFilePermit, Error> {
+        let busy = |_| Error::new(ErrorKind::Busy, "too many key files and chains are being read or written");
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(busy)?;
-        let closed = |failure| Error::new(Kind::Internal, "internal error").because(failure);
+        let closed = |failure| Error::new(ErrorKind::Internal, "internal error").with_source(failure);
         let running = Arc::clone(&self.running).acquire_owned().await.map_err(closed)?;
-        Ok(Turn { _held: [place, running] })
+        Ok(KeyFilePermit { _held: [place, running] })
     }
 }
 
 /// The right to derive keys or verify chains.
-pub(crate) struct Turn {
+pub(crate) struct KeyFilePermit {
     _held: [OwnedSemaphorePermit; 2],
 }
 
-impl Turn {
-    /// Runs `work` where it holds up no other request; the turn ends with it, even if nobody waits for it.
+impl KeyFilePermit {
+    /// Runs `run` where it holds up no other request; the turn ends with it, even if nobody waits for it.
     ///
     /// # Errors
     /// Those of the work; `Internal` when it panicked.
@@ -59,6 +59,6 @@ impl Turn {
         };
         tokio::task::spawn_blocking(task)
             .await
-            .unwrap_or_else(|failure| Err(Error::new(Kind::Internal, "internal error").because(failure)))
+            .unwrap_or_else(|failure| Err(Error::new(ErrorKind::Internal, "internal error").with_source(failure)))
     }
 }

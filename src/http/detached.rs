@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::RwLock;
 use tracing::Instrument as _;
 
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 
 /// Runs mutations in tasks of their own and knows when none is left.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +16,7 @@ pub struct Detached {
 }
 
 impl Detached {
-    /// Runs `work` to its end, whether or not the caller stays to see it.
+    /// Runs `run` to its end, whether or not the caller stays to see it.
     ///
     /// # Errors
     /// Those of the work; `Internal` when it panicked.
@@ -31,11 +31,11 @@ impl Detached {
         };
         tokio::spawn(task.in_current_span())
             .await
-            .unwrap_or_else(|failure| Err(Error::new(Kind::Internal, "internal error").because(failure)))
+            .unwrap_or_else(|failure| Err(Error::new(ErrorKind::Internal, "internal error").with_source(failure)))
     }
 
     /// Waits until nothing is running; what begins meanwhile waits for this in turn.
-    pub async fn idle(&self) {
+    pub async fn wait_until_idle(&self) {
         drop(self.running.write().await);
     }
 }

@@ -11,8 +11,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::forgery;
-use crate::auth::Scheme;
-use strongroom_domain::error::{Error, Kind};
+use crate::auth::AuthScheme;
+use strongroom_domain::error::{Error, ErrorKind};
 
 /// Seconds after which a client may try again what failed for now.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
@@ -20,39 +20,47 @@ const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
 /// A domain error in the clothes of a dialect.
 pub(crate) trait DialectError: From<Error> + IntoResponse + Send + 'static {
     /// Whether credentials may be presented in this way.
-    fn knows(_scheme: Scheme) -> bool {
+    fn knows(_scheme: AuthScheme) -> bool {
         true
     }
 
     /// Refuses a request that a page of another site may have caused; which those are is [`forgery`]'s to say.
     fn forged() -> Self {
-        Error::new(Kind::Forbidden, forgery::HEADER_MISSING).into()
+        Error::new(ErrorKind::Forbidden, forgery::HEADER_MISSING).into()
     }
 
     /// Refuses a request whose credentials are not known, or that has none: `presented` tells which.
     fn unauthenticated(_presented: bool) -> Self {
-        Error::new(Kind::Unauthenticated, "there are no credentials, or none that are known").into()
+        Error::new(ErrorKind::Unauthenticated, "there are no credentials, or none that are known").into()
     }
 }
 
 /// Makes everything that the router itself refuses, and every panic, answer in the
 /// dialect's body; forbids caching.
-pub(crate) fn dress<S, E>(router: Router<S>) -> Router<S>
+pub(crate) fn with_dialect_errors<S, E>(router: Router<S>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
     E: DialectError,
 {
     router
-        .fallback(|| async { E::from(Error::new(Kind::NotFound, "there is nothing at this path")) })
+        .fallback(|| async { E::from(Error::new(ErrorKind::NotFound, "there is nothing at this path")) })
         .method_not_allowed_fallback(|| async {
-            E::from(Error::new(Kind::MethodNotAllowed, "this path does not have that method; see the Allow header"))
+            E::from(Error::new(
+                ErrorKind::MethodNotAllowed,
+                "this path does not have that method; see the Allow header",
+            ))
         })
         .layer(CatchPanicLayer::custom(panicked::<E>))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
 }
 
 /// The response of a refusal, with the headers that its kind calls for; writes the log line.
-pub(crate) fn refuse(error: &Error, status: StatusCode, content_type: &'static str, body: &impl Serialize) -> Response {
+pub(crate) fn error_response(
+    error: &Error,
+    status: StatusCode,
+    content_type: &'static str,
+    body: &impl Serialize,
+) -> Response {
     if status.is_server_error() {
         tracing::warn!(kind = ?error.kind(), "{error}");
     } else {
@@ -80,5 +88,6 @@ fn panicked<E: DialectError>(payload: Box<dyn Any + Send>) -> Response {
         .map(|text| *text)
         .or_else(|payload| payload.downcast::<&'static str>().map(|text| (*text).to_owned()))
         .unwrap_or_default();
-    E::from(Error::new(Kind::Internal, "internal error").because(format!("a handler panicked: {what}"))).into_response()
+    E::from(Error::new(ErrorKind::Internal, "internal error").with_source(format!("a handler panicked: {what}")))
+        .into_response()
 }

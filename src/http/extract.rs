@@ -18,8 +18,8 @@ use super::ServiceState;
 use super::dialect::DialectError;
 use super::media_type::MediaType;
 use super::{Services, forgery};
-use crate::auth::{Principal, Scheme};
-use strongroom_domain::error::{Error, Kind};
+use crate::auth::{AuthScheme, Principal};
+use strongroom_domain::error::{Error, ErrorKind};
 
 pub(crate) use permission::{Decrypt, Holder, Manager, Operate, Read, Required, Sign, Verify};
 
@@ -43,21 +43,21 @@ impl<S: ServiceState, E: DialectError> FromRequestParts<S> for Caller<E> {
 }
 
 /// Whose credentials a request carries, and how; it may be forged all the same.
-pub(crate) fn authenticate(parts: &Parts, services: &Services) -> Option<(Principal, Scheme)> {
+pub(crate) fn authenticate(parts: &Parts, services: &Services) -> Option<(Principal, AuthScheme)> {
     let header = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
     services.authenticator.authenticate(header)
 }
 
 /// The one variable segment of a path, percent-decoded.
-pub(crate) struct Segment<E>(pub String, pub PhantomData<E>);
+pub(crate) struct PathSegment<E>(pub String, pub PhantomData<E>);
 
-impl<S: ServiceState, E: DialectError> FromRequestParts<S> for Segment<E> {
+impl<S: ServiceState, E: DialectError> FromRequestParts<S> for PathSegment<E> {
     type Rejection = E;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, E> {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
-            .map_err(|rejection| Error::new(Kind::Malformed, "the path is not UTF-8").because(rejection))?;
+            .map_err(|rejection| Error::new(ErrorKind::Malformed, "the path is not UTF-8").with_source(rejection))?;
         Ok(Self(text, PhantomData))
     }
 }
@@ -73,7 +73,7 @@ impl<S: ServiceState, E: DialectError> FromRequestParts<S> for Idempotency<E> {
         let visible = value.as_bytes().iter().all(u8::is_ascii_graphic);
         let key = value.to_str().ok().filter(|_| visible && (1..=255).contains(&value.len()));
         let key = key.ok_or_else(|| {
-            Error::new(Kind::Malformed, "the header Idempotency-Key must be 1 to 255 visible ASCII characters")
+            Error::new(ErrorKind::Malformed, "the header Idempotency-Key must be 1 to 255 visible ASCII characters")
         })?;
         Ok(Self(Some(key.to_owned()), PhantomData))
     }
@@ -92,10 +92,10 @@ impl<T: DeserializeOwned, S: ServiceState, E: DialectError> FromRequest<S> for J
     async fn from_request(request: Request, state: &S) -> Result<Self, E> {
         if !is_json(&request) {
             let message = "the body must be JSON, with the Content-Type application/json";
-            return Err(Error::new(Kind::UnsupportedMediaType, message).into());
+            return Err(Error::new(ErrorKind::UnsupportedMediaType, message).into());
         }
-        let bytes = whole(request, state).await?;
-        Ok(Self { value: read(&bytes)?, bytes, dialect: PhantomData })
+        let bytes = read_body(request, state).await?;
+        Ok(Self { value: parse_json(&bytes)?, bytes, dialect: PhantomData })
     }
 }
 
@@ -114,12 +114,12 @@ impl<T: DeserializeOwned, S: ServiceState, E: DialectError> OptionalFromRequest<
 ///
 /// # Errors
 /// `TooLarge`; `Malformed` when it ends too soon.
-pub(crate) async fn whole<S: ServiceState>(request: Request, state: &S) -> Result<Bytes, Error> {
+pub(crate) async fn read_body<S: ServiceState>(request: Request, state: &S) -> Result<Bytes, Error> {
     Bytes::from_request(request, state).await.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            Error::new(Kind::TooLarge, "the body is larger than this path allows")
+            Error::new(ErrorKind::TooLarge, "the body is larger than this path allows")
         } else {
-            Error::new(Kind::Malformed, "the body did not arrive whole").because(rejection)
+            Error::new(ErrorKind::Malformed, "the body did not arrive whole").with_source(rejection)
         }
     })
 }
@@ -138,10 +138,10 @@ pub(crate) fn has_no_body(request: &Request) -> bool {
 ///
 /// # Errors
 /// `Malformed`, with the place in the body.
-pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     // serde would take an array for a struct, its members by position.
     if !bytes.trim_ascii_start().starts_with(b"{") {
-        return Err(Error::new(Kind::Malformed, "the body must be a JSON object"));
+        return Err(Error::new(ErrorKind::Malformed, "the body must be a JSON object"));
     }
     // To keep track of the path costs a third of the reading; it is wanted only for refusals.
     if let Ok(value) = serde_json::from_slice(bytes) {
@@ -154,9 +154,9 @@ pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
         let path = path.trim_end_matches('?').trim_end_matches('.');
         let place = if path.is_empty() { String::new() } else { format!(" at {path}") };
         let why = in_json_words(&failure.inner().to_string());
-        Error::new(Kind::Malformed, format!("the body cannot be read{place}: {why}"))
+        Error::new(ErrorKind::Malformed, format!("the body cannot be read{place}: {why}"))
     })?;
-    json.end().map_err(|failure| Error::new(Kind::Malformed, format!("the body cannot be read: {failure}")))?;
+    json.end().map_err(|failure| Error::new(ErrorKind::Malformed, format!("the body cannot be read: {failure}")))?;
     Ok(value)
 }
 

@@ -7,7 +7,7 @@ use axum::http::header::{HOST, HeaderName, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 
-use crate::auth::Scheme;
+use crate::auth::AuthScheme;
 
 /// What a refusal says of the header that is missing.
 pub(crate) const HEADER_MISSING: &str = "requests with Basic credentials need the header X-XSRF-Header, with any value";
@@ -16,11 +16,11 @@ const XSRF_HEADER: HeaderName = HeaderName::from_static("x-xsrf-header");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Whether a page of another site may have caused a request whose credentials were presented in this way.
-pub(crate) fn is_possible(scheme: Scheme, head: &Parts) -> bool {
+pub(crate) fn is_possible(scheme: AuthScheme, head: &Parts) -> bool {
     match scheme {
         // No browser adds a bearer token by itself.
-        Scheme::Bearer => false,
-        Scheme::Basic => !has_xsrf_header(head) && !is_of_own_origin(head),
+        AuthScheme::Bearer => false,
+        AuthScheme::Basic => !has_xsrf_header(head) && !is_of_own_origin(head),
     }
 }
 
@@ -67,8 +67,8 @@ mod tests {
         let request = Request::builder().method(method).uri(uri);
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let (head, ()) = request.body(()).unwrap().into_parts();
-        assert!(!is_possible(Scheme::Bearer, &head));
-        is_possible(Scheme::Basic, &head)
+        assert!(!is_possible(AuthScheme::Bearer, &head));
+        is_possible(AuthScheme::Basic, &head)
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::Services;
-use crate::services::rotation::Published;
+use crate::services::rotation::KeySetId;
 use strongroom_domain::error::Error;
 
 /// Public keys (RFC 7517 section 5).
@@ -28,7 +28,7 @@ pub(crate) struct JwkSet {
 /// `scope` begins the `Cache-Control` that goes with it.
 pub(crate) async fn answer(
     services: &Services,
-    place: &Published,
+    place: &KeySetId,
     asked: &HeaderMap,
     scope: &str,
 ) -> Result<Response, Error> {

@@ -11,7 +11,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use tracing::Instrument as _;
 
-use super::measure::Measures;
+use super::route_metrics::RouteMetrics;
 use strongroom_domain::clock;
 
 const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -26,12 +26,12 @@ pub(crate) fn request_id() -> Option<String> {
 }
 
 /// Puts the layers around all routes: one middleware, because each costs every request.
-pub(crate) fn around(routes: Router) -> Router {
-    let measures = Arc::new(Measures::new());
+pub(crate) fn with_request_layers(routes: Router) -> Router {
+    let measures = Arc::new(RouteMetrics::new());
     routes.layer(from_fn(move |request, next| observe(Arc::clone(&measures), request, next)))
 }
 
-async fn observe(measures: Arc<Measures>, mut request: Request, next: Next) -> Response {
+async fn observe(measures: Arc<RouteMetrics>, mut request: Request, next: Next) -> Response {
     for secret in [AUTHORIZATION, COOKIE] {
         if let Some(value) = request.headers_mut().get_mut(secret) {
             value.set_sensitive(true);
@@ -46,7 +46,7 @@ async fn observe(measures: Arc<Measures>, mut request: Request, next: Next) -> R
         let mut response = next.run(request).await;
         let (elapsed, status) = (started.elapsed(), response.status());
         log(status, elapsed, route.frequent);
-        route.note(method, status, elapsed);
+        route.record(method, status, elapsed);
         let headers = response.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(value) = HeaderValue::from_str(&id) {

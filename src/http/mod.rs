@@ -18,11 +18,11 @@ pub(crate) mod forgery;
 pub(crate) mod id;
 pub(crate) mod key_set;
 pub(crate) mod layer;
-mod measure;
 pub(crate) mod media_type;
+mod route_metrics;
 mod services;
 pub(crate) mod subject;
 
-pub use derivations::Derivations;
+pub use derivations::KeyFilePool;
 pub use detached::Detached;
 pub use services::{Dialect, ServiceState, Services};

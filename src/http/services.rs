@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Derivations, Detached};
+use super::{Detached, KeyFilePool};
 use crate::auth::Authenticator;
 use crate::services::lifecycle::Keyring;
 use crate::services::rotation::Rotation;
@@ -31,7 +31,7 @@ pub struct Services {
     /// Mutations at work; wait for them after the last connection has closed.
     pub detached: Detached,
     /// Work on key files, bounded.
-    pub derivations: Derivations,
+    pub key_files: KeyFilePool,
 }
 
 /// The services together with the settings of one dialect.

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use crate::provider::{KeyProvider, KeyRef, SignInput};
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::KeyPair;
 use strongroom_domain::key::{CertificateDer, SerialNumber, SignatureAlgorithm, SpkiDer};
-use strongroom_formats::x509::{Names, Profile, SelfSigned, Tbs, public_key};
+use strongroom_formats::x509::{CertificateNames, CertificateProfile, SelfSigned, Tbs, public_key};
 
 mod request;
 #[cfg(test)]
@@ -28,9 +28,9 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// A self-signed certificate to be made.
 #[derive(Clone, Debug)]
 pub struct CertificateSpec {
-    pub names: Names,
+    pub names: CertificateNames,
     pub valid_days: u32,
-    pub profile: Profile,
+    pub profile: CertificateProfile,
 }
 
 /// A certificate that only lacks its signature.
@@ -69,9 +69,9 @@ pub fn prepare(
         signature_algorithm,
         profile: spec.profile,
     };
-    let tbs = meant
-        .tbs()
-        .map_err(|failure| Error::new(Kind::Invalid, "no certificate can say what was asked for").because(failure))?;
+    let tbs = meant.tbs().map_err(|failure| {
+        Error::new(ErrorKind::Invalid, "no certificate can say what was asked for").with_source(failure)
+    })?;
     Ok(Prepared { meant, tbs })
 }
 
@@ -106,9 +106,9 @@ pub fn own_certificate(pair: &KeyPair) -> Result<(), Error> {
     if pair.leaf().is_none_or(own) {
         return Ok(());
     }
-    Err(Error::new(Kind::Damaged, "the stored certificate of the key pair is not for its key"))
+    Err(Error::new(ErrorKind::Damaged, "the stored certificate of the key pair is not for its key"))
 }
 
 fn misbehaved(failure: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(Kind::ProviderUnavailable, "the crypto provider is unavailable").because(failure)
+    Error::new(ErrorKind::ProviderUnavailable, "the crypto provider is unavailable").with_source(failure)
 }

@@ -2,7 +2,7 @@
 
 use super::misbehaved;
 use crate::provider::SignInput;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{CertificateDer, Signature, SignatureAlgorithm, SpkiDer};
 use strongroom_formats::x509::RequestInfo;
 
@@ -20,8 +20,8 @@ pub fn prepare_request(
     spki: &SpkiDer,
     algorithm: SignatureAlgorithm,
 ) -> Result<PreparedRequest, Error> {
-    RequestInfo::like(certificate, spki, algorithm).map(PreparedRequest).map_err(|failure| {
-        Error::new(Kind::Internal, "no certification request can be made of the certificate").because(failure)
+    RequestInfo::for_certificate(certificate, spki, algorithm).map(PreparedRequest).map_err(|failure| {
+        Error::new(ErrorKind::Internal, "no certification request can be made of the certificate").with_source(failure)
     })
 }
 

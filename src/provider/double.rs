@@ -12,11 +12,11 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 
 use super::{
-    Capabilities, Destroyed, ForeignKey, FoundKey, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey,
-    ProviderError, SignInput,
+    Capabilities, DestroyedObjects, ExistingKey, GeneratedKey, KeyProvider, KeyRef, KeySelector, NewKey, ProviderError,
+    ProviderHealth, SignInput, TokenObject,
 };
 use strongroom_domain::key::{
-    DecryptionAlgorithm, Hash, KeyAlgorithm, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer,
+    DecryptionAlgorithm, HashAlgorithm, KeyAlgorithm, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer,
 };
 use strongroom_domain::secret::Secret;
 
@@ -52,7 +52,7 @@ impl Entry {
 
 /// A token in memory.
 #[derive(Default)]
-pub(crate) struct Double {
+pub(crate) struct ProviderDouble {
     keys: Mutex<BTreeMap<Locator, Entry>>,
     is_local: bool,
     /// Strikes whatever makes a key.
@@ -74,7 +74,7 @@ pub(crate) struct Double {
     pub(crate) destroyed: AtomicUsize,
 }
 
-impl Double {
+impl ProviderDouble {
     /// A provider of software keys.
     pub(crate) fn local() -> Self {
         Self { is_local: true, ..Self::default() }
@@ -96,13 +96,13 @@ impl Double {
         let spki = entry.spki();
         self.keys.lock().unwrap().insert(key.locator, entry);
         match fault {
-            Some(Fault::LoseReply) => Err(ProviderError::Unknown("asked to".to_owned())),
+            Some(Fault::LoseReply) => Err(ProviderError::OutcomeUnknown("asked to".to_owned())),
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::Corrupt) => {
                 let spki = Entry { label: String::new(), pair: new_pair() }.spki();
-                Ok(GeneratedKey { spki, sealed: None, proof: "of another key".to_owned() })
+                Ok(GeneratedKey { spki, sealed: None, attestation: "of another key".to_owned() })
             }
-            _ => Ok(GeneratedKey { spki, sealed: None, proof: "in memory".to_owned() }),
+            _ => Ok(GeneratedKey { spki, sealed: None, attestation: "in memory".to_owned() }),
         }
     }
 
@@ -120,7 +120,7 @@ fn new_pair() -> EcdsaKeyPair {
 }
 
 #[async_trait]
-impl KeyProvider for Double {
+impl KeyProvider for ProviderDouble {
     fn kind(&self) -> ProviderKind {
         if self.is_local { ProviderKind::Local } else { ProviderKind::Hsm }
     }
@@ -129,13 +129,13 @@ impl KeyProvider for Double {
         if self.away.load(Ordering::SeqCst) {
             return None;
         }
-        let ecdsa = vec![SignatureAlgorithm::Ecdsa(Hash::Sha256)];
+        let ecdsa = vec![SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256)];
         let decryptions = vec![DecryptionAlgorithm::RsaOaep];
         Some(Capabilities { algorithms: vec![(KeyAlgorithm::P256, ecdsa)], decryptions })
     }
 
-    fn health(&self) -> Health {
-        Health { ready: true, detail: "in memory".to_owned() }
+    fn health(&self) -> ProviderHealth {
+        ProviderHealth { ready: true, detail: "in memory".to_owned() }
     }
 
     async fn generate(&self, key: NewKey) -> Result<GeneratedKey, ProviderError> {
@@ -143,7 +143,7 @@ impl KeyProvider for Double {
         self.take(key, new_pair(), fault).await
     }
 
-    async fn prove(&self, key: &KeyRef, label: &str, _trial: bool) -> Result<String, ProviderError> {
+    async fn attest(&self, key: &KeyRef, label: &str, _trial: bool) -> Result<String, ProviderError> {
         self.proven.fetch_add(1, Ordering::SeqCst);
         if let Some(Fault::Refuse(why)) = self.prove_fault.lock().unwrap().take() {
             return Err(why);
@@ -154,7 +154,7 @@ impl KeyProvider for Double {
         same.then(|| "in memory".to_owned()).ok_or_else(|| ProviderError::Refused("another key".to_owned()))
     }
 
-    fn idle(&self) -> Duration {
+    fn idle_for(&self) -> Duration {
         *self.idle.lock().unwrap()
     }
 
@@ -165,7 +165,7 @@ impl KeyProvider for Double {
         self.take(key, pair, fault).await
     }
 
-    async fn find(&self, wanted: &ForeignKey) -> Result<FoundKey, ProviderError> {
+    async fn find(&self, wanted: &KeySelector) -> Result<ExistingKey, ProviderError> {
         self.sought.fetch_add(1, Ordering::SeqCst);
         let keys = self.keys.lock().unwrap();
         let matches = |(locator, entry): &(&Locator, &Entry)| {
@@ -174,11 +174,11 @@ impl KeyProvider for Double {
         };
         match keys.iter().filter(matches).collect::<Vec<_>>().as_slice() {
             [] => Err(ProviderError::KeyMissing),
-            [(locator, entry)] => Ok(FoundKey {
+            [(locator, entry)] => Ok(ExistingKey {
                 locator: (*locator).clone(),
                 algorithm: KeyAlgorithm::P256,
                 spki: entry.spki(),
-                proof: "found in memory".to_owned(),
+                attestation: "found in memory".to_owned(),
             }),
             several => Err(ProviderError::Refused(format!("{} keys match", several.len()))),
         }
@@ -232,7 +232,7 @@ impl KeyProvider for Double {
         Ok(Secret::new(ciphertext.into_iter().rev().collect()))
     }
 
-    async fn destroy(&self, locator: &Locator, label: &str) -> Result<Destroyed, ProviderError> {
+    async fn destroy(&self, locator: &Locator, label: &str) -> Result<DestroyedObjects, ProviderError> {
         self.destroyed.fetch_add(1, Ordering::SeqCst);
         if self.indestructible.lock().unwrap().as_ref() == Some(locator) {
             return Err(unavailable());
@@ -240,25 +240,25 @@ impl KeyProvider for Double {
         let mut keys = self.keys.lock().unwrap();
         let ours = keys.get(locator).is_some_and(|entry| entry.label == label);
         let objects = if ours && keys.remove(locator).is_some() { 2 } else { 0 };
-        Ok(Destroyed { objects })
+        Ok(DestroyedObjects { objects })
     }
 
-    async fn inventory(&self) -> Result<Vec<Held>, ProviderError> {
+    async fn inventory(&self) -> Result<Vec<TokenObject>, ProviderError> {
         let keys = self.keys.lock().unwrap();
         Ok(keys
             .iter()
-            .map(|(locator, entry)| Held {
+            .map(|(locator, entry)| TokenObject {
                 locator: Some(locator.clone()),
                 label: entry.label.clone(),
                 has_private: true,
                 has_public: true,
-                broken: false,
+                incomplete: false,
             })
             .collect())
     }
 
-    async fn remove_broken(&self) -> Result<Destroyed, ProviderError> {
-        Ok(Destroyed::default())
+    async fn remove_broken(&self) -> Result<DestroyedObjects, ProviderError> {
+        Ok(DestroyedObjects::default())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can go wrong at a provider: small, and without words of HTTP.
 
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_token::TokenError;
 
 /// A provider's failure.
@@ -14,10 +14,10 @@ pub enum ProviderError {
     Busy,
     /// The deadline passed before it was begun; nothing was done.
     #[error("the deadline passed before it was begun")]
-    Late,
+    DeadlinePassed,
     /// Nobody can say whether it was done: the reply was lost.
     #[error("outcome unknown: {0}")]
-    Unknown(String),
+    OutcomeUnknown(String),
     /// The provider cannot do this at all.
     #[error("unsupported: {0}")]
     Unsupported(String),
@@ -41,8 +41,8 @@ impl From<TokenError> for ProviderError {
         match failure {
             TokenError::Unavailable(detail) => Self::Unavailable(detail),
             TokenError::Busy => Self::Busy,
-            TokenError::Late => Self::Late,
-            TokenError::Unknown(detail) => Self::Unknown(detail),
+            TokenError::Late => Self::DeadlinePassed,
+            TokenError::Unknown(detail) => Self::OutcomeUnknown(detail),
             TokenError::Unsupported(detail) => Self::Unsupported(detail),
             TokenError::KeyMissing => Self::KeyMissing,
             TokenError::Refused(detail) => Self::Refused(detail),
@@ -54,32 +54,32 @@ impl From<TokenError> for ProviderError {
 impl From<ProviderError> for Error {
     fn from(failure: ProviderError) -> Self {
         let (kind, public) = match &failure {
-            ProviderError::Busy => (Kind::Busy, "the crypto provider is busy"),
-            ProviderError::Late => (Kind::Deadline, "the deadline passed before the key pair was ready"),
-            ProviderError::Unsupported(_) => (Kind::Unsupported, "the crypto provider cannot do this"),
-            ProviderError::NotDecrypted => (Kind::Invalid, "the ciphertext does not decrypt"),
-            ProviderError::Damaged(_) => (Kind::Damaged, "the sealed private half of the key pair does not open"),
+            ProviderError::Busy => (ErrorKind::Busy, "the crypto provider is busy"),
+            ProviderError::DeadlinePassed => (ErrorKind::Deadline, "the deadline passed before the key pair was ready"),
+            ProviderError::Unsupported(_) => (ErrorKind::Unsupported, "the crypto provider cannot do this"),
+            ProviderError::NotDecrypted => (ErrorKind::Invalid, "the ciphertext does not decrypt"),
+            ProviderError::Damaged(_) => (ErrorKind::Damaged, "the sealed private half of the key pair does not open"),
             ProviderError::Unavailable(_)
-            | ProviderError::Unknown(_)
+            | ProviderError::OutcomeUnknown(_)
             | ProviderError::KeyMissing
-            | ProviderError::Refused(_) => (Kind::ProviderUnavailable, "the crypto provider is unavailable"),
+            | ProviderError::Refused(_) => (ErrorKind::ProviderUnavailable, "the crypto provider is unavailable"),
         };
-        Self::new(kind, public).because(failure)
+        Self::new(kind, public).with_source(failure)
     }
 }
 
 impl ProviderError {
     /// Whether a key that was asked for may be there in spite of the failure.
     #[must_use]
-    pub const fn may_have_made(&self) -> bool {
+    pub const fn may_have_created_key(&self) -> bool {
         match self {
             Self::Unavailable(_)
             | Self::Busy
-            | Self::Late
+            | Self::DeadlinePassed
             | Self::Unsupported(_)
             | Self::KeyMissing
             | Self::NotDecrypted => false,
-            Self::Unknown(_) | Self::Refused(_) | Self::Damaged(_) => true,
+            Self::OutcomeUnknown(_) | Self::Refused(_) | Self::Damaged(_) => true,
         }
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! Invariants: a private half leaves no provider; a generated key is proven (read back)
 //! before its public half is returned; a provider answers [`ProviderError::Unavailable`]
-//! only when nothing was made, and [`ProviderError::Unknown`] when it cannot tell.
+//! only when nothing was made, and [`ProviderError::OutcomeUnknown`] when it cannot tell.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,7 +27,9 @@ pub mod local;
 pub mod pkcs11;
 
 pub use error::ProviderError;
-pub use strongroom_token::{Capabilities, Destroyed, ForeignKey, FoundKey, Held, NoForeignKey, SignInput};
+pub use strongroom_token::{
+    Capabilities, DestroyedObjects, ExistingKey, InvalidKeySelector, KeySelector, SignInput, TokenObject,
+};
 
 /// How many signatures of one batch a provider makes at a time: enough for all that work in
 /// it, and little of the queue that all callers share.
@@ -43,7 +45,7 @@ pub struct NewKey {
     pub label: String,
     pub algorithm: KeyAlgorithm,
     pub key_use: KeyUse,
-    /// Past it the key is not begun ([`ProviderError::Late`]).
+    /// Past it the key is not begun ([`ProviderError::DeadlinePassed`]).
     pub deadline: Instant,
 }
 
@@ -55,7 +57,7 @@ pub struct GeneratedKey {
     pub sealed: Option<SealedKey>,
     /// What was proven of the private half, in words for the audit trail:
     /// `local, always-sensitive, never-extractable, sign`.
-    pub proof: String,
+    pub attestation: String,
 }
 
 /// A key that is there: where to find it and what its public half must be.
@@ -84,7 +86,7 @@ impl KeyRef {
 
 /// How a provider is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Health {
+pub struct ProviderHealth {
     pub ready: bool,
     /// One sentence for operators: what is wrong and what would help, or what it holds.
     pub detail: String,
@@ -100,9 +102,9 @@ pub trait KeyProvider: Send + Sync {
     fn capabilities(&self) -> Option<Capabilities>;
 
     /// How it is now.
-    fn health(&self) -> Health;
+    fn health(&self) -> ProviderHealth;
 
-    /// Makes a key and proves it. Never retried: after [`ProviderError::Unknown`] the
+    /// Makes a key and proves it. Never retried: after [`ProviderError::OutcomeUnknown`] the
     /// caller reconciles by the locator.
     async fn generate(&self, key: NewKey) -> Result<GeneratedKey, ProviderError>;
 
@@ -115,12 +117,12 @@ pub trait KeyProvider: Send + Sync {
     /// With `trial` by a signature too; without, the caller judges the next signature.
     ///
     /// [`ProviderError::KeyMissing`] or [`ProviderError::Refused`] when it is not.
-    async fn prove(&self, _key: &KeyRef, _label: &str, _trial: bool) -> Result<String, ProviderError> {
+    async fn attest(&self, _key: &KeyRef, _label: &str, _trial: bool) -> Result<String, ProviderError> {
         Err(ProviderError::Unsupported("its keys are not proven anew".to_owned()))
     }
 
     /// How long nobody has asked anything of it.
-    fn idle(&self) -> Duration {
+    fn idle_for(&self) -> Duration {
         Duration::MAX
     }
 
@@ -132,7 +134,7 @@ pub trait KeyProvider: Send + Sync {
     ///
     /// [`ProviderError::KeyMissing`] when there is none; [`ProviderError::Refused`] when there
     /// are several, or it is no key that could be used here.
-    async fn find(&self, wanted: &ForeignKey) -> Result<FoundKey, ProviderError>;
+    async fn find(&self, wanted: &KeySelector) -> Result<ExistingKey, ProviderError>;
 
     /// Gives out a private key as PKCS#8; [`ProviderError::Unsupported`] where none leaves.
     async fn export(&self, key: &KeyRef) -> Result<Secret, ProviderError>;
@@ -166,13 +168,13 @@ pub trait KeyProvider: Send + Sync {
     }
 
     /// Destroys whatever carries both this locator and this label; done when nothing is left.
-    async fn destroy(&self, locator: &Locator, label: &str) -> Result<Destroyed, ProviderError>;
+    async fn destroy(&self, locator: &Locator, label: &str) -> Result<DestroyedObjects, ProviderError>;
 
     /// Everything that it holds whose label begins with `sr:`, and half-made objects.
-    async fn inventory(&self) -> Result<Vec<Held>, ProviderError>;
+    async fn inventory(&self) -> Result<Vec<TokenObject>, ProviderError>;
 
     /// Destroys half-made objects, where the profile says that it is safe.
-    async fn remove_broken(&self) -> Result<Destroyed, ProviderError>;
+    async fn remove_broken(&self) -> Result<DestroyedObjects, ProviderError>;
 }
 
 /// The providers that this daemon has.

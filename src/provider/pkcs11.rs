@@ -9,8 +9,8 @@ use strongroom_domain::secret::Secret;
 use strongroom_token::{KeyTemplate, ProvenKey, TokenClient, TokenKey, TokenOptions};
 
 use super::{
-    Capabilities, Destroyed, ForeignKey, FoundKey, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey,
-    ProviderError, SignInput,
+    Capabilities, DestroyedObjects, ExistingKey, GeneratedKey, KeyProvider, KeyRef, KeySelector, NewKey, ProviderError,
+    ProviderHealth, SignInput, TokenObject,
 };
 
 /// The provider over one token.
@@ -40,14 +40,14 @@ impl KeyProvider for Pkcs11Provider {
         self.0.token_facts().map(|facts| facts.capabilities())
     }
 
-    fn health(&self) -> Health {
+    fn health(&self) -> ProviderHealth {
         match (self.0.state(), self.0.token_facts()) {
-            (Ok(hosts), Some(facts)) => Health {
+            (Ok(hosts), Some(facts)) => ProviderHealth {
                 ready: true,
                 detail: format!("token {:?} serial {:?}: {hosts} signing hosts", facts.label, facts.serial),
             },
-            (Ok(_), None) => Health { ready: false, detail: "its token hosts are starting".to_owned() },
-            (Err(detail), _) => Health { ready: false, detail },
+            (Ok(_), None) => ProviderHealth { ready: false, detail: "its token hosts are starting".to_owned() },
+            (Err(detail), _) => ProviderHealth { ready: false, detail },
         }
     }
 
@@ -61,11 +61,11 @@ impl KeyProvider for Pkcs11Provider {
         Ok(self.0.generate_ahead(key.into(), deadline).await?.into())
     }
 
-    async fn prove(&self, key: &KeyRef, label: &str, trial: bool) -> Result<String, ProviderError> {
+    async fn attest(&self, key: &KeyRef, label: &str, trial: bool) -> Result<String, ProviderError> {
         Ok(self.0.prove(&token_key(key), label, trial).await?)
     }
 
-    fn idle(&self) -> Duration {
+    fn idle_for(&self) -> Duration {
         self.0.idle()
     }
 
@@ -74,7 +74,7 @@ impl KeyProvider for Pkcs11Provider {
         Ok(self.0.import(key.into(), pkcs8, deadline).await?.into())
     }
 
-    async fn find(&self, wanted: &ForeignKey) -> Result<FoundKey, ProviderError> {
+    async fn find(&self, wanted: &KeySelector) -> Result<ExistingKey, ProviderError> {
         Ok(self.0.find(wanted).await?)
     }
 
@@ -110,15 +110,15 @@ impl KeyProvider for Pkcs11Provider {
         Ok(self.0.decrypt(&token_key(key), algorithm, ciphertext).await?)
     }
 
-    async fn destroy(&self, locator: &Locator, label: &str) -> Result<Destroyed, ProviderError> {
+    async fn destroy(&self, locator: &Locator, label: &str) -> Result<DestroyedObjects, ProviderError> {
         Ok(self.0.destroy(locator, label).await?)
     }
 
-    async fn inventory(&self) -> Result<Vec<Held>, ProviderError> {
+    async fn inventory(&self) -> Result<Vec<TokenObject>, ProviderError> {
         Ok(self.0.inventory().await?)
     }
 
-    async fn remove_broken(&self) -> Result<Destroyed, ProviderError> {
+    async fn remove_broken(&self) -> Result<DestroyedObjects, ProviderError> {
         Ok(self.0.remove_broken().await?)
     }
 }
@@ -132,7 +132,7 @@ impl From<NewKey> for KeyTemplate {
 
 impl From<ProvenKey> for GeneratedKey {
     fn from(key: ProvenKey) -> Self {
-        Self { spki: key.spki, sealed: None, proof: key.proof }
+        Self { spki: key.spki, sealed: None, attestation: key.attestation }
     }
 }
 

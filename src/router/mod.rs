@@ -42,9 +42,9 @@ pub fn router(services: Services, settings: Settings) -> Router {
         .merge(auth0::key_sets().with_state(Arc::clone(&auth0)))
         .merge(zitadel::key_sets().with_state(Arc::clone(&zitadel)))
         .merge(document::routes());
-    let routes = dialect::dress::<(), native::Problem>(root)
+    let routes = dialect::with_dialect_errors::<(), native::Problem>(root)
         .merge(pingfederate::routes().with_state(pingfederate))
         .merge(auth0::routes(&auth0).with_state(auth0))
         .merge(zitadel::routes().with_state(zitadel));
-    layer::around(routes.layer(body_limit))
+    layer::with_request_layers(routes.layer(body_limit))
 }

@@ -14,15 +14,15 @@ use tower::ServiceExt as _;
 
 use super::{Settings, auth0, dialect, document, layer, pingfederate, router, zitadel};
 use crate::auth::{Authenticator, Credential, Scope, SecretHash};
-use crate::http::{Derivations, Detached, Services};
+use crate::http::{Detached, KeyFilePool, Services};
 use crate::provider::Providers;
 use crate::services::lifecycle::Keyring;
 use crate::services::rotation::{self, Rotation};
 use crate::services::settings::Catalog;
 use crate::services::signing::Signing;
-use crate::store::{Owner, SqlStore, Store};
+use crate::store::{LeaseOwner, SqlStore, Store};
 use strongroom_domain::clock::SystemClock;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{KeyAlgorithm, ProviderKind};
 use strongroom_domain::secret::Secret;
 
@@ -74,12 +74,12 @@ async fn routes() -> Router {
 
 async fn services() -> Services {
     let store = closed().await;
-    let owner = Owner { instance: "test".to_owned(), life: "1".to_owned() };
+    let owner = LeaseOwner { instance: "test".to_owned(), life: "1".to_owned() };
     let lease = Duration::from_secs(1);
     let signing = Signing::new(Arc::clone(&store), Providers::default(), Arc::new(SystemClock));
     let keyring = Keyring::new(Arc::clone(&store), Providers::default(), Arc::new(SystemClock), owner, lease);
     let (keyring, catalog) = (Arc::new(keyring), Arc::new(Catalog::new(Arc::clone(&store), Arc::new(SystemClock))));
-    let (clock, defaults) = (Arc::new(SystemClock), rotation::Defaults::default());
+    let (clock, defaults) = (Arc::new(SystemClock), rotation::PolicyDefaults::default());
     Services {
         signing: Arc::new(signing),
         rotation: Arc::new(Rotation::new(store, Arc::clone(&keyring), Arc::clone(&catalog), clock, defaults)),
@@ -95,7 +95,7 @@ async fn services() -> Services {
         sign_deadline: Duration::from_secs(1),
         body_limit: 1024,
         detached: Detached::default(),
-        derivations: Derivations::default(),
+        key_files: KeyFilePool::default(),
     }
 }
 
@@ -298,8 +298,8 @@ async fn panic_answers_in_the_dialects_body() {
     async fn burst() -> &'static str {
         panic!("burst")
     }
-    let routes = dialect::dress::<_, super::native::Problem>(Router::new().route("/burst", get(burst)));
-    let answer = send(layer::around(routes), "GET", "/burst", &[], "").await;
+    let routes = dialect::with_dialect_errors::<_, super::native::Problem>(Router::new().route("/burst", get(burst)));
+    let answer = send(layer::with_request_layers(routes), "GET", "/burst", &[], "").await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(answer.json()["type"], "urn:strongroom:error:internal");
     assert!(!answer.body.contains("burst"));
@@ -320,25 +320,25 @@ async fn work_outlives_the_client_that_asked_for_it() {
     let patience = Duration::from_millis(5);
     assert!(tokio::time::timeout(patience, detached.run(work)).await.is_err());
     assert!(!done.load(Ordering::SeqCst));
-    detached.idle().await;
+    detached.wait_until_idle().await;
     assert!(done.load(Ordering::SeqCst));
 }
 
 #[tokio::test]
 async fn derivations_run_two_at_a_time_and_turn_away_those_who_would_wait_too_long() {
-    let derivations = Derivations::default();
-    let (first, _second) = (derivations.turn().await.unwrap(), derivations.turn().await.unwrap());
+    let derivations = KeyFilePool::default();
+    let (first, _second) = (derivations.acquire().await.unwrap(), derivations.acquire().await.unwrap());
     let mut waiting = Vec::new();
     for _ in 0..8 {
-        waiting.push(Box::pin(derivations.turn()));
+        waiting.push(Box::pin(derivations.acquire()));
         assert!(waiting.last_mut().unwrap().now_or_never().is_none());
     }
-    assert_eq!(derivations.turn().await.err().unwrap().kind(), Kind::Busy);
+    assert_eq!(derivations.acquire().await.err().unwrap().kind(), ErrorKind::Busy);
     assert_eq!(first.run(|| Ok(7)).await.unwrap(), 7);
     assert!(waiting.first_mut().unwrap().now_or_never().is_some());
     // Who gives up leaves a place.
     drop(waiting);
-    assert!(derivations.turn().now_or_never().is_some());
+    assert!(derivations.acquire().now_or_never().is_some());
 }
 
 #[test]

@@ -20,7 +20,7 @@ const LINGER_BYTES: usize = 16 << 20;
 const LINGER_TIME: Duration = Duration::from_secs(2);
 
 /// A body whose reading fails once it has been waited for too long in all.
-pub(super) struct Timed {
+pub(super) struct TimedBody {
     /// Absent once it is dropped.
     body: Option<Incoming>,
     patience: Duration,
@@ -28,13 +28,13 @@ pub(super) struct Timed {
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-impl Timed {
+impl TimedBody {
     pub(super) const fn new(body: Incoming, patience: Duration) -> Self {
         Self { body: Some(body), patience, deadline: None }
     }
 }
 
-impl Body for Timed {
+impl Body for TimedBody {
     type Data = Bytes;
     type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -63,7 +63,7 @@ impl Body for Timed {
     }
 }
 
-impl Drop for Timed {
+impl Drop for TimedBody {
     fn drop(&mut self) {
         if let Some(body) = self.body.take().filter(|body| !body.is_end_stream()) {
             tokio::spawn(tokio::time::timeout(LINGER_TIME, read_off(body)));

@@ -16,14 +16,14 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tower::ServiceExt as _;
 
-use super::Limits;
-use super::body::Timed;
+use super::ConnectionLimits;
+use super::body::TimedBody;
 
 /// Serves requests until the client leaves, idles, or shutdown lets the last one finish.
 pub(super) async fn serve(
     stream: TcpStream,
     router: Router,
-    limits: Limits,
+    limits: ConnectionLimits,
     mut shutdown: watch::Receiver<bool>,
     _place: OwnedSemaphorePermit,
 ) {
@@ -33,7 +33,7 @@ pub(super) async fn serve(
     }
     let activity = Arc::new(Activity::new());
     let service = service_fn(|request: Request<Incoming>| {
-        let request = request.map(|body| Body::new(Timed::new(body, limits.body)));
+        let request = request.map(|body| Body::new(TimedBody::new(body, limits.body)));
         let running = activity.begin();
         let answer = router.clone().oneshot(request);
         async move {
@@ -64,7 +64,7 @@ pub(super) async fn serve(
     }
 }
 
-fn builder(limits: Limits) -> Builder<TokioExecutor> {
+fn builder(limits: ConnectionLimits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(limits.idle);

@@ -28,7 +28,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
 
 /// What connections may cost.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct ConnectionLimits {
     /// Connections at once.
     pub connections: usize,
     /// How long a connection may be open without a request: to send the head of one, and between two.
@@ -39,7 +39,7 @@ pub struct Limits {
     pub drain: Duration,
 }
 
-impl Default for Limits {
+impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             connections: 1024,
@@ -52,7 +52,7 @@ impl Default for Limits {
 
 /// How the drain ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Drained {
+pub struct DrainReport {
     /// Connections that were cut because their requests outlasted the drain.
     pub cut: usize,
 }
@@ -61,9 +61,9 @@ pub struct Drained {
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    limits: Limits,
+    limits: ConnectionLimits,
     mut shutdown: watch::Receiver<bool>,
-) -> Drained {
+) -> DrainReport {
     let places = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     let signal = shutdown.clone();
@@ -110,18 +110,18 @@ fn is_of_one_connection(failure: &io::Error) -> bool {
     )
 }
 
-async fn drain(mut connections: JoinSet<()>, patience: Duration) -> Drained {
+async fn drain(mut connections: JoinSet<()>, patience: Duration) -> DrainReport {
     let all_ended = async {
         while let Some(ended) = connections.join_next().await {
             note(&ended);
         }
     };
     if tokio::time::timeout(patience, all_ended).await.is_ok() {
-        return Drained { cut: 0 };
+        return DrainReport { cut: 0 };
     }
     let cut = connections.len();
     connections.shutdown().await;
-    Drained { cut }
+    DrainReport { cut }
 }
 
 fn note(ended: &Result<(), JoinError>) {

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::{Drained, Limits, serve};
+use super::{ConnectionLimits, DrainReport, serve};
 
 const SHORT: Duration = Duration::from_millis(150);
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,11 +22,11 @@ const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 struct Running {
     address: SocketAddr,
     stop: watch::Sender<bool>,
-    server: JoinHandle<Drained>,
+    server: JoinHandle<DrainReport>,
 }
 
 impl Running {
-    async fn start(limits: Limits) -> Self {
+    async fn start(limits: ConnectionLimits) -> Self {
         let router = Router::new()
             .route("/", get(|| async { "here" }))
             .route(
@@ -63,8 +63,8 @@ async fn until_closed(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn impatient() -> Limits {
-    Limits { idle: SHORT, body: SHORT, drain: PATIENCE, ..Limits::default() }
+fn impatient() -> ConnectionLimits {
+    ConnectionLimits { idle: SHORT, body: SHORT, drain: PATIENCE, ..ConnectionLimits::default() }
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn running_request_is_not_idle() {
 
 #[tokio::test]
 async fn body_that_drips_is_given_up() {
-    let running = Running::start(Limits { idle: PATIENCE, ..impatient() }).await;
+    let running = Running::start(ConnectionLimits { idle: PATIENCE, ..impatient() }).await;
     let mut stream = running.connect(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n").await;
     let (mut reading, mut writing) = stream.split();
     let mut answer = Vec::new();
@@ -113,7 +113,8 @@ async fn body_that_drips_is_given_up() {
 
 #[tokio::test]
 async fn connection_beyond_the_limit_waits_for_a_place() {
-    let running = Running::start(Limits { connections: 1, idle: PATIENCE, ..Limits::default() }).await;
+    let running =
+        Running::start(ConnectionLimits { connections: 1, idle: PATIENCE, ..ConnectionLimits::default() }).await;
     let mut first = running.connect(GET).await;
     let mut answer = [0; 12];
     first.read_exact(&mut answer).await.unwrap();
@@ -126,23 +127,24 @@ async fn connection_beyond_the_limit_waits_for_a_place() {
 
 #[tokio::test]
 async fn shutdown_closes_idle_connections_and_lets_requests_finish() {
-    let running = Running::start(Limits { drain: PATIENCE, ..Limits::default() }).await;
+    let running = Running::start(ConnectionLimits { drain: PATIENCE, ..ConnectionLimits::default() }).await;
     let mut idle = running.connect(GET).await;
     let mut busy = running.connect(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
     sleep(SHORT).await;
     running.stop.send(true).unwrap();
     assert!(until_closed(&mut idle).await.contains("here"));
     assert!(until_closed(&mut busy).await.contains("at last"));
-    assert_eq!(running.server.await.unwrap(), Drained { cut: 0 });
+    assert_eq!(running.server.await.unwrap(), DrainReport { cut: 0 });
     assert!(TcpStream::connect(running.address).await.is_err());
 }
 
 #[tokio::test]
 async fn requests_that_outlast_the_drain_are_cut_and_counted() {
-    let running = Running::start(Limits { drain: Duration::from_millis(20), ..Limits::default() }).await;
+    let running =
+        Running::start(ConnectionLimits { drain: Duration::from_millis(20), ..ConnectionLimits::default() }).await;
     let mut busy = running.connect(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
     sleep(SHORT).await;
     running.stop.send(true).unwrap();
     assert_eq!(until_closed(&mut busy).await, "");
-    assert_eq!(running.server.await.unwrap(), Drained { cut: 1 });
+    assert_eq!(running.server.await.unwrap(), DrainReport { cut: 1 });
 }

@@ -1,9 +1,9 @@
 //! Requests seen: what became of an `Idempotency-Key`.
 
 use super::sqlite::Connection;
-use super::{IdempotencyClaim, Reserve, StoreError};
+use super::{IdempotencyClaim, ReserveOutcome, StoreError};
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::key::{KeyId, State};
+use strongroom_domain::key::{KeyId, KeyState};
 
 /// Forgets what has expired.
 pub(super) async fn forget_expired(conn: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
@@ -12,11 +12,11 @@ pub(super) async fn forget_expired(conn: &mut Connection, now: Timestamp) -> Res
 }
 
 /// What the same claim led to before; `None` when it is new at `now`.
-pub(super) async fn precedent(
+pub(super) async fn prior_outcome(
     conn: &mut Connection,
     claim: &IdempotencyClaim,
     now: Timestamp,
-) -> Result<Option<Reserve>, StoreError> {
+) -> Result<Option<ReserveOutcome>, StoreError> {
     let seen: Option<(Vec<u8>, String, String)> = sqlx::query_as(
         "SELECT i.fingerprint, k.id, k.state FROM idempotency i JOIN key_pairs k ON k.id = i.key_id
          WHERE i.principal = $1 AND i.route = $2 AND i.key = $3 AND i.expires > $4",
@@ -29,17 +29,17 @@ pub(super) async fn precedent(
     .await?;
     let Some((fingerprint, id, state)) = seen else { return Ok(None) };
     if fingerprint != claim.fingerprint {
-        return Ok(Some(Reserve::Mismatch));
+        return Ok(Some(ReserveOutcome::BodyMismatch));
     }
-    if state == State::Reserved.name() {
-        return Ok(Some(Reserve::InProgress));
+    if state == KeyState::Reserved.name() {
+        return Ok(Some(ReserveOutcome::InProgress));
     }
     // Past `Reserved` it was committed: an abandoned reservation has lost its claim.
-    if [State::Destroying, State::Destroyed].iter().any(|gone| gone.name() == state) {
-        return Ok(Some(Reserve::Deleted));
+    if [KeyState::Destroying, KeyState::Destroyed].iter().any(|gone| gone.name() == state) {
+        return Ok(Some(ReserveOutcome::Deleted));
     }
     let id = id.parse().map_err(|wrong| StoreError::Inconsistent(format!("an id that is {wrong}")))?;
-    Ok(Some(Reserve::Replay(id)))
+    Ok(Some(ReserveOutcome::Replay(id)))
 }
 
 /// Remembers that the claim led to `id`.

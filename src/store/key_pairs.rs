@@ -2,11 +2,12 @@
 
 use super::sqlite::Connection;
 use super::{
-    Commit, NewReservation, Owner, StoreError, Transition, documents, idempotency, master_keys, meta, records, rings,
+    Commit, LeaseOwner, NewReservation, StoreError, Transition, documents, idempotency, master_keys, meta, records,
+    rings,
 };
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{
-    CertificateDer, KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind, SealedKey, State,
+    CertificateDer, KeyId, KeyName, KeyPair, KeyState, Kid, ProviderKind, RingId, RingKind, SealedKey,
 };
 
 /// What a ring's name stands for.
@@ -27,8 +28,8 @@ pub(super) async fn occupancy(conn: &mut Connection, ring: &RingId) -> Result<Oc
             .fetch_all(conn)
             .await?;
     Ok(Occupancy {
-        taken: states.iter().filter_map(|(state, _)| State::from_name(state)).any(State::holds_name),
-        expected: states.iter().any(|(state, _)| state == State::Reserved.name()),
+        taken: states.iter().filter_map(|(state, _)| KeyState::from_name(state)).any(KeyState::reserves_ring_id),
+        expected: states.iter().any(|(state, _)| state == KeyState::Reserved.name()),
         latest: states.iter().map(|(_, generation)| *generation).max().unwrap_or(0),
     })
 }
@@ -48,7 +49,7 @@ pub(super) async fn insert(
     )
     .bind(new.id.to_string())
     .bind(new.ring.as_ref().map(ToString::to_string))
-    .bind(new.ring.as_ref().map(|ring| ring.kind().word()))
+    .bind(new.ring.as_ref().map(|ring| ring.kind().name()))
     .bind(generation)
     .bind(new.provider.name())
     .bind(new.locator.as_bytes())
@@ -70,20 +71,20 @@ pub(super) async fn insert(
 pub(super) async fn commit(conn: &mut Connection, commit: &Commit) -> Result<KeyPair, StoreError> {
     let Commit { id, version, state, now, .. } = *commit;
     let reserved = seen(conn, id, version).await?;
-    let idle = commit.or_active && !has_active(conn, reserved.ring.as_ref()).await?;
-    let to = if idle { State::Active } else { state };
-    if reserved.state != State::Reserved {
+    let idle = commit.active_if_none && !has_active(conn, reserved.ring.as_ref()).await?;
+    let to = if idle { KeyState::Active } else { state };
+    if reserved.state != KeyState::Reserved {
         return Err(StoreError::Conflict);
     }
     if let Some(sealed) = &commit.sealed {
         master_keys::check(conn, sealed).await?;
     }
-    let placed = reserved.ring.is_some() == (to != State::Stocked);
-    if to == State::Abandoning || !State::Reserved.may_become(to, false) || !placed {
-        return Err(StoreError::Forbidden { from: State::Reserved, to });
+    let placed = reserved.ring.is_some() == (to != KeyState::Stocked);
+    if to == KeyState::Abandoning || !KeyState::Reserved.may_become(to, false) || !placed {
+        return Err(StoreError::Forbidden { from: KeyState::Reserved, to });
     }
     meta::advance_epoch(conn).await?;
-    rings::touch(conn, reserved.ring.as_ref()).await?;
+    rings::make_due(conn, reserved.ring.as_ref()).await?;
     sqlx::query(
         "UPDATE key_pairs
          SET state = $3, kid = $4, spki = $5, certificates = $6, activated_at = $7, sealed = $8, version = version + 1
@@ -96,7 +97,7 @@ pub(super) async fn commit(conn: &mut Connection, commit: &Commit) -> Result<Key
     .bind(commit.kid.as_str())
     .bind(commit.spki.as_bytes())
     .bind(records::concatenated(&commit.certificates))
-    .bind((to == State::Active).then_some(now.as_micros()))
+    .bind((to == KeyState::Active).then_some(now.as_micros()))
     .bind(commit.sealed.as_ref().map(SealedKey::as_bytes))
     .try_map(records::key_pair)
     .fetch_optional(conn)
@@ -112,19 +113,19 @@ pub(super) async fn transition(conn: &mut Connection, transition: Transition) ->
         return Err(StoreError::Forbidden { from: pair.state, to });
     }
     let (activated_at, deactivated_at) = match to {
-        State::Active => (Some(now), None),
-        State::Deactivated => (pair.activated_at, Some(now)),
+        KeyState::Active => (Some(now), None),
+        KeyState::Deactivated => (pair.activated_at, Some(now)),
         _ => (pair.activated_at, pair.deactivated_at),
     };
     match to {
-        State::Abandoning => idempotency::forget(conn, id).await?,
-        State::Destroying => documents::release(conn, &pair).await?,
+        KeyState::Abandoning => idempotency::forget(conn, id).await?,
+        KeyState::Destroying => documents::check_release(conn, &pair).await?,
         _ => {}
     }
     meta::advance_epoch(conn).await?;
     // What no plan sees makes no ring due.
     if pair.state.is_visible() || to.is_visible() {
-        rings::touch(conn, pair.ring.as_ref()).await?;
+        rings::make_due(conn, pair.ring.as_ref()).await?;
     }
     let moved: KeyPair = sqlx::query(
         "UPDATE key_pairs
@@ -138,14 +139,14 @@ pub(super) async fn transition(conn: &mut Connection, transition: Transition) ->
     .bind(to.name())
     .bind(activated_at.map(Timestamp::as_micros))
     .bind(deactivated_at.map(Timestamp::as_micros))
-    .bind(if to == State::Destroying { Some(now) } else { pair.deleted_at }.map(Timestamp::as_micros))
-    .bind((to == State::Destroyed).then_some(now.as_micros()))
+    .bind(if to == KeyState::Destroying { Some(now) } else { pair.deleted_at }.map(Timestamp::as_micros))
+    .bind((to == KeyState::Destroyed).then_some(now.as_micros()))
     .try_map(records::key_pair)
     .fetch_optional(&mut *conn)
     .await?
     .ok_or(StoreError::Conflict)?;
-    if let (State::Destroying, Some(ring)) = (to, &moved.ring) {
-        documents::leave_with_last_key(conn, ring).await?;
+    if let (KeyState::Destroying, Some(ring)) = (to, &moved.ring) {
+        documents::delete_with_last_key(conn, ring).await?;
     }
     Ok(moved)
 }
@@ -170,7 +171,7 @@ pub(super) async fn replace_certificates(
     .fetch_optional(&mut *conn)
     .await?
     .ok_or(StoreError::Conflict)?;
-    rings::touch(conn, pair.ring.as_ref()).await?;
+    rings::make_due(conn, pair.ring.as_ref()).await?;
     Ok(pair)
 }
 
@@ -227,7 +228,7 @@ pub(super) async fn find(conn: &mut Connection, id: KeyId) -> Result<Option<KeyP
 }
 
 /// The visible key pair of an id or a kid.
-pub(super) async fn named(conn: &mut Connection, name: &KeyName) -> Result<Option<KeyPair>, StoreError> {
+pub(super) async fn find_by_name(conn: &mut Connection, name: &KeyName) -> Result<Option<KeyPair>, StoreError> {
     let sql = match name {
         KeyName::Id(_) => "SELECT * FROM key_pairs WHERE id = $1 AND state IN ('Active', 'PreActive', 'Deactivated')",
         KeyName::Kid(_) => {
@@ -259,11 +260,11 @@ pub(super) async fn of_ring(conn: &mut Connection, ring: &RingId) -> Result<Vec<
 /// The Active key pairs of every ring of a kind.
 pub(super) async fn active_of_kind(conn: &mut Connection, kind: RingKind) -> Result<Vec<KeyPair>, StoreError> {
     let sql = "SELECT * FROM key_pairs WHERE ring_kind = $1 AND state = 'Active' ORDER BY created_at, id";
-    Ok(sqlx::query(sql).bind(kind.word()).try_map(records::key_pair).fetch_all(conn).await?)
+    Ok(sqlx::query(sql).bind(kind.name()).try_map(records::key_pair).fetch_all(conn).await?)
 }
 
 /// How many key pairs a provider holds, or will hold once they are made.
-pub(super) async fn held_by(conn: &mut Connection, provider: ProviderKind) -> Result<i64, StoreError> {
+pub(super) async fn count_held_by(conn: &mut Connection, provider: ProviderKind) -> Result<i64, StoreError> {
     let sql = "SELECT COUNT(*) FROM key_pairs WHERE provider = $1 AND state NOT IN ('Abandoning', 'Destroyed')";
     Ok(sqlx::query_scalar(sql).bind(provider.name()).fetch_one(conn).await?)
 }
@@ -271,7 +272,7 @@ pub(super) async fn held_by(conn: &mut Connection, provider: ProviderKind) -> Re
 /// What reconcile has to finish.
 pub(super) async fn unfinished(
     conn: &mut Connection,
-    owner: &Owner,
+    owner: &LeaseOwner,
     now: Timestamp,
 ) -> Result<Vec<KeyPair>, StoreError> {
     Ok(sqlx::query(
@@ -307,7 +308,11 @@ pub(super) async fn page(
 }
 
 /// The latest key pair of a kid in a ring, tombstones included.
-pub(super) async fn remembered(conn: &mut Connection, ring: &RingId, kid: &Kid) -> Result<Option<KeyPair>, StoreError> {
+pub(super) async fn find_even_deleted(
+    conn: &mut Connection,
+    ring: &RingId,
+    kid: &Kid,
+) -> Result<Option<KeyPair>, StoreError> {
     let sql = "SELECT * FROM key_pairs WHERE ring = $1 AND kid = $2 ORDER BY generation DESC LIMIT 1";
     Ok(sqlx::query(sql)
         .bind(ring.to_string())
@@ -336,7 +341,7 @@ async fn seen(conn: &mut Connection, id: KeyId, version: i64) -> Result<KeyPair,
 fn may_move(pair: &KeyPair, Transition { to, reactivate, .. }: Transition) -> bool {
     let web_key = pair.ring.as_ref().is_some_and(|ring| ring.kind() == RingKind::WebKeys);
     pair.state.may_become(to, reactivate && web_key)
-        && (pair.state != State::Reserved || to == State::Abandoning)
-        && to != State::Reserved
+        && (pair.state != KeyState::Reserved || to == KeyState::Abandoning)
+        && to != KeyState::Reserved
         && (pair.ring.is_some() || !to.is_visible())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 
 use super::sqlite::Connection;
-use super::{Owner, StoreError, SweepLease};
+use super::{LeaseOwner, StoreError, SweepLease};
 use strongroom_domain::clock::{Timestamp, random};
 use strongroom_domain::key::StoreId;
 
@@ -53,7 +53,7 @@ pub(super) async fn ping(conn: &mut Connection) -> Result<(), StoreError> {
 /// Takes the right to sweep, unless another has it.
 pub(super) async fn lease_sweep(
     conn: &mut Connection,
-    owner: &Owner,
+    owner: &LeaseOwner,
     now: Timestamp,
     lease: Duration,
 ) -> Result<Option<SweepLease>, StoreError> {

@@ -4,12 +4,13 @@
 //! or what a certificate says. SQLite embedded; PostgreSQL later by the same SQL text.
 //!
 //! Invariants: one method is one transaction together with its audit events; a state
-//! moves only along [`State::may_become`] and only by compare-and-set on the row's
+//! moves only along [`KeyState::may_become`] and only by compare-and-set on the row's
 //! version; the epoch grows with each change of a row that caches must see; a tombstone is
 //! never removed, nor a master key; what is destroyed is overwritten.
 
-mod confirmed;
+mod audit_trail;
 mod documents;
+mod epoch_cache;
 mod idempotency;
 mod key_pairs;
 mod master_keys;
@@ -24,25 +25,25 @@ mod stock;
 #[cfg(test)]
 mod tests;
 mod timer;
-mod trail;
 
 use std::time::Duration;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 
 use async_trait::async_trait;
 
 use strongroom_domain::audit::Event;
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{
-    CertificateDer, KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, RingKind, SealedKey,
-    State, StoreId,
+    CertificateDer, KeyAlgorithm, KeyId, KeyName, KeyPair, KeyState, KeyUse, Kid, ProviderKind, RingId, RingKind,
+    SealedKey, StoreId,
 };
 
-pub use confirmed::{CONFIRMED, Confirmed, SeenEpoch, follow_epoch};
+pub use epoch_cache::{EPOCH_VALID_FOR, EpochCache, EpochReading, poll_epoch};
 pub use request::{
-    Agenda, Change, Commit, DueRing, IdempotencyClaim, Joining, NewReservation, Owner, Reserve, SweepLease, Transition,
+    Agenda, Commit, DueRing, IdempotencyClaim, KeyPairChange, LeaseOwner, NewReservation, Placement, ReserveOutcome,
+    SweepLease, Transition,
 };
-pub use sql::{Looked, SqlStore};
+pub use sql::{ReadOnlyOpen, SqlStore};
 
 /// What a document is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -102,7 +103,7 @@ impl DocumentKind {
 
 /// A document of the catalog: JSON that only the catalog reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Document {
+pub struct StoredDocument {
     pub kind: DocumentKind,
     pub id: String,
     pub body: String,
@@ -111,7 +112,7 @@ pub struct Document {
 
 /// What became of a wish to keep a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Put {
+pub enum PutOutcome {
     Done,
     /// It refers to a ring that has no Active key; nothing was changed.
     NoSuchRing(RingId),
@@ -139,7 +140,7 @@ pub enum StoreError {
     Conflict,
     /// The state machine forbids it.
     #[error("a key that is {from} cannot become {to}")]
-    Forbidden { from: State, to: State },
+    Forbidden { from: KeyState, to: KeyState },
     /// Another sweeper has begun since.
     #[error("another sweeper has begun")]
     Fenced,
@@ -162,19 +163,21 @@ impl From<StoreError> for Error {
         if let StoreError::Ambiguous(keys) = &failure {
             let ids: Vec<String> = keys.iter().map(ToString::to_string).collect();
             let public = format!("the kid names several key pairs; name one by its id: {}", ids.join(", "));
-            return Self::new(Kind::Conflict, public).because(failure);
+            return Self::new(ErrorKind::Conflict, public).with_source(failure);
         }
         let (kind, public) = match &failure {
             StoreError::Unavailable(_) | StoreError::Unknown(_) => {
-                (Kind::ProviderUnavailable, "the store is unavailable")
+                (ErrorKind::ProviderUnavailable, "the store is unavailable")
             }
-            StoreError::Ambiguous(_) | StoreError::Conflict => (Kind::Conflict, "the key pair was changed meanwhile"),
-            StoreError::Fenced => (Kind::Conflict, "another sweep has begun"),
-            StoreError::Forbidden { .. } => (Kind::Conflict, "the key pair's state does not allow this"),
-            StoreError::InUse(_) => (Kind::InUse, "the key pair is in use"),
-            StoreError::Inconsistent(_) => (Kind::Internal, "internal error"),
+            StoreError::Ambiguous(_) | StoreError::Conflict => {
+                (ErrorKind::Conflict, "the key pair was changed meanwhile")
+            }
+            StoreError::Fenced => (ErrorKind::Conflict, "another sweep has begun"),
+            StoreError::Forbidden { .. } => (ErrorKind::Conflict, "the key pair's state does not allow this"),
+            StoreError::InUse(_) => (ErrorKind::InUse, "the key pair is in use"),
+            StoreError::Inconsistent(_) => (ErrorKind::Internal, "internal error"),
         };
-        Self::new(kind, public).because(failure)
+        Self::new(kind, public).with_source(failure)
     }
 }
 
@@ -199,11 +202,15 @@ pub trait Store: Send + Sync {
     fn revision(&self) -> u64;
 
     /// What the same idempotency claim led to before; `None` when it is new.
-    async fn precedent(&self, claim: &IdempotencyClaim, now: Timestamp) -> Result<Option<Reserve>, StoreError>;
+    async fn prior_outcome(
+        &self,
+        claim: &IdempotencyClaim,
+        now: Timestamp,
+    ) -> Result<Option<ReserveOutcome>, StoreError>;
 
     /// Reserves a key pair, unless its ring or its idempotency key says otherwise; a key from stock by
     /// compare-and-set, [`StoreError::Conflict`] when another was faster.
-    async fn reserve(&self, new: NewReservation, audit: &[Event]) -> Result<Reserve, StoreError>;
+    async fn reserve(&self, new: NewReservation, audit: &[Event]) -> Result<ReserveOutcome, StoreError>;
 
     /// Moves key pairs and makes reservations real, all together; the rows in the order of
     /// moves and commits. [`StoreError::Conflict`] when one is not what the caller saw, or the
@@ -213,29 +220,29 @@ pub trait Store: Send + Sync {
     /// `Destroying` also removes the documents that go with the ring when no visible key is
     /// left, and is refused with [`StoreError::InUse`] while a document refers to the ring
     /// and no other key is Active there; `Destroyed` erases the sealed private half.
-    async fn change(&self, change: Change, audit: &[Event]) -> Result<Vec<KeyPair>, StoreError>;
+    async fn change(&self, change: KeyPairChange, audit: &[Event]) -> Result<Vec<KeyPair>, StoreError>;
 
     /// Makes one reservation real.
     async fn commit(&self, commit: Commit, audit: &[Event]) -> Result<KeyPair, StoreError> {
-        only(self.change(Change { commits: vec![commit], ..Change::default() }, audit).await?)
+        only(self.change(KeyPairChange { commits: vec![commit], ..KeyPairChange::default() }, audit).await?)
     }
 
     /// Moves one key pair.
     async fn transition(&self, transition: Transition, audit: &[Event]) -> Result<KeyPair, StoreError> {
-        only(self.change(Change { moves: vec![transition], ..Change::default() }, audit).await?)
+        only(self.change(KeyPairChange { moves: vec![transition], ..KeyPairChange::default() }, audit).await?)
     }
 
     /// One key pair, tombstones included.
     async fn pair(&self, id: KeyId) -> Result<Option<KeyPair>, StoreError>;
 
     /// The visible key pair of an id or a kid; [`StoreError::Ambiguous`] when the kid is that of several.
-    async fn named(&self, name: &KeyName) -> Result<Option<KeyPair>, StoreError>;
+    async fn find_by_name(&self, name: &KeyName) -> Result<Option<KeyPair>, StoreError>;
 
     /// The visible key pairs of a ring: Active first, then `PreActive`, then Deactivated, each by generation.
     async fn ring(&self, ring: &RingId) -> Result<Vec<KeyPair>, StoreError>;
 
     /// The latest key pair of a kid in a ring that was ever committed, tombstones included.
-    async fn remembered(&self, ring: &RingId, kid: &Kid) -> Result<Option<KeyPair>, StoreError>;
+    async fn find_even_deleted(&self, ring: &RingId, kid: &Kid) -> Result<Option<KeyPair>, StoreError>;
 
     /// Up to `limit` rings with a visible key pair, by id, after `after`.
     async fn rings(&self, after: Option<&RingId>, limit: u32) -> Result<Vec<RingId>, StoreError>;
@@ -245,10 +252,10 @@ pub trait Store: Send + Sync {
     async fn due_rings(&self, now: Timestamp, limit: u32) -> Result<Vec<DueRing>, StoreError>;
 
     /// Notes when a ring has to be looked at next, unless it has changed since; whether it was noted.
-    async fn plan_ring(&self, ring: &DueRing, due: Option<Timestamp>) -> Result<bool, StoreError>;
+    async fn set_ring_due(&self, ring: &DueRing, due: Option<Timestamp>) -> Result<bool, StoreError>;
 
     /// Makes every ring of a kind due: its policy has changed.
-    async fn plan_anew(&self, kind: RingKind) -> Result<(), StoreError>;
+    async fn make_kind_due(&self, kind: RingKind) -> Result<(), StoreError>;
 
     /// What awaits the sweeps at `now`.
     async fn agenda(&self, now: Timestamp) -> Result<Agenda, StoreError>;
@@ -257,7 +264,7 @@ pub trait Store: Send + Sync {
     /// held is taken over, what a former life of its instance held too.
     async fn lease_sweep(
         &self,
-        owner: &Owner,
+        owner: &LeaseOwner,
         now: Timestamp,
         lease: Duration,
     ) -> Result<Option<SweepLease>, StoreError>;
@@ -282,7 +289,7 @@ pub trait Store: Send + Sync {
 
     /// What reconcile has to finish: `Abandoning`, `Destroying`, and reservations whose lease is over at
     /// `now` or whose owner is a former life of `owner`'s instance.
-    async fn unfinished(&self, owner: &Owner, now: Timestamp) -> Result<Vec<KeyPair>, StoreError>;
+    async fn unfinished(&self, owner: &LeaseOwner, now: Timestamp) -> Result<Vec<KeyPair>, StoreError>;
 
     /// A page of every row but tombstones older than `since`, by id, after `after`: what an inventory is compared with.
     async fn page(&self, after: Option<KeyId>, since: Timestamp, limit: u32) -> Result<Vec<KeyPair>, StoreError>;
@@ -303,12 +310,12 @@ pub trait Store: Send + Sync {
         id: KeyId,
         version: i64,
         certificates: Vec<CertificateDer>,
-        void: Option<Event>,
+        drop_rotation_settings: Option<Event>,
         audit: &[Event],
     ) -> Result<KeyPair, StoreError>;
 
     /// How many key pairs of a provider there are, tombstones and undone reservations aside.
-    async fn held_by(&self, provider: ProviderKind) -> Result<i64, StoreError>;
+    async fn count_held_by(&self, provider: ProviderKind) -> Result<i64, StoreError>;
 
     /// Replaces the sealed private half of a key pair, by compare-and-set.
     async fn reseal(&self, id: KeyId, version: i64, sealed: SealedKey, audit: &[Event]) -> Result<KeyPair, StoreError>;
@@ -327,22 +334,22 @@ pub trait Store: Send + Sync {
     async fn retire_masters(&self, below: i64, audit: &[Event]) -> Result<bool, StoreError>;
 
     /// One document.
-    async fn document(&self, kind: DocumentKind, id: &str) -> Result<Option<Document>, StoreError>;
+    async fn document(&self, kind: DocumentKind, id: &str) -> Result<Option<StoredDocument>, StoreError>;
 
     /// Every document of a kind, by id.
-    async fn documents(&self, kind: DocumentKind) -> Result<Vec<Document>, StoreError>;
+    async fn documents(&self, kind: DocumentKind) -> Result<Vec<StoredDocument>, StoreError>;
 
     /// The kinds and ids of the documents that refer to a ring, those of its own apart.
-    async fn referring(&self, ring: &RingId) -> Result<Vec<(DocumentKind, String)>, StoreError>;
+    async fn referring_documents(&self, ring: &RingId) -> Result<Vec<(DocumentKind, String)>, StoreError>;
 
     /// Keeps a document with the rings that it refers to; with `new`, only if there is none of its id.
     async fn put_document(
         &self,
-        document: Document,
+        document: StoredDocument,
         references: &[RingId],
         new: bool,
         audit: &[Event],
-    ) -> Result<Put, StoreError>;
+    ) -> Result<PutOutcome, StoreError>;
 
     /// Removes a document; whether there was one.
     async fn delete_document(&self, kind: DocumentKind, id: &str, audit: &[Event]) -> Result<bool, StoreError>;

@@ -7,8 +7,8 @@ use super::sqlite::DbRow;
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{
-    CertificateDer, KeyAlgorithm, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, SealedKey, SignatureAlgorithm,
-    SpkiDer, State,
+    CertificateDer, KeyAlgorithm, KeyOrigin, KeyPair, KeyState, KeyUse, Kid, Locator, ProviderKind, SealedKey,
+    SignatureAlgorithm, SpkiDer,
 };
 
 /// The key pair of a row of `key_pairs`.
@@ -21,13 +21,13 @@ pub(super) fn key_pair(row: DbRow) -> sqlx::Result<KeyPair> {
         id: required(&row, "id", |text: &str| text.parse().ok())?,
         ring: optional(&row, "ring", |text: &str| text.parse().ok())?,
         generation: row.try_get("generation")?,
-        state: required(&row, "state", State::from_name)?,
+        state: required(&row, "state", KeyState::from_name)?,
         missing_since: optional(&row, "missing_since", moment)?,
         missing: row.try_get("missing")?,
         provider: required(&row, "provider", ProviderKind::from_name)?,
         locator: required(&row, "locator", |bytes| Locator::from_bytes(bytes).ok())?,
         sealed: optional(&row, "sealed", |bytes: &[u8]| Some(SealedKey::from_bytes(bytes.to_vec())))?,
-        origin: required(&row, "origin", Origin::from_name)?,
+        origin: required(&row, "origin", KeyOrigin::from_name)?,
         key_use: required(&row, "key_use", KeyUse::from_name)?,
         algorithm: required(&row, "algorithm", KeyAlgorithm::from_name)?,
         signature_algorithm: required(&row, "signature_algorithm", SignatureAlgorithm::from_jca_name)?,
@@ -47,9 +47,9 @@ pub(super) fn key_pair(row: DbRow) -> sqlx::Result<KeyPair> {
 }
 
 /// An audit event and its number in the trail.
-pub(super) struct Entry(pub(super) i64, pub(super) Event);
+pub(super) struct AuditRow(pub(super) i64, pub(super) Event);
 
-impl<'r, R: Row> FromRow<'r, R> for Entry
+impl<'r, R: Row> FromRow<'r, R> for AuditRow
 where
     &'static str: ColumnIndex<R>,
     i64: Decode<'r, R::Database> + Type<R::Database>,

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{
-    CertificateDer, KeyAlgorithm, KeyId, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, RingId, SealedKey,
-    SignatureAlgorithm, SpkiDer, State,
+    CertificateDer, KeyAlgorithm, KeyId, KeyOrigin, KeyPair, KeyState, KeyUse, Kid, Locator, ProviderKind, RingId,
+    SealedKey, SignatureAlgorithm, SpkiDer,
 };
 
 /// The daemon that owns a reservation: an instance, and one life of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner {
+pub struct LeaseOwner {
     /// Stays the same over restarts.
     pub instance: String,
     /// New at each start.
@@ -19,13 +19,13 @@ pub struct Owner {
 
 /// How a new key pair comes to its ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Joining {
+pub enum Placement {
     /// As the first: no other may hold the ring's name.
-    First,
+    NewRing,
     /// As a successor: no other may be on its way there.
     Successor,
     /// Beside whatever is there.
-    Beside,
+    Additional,
 }
 
 /// A key pair that is about to be made.
@@ -33,15 +33,15 @@ pub enum Joining {
 pub struct NewReservation {
     pub id: KeyId,
     pub ring: Option<RingId>,
-    pub joining: Joining,
+    pub placement: Placement,
     pub provider: ProviderKind,
     pub locator: Locator,
-    pub origin: Origin,
+    pub origin: KeyOrigin,
     pub key_use: KeyUse,
     pub algorithm: KeyAlgorithm,
     pub signature_algorithm: SignatureAlgorithm,
     pub permitted: Vec<SignatureAlgorithm>,
-    pub owner: Owner,
+    pub owner: LeaseOwner,
     pub now: Timestamp,
     /// How long nobody else may undo it.
     pub lease: Duration,
@@ -63,9 +63,9 @@ pub struct IdempotencyClaim {
 
 /// What became of a wish to reserve.
 #[derive(Clone, Debug)]
-pub enum Reserve {
+pub enum ReserveOutcome {
     /// A row in state `Reserved`: a new one, or one that was stock.
-    New(Box<KeyPair>),
+    Reserved(Box<KeyPair>),
     /// The same request succeeded before with this key.
     Replay(KeyId),
     /// The same request succeeded before, with a key that was deleted since.
@@ -73,11 +73,11 @@ pub enum Reserve {
     /// The same request is running.
     InProgress,
     /// The same idempotency key came with another body.
-    Mismatch,
+    BodyMismatch,
     /// The ring has a key already.
     RingExists,
     /// Another successor is on its way to the ring.
-    Succeeding,
+    SuccessorPending,
 }
 
 /// What a reservation becomes.
@@ -87,9 +87,9 @@ pub struct Commit {
     /// The version that the reservation had.
     pub version: i64,
     /// `Stocked`, `PreActive` or `Active`.
-    pub state: State,
+    pub state: KeyState,
     /// `Active` instead, where the ring has no Active key by then.
-    pub or_active: bool,
+    pub active_if_none: bool,
     pub kid: Kid,
     pub spki: SpkiDer,
     /// The private half of a `Local` key.
@@ -104,7 +104,7 @@ pub struct Transition {
     pub id: KeyId,
     /// The version that the caller saw.
     pub version: i64,
-    pub to: State,
+    pub to: KeyState,
     /// Web keys only: back from `Deactivated` to `Active`.
     pub reactivate: bool,
     pub now: Timestamp,
@@ -112,7 +112,7 @@ pub struct Transition {
 
 /// Moves and commits that happen together or not at all, the moves first, each list in its order.
 #[derive(Clone, Debug, Default)]
-pub struct Change {
+pub struct KeyPairChange {
     pub moves: Vec<Transition>,
     pub commits: Vec<Commit>,
     /// The number of the sweeper that makes the change; refused when another has begun since.

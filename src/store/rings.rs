@@ -6,14 +6,14 @@ use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{RingId, RingKind};
 
 /// Makes a ring due, for it has changed.
-pub(super) async fn touch(conn: &mut Connection, ring: Option<&RingId>) -> Result<(), StoreError> {
+pub(super) async fn make_due(conn: &mut Connection, ring: Option<&RingId>) -> Result<(), StoreError> {
     let Some(ring) = ring else { return Ok(()) };
     sqlx::query(
         "INSERT INTO rings (ring, ring_kind, due_at, version) VALUES ($1, $2, 0, 1)
          ON CONFLICT (ring) DO UPDATE SET due_at = 0, version = version + 1",
     )
     .bind(ring.to_string())
-    .bind(ring.kind().word())
+    .bind(ring.kind().name())
     .execute(conn)
     .await?;
     Ok(())
@@ -45,7 +45,7 @@ pub(super) async fn due(conn: &mut Connection, now: Timestamp, limit: u32) -> Re
 }
 
 /// Notes when a ring is due next, if it is still what the caller saw.
-pub(super) async fn plan(conn: &mut Connection, ring: &DueRing, due: Option<Timestamp>) -> Result<bool, StoreError> {
+pub(super) async fn set_due(conn: &mut Connection, ring: &DueRing, due: Option<Timestamp>) -> Result<bool, StoreError> {
     let done = sqlx::query("UPDATE rings SET due_at = $3 WHERE ring = $1 AND version = $2")
         .bind(ring.ring.to_string())
         .bind(ring.version)
@@ -56,9 +56,9 @@ pub(super) async fn plan(conn: &mut Connection, ring: &DueRing, due: Option<Time
 }
 
 /// Makes every ring of a kind due.
-pub(super) async fn plan_anew(conn: &mut Connection, kind: RingKind) -> Result<(), StoreError> {
+pub(super) async fn make_kind_due(conn: &mut Connection, kind: RingKind) -> Result<(), StoreError> {
     sqlx::query("UPDATE rings SET due_at = 0, version = version + 1 WHERE ring_kind = $1")
-        .bind(kind.word())
+        .bind(kind.name())
         .execute(conn)
         .await?;
     Ok(())

@@ -10,19 +10,19 @@ use aws_lc_rs::hmac;
 use sqlx::pool::PoolConnection;
 use sqlx::{Pool, Transaction};
 
-use super::records::Entry;
+use super::records::AuditRow;
 use super::sqlite::{self, Db};
-use super::timer::Timer;
+use super::timer::MethodTimer;
 use super::{
-    Agenda, Change, Document, DocumentKind, DueRing, IdempotencyClaim, Joining, MasterKey, NewReservation, Owner, Put,
-    Reserve, Store, StoreError, SweepLease, documents, idempotency, key_pairs, master_keys, meta, migrations, rings,
-    stock, trail,
+    Agenda, DocumentKind, DueRing, IdempotencyClaim, KeyPairChange, LeaseOwner, MasterKey, NewReservation, Placement,
+    PutOutcome, ReserveOutcome, Store, StoreError, StoredDocument, SweepLease, audit_trail, documents, idempotency,
+    key_pairs, master_keys, meta, migrations, rings, stock,
 };
 use strongroom_domain::audit::Event;
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{
-    CertificateDer, KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, RingKind, SealedKey,
-    State, StoreId,
+    CertificateDer, KeyAlgorithm, KeyId, KeyName, KeyPair, KeyState, KeyUse, Kid, ProviderKind, RingId, RingKind,
+    SealedKey, StoreId,
 };
 
 /// The store in a SQL database.
@@ -55,17 +55,17 @@ impl SqlStore {
     ///
     /// # Errors
     /// Those of [`SqlStore::open`].
-    pub async fn look(path: &Path) -> Result<Looked, StoreError> {
-        let Some(pool) = sqlite::open_to_look(path).await? else { return Ok(Looked::Absent) };
+    pub async fn open_read_only(path: &Path) -> Result<ReadOnlyOpen, StoreError> {
+        let Some(pool) = sqlite::open_read_only(path).await? else { return Ok(ReadOnlyOpen::Absent) };
         let mut conn = pool.acquire().await?;
         let (version, latest) = migrations::version(&mut conn).await?;
         if version < latest {
-            return Ok(Looked::Outdated { version, latest });
+            return Ok(ReadOnlyOpen::Outdated { version, latest });
         }
         let (id, fingerprint_key) = meta::known_identity(&mut conn).await?;
         drop(conn);
         let (revision, readers, writer) = (AtomicU64::new(0), pool.clone(), pool);
-        Ok(Looked::Current(Arc::new(Self { id, fingerprint_key, revision, writer, readers })))
+        Ok(ReadOnlyOpen::Current(Arc::new(Self { id, fingerprint_key, revision, writer, readers })))
     }
 
     /// Closes every connection, once their work is done.
@@ -76,9 +76,9 @@ impl SqlStore {
     }
 
     /// Begins the transaction of a method that writes.
-    pub(super) async fn begin(&self, method: &'static str) -> Result<Writing, StoreError> {
-        let timer = Timer::start(method);
-        Ok(Writing { tx: self.writer.begin_with(sqlite::BEGIN).await?, _timer: timer })
+    pub(super) async fn begin(&self, method: &'static str) -> Result<WriteTransaction, StoreError> {
+        let timer = MethodTimer::start(method);
+        Ok(WriteTransaction { tx: self.writer.begin_with(sqlite::BEGIN).await?, _timer: timer })
     }
 
     /// Counts a change of key pairs, also one whose outcome is unknown.
@@ -89,13 +89,13 @@ impl SqlStore {
 
     /// Begins a method that reads: one statement, and so one transaction.
     async fn view(&self, method: &'static str) -> Result<View, StoreError> {
-        let timer = Timer::start(method);
+        let timer = MethodTimer::start(method);
         Ok(View { conn: self.readers.acquire().await?, _timer: timer })
     }
 }
 
 /// What a look at a store finds.
-pub enum Looked {
+pub enum ReadOnlyOpen {
     /// No file; the first start makes it.
     Absent,
     /// A schema that the next start brings up to date.
@@ -131,25 +131,29 @@ impl Store for SqlStore {
         self.revision.load(Ordering::Acquire)
     }
 
-    async fn precedent(&self, claim: &IdempotencyClaim, now: Timestamp) -> Result<Option<Reserve>, StoreError> {
-        idempotency::precedent(&mut self.view("precedent").await?.conn, claim, now).await
+    async fn prior_outcome(
+        &self,
+        claim: &IdempotencyClaim,
+        now: Timestamp,
+    ) -> Result<Option<ReserveOutcome>, StoreError> {
+        idempotency::prior_outcome(&mut self.view("precedent").await?.conn, claim, now).await
     }
 
-    async fn reserve(&self, new: NewReservation, audit: &[Event]) -> Result<Reserve, StoreError> {
+    async fn reserve(&self, new: NewReservation, audit: &[Event]) -> Result<ReserveOutcome, StoreError> {
         let mut writing = self.begin("reserve").await?;
         if let Some(claim) = &new.idempotency {
             idempotency::forget_expired(&mut writing.tx, new.now).await?;
-            if let Some(precedent) = idempotency::precedent(&mut writing.tx, claim, new.now).await? {
+            if let Some(precedent) = idempotency::prior_outcome(&mut writing.tx, claim, new.now).await? {
                 return Ok(precedent);
             }
         }
         let generation = match &new.ring {
             Some(ring) => {
                 let occupancy = key_pairs::occupancy(&mut writing.tx, ring).await?;
-                match new.joining {
-                    Joining::First if occupancy.taken => return Ok(Reserve::RingExists),
-                    Joining::Successor if occupancy.expected => return Ok(Reserve::Succeeding),
-                    Joining::First | Joining::Successor | Joining::Beside => {}
+                match new.placement {
+                    Placement::NewRing if occupancy.taken => return Ok(ReserveOutcome::RingExists),
+                    Placement::Successor if occupancy.expected => return Ok(ReserveOutcome::SuccessorPending),
+                    Placement::NewRing | Placement::Successor | Placement::Additional => {}
                 }
                 occupancy.latest + 1
             }
@@ -164,10 +168,10 @@ impl Store for SqlStore {
             idempotency::remember(&mut writing.tx, claim, new.id).await?;
         }
         writing.commit(audit).await?;
-        Ok(Reserve::New(Box::new(pair)))
+        Ok(ReserveOutcome::Reserved(Box::new(pair)))
     }
 
-    async fn change(&self, wanted: Change, audit: &[Event]) -> Result<Vec<KeyPair>, StoreError> {
+    async fn change(&self, wanted: KeyPairChange, audit: &[Event]) -> Result<Vec<KeyPair>, StoreError> {
         let mut writing = self.begin("change").await?;
         if let Some(fence) = wanted.fence {
             meta::check_fence(&mut writing.tx, fence).await?;
@@ -180,9 +184,9 @@ impl Store for SqlStore {
             rows.push(key_pairs::commit(&mut writing.tx, commit).await?);
         }
         self.revised(writing.commit(audit).await)?;
-        if rows.iter().any(|pair| pair.state == State::Destroyed && pair.provider == ProviderKind::Local) {
+        if rows.iter().any(|pair| pair.state == KeyState::Destroyed && pair.provider == ProviderKind::Local) {
             // What was erased from the file still stands in its log.
-            sqlite::forget_log(&self.writer).await;
+            sqlite::truncate_wal(&self.writer).await;
         }
         Ok(rows)
     }
@@ -191,16 +195,16 @@ impl Store for SqlStore {
         key_pairs::find(&mut self.view("pair").await?.conn, id).await
     }
 
-    async fn named(&self, name: &KeyName) -> Result<Option<KeyPair>, StoreError> {
-        key_pairs::named(&mut self.view("named").await?.conn, name).await
+    async fn find_by_name(&self, name: &KeyName) -> Result<Option<KeyPair>, StoreError> {
+        key_pairs::find_by_name(&mut self.view("named").await?.conn, name).await
     }
 
     async fn ring(&self, ring: &RingId) -> Result<Vec<KeyPair>, StoreError> {
         key_pairs::of_ring(&mut self.view("ring").await?.conn, ring).await
     }
 
-    async fn remembered(&self, ring: &RingId, kid: &Kid) -> Result<Option<KeyPair>, StoreError> {
-        key_pairs::remembered(&mut self.view("remembered").await?.conn, ring, kid).await
+    async fn find_even_deleted(&self, ring: &RingId, kid: &Kid) -> Result<Option<KeyPair>, StoreError> {
+        key_pairs::find_even_deleted(&mut self.view("remembered").await?.conn, ring, kid).await
     }
 
     async fn rings(&self, after: Option<&RingId>, limit: u32) -> Result<Vec<RingId>, StoreError> {
@@ -211,16 +215,16 @@ impl Store for SqlStore {
         rings::due(&mut self.view("due_rings").await?.conn, now, limit).await
     }
 
-    async fn plan_ring(&self, ring: &DueRing, due: Option<Timestamp>) -> Result<bool, StoreError> {
+    async fn set_ring_due(&self, ring: &DueRing, due: Option<Timestamp>) -> Result<bool, StoreError> {
         let mut writing = self.begin("plan_ring").await?;
-        let noted = rings::plan(&mut writing.tx, ring, due).await?;
+        let noted = rings::set_due(&mut writing.tx, ring, due).await?;
         writing.commit(&[]).await?;
         Ok(noted)
     }
 
-    async fn plan_anew(&self, kind: RingKind) -> Result<(), StoreError> {
+    async fn make_kind_due(&self, kind: RingKind) -> Result<(), StoreError> {
         let mut writing = self.begin("plan_anew").await?;
-        rings::plan_anew(&mut writing.tx, kind).await?;
+        rings::make_kind_due(&mut writing.tx, kind).await?;
         writing.commit(&[]).await
     }
 
@@ -230,7 +234,7 @@ impl Store for SqlStore {
 
     async fn lease_sweep(
         &self,
-        owner: &Owner,
+        owner: &LeaseOwner,
         now: Timestamp,
         lease: Duration,
     ) -> Result<Option<SweepLease>, StoreError> {
@@ -250,7 +254,7 @@ impl Store for SqlStore {
         key_pairs::active_of_kind(&mut self.view("active_of_kind").await?.conn, kind).await
     }
 
-    async fn unfinished(&self, owner: &Owner, now: Timestamp) -> Result<Vec<KeyPair>, StoreError> {
+    async fn unfinished(&self, owner: &LeaseOwner, now: Timestamp) -> Result<Vec<KeyPair>, StoreError> {
         key_pairs::unfinished(&mut self.view("unfinished").await?.conn, owner, now).await
     }
 
@@ -287,13 +291,13 @@ impl Store for SqlStore {
         id: KeyId,
         version: i64,
         certificates: Vec<CertificateDer>,
-        void: Option<Event>,
+        drop_rotation_settings: Option<Event>,
         audit: &[Event],
     ) -> Result<KeyPair, StoreError> {
         let mut writing = self.begin("replace_certificates").await?;
         let pair = key_pairs::replace_certificates(&mut writing.tx, id, version, &certificates).await?;
         let mut audit = audit.to_vec();
-        if let (Some(event), Some(ring)) = (void, &pair.ring)
+        if let (Some(event), Some(ring)) = (drop_rotation_settings, &pair.ring)
             && documents::delete(&mut writing.tx, DocumentKind::RotationSettings, &ring.to_string()).await?
         {
             audit.push(event);
@@ -302,8 +306,8 @@ impl Store for SqlStore {
         Ok(pair)
     }
 
-    async fn held_by(&self, provider: ProviderKind) -> Result<i64, StoreError> {
-        key_pairs::held_by(&mut self.view("held_by").await?.conn, provider).await
+    async fn count_held_by(&self, provider: ProviderKind) -> Result<i64, StoreError> {
+        key_pairs::count_held_by(&mut self.view("held_by").await?.conn, provider).await
     }
 
     async fn reseal(&self, id: KeyId, version: i64, sealed: SealedKey, audit: &[Event]) -> Result<KeyPair, StoreError> {
@@ -334,28 +338,28 @@ impl Store for SqlStore {
         Ok(retired)
     }
 
-    async fn document(&self, kind: DocumentKind, id: &str) -> Result<Option<Document>, StoreError> {
+    async fn document(&self, kind: DocumentKind, id: &str) -> Result<Option<StoredDocument>, StoreError> {
         documents::find(&mut self.view("document").await?.conn, kind, id).await
     }
 
-    async fn documents(&self, kind: DocumentKind) -> Result<Vec<Document>, StoreError> {
+    async fn documents(&self, kind: DocumentKind) -> Result<Vec<StoredDocument>, StoreError> {
         documents::of_kind(&mut self.view("documents").await?.conn, kind).await
     }
 
-    async fn referring(&self, ring: &RingId) -> Result<Vec<(DocumentKind, String)>, StoreError> {
-        documents::referring(&mut self.view("referring").await?.conn, ring).await
+    async fn referring_documents(&self, ring: &RingId) -> Result<Vec<(DocumentKind, String)>, StoreError> {
+        documents::referring_to(&mut self.view("referring").await?.conn, ring).await
     }
 
     async fn put_document(
         &self,
-        document: Document,
+        document: StoredDocument,
         references: &[RingId],
         new: bool,
         audit: &[Event],
-    ) -> Result<Put, StoreError> {
+    ) -> Result<PutOutcome, StoreError> {
         let mut writing = self.begin("put_document").await?;
         let put = documents::put(&mut writing.tx, &document, references, new).await?;
-        if put == Put::Done {
+        if put == PutOutcome::Done {
             self.revised(writing.commit(audit).await)?;
         }
         Ok(put)
@@ -375,26 +379,26 @@ impl Store for SqlStore {
     }
 
     async fn audit(&self, after: i64, limit: u32) -> Result<Vec<(i64, Event)>, StoreError> {
-        let entries = trail::page(&mut self.view("audit").await?.conn, after, limit).await?;
-        Ok(entries.into_iter().map(|Entry(number, event)| (number, event)).collect())
+        let entries = audit_trail::page(&mut self.view("audit").await?.conn, after, limit).await?;
+        Ok(entries.into_iter().map(|AuditRow(number, event)| (number, event)).collect())
     }
 }
 
 /// A transaction that writes; one that is dropped was never there.
-pub(super) struct Writing {
+pub(super) struct WriteTransaction {
     pub(super) tx: Transaction<'static, Db>,
-    _timer: Timer,
+    _timer: MethodTimer,
 }
 
-impl Writing {
+impl WriteTransaction {
     /// Commits the change together with its audit events.
     pub(super) async fn commit(mut self, audit: &[Event]) -> Result<(), StoreError> {
-        trail::append(&mut self.tx, audit).await?;
+        audit_trail::append(&mut self.tx, audit).await?;
         self.tx.commit().await.map_err(sqlite::commit_failure)
     }
 }
 
 struct View {
     conn: PoolConnection<Db>,
-    _timer: Timer,
+    _timer: MethodTimer,
 }

@@ -78,7 +78,7 @@ pub(super) async fn open_readers(path: &Path) -> Result<Pool<Db>, StoreError> {
 ///
 /// It could write, because whoever leaves last must be able to tidy up after another that has
 /// crashed; SQLite keeps it from changing anything.
-pub(super) async fn open_to_look(path: &Path) -> Result<Option<Pool<Db>>, StoreError> {
+pub(super) async fn open_read_only(path: &Path) -> Result<Option<Pool<Db>>, StoreError> {
     if !path.try_exists().map_err(sqlx::Error::Io)? {
         return Ok(None);
     }
@@ -95,7 +95,7 @@ pub(super) async fn has_table(conn: &mut Connection, name: &str) -> Result<bool,
 
 /// Moves the write-ahead log into the file and empties it. The log goes with the next
 /// occasion where readers do not let it go now.
-pub(super) async fn forget_log(writer: &Pool<Db>) {
+pub(super) async fn truncate_wal(writer: &Pool<Db>) {
     if let Err(failure) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(writer).await {
         tracing::warn!(error = %failure, "the store's log was not emptied");
     }

@@ -24,7 +24,7 @@ pub(super) async fn claim(
     .bind(new.id.to_string())
     .bind(version)
     .bind(new.ring.as_ref().map(ToString::to_string))
-    .bind(new.ring.as_ref().map(|ring| ring.kind().word()))
+    .bind(new.ring.as_ref().map(|ring| ring.kind().name()))
     .bind(generation)
     .bind(new.signature_algorithm.jca_name())
     .bind(records::names(&new.permitted))

@@ -38,7 +38,7 @@ use std::time::Duration;
 
 use harness::{Configuration, Daemon, Launch, Scratch, Token};
 
-/// How many hosts sign: one for each of two cores, as `strongroom dev` would start them.
+/// How many hosts sign: one for each of two cores, as `daemon dev` would start them.
 const HOSTS: &str = "[hosts]\nsigning-hosts = 2\nworkers = 1\n";
 
 const PARTS: [(&str, fn()); 9] = [

@@ -1,4 +1,4 @@
-//! `strongroom check`: what it says of stores and LOCAL keys, and that it changes nothing.
+//! `daemon check`: what it says of stores and LOCAL keys, and that it changes nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ fn check(configuration: &Configuration) -> (bool, String) {
     command(configuration, "check", None)
 }
 
-/// Whether `strongroom local rotate-master` succeeds, and what it prints.
+/// Whether `daemon local rotate-master` succeeds, and what it prints.
 fn rotate(configuration: &Configuration) -> (bool, String) {
     command(configuration, "local", Some("rotate-master"))
 }

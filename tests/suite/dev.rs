@@ -1,4 +1,4 @@
-//! `strongroom dev`: everything from nothing, and the same again the next time.
+//! `daemon dev`: everything from nothing, and the same again the next time.
 
 use std::collections::BTreeSet;
 use std::fs;

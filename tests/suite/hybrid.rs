@@ -24,7 +24,7 @@ fn certificate(daemon: &Daemon, id: &str) -> Certificate {
     Certificate(daemon.get(&format!("{SIGNING}/{id}/certificate")).expect(200).text())
 }
 
-/// Runs `strongroom local rotate-master` and says whether it succeeded, with what it printed.
+/// Runs `daemon local rotate-master` and says whether it succeeded, with what it printed.
 fn rotate(configuration: &Configuration) -> (bool, String) {
     let file = configuration.write();
     let arguments = ["local".as_ref(), "rotate-master".as_ref(), "--config".as_ref(), file.as_os_str()];

@@ -28,7 +28,7 @@ impl Timestamp {
 
     /// Earlier by `duration`, at least the first moment there is.
     #[must_use]
-    pub fn before(self, duration: Duration) -> Self {
+    pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
     }
 

@@ -9,7 +9,7 @@ use crate::clock::NoEntropy;
 
 /// What sort of failure it is: what dialects turn into a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum ErrorKind {
     /// Well formed, but values that cannot be: see the violations.
     Invalid,
     /// Not parseable as what it should be.
@@ -83,7 +83,7 @@ impl Violation {
 pub struct Error(Box<Inner>);
 
 struct Inner {
-    kind: Kind,
+    kind: ErrorKind,
     public: Cow<'static, str>,
     violations: Vec<Violation>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -92,41 +92,41 @@ struct Inner {
 impl Error {
     /// A failure with a sentence for the client.
     #[must_use]
-    pub fn new(kind: Kind, public: impl Into<Cow<'static, str>>) -> Self {
+    pub fn new(kind: ErrorKind, public: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner { kind, public: public.into(), violations: Vec::new(), source: None }))
     }
 
     /// Values that cannot be, all of them.
     #[must_use]
     pub fn invalid(violations: Vec<Violation>) -> Self {
-        let mut error = Self::new(Kind::Invalid, "the request has invalid values");
+        let mut error = Self::new(ErrorKind::Invalid, "the request has invalid values");
         error.0.violations = violations;
         error
     }
 
     /// The same failure with one value more that cannot be, before the others.
     #[must_use]
-    pub fn preceded_by(mut self, violation: Violation) -> Self {
+    pub fn with_first_violation(mut self, violation: Violation) -> Self {
         self.0.violations.insert(0, violation);
         self
     }
 
     /// The same failure with its cause for the log.
     #[must_use]
-    pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
     /// The cause, if it is a failure of this type.
     #[must_use]
-    pub fn cause<T: std::error::Error + 'static>(&self) -> Option<&T> {
+    pub fn source_as<T: std::error::Error + 'static>(&self) -> Option<&T> {
         self.0.source.as_ref()?.downcast_ref()
     }
 
     /// What sort of failure it is.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
+    pub const fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
@@ -166,6 +166,6 @@ impl std::error::Error for Error {}
 
 impl From<NoEntropy> for Error {
     fn from(failure: NoEntropy) -> Self {
-        Self::new(Kind::Internal, "internal error").because(failure)
+        Self::new(ErrorKind::Internal, "internal error").with_source(failure)
     }
 }

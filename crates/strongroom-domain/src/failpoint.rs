@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorKind};
 
 /// The failure that a test asked a step for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,7 +18,7 @@ pub struct Injected(pub &'static str);
 
 impl From<Injected> for Error {
     fn from(injected: Injected) -> Self {
-        Self::new(Kind::ProviderUnavailable, "the crypto provider is unavailable").because(injected)
+        Self::new(ErrorKind::ProviderUnavailable, "the crypto provider is unavailable").with_source(injected)
     }
 }
 

@@ -27,7 +27,7 @@ impl Activity {
     }
 
     /// How long there has been no request.
-    pub(crate) fn idle(&self) -> Duration {
+    pub(crate) fn idle_for(&self) -> Duration {
         if self.under_way.load(Ordering::Acquire) > 0 {
             return Duration::ZERO;
         }

@@ -11,11 +11,13 @@ use tokio::sync::watch;
 use crate::SEALING_LABEL;
 use crate::activity::Activity;
 use crate::error::TokenError;
-use crate::foreign_key::ForeignKey;
-use crate::key::{Destroyed, FoundKey, Held, KeyTemplate, ProvenKey, SignInput, TokenKey};
+use crate::key::{DestroyedObjects, ExistingKey, KeyTemplate, ProvenKey, SignInput, TokenKey, TokenObject};
+use crate::key_selector::KeySelector;
 use crate::link::{Link, Role};
 use crate::options::TokenOptions;
-use crate::protocol::{Call, Decryption, FoundObject, Generation, HeldObject, Outcome, Signing, TokenFacts};
+use crate::protocol::{
+    Call, CallOutcome, DecryptCall, GenerateCall, InventoryObject, SelectedKey, SignCall, TokenFacts,
+};
 
 /// How many signatures of one batch are asked of the hosts at a time: enough for all that work, and
 /// little of the queue that all callers share.
@@ -71,8 +73,8 @@ impl TokenClient {
     /// secret as long as this.
     pub async fn seal(&self, label: &str, context: &[u8], secret: Secret) -> Result<Vec<u8>, TokenError> {
         let call = Call::Seal { label: label.to_owned(), context: context.to_vec(), secret: secret.into() };
-        match self.requested("seal", self.link.keep(call)).await? {
-            Outcome::Sealed(sealed) => Ok(sealed),
+        match self.requested("seal", self.link.manage(call)).await? {
+            CallOutcome::Sealed(sealed) => Ok(sealed),
             other => Err(TokenError::unexpected(&other)),
         }
     }
@@ -84,8 +86,8 @@ impl TokenClient {
     /// [`TokenError::Refused`] when anything was altered, or in another context.
     pub async fn unseal(&self, label: &str, context: &[u8], sealed: &[u8]) -> Result<Secret, TokenError> {
         let call = Call::Unseal { label: label.to_owned(), context: context.to_vec(), sealed: sealed.to_vec() };
-        match self.requested("unseal", self.link.keep(call)).await? {
-            Outcome::Unsealed(secret) => Ok(secret.into()),
+        match self.requested("unseal", self.link.manage(call)).await? {
+            CallOutcome::Unsealed(secret) => Ok(secret.into()),
             other => Err(TokenError::unexpected(&other)),
         }
     }
@@ -93,7 +95,7 @@ impl TokenClient {
     /// Why the token stays closed until an operator acts; `None` while trying again may help.
     #[must_use]
     pub fn verdict(&self) -> Option<String> {
-        self.link.verdict()
+        self.link.fatal_error()
     }
 
     /// Refuses generations that wait in the queue; the one under way goes on.
@@ -117,7 +119,7 @@ impl TokenClient {
     pub async fn generate(&self, key: KeyTemplate, deadline: Instant) -> Result<ProvenKey, TokenError> {
         let id = key.locator.as_bytes().to_vec();
         let call = Call::Generate(generation(key));
-        generated(self.requested("generate", self.link.make(Some(id), &call, deadline)).await?)
+        generated(self.requested("generate", self.link.generate(Some(id), &call, deadline)).await?)
     }
 
     /// [`Self::generate`] for a key that nobody waits for: it counts as no request.
@@ -126,7 +128,7 @@ impl TokenClient {
     /// Those of [`Self::generate`].
     pub async fn generate_ahead(&self, key: KeyTemplate, deadline: Instant) -> Result<ProvenKey, TokenError> {
         // Its first signature is far off, and no business of the host that makes keys.
-        generated(timed("generate_ahead", self.link.make(None, &Call::Generate(generation(key)), deadline)).await?)
+        generated(timed("generate_ahead", self.link.generate(None, &Call::Generate(generation(key)), deadline)).await?)
     }
 
     /// Proves a signing key anew, in words for the audit trail: that it is there, and as it was
@@ -136,10 +138,10 @@ impl TokenClient {
     /// [`TokenError::KeyMissing`] or [`TokenError::Refused`] when it is not.
     pub async fn prove(&self, key: &TokenKey, label: &str, trial: bool) -> Result<String, TokenError> {
         let (id, label, algorithm) = (key.locator.as_bytes().to_vec(), label.to_owned(), key.algorithm);
-        let made = Generation { id, label, algorithm, key_use: KeyUse::Sign };
+        let made = GenerateCall { id, label, algorithm, key_use: KeyUse::Sign };
         let call = Call::Prove { key: made, spki: key.spki.as_bytes().to_vec(), trial };
         match self.requested("prove", self.link.search(call)).await? {
-            Outcome::Proven(proof) => Ok(proof),
+            CallOutcome::Proven(attestation) => Ok(attestation),
             other => Err(TokenError::unexpected(&other)),
         }
     }
@@ -147,7 +149,7 @@ impl TokenClient {
     /// How long nobody has asked anything of it.
     #[must_use]
     pub fn idle(&self) -> Duration {
-        self.activity.idle()
+        self.activity.idle_for()
     }
 
     /// Brings in a private key (PKCS#8, RFC 5958) and proves it as far as a key that was not born
@@ -158,7 +160,7 @@ impl TokenClient {
     pub async fn import(&self, key: KeyTemplate, pkcs8: Secret, deadline: Instant) -> Result<ProvenKey, TokenError> {
         let id = key.locator.as_bytes().to_vec();
         let call = Call::Import { key: generation(key), pkcs8: pkcs8.into() };
-        generated(self.requested("import", self.link.make(Some(id), &call, deadline)).await?)
+        generated(self.requested("import", self.link.generate(Some(id), &call, deadline)).await?)
     }
 
     /// Finds the one private key that matches, and proves that it signs for its public half.
@@ -166,14 +168,14 @@ impl TokenClient {
     /// # Errors
     /// [`TokenError::KeyMissing`] when there is none; [`TokenError::Refused`] when there are
     /// several, or it is no key that could be used here.
-    pub async fn find(&self, wanted: &ForeignKey) -> Result<FoundKey, TokenError> {
+    pub async fn find(&self, wanted: &KeySelector) -> Result<ExistingKey, TokenError> {
         if let Some(facts) = self.link.facts() {
             require_token(wanted, &facts)?;
         }
         let id = wanted.locator.as_ref().map(|locator| locator.as_bytes().to_vec());
         let call = Call::Find { id, label: wanted.label.clone() };
         match self.requested("find", self.link.search(call)).await? {
-            Outcome::Found(object) => found(object),
+            CallOutcome::Found(object) => found(object),
             other => Err(TokenError::unexpected(&other)),
         }
     }
@@ -223,7 +225,7 @@ impl TokenClient {
         algorithm: DecryptionAlgorithm,
         ciphertext: Vec<u8>,
     ) -> Result<Secret, TokenError> {
-        let request = Decryption {
+        let request = DecryptCall {
             id: key.locator.as_bytes().to_vec(),
             key: key.algorithm,
             spki: key.spki.as_bytes().to_vec(),
@@ -237,21 +239,21 @@ impl TokenClient {
     ///
     /// # Errors
     /// [`TokenError::Refused`] for a sealing key; otherwise what the token answered.
-    pub async fn destroy(&self, locator: &Locator, label: &str) -> Result<Destroyed, TokenError> {
+    pub async fn destroy(&self, locator: &Locator, label: &str) -> Result<DestroyedObjects, TokenError> {
         if label.starts_with(SEALING_LABEL) {
             return Err(TokenError::Refused("sealing keys are not destroyed".to_owned()));
         }
         let call = Call::Destroy { id: locator.as_bytes().to_vec(), label: label.to_owned() };
-        removed(self.requested("destroy", self.link.keep(call)).await?)
+        removed(self.requested("destroy", self.link.manage(call)).await?)
     }
 
     /// Everything in the token whose label begins with `sr:`, and half-made objects.
     ///
     /// # Errors
     /// What the token answered.
-    pub async fn inventory(&self) -> Result<Vec<Held>, TokenError> {
-        match self.requested("inventory", self.link.keep(Call::Inventory)).await? {
-            Outcome::Held(objects) => Ok(objects.into_iter().map(held).collect()),
+    pub async fn inventory(&self) -> Result<Vec<TokenObject>, TokenError> {
+        match self.requested("inventory", self.link.manage(Call::Inventory)).await? {
+            CallOutcome::Held(objects) => Ok(objects.into_iter().map(held).collect()),
             other => Err(TokenError::unexpected(&other)),
         }
     }
@@ -260,8 +262,8 @@ impl TokenClient {
     ///
     /// # Errors
     /// What the token answered.
-    pub async fn remove_broken(&self) -> Result<Destroyed, TokenError> {
-        removed(self.requested("remove_broken", self.link.keep(Call::RemoveBroken)).await?)
+    pub async fn remove_broken(&self) -> Result<DestroyedObjects, TokenError> {
+        removed(self.requested("remove_broken", self.link.manage(Call::RemoveBroken)).await?)
     }
 
     /// Makes a call, which counts as a request to the token.
@@ -284,27 +286,27 @@ async fn timed<T>(call: &'static str, work: impl Future<Output = T>) -> T {
     outcome
 }
 
-fn signing(key: &TokenKey, algorithm: SignatureAlgorithm, input: SignInput) -> Signing {
+fn signing(key: &TokenKey, algorithm: SignatureAlgorithm, input: SignInput) -> SignCall {
     let (id, spki) = (key.locator.as_bytes().to_vec(), key.spki.as_bytes().to_vec());
-    Signing { id, key: key.algorithm, spki, algorithm, input }
+    SignCall { id, key: key.algorithm, spki, algorithm, input }
 }
 
-fn generation(key: KeyTemplate) -> Generation {
+fn generation(key: KeyTemplate) -> GenerateCall {
     let KeyTemplate { locator, label, algorithm, key_use } = key;
-    Generation { id: locator.as_bytes().to_vec(), label, algorithm, key_use }
+    GenerateCall { id: locator.as_bytes().to_vec(), label, algorithm, key_use }
 }
 
-fn generated(outcome: Outcome) -> Result<ProvenKey, TokenError> {
+fn generated(outcome: CallOutcome) -> Result<ProvenKey, TokenError> {
     match outcome {
-        Outcome::Generated { spki, proof } => SpkiDer::parse(spki)
-            .map(|spki| ProvenKey { spki, proof })
+        CallOutcome::Generated { spki, attestation } => SpkiDer::parse(spki)
+            .map(|spki| ProvenKey { spki, attestation })
             .map_err(|error| TokenError::Unknown(error.to_string())),
         other => Err(TokenError::unexpected(&other)),
     }
 }
 
 /// Passes unless the key is wanted in another token (RFC 7512 section 2.4: each attribute must match).
-fn require_token(wanted: &ForeignKey, facts: &TokenFacts) -> Result<(), TokenError> {
+fn require_token(wanted: &KeySelector, facts: &TokenFacts) -> Result<(), TokenError> {
     for (name, wanted, is) in [("token", &wanted.token, &facts.label), ("serial", &wanted.serial, &facts.serial)] {
         if let Some(wanted) = wanted.as_ref().filter(|wanted| *wanted != is) {
             return Err(TokenError::Refused(format!("the {name} here is {is:?}, not {wanted:?}")));
@@ -313,21 +315,21 @@ fn require_token(wanted: &ForeignKey, facts: &TokenFacts) -> Result<(), TokenErr
     Ok(())
 }
 
-fn found(object: FoundObject) -> Result<FoundKey, TokenError> {
-    let FoundObject { id, algorithm, spki, proof } = object;
+fn found(object: SelectedKey) -> Result<ExistingKey, TokenError> {
+    let SelectedKey { id, algorithm, spki, attestation } = object;
     let refused = |error: strongroom_domain::key::IdError| TokenError::Refused(error.to_string());
     let locator = Locator::from_bytes(&id).map_err(refused)?;
-    Ok(FoundKey { locator, algorithm, spki: SpkiDer::parse(spki).map_err(refused)?, proof })
+    Ok(ExistingKey { locator, algorithm, spki: SpkiDer::parse(spki).map_err(refused)?, attestation })
 }
 
-fn removed(outcome: Outcome) -> Result<Destroyed, TokenError> {
+fn removed(outcome: CallOutcome) -> Result<DestroyedObjects, TokenError> {
     match outcome {
-        Outcome::Removed(objects) => Ok(Destroyed { objects }),
+        CallOutcome::Removed(objects) => Ok(DestroyedObjects { objects }),
         other => Err(TokenError::unexpected(&other)),
     }
 }
 
-fn held(object: HeldObject) -> Held {
-    let HeldObject { id, label, has_private, has_public, broken } = object;
-    Held { locator: Locator::from_bytes(&id).ok(), label, has_private, has_public, broken }
+fn held(object: InventoryObject) -> TokenObject {
+    let InventoryObject { id, label, has_private, has_public, incomplete: broken } = object;
+    TokenObject { locator: Locator::from_bytes(&id).ok(), label, has_private, has_public, incomplete: broken }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong with a token: small, and without words of any caller.
 
-use crate::protocol::Outcome;
+use crate::protocol::CallOutcome;
 
 /// A token's failure, or that of the hosts before it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -34,7 +34,7 @@ pub enum TokenError {
 
 impl TokenError {
     /// A host of the same program answers what it was asked; if not, nobody knows what it did.
-    pub(crate) fn unexpected(outcome: &Outcome) -> Self {
+    pub(crate) fn unexpected(outcome: &CallOutcome) -> Self {
         Self::Unknown(format!("the token host answered with {outcome:?}"))
     }
 }

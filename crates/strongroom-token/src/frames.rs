@@ -63,25 +63,25 @@ pub(crate) fn wipe(buffer: &mut Vec<u8>) {
 }
 
 /// Frames as they arrive: many in one read, or one in many.
-pub(crate) struct Arriving {
+pub(crate) struct FrameReader {
     buffer: Zeroizing<Vec<u8>>,
     /// What was read and not yet taken lies between these.
     from: usize,
     to: usize,
 }
 
-impl Default for Arriving {
+impl Default for FrameReader {
     fn default() -> Self {
         Self { buffer: Zeroizing::new(vec![0; ROOM]), from: 0, to: 0 }
     }
 }
 
-impl Arriving {
+impl FrameReader {
     /// Where to read to: never empty, and long enough for the rest of a frame that has begun.
     ///
     /// # Errors
     /// When the frame is over [`FRAME_LIMIT`].
-    pub(crate) fn room(&mut self) -> Result<&mut [u8], FrameError> {
+    pub(crate) fn spare(&mut self) -> Result<&mut [u8], FrameError> {
         let frame = HEAD + self.body_length()?.unwrap_or(0);
         if self.from == self.to {
             (self.from, self.to) = (0, 0);
@@ -99,7 +99,7 @@ impl Arriving {
     }
 
     /// Notes how much was read.
-    pub(crate) fn arrived(&mut self, length: usize) {
+    pub(crate) fn advance(&mut self, length: usize) {
         self.to = (self.to + length).min(self.buffer.len());
     }
 
@@ -107,7 +107,7 @@ impl Arriving {
     ///
     /// # Errors
     /// When it is over [`FRAME_LIMIT`], or no call or reply.
-    pub(crate) fn take<T: DeserializeOwned>(&mut self) -> Result<Option<(u64, T)>, FrameError> {
+    pub(crate) fn next_frame<T: DeserializeOwned>(&mut self) -> Result<Option<(u64, T)>, FrameError> {
         let Some(length) = self.body_length()? else { return Ok(None) };
         let end = self.from + HEAD + length;
         let Some(frame) = self.buffer.get_mut(self.from..end).filter(|_| end <= self.to) else { return Ok(None) };

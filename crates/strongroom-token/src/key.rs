@@ -20,7 +20,7 @@ pub struct ProvenKey {
     pub spki: SpkiDer,
     /// What was proven of the private half, in words for the audit trail:
     /// `local, always-sensitive, never-extractable, sign`.
-    pub proof: String,
+    pub attestation: String,
 }
 
 /// A key that is there: where to find it and what its public half must be.
@@ -33,12 +33,12 @@ pub struct TokenKey {
 
 /// A key that was there already.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FoundKey {
+pub struct ExistingKey {
     pub locator: Locator,
     pub algorithm: KeyAlgorithm,
     pub spki: SpkiDer,
     /// What the token says of it, in words for the audit trail.
-    pub proof: String,
+    pub attestation: String,
 }
 
 /// What is signed.
@@ -52,21 +52,21 @@ pub enum SignInput {
 
 /// What was found of a key that was asked to be destroyed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Destroyed {
+pub struct DestroyedObjects {
     /// Objects removed: 0 when none was left.
     pub objects: u32,
 }
 
 /// One object, or one pair of objects, that a token holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct TokenObject {
     /// Absent on half-made objects.
     pub locator: Option<Locator>,
     pub label: String,
     pub has_private: bool,
     pub has_public: bool,
     /// An object without `CKA_ID` or public components.
-    pub broken: bool,
+    pub incomplete: bool,
 }
 
 /// What a token, or another holder of private keys, can do now.

@@ -14,14 +14,13 @@
 //! was made.
 
 mod activity;
-mod carried;
 mod client;
 mod error;
 mod failpoint;
-mod foreign_key;
 mod frames;
 pub mod host;
 mod key;
+mod key_selector;
 mod link;
 mod options;
 mod probe;
@@ -29,14 +28,15 @@ mod protocol;
 mod selector;
 #[cfg(test)]
 mod tests;
+mod wire_secret;
 
 /// What the labels of sealing keys begin with.
 const SEALING_LABEL: &str = "sr-seal:";
 
 pub use client::TokenClient;
 pub use error::TokenError;
-pub use foreign_key::{ForeignKey, NoForeignKey};
-pub use key::{Capabilities, Destroyed, FoundKey, Held, KeyTemplate, ProvenKey, SignInput, TokenKey};
+pub use key::{Capabilities, DestroyedObjects, ExistingKey, KeyTemplate, ProvenKey, SignInput, TokenKey, TokenObject};
+pub use key_selector::{InvalidKeySelector, KeySelector};
 pub use link::forget_refused_pin;
 pub use options::{HostCommand, HostOptions, PinSource, Profile, TokenAccess, TokenOptions};
 pub use probe::{Initialised, ProbeReport, initialise_token, probe, probe_sealing_key};

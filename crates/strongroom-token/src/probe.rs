@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::error::TokenError;
 use crate::link::supervise;
 use crate::options::{HostCommand, PinSource, TokenOptions};
-use crate::protocol::{Call, FailureClass, Initialisation, Outcome, Reply, TokenFacts};
+use crate::protocol::{Call, CallOutcome, FailureClass, InitialiseCall, Reply, TokenFacts};
 
 /// For a token to be initialised.
 const INITIALISE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -49,7 +49,7 @@ pub async fn probe_sealing_key(options: &TokenOptions, label: &str) -> Result<bo
     let (host, _) = supervise::open(options, options.opening()).await.map_err(|failure| unavailable(failure.detail))?;
     let call = Call::FindSealingKey { label: label.to_owned() };
     match host.call(&call, options.hosts.generate_timeout).await {
-        Ok(Reply::Done(Outcome::SealingKey(there), _)) => Ok(there),
+        Ok(Reply::Done(CallOutcome::SealingKey(there), _)) => Ok(there),
         Ok(Reply::Failed(failure)) => Err(unavailable(failure.detail)),
         Ok(other) => Err(TokenError::Unknown(format!("the token host answered with {other:?}"))),
         Err(_) => Err(unavailable("the token host was lost".to_owned())),
@@ -70,15 +70,15 @@ pub async fn initialise_token(
     pin_file: &Path,
 ) -> Result<Initialised, TokenError> {
     let file = |path: &Path| PinSource::File(path.to_owned());
-    let call = Call::InitToken(Initialisation {
+    let call = Call::InitToken(InitialiseCall {
         module: module.to_owned(),
         label: label.to_owned(),
         so_pin: file(so_pin_file),
         pin: file(pin_file),
         lock: module.to_owned(),
     });
-    match supervise::ask_new_host(command, environment, &call, INITIALISE_TIMEOUT).await {
-        Ok((_, Reply::Done(Outcome::Initialised { serial, now }, _))) => {
+    match supervise::call_new_host(command, environment, &call, INITIALISE_TIMEOUT).await {
+        Ok((_, Reply::Done(CallOutcome::Initialised { serial, now }, _))) => {
             Ok(if now { Initialised::Now(serial) } else { Initialised::Before(serial) })
         }
         Ok((_, other)) => Err(TokenError::Unknown(format!("the token host answered with {other:?}"))),
@@ -92,7 +92,7 @@ fn findings(
     failure: Option<(FailureClass, String)>,
 ) -> Vec<String> {
     let mut findings: Vec<String> =
-        failure.into_iter().map(|(class, detail)| format!("{}: {detail}", class.advice())).collect();
+        failure.into_iter().map(|(class, detail)| format!("{}: {detail}", class.operator_advice())).collect();
     let Some(facts) = facts else { return findings };
     if facts.pin_count_low {
         findings.push("the token has seen a wrong PIN since the last right one".to_owned());

@@ -11,24 +11,24 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::carried::Carried;
 use crate::key::{Capabilities, SignInput};
 use crate::options::{PinSource, Profile};
 use crate::selector::TokenSelector;
+use crate::wire_secret::WireSecret;
 use strongroom_domain::key::{DecryptionAlgorithm, KeyAlgorithm, KeyUse, SignatureAlgorithm};
 
 /// What a client asks of a host.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Call {
     /// Loads the module, finds the token, logs in.
-    Open(Opening),
+    Open(OpenCall),
     /// Initialises a token that is not yet, in place of `Open`.
-    InitToken(Initialisation),
-    Generate(Generation),
+    InitToken(InitialiseCall),
+    Generate(GenerateCall),
     /// Brings a private key in (PKCS#8).
     Import {
-        key: Generation,
-        pkcs8: Carried,
+        key: GenerateCall,
+        pkcs8: WireSecret,
     },
     /// Looks for the one private key with this `CKA_ID` and this label, as far as given.
     Find {
@@ -37,22 +37,22 @@ pub(crate) enum Call {
     },
     /// Reads a key back that was made here, and compares its public half; with `trial` by a signature.
     Prove {
-        key: Generation,
+        key: GenerateCall,
         spki: Vec<u8>,
         trial: bool,
     },
-    Sign(Signing),
-    Decrypt(Decryption),
+    Sign(SignCall),
+    Decrypt(DecryptCall),
     /// Signs several inputs in the way of the first.
     SignBatch {
-        first: Signing,
+        first: SignCall,
         rest: Vec<SignInput>,
     },
     /// Seals under the sealing key of this label, which is made where there is none.
     Seal {
         label: String,
         context: Vec<u8>,
-        secret: Carried,
+        secret: WireSecret,
     },
     Unseal {
         label: String,
@@ -85,7 +85,7 @@ impl Call {
 
 /// Everything a host needs to know before it serves.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Opening {
+pub(crate) struct OpenCall {
     pub(crate) module: PathBuf,
     pub(crate) selector: TokenSelector,
     pub(crate) pin: PinSource,
@@ -105,7 +105,7 @@ pub(crate) struct Opening {
 
 /// A token to be initialised.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Initialisation {
+pub(crate) struct InitialiseCall {
     pub(crate) module: PathBuf,
     pub(crate) label: String,
     pub(crate) so_pin: PinSource,
@@ -115,7 +115,7 @@ pub(crate) struct Initialisation {
 
 /// A key pair to be made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Generation {
+pub(crate) struct GenerateCall {
     pub(crate) id: Vec<u8>,
     pub(crate) label: String,
     pub(crate) algorithm: KeyAlgorithm,
@@ -124,7 +124,7 @@ pub(crate) struct Generation {
 
 /// A signature to be made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Signing {
+pub(crate) struct SignCall {
     pub(crate) id: Vec<u8>,
     pub(crate) key: KeyAlgorithm,
     pub(crate) spki: Vec<u8>,
@@ -134,7 +134,7 @@ pub(crate) struct Signing {
 
 /// A ciphertext to be decrypted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Decryption {
+pub(crate) struct DecryptCall {
     pub(crate) id: Vec<u8>,
     pub(crate) key: KeyAlgorithm,
     pub(crate) spki: Vec<u8>,
@@ -149,8 +149,8 @@ pub(crate) enum Reply {
     Ready(Box<TokenFacts>, usize),
     /// A worker has taken the call up, or goes on with its next part: the hang clock starts.
     Started,
-    Done(Outcome, TokenTime),
-    Failed(Failure),
+    Done(CallOutcome, TokenTime),
+    Failed(CallFailure),
 }
 
 /// How long a call was in its worker's hands; the rest of its time it queued.
@@ -172,7 +172,7 @@ impl From<TokenTime> for Duration {
 
 /// What came of a call.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Outcome {
+pub(crate) enum CallOutcome {
     /// The token with the label asked for, and whether it was initialised just now.
     Initialised {
         serial: String,
@@ -180,50 +180,50 @@ pub(crate) enum Outcome {
     },
     Generated {
         spki: Vec<u8>,
-        proof: String,
+        attestation: String,
     },
-    Found(FoundObject),
+    Found(SelectedKey),
     Proven(String),
     Signed(Vec<u8>),
-    Decrypted(Carried),
+    Decrypted(WireSecret),
     /// In the order of the inputs; one that fails, fails alone.
-    SignedBatch(Vec<Result<Vec<u8>, Failure>>),
+    SignedBatch(Vec<Result<Vec<u8>, CallFailure>>),
     Sealed(Vec<u8>),
-    Unsealed(Carried),
+    Unsealed(WireSecret),
     SealingKey(bool),
     Removed(u32),
-    Held(Vec<HeldObject>),
+    Held(Vec<InventoryObject>),
 }
 
 /// A private key that was there already.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct FoundObject {
+pub(crate) struct SelectedKey {
     pub(crate) id: Vec<u8>,
     pub(crate) algorithm: KeyAlgorithm,
     pub(crate) spki: Vec<u8>,
-    pub(crate) proof: String,
+    pub(crate) attestation: String,
 }
 
 /// One pair of objects, or what there is of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct HeldObject {
+pub(crate) struct InventoryObject {
     pub(crate) id: Vec<u8>,
     pub(crate) label: String,
     pub(crate) has_private: bool,
     pub(crate) has_public: bool,
-    pub(crate) broken: bool,
+    pub(crate) incomplete: bool,
 }
 
 /// Why a call was not done.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Failure {
+pub(crate) struct CallFailure {
     pub(crate) class: FailureClass,
     pub(crate) detail: String,
     /// What is known of the token where only the log-in failed.
     pub(crate) facts: Option<Box<TokenFacts>>,
 }
 
-impl Failure {
+impl CallFailure {
     /// A failure without token facts.
     pub(crate) fn new(class: FailureClass, detail: impl Into<String>) -> Self {
         Self { class, detail: detail.into(), facts: None }
@@ -260,7 +260,7 @@ pub(crate) enum FailureClass {
 
 impl FailureClass {
     /// What an operator can do about it, or what it means.
-    pub(crate) const fn advice(self) -> &'static str {
+    pub(crate) const fn operator_advice(self) -> &'static str {
         match self {
             Self::TokenAbsent => "no such token; look at the selector and the module's own configuration",
             Self::TokenAmbiguous => "select the token by its serial number",

@@ -5,33 +5,33 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use crate::carried::Carried;
-use crate::frames::{Arriving, FRAME_LIMIT, FrameError, append};
+use crate::frames::{FRAME_LIMIT, FrameError, FrameReader, append};
 use crate::key::SignInput;
-use crate::protocol::{Call, Failure, FailureClass, Generation, Outcome, Reply, Signing, TokenTime};
-use strongroom_domain::key::{Hash, KeyAlgorithm, KeyUse, SignatureAlgorithm};
+use crate::protocol::{Call, CallFailure, CallOutcome, FailureClass, GenerateCall, Reply, SignCall, TokenTime};
+use crate::wire_secret::WireSecret;
+use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, KeyUse, SignatureAlgorithm};
 use strongroom_domain::secret::Secret;
 
 fn signing(message: Vec<u8>) -> Call {
-    Call::Sign(Signing {
+    Call::Sign(SignCall {
         id: vec![1; 16],
         key: KeyAlgorithm::P521,
         spki: vec![2; 158],
-        algorithm: SignatureAlgorithm::Ecdsa(Hash::Sha384),
+        algorithm: SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384),
         input: SignInput::Message(message),
     })
 }
 
 /// What is taken from frames that arrive in pieces of at most `most` bytes.
 fn arrived<T: DeserializeOwned>(mut stream: &[u8], most: usize) -> Result<Vec<(u64, T)>, FrameError> {
-    let (mut arriving, mut taken) = (Arriving::default(), Vec::new());
+    let (mut arriving, mut taken) = (FrameReader::default(), Vec::new());
     while !stream.is_empty() {
-        let room = arriving.room()?;
+        let room = arriving.spare()?;
         let length = room.len().min(stream.len()).min(most);
         room[..length].copy_from_slice(&stream[..length]);
         stream = &stream[length..];
-        arriving.arrived(length);
-        while let Some(frame) = arriving.take()? {
+        arriving.advance(length);
+        while let Some(frame) = arriving.next_frame()? {
             taken.push(frame);
         }
     }
@@ -51,7 +51,7 @@ fn frames_come_back_as_they_were_sent_and_in_order_however_they_are_cut() {
         assert!(calls.iter().map(|(number, _)| *number).eq(6..1000), "pieces of {most}");
         let (Call::Inventory, Call::Sign(request)) = (&calls[0].1, &calls[1].1) else { panic!("not what was sent") };
         assert_eq!((request.id.len(), request.key), (16, KeyAlgorithm::P521));
-        assert_eq!(request.algorithm, SignatureAlgorithm::Ecdsa(Hash::Sha384));
+        assert_eq!(request.algorithm, SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384));
         assert!(matches!(&request.input, SignInput::Message(message) if *message == vec![3; 70_000]));
     }
 }
@@ -59,12 +59,12 @@ fn frames_come_back_as_they_were_sent_and_in_order_however_they_are_cut() {
 #[test]
 fn replies_carry_their_class_and_the_time_that_they_took() {
     let mut stream = Vec::new();
-    append(&mut stream, 1, &Reply::Failed(Failure::new(FailureClass::KeyMissing, "gone"))).unwrap();
+    append(&mut stream, 1, &Reply::Failed(CallFailure::new(FailureClass::KeyMissing, "gone"))).unwrap();
     let time = TokenTime::of(Duration::from_micros(1500));
-    append(&mut stream, u64::MAX, &Reply::Done(Outcome::Signed(vec![9; 64]), time)).unwrap();
+    append(&mut stream, u64::MAX, &Reply::Done(CallOutcome::Signed(vec![9; 64]), time)).unwrap();
     let replies = arrived::<Reply>(&stream, usize::MAX).unwrap();
     assert!(matches!(&replies[0].1, Reply::Failed(failure) if failure.class == FailureClass::KeyMissing));
-    let (number, Reply::Done(Outcome::Signed(raw), time)) = &replies[1] else { panic!("not what was sent") };
+    let (number, Reply::Done(CallOutcome::Signed(raw), time)) = &replies[1] else { panic!("not what was sent") };
     assert_eq!((*number, raw.len(), Duration::from(*time)), (u64::MAX, 64, Duration::from_micros(1500)));
 }
 
@@ -88,10 +88,14 @@ fn a_frame_that_is_garbled_is_an_error_and_one_cut_short_is_waited_for() {
 
 #[test]
 fn secrets_arrive_whole_and_are_never_printed() {
-    let key =
-        Generation { id: vec![1; 16], label: "sr:x".to_owned(), algorithm: KeyAlgorithm::P256, key_use: KeyUse::Sign };
+    let key = GenerateCall {
+        id: vec![1; 16],
+        label: "sr:x".to_owned(),
+        algorithm: KeyAlgorithm::P256,
+        key_use: KeyUse::Sign,
+    };
     let call = Call::Import { key, pkcs8: Secret::new(b"private".to_vec()).into() };
-    let outcome = Outcome::Unsealed(Carried::new(b"private".to_vec()));
+    let outcome = CallOutcome::Unsealed(WireSecret::new(b"private".to_vec()));
     for printed in [format!("{call:?}"), format!("{outcome:?}")] {
         assert!(printed.contains("redacted") && !printed.contains("112, 114"), "{printed}");
     }
@@ -103,5 +107,5 @@ fn secrets_arrive_whole_and_are_never_printed() {
     stream.clear();
     append(&mut stream, 2, &Reply::Done(outcome, TokenTime::default())).unwrap();
     let Some((_, reply)) = arrived::<Reply>(&stream, 9).unwrap().pop() else { panic!("nothing arrived") };
-    assert!(matches!(reply, Reply::Done(Outcome::Unsealed(secret), _) if secret.expose() == b"private"));
+    assert!(matches!(reply, Reply::Done(CallOutcome::Unsealed(secret), _) if secret.expose() == b"private"));
 }

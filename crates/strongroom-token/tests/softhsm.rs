@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
-use strongroom_domain::key::{Hash, KeyAlgorithm, KeyUse, Locator, SignatureAlgorithm};
+use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, KeyUse, Locator, SignatureAlgorithm};
 use strongroom_domain::secret::Secret;
 use strongroom_token::{
     HostCommand, HostOptions, Initialised, KeyTemplate, PinSource, Profile, SignInput, TokenAccess, TokenClient,
@@ -86,12 +86,12 @@ async fn generated(client: &TokenClient) -> TokenKey {
     let (locator, algorithm) = (Locator::new().unwrap(), KeyAlgorithm::P256);
     let template = KeyTemplate { locator: locator.clone(), label: LABEL.to_owned(), algorithm, key_use: KeyUse::Sign };
     let made = client.generate(template, Instant::now() + Duration::from_secs(60)).await.unwrap();
-    assert_eq!(made.proof, "local, always-sensitive, never-extractable, sign");
+    assert_eq!(made.attestation, "local, always-sensitive, never-extractable, sign");
     TokenKey { locator, algorithm, spki: made.spki }
 }
 
 async fn signs(client: &TokenClient, key: &TokenKey) {
-    let algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
+    let algorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
     let signature = client.sign(key, algorithm, SignInput::Message(b"message".to_vec())).await.unwrap();
     let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.spki.as_bytes());
     public.verify(b"message", signature.raw()).unwrap();

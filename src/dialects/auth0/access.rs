@@ -9,8 +9,8 @@ use axum::http::request::Parts;
 use super::Services;
 use super::error::ApiError;
 use crate::auth::{Principal, Scope};
-use crate::http::extract::{Caller, Segment};
-use strongroom_domain::error::{Error, Kind};
+use crate::http::extract::{Caller, PathSegment};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{RingId, RingKind};
 
 /// The scopes that the product asks for at a route, and ours in their stead.
@@ -85,7 +85,9 @@ impl<G: Grant> FromRequestParts<Arc<Services>> for Granted<G> {
 
     async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, ApiError> {
         let Caller(principal, _) = Caller::<ApiError>::from_request_parts(parts, services).await?;
-        principal.require(G::SCOPE).map_err(|denied| Error::new(Kind::Forbidden, G::MISSING).because(denied))?;
+        principal
+            .require(G::SCOPE)
+            .map_err(|denied| Error::new(ErrorKind::Forbidden, G::MISSING).with_source(denied))?;
         Ok(Self(principal, PhantomData))
     }
 }
@@ -97,7 +99,7 @@ impl FromRequestParts<Arc<Services>> for ConnectionId {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, ApiError> {
-        let Ok(Segment(id, _)) = Segment::<ApiError>::from_request_parts(parts, services).await else {
+        let Ok(PathSegment(id, _)) = PathSegment::<ApiError>::from_request_parts(parts, services).await else {
             return Err(ApiError::invalid_uri("Object didn't pass validation for format utf-8"));
         };
         if id.trim().is_empty() { Err(unfit()) } else { ring(&id).map(Self).map_err(|_| unfit()) }
@@ -109,7 +111,7 @@ impl FromRequestParts<Arc<Services>> for ConnectionId {
 /// # Errors
 /// `Malformed` when the id is none.
 pub(super) fn ring(id: &str) -> Result<RingId, Error> {
-    RingId::new(RingKind::Connection, id).map_err(|fault| Error::new(Kind::Malformed, fault.to_string()))
+    RingId::new(RingKind::Connection, id).map_err(|fault| Error::new(ErrorKind::Malformed, fault.to_string()))
 }
 
 /// What a path with an empty id answers to those who are known.

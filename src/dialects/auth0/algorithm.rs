@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use strongroom_domain::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
+use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, SignatureAlgorithm};
 
 /// How a connection's key signs, by its name in JOSE (RFC 7518 section 3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -42,13 +42,13 @@ impl SigningAlg {
     pub(super) const fn algorithms(self, rsa: KeyAlgorithm) -> (KeyAlgorithm, SignatureAlgorithm) {
         use SignatureAlgorithm::{Ecdsa, RsaPkcs1, RsaPss};
         match self {
-            Self::RS256 => (rsa, RsaPkcs1(Hash::Sha256)),
-            Self::RS384 => (rsa, RsaPkcs1(Hash::Sha384)),
-            Self::RS512 => (rsa, RsaPkcs1(Hash::Sha512)),
-            Self::PS256 => (rsa, RsaPss(Hash::Sha256)),
-            Self::PS384 => (rsa, RsaPss(Hash::Sha384)),
-            Self::ES256 => (KeyAlgorithm::P256, Ecdsa(Hash::Sha256)),
-            Self::ES384 => (KeyAlgorithm::P384, Ecdsa(Hash::Sha384)),
+            Self::RS256 => (rsa, RsaPkcs1(HashAlgorithm::Sha256)),
+            Self::RS384 => (rsa, RsaPkcs1(HashAlgorithm::Sha384)),
+            Self::RS512 => (rsa, RsaPkcs1(HashAlgorithm::Sha512)),
+            Self::PS256 => (rsa, RsaPss(HashAlgorithm::Sha256)),
+            Self::PS384 => (rsa, RsaPss(HashAlgorithm::Sha384)),
+            Self::ES256 => (KeyAlgorithm::P256, Ecdsa(HashAlgorithm::Sha256)),
+            Self::ES384 => (KeyAlgorithm::P384, Ecdsa(HashAlgorithm::Sha384)),
         }
     }
 }

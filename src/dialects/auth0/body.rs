@@ -15,7 +15,7 @@ use super::algorithm::SigningAlg;
 use super::error::ApiError;
 use crate::http::extract::has_no_body;
 use crate::http::media_type::MediaType;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 
 const SIGNING_ALG: &str = "signing_alg";
 
@@ -49,7 +49,7 @@ impl FromRequest<Arc<Services>> for AskedAlg {
             Form::Urlencoded => of_form(&bytes)?,
             Form::Other => {
                 let message = "The Content-Type must be application/json or application/x-www-form-urlencoded.";
-                return Err(Error::new(Kind::UnsupportedMediaType, message).into());
+                return Err(Error::new(ErrorKind::UnsupportedMediaType, message).into());
             }
         };
         Ok(Self { algorithm, bytes })
@@ -57,9 +57,9 @@ impl FromRequest<Arc<Services>> for AskedAlg {
 }
 
 /// A body that has to be there: one JSON object.
-pub(super) struct Wire<T>(pub T);
+pub(super) struct AuthZeroJson<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<Arc<Services>> for Wire<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<Services>> for AuthZeroJson<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, services: &Arc<Services>) -> Result<Self, ApiError> {
@@ -68,7 +68,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Services>> for Wire<T> {
         match form {
             Form::Json => object(&bytes)?.map(Self).ok_or_else(|| ApiError::invalid_body(None, "Expected an object")),
             Form::Urlencoded | Form::Other => {
-                Err(Error::new(Kind::UnsupportedMediaType, "The Content-Type must be application/json.").into())
+                Err(Error::new(ErrorKind::UnsupportedMediaType, "The Content-Type must be application/json.").into())
             }
         }
     }
@@ -77,9 +77,9 @@ impl<T: DeserializeOwned> FromRequest<Arc<Services>> for Wire<T> {
 async fn whole(request: Request, services: &Arc<Services>) -> Result<Bytes, ApiError> {
     let bytes = Bytes::from_request(request, services).await.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            Error::new(Kind::TooLarge, "The body is larger than this path allows.")
+            Error::new(ErrorKind::TooLarge, "The body is larger than this path allows.")
         } else {
-            Error::new(Kind::Malformed, "The body did not arrive whole.").because(rejection)
+            Error::new(ErrorKind::Malformed, "The body did not arrive whole.").with_source(rejection)
         }
     })?;
     Ok(bytes)

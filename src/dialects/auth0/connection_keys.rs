@@ -9,16 +9,18 @@ use super::Services;
 use super::access::{ConnectionId, CreateKeys, Granted, ReadKeys, RotateKeys};
 use super::algorithm::SigningAlg;
 use super::body::{AskedAlg, KeysRequest};
-use super::connections::Keyed;
+use super::connections::ConnectionRing;
 use super::error::{ApiError, BodyRefusals, Refusals};
 use super::view::{ConnectionKey, Reply};
 use crate::http::extract::Idempotency;
 use crate::http::layer::request_id;
-use crate::services::lifecycle::{CertificateSpec, Entry, IdempotencyKey, Joining, NewKid, NewMember, RingChange};
+use crate::services::lifecycle::{
+    CertificateSpec, IdempotencyKey, InitialState, KidScheme, NewRingKey, Placement, RingChange,
+};
 use crate::services::rotation::RotateRing;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{KeyUse, RingId};
-use strongroom_formats::x509::{Names, Profile, Subject};
+use strongroom_formats::x509::{CertificateNames, CertificateProfile, Subject};
 
 const NOT_AVAILABLE: &str = "keys are not available for this connection";
 
@@ -37,12 +39,12 @@ pub(super) async fn list(
     Granted(who, _): Granted<ReadKeys>,
     ConnectionId(ring): ConnectionId,
 ) -> Result<Reply<Vec<ConnectionKey>>, ApiError> {
-    let connection = Keyed::find(&services, &who, &ring).await?;
+    let connection = ConnectionRing::find(&services, &who, &ring).await?;
     if !connection.has_keys {
         return Err(ApiError::not_supported(NOT_AVAILABLE));
     }
     let keys = match services.keyring.ring(&who, &ring).await {
-        Err(failure) if failure.kind() == Kind::NotFound && connection.declared => Vec::new(),
+        Err(failure) if failure.kind() == ErrorKind::NotFound && connection.declared => Vec::new(),
         found => found.map_err(ApiError::of_rotation)?.keys,
     };
     Ok(Reply(StatusCode::OK, ConnectionKey::all(&keys)))
@@ -77,7 +79,7 @@ pub(super) async fn create(
     Idempotency(key, _): Idempotency<ApiError>,
     asked: AskedAlg,
 ) -> Result<Reply<Vec<ConnectionKey>>, ApiError> {
-    let connection = Keyed::find(&services, &who, &ring).await?;
+    let connection = ConnectionRing::find(&services, &who, &ring).await?;
     if !connection.has_keys {
         return Err(ApiError::not_supported(NOT_AVAILABLE));
     }
@@ -87,7 +89,7 @@ pub(super) async fn create(
     let keyring = Arc::clone(&services.keyring);
     let made = services.detached.run(async move {
         let changed = keyring.change_ring(&who, change).await?;
-        if changed.replayed { Ok(keyring.ring(&who, &ring).await?.keys) } else { Ok(changed.made) }
+        if changed.replayed { Ok(keyring.ring(&who, &ring).await?.keys) } else { Ok(changed.created) }
     });
     let made: Vec<_> = made.await.map_err(ApiError::of_creation)?;
     Ok(Reply(StatusCode::CREATED, ConnectionKey::all(&made)))
@@ -122,7 +124,7 @@ pub(super) async fn rotate(
     Idempotency(key, _): Idempotency<ApiError>,
     asked: AskedAlg,
 ) -> Result<Reply<ConnectionKey>, ApiError> {
-    let connection = Keyed::find(&services, &who, &ring).await?;
+    let connection = ConnectionRing::find(&services, &who, &ring).await?;
     if !connection.has_keys {
         return Err(ApiError::not_supported("Key rotation is not supported on this connection"));
     }
@@ -139,11 +141,14 @@ pub(super) async fn rotate(
     let rotation = Arc::clone(&services.rotation);
     let rotated = services.detached.run(async move { rotation.rotate(&who, request).await }).await;
     let rotated = rotated.map_err(|failure| match failure.kind() {
-        Kind::NotFound if connection.declared => ApiError::not_supported("There are no keys to rotate; create them"),
+        ErrorKind::NotFound if connection.declared => {
+            ApiError::not_supported("There are no keys to rotate; create them")
+        }
         _ => ApiError::of_rotation(failure),
     })?;
     let next = rotated.next;
-    let next = next.ok_or_else(|| Error::new(Kind::Internal, "internal error").because("a rotation without a next"))?;
+    let next =
+        next.ok_or_else(|| Error::new(ErrorKind::Internal, "internal error").with_source("a rotation without a next"))?;
     Ok(Reply(StatusCode::CREATED, ConnectionKey::of(&next)))
 }
 
@@ -158,10 +163,10 @@ pub(super) fn first_keys(
     let settings = &services.settings;
     let (algorithm, signature_algorithm) = algorithm.algorithms(settings.rsa);
     let subject = Subject { common_name: name.to_owned(), ..Subject::default() };
-    let names = Names::Given { subject, alternative_names: Vec::new() };
-    let member = |entry| NewMember {
-        entry,
-        kid: NewKid::Thumbprint,
+    let names = CertificateNames::Given { subject, alternative_names: Vec::new() };
+    let member = |entry| NewRingKey {
+        initial_state: entry,
+        kid_scheme: KidScheme::Thumbprint,
         provider: settings.provider,
         key_use: KeyUse::Sign,
         algorithm,
@@ -170,14 +175,14 @@ pub(super) fn first_keys(
         certificate: Some(CertificateSpec {
             names: names.clone(),
             valid_days: settings.valid_days,
-            profile: Profile::Connection,
+            profile: CertificateProfile::Connection,
         }),
     };
     RingChange {
         ring,
-        joining: Joining::First,
-        members: vec![member(Entry::Active), member(Entry::PreActive)],
-        moves: Vec::new(),
+        placement: Placement::NewRing,
+        keys: vec![member(InitialState::Active), member(InitialState::PreActive)],
+        state_changes: Vec::new(),
         reason: "the first keys of a connection".to_owned(),
         fence: None,
         idempotency,

@@ -12,7 +12,7 @@ use super::access::{
     self, ConnectionId, CreateConnections, DeleteConnections, Granted, ReadConnections, UpdateConnections,
 };
 use super::algorithm::SigningAlg;
-use super::body::Wire;
+use super::body::AuthZeroJson;
 use super::connection_keys::first_keys;
 use super::error::{ApiError, BodyRefusals, Refusals, is_taken};
 use super::options::ConnectionOptions;
@@ -22,7 +22,7 @@ use crate::auth::Principal;
 use crate::failpoint::{self, Failpoint};
 use crate::http::layer::request_id;
 use crate::services::settings::Connection;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::RingId;
 use strongroom_formats::json::{JsonObject, JsonText};
 
@@ -95,10 +95,10 @@ pub(super) struct Deleted {
 pub(super) async fn create(
     State(services): State<Arc<Services>>,
     Granted(who, _): Granted<CreateConnections>,
-    Wire(wire): Wire<NewConnection>,
+    AuthZeroJson(wire): AuthZeroJson<NewConnection>,
 ) -> Result<Reply<ConnectionView>, ApiError> {
     let connection = rules::connection(wire)?;
-    declared(&services)?;
+    require_declared(&services)?;
     let id = Connection::id_of(&connection.name);
     let (worker, view) = (Arc::clone(&services), ConnectionView::of(id.clone(), connection.clone()));
     let work = async move {
@@ -127,7 +127,7 @@ pub(super) async fn show(
     Granted(who, _): Granted<ReadConnections>,
     ConnectionId(ring): ConnectionId,
 ) -> Result<Reply<ConnectionView>, ApiError> {
-    declared(&services)?;
+    require_declared(&services)?;
     let connection = services.catalog.connection(&who, ring.name()).await.map_err(ApiError::of_connection)?;
     Ok(Reply(StatusCode::OK, ConnectionView::of(ring.name().to_owned(), connection)))
 }
@@ -150,12 +150,12 @@ pub(super) async fn update(
     State(services): State<Arc<Services>>,
     Granted(who, _): Granted<UpdateConnections>,
     ConnectionId(ring): ConnectionId,
-    Wire(wire): Wire<ConnectionChange>,
+    AuthZeroJson(wire): AuthZeroJson<ConnectionChange>,
 ) -> Result<Reply<ConnectionView>, ApiError> {
     let ConnectionChange { display_name, options } = wire;
     rules::display_name(display_name.as_deref())?;
     let options = options.map(rules::options).transpose()?;
-    declared(&services)?;
+    require_declared(&services)?;
     let mut connection = services.catalog.connection(&who, ring.name()).await.map_err(ApiError::of_connection)?;
     connection.display_name = display_name.or(connection.display_name);
     connection.options = options.unwrap_or(connection.options);
@@ -194,13 +194,13 @@ pub(super) async fn delete(
     Granted(who, _): Granted<DeleteConnections>,
     ConnectionId(ring): ConnectionId,
 ) -> Result<Reply<Deleted>, ApiError> {
-    declared(&services)?;
+    require_declared(&services)?;
     let worker = Arc::clone(&services);
     let work = async move {
         worker.catalog.connection(&who, ring.name()).await?;
         // The keys first: keys without a connection would be nobody's to delete.
         match worker.keyring.delete(&who, &ring, request_id()).await {
-            Err(failure) if failure.kind() != Kind::NotFound => return Err(failure),
+            Err(failure) if failure.kind() != ErrorKind::NotFound => return Err(failure),
             _ => {}
         }
         let _ = failpoint::hit(Failpoint::ConnectionDelete).await;
@@ -211,7 +211,7 @@ pub(super) async fn delete(
 }
 
 /// What a connection says of its keys.
-pub(super) struct Keyed {
+pub(super) struct ConnectionRing {
     /// The name in its certificates.
     pub(super) name: String,
     /// How keys sign where a request does not say.
@@ -224,7 +224,7 @@ pub(super) struct Keyed {
     pub(super) declared: bool,
 }
 
-impl Keyed {
+impl ConnectionRing {
     /// The connection of a ring; an implicit one may be any.
     pub(super) async fn find(services: &Services, who: &Principal, ring: &RingId) -> Result<Self, ApiError> {
         match services.settings.connections {
@@ -253,7 +253,7 @@ impl Keyed {
 
 /// Makes the keys of a connection that signs with some and has none; whether it did.
 async fn provide_keys(services: &Services, who: &Principal, id: &str, connection: &Connection) -> Result<bool, Error> {
-    let keyed = Keyed::of(connection);
+    let keyed = ConnectionRing::of(connection);
     if !keyed.has_keys || !keyed.signs {
         return Ok(false);
     }
@@ -266,7 +266,7 @@ async fn provide_keys(services: &Services, who: &Principal, id: &str, connection
 }
 
 /// Passes where connections are declared.
-pub(super) fn declared(services: &Services) -> Result<(), ApiError> {
+pub(super) fn require_declared(services: &Services) -> Result<(), ApiError> {
     match services.settings.connections {
         Connections::Declared => Ok(()),
         Connections::Implicit => Err(ApiError::not_supported(

@@ -11,7 +11,7 @@ use utoipa::{IntoResponses, ToSchema};
 
 use crate::http::dialect::{self, DialectError};
 use crate::http::{document, forgery};
-use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 
 pub(super) const JSON: &str = "application/json; charset=utf-8";
 
@@ -46,30 +46,30 @@ impl ApiError {
     /// The path names no connection that could be.
     pub(super) fn invalid_uri(fault: &str) -> Self {
         let message = format!("Path validation error: '{fault}' on property id.");
-        Self { code: Some("invalid_uri"), ..Error::new(Kind::Malformed, message).into() }
+        Self { code: Some("invalid_uri"), ..Error::new(ErrorKind::Malformed, message).into() }
     }
 
     /// The body says what cannot be, at a property or as a whole.
     pub(super) fn invalid_body(property: Option<&str>, fault: impl AsRef<str>) -> Self {
         let place = property.map(|property| format!(" on property {property}")).unwrap_or_default();
         let message = format!("Payload validation error: '{}'{place}.", fault.as_ref());
-        Error::new(Kind::Malformed, message).into()
+        Error::new(ErrorKind::Malformed, message).into()
     }
 
     pub(super) fn inexistent_connection() -> Self {
         let code = Some("inexistent_connection");
-        Self { code, ..Error::new(Kind::NotFound, "Connection not found.").into() }
+        Self { code, ..Error::new(ErrorKind::NotFound, "Connection not found.").into() }
     }
 
     /// A parameter of the query says what cannot be.
     pub(super) fn invalid_query(name: &str, accepted: &str) -> Self {
         let message = format!("Query validation error: 'It must be {accepted}' on property {name}.");
-        Self { code: Some("invalid_query_string"), ..Error::new(Kind::Malformed, message).into() }
+        Self { code: Some("invalid_query_string"), ..Error::new(ErrorKind::Malformed, message).into() }
     }
 
     /// The connection is not one that this can be done with.
     pub(super) fn not_supported(message: &'static str) -> Self {
-        Error::new(Kind::Unsupported, message).into()
+        Error::new(ErrorKind::Unsupported, message).into()
     }
 
     /// A refusal of a creation: that the ring has keys is a conflict here.
@@ -78,14 +78,14 @@ impl ApiError {
             return error.into();
         }
         let message = "Keys have already been created for this connection.";
-        let known = Error::new(Kind::Conflict, message).because(error);
+        let known = Error::new(ErrorKind::Conflict, message).with_source(error);
         Self { code: Some("connection_keys_exist"), ..known.into() }
     }
 
     /// A refusal of a rotation, or of a key set: a ring that is not there is a connection that is not.
     pub(crate) fn of_rotation(error: Error) -> Self {
         match error.kind() {
-            Kind::NotFound => Self::inexistent_connection(),
+            ErrorKind::NotFound => Self::inexistent_connection(),
             _ => error.into(),
         }
     }
@@ -93,8 +93,8 @@ impl ApiError {
     /// A refusal of a request for a connection itself.
     pub(super) fn of_connection(error: Error) -> Self {
         match error.kind() {
-            Kind::NotFound => {
-                let known = Error::new(Kind::NotFound, "The connection does not exist").because(error);
+            ErrorKind::NotFound => {
+                let known = Error::new(ErrorKind::NotFound, "The connection does not exist").with_source(error);
                 Self { code: Some("inexistent_connection"), ..known.into() }
             }
             _ => error.into(),
@@ -104,7 +104,7 @@ impl ApiError {
 
 /// Whether an error says that a ring has keys already.
 pub(super) fn is_taken(error: &Error) -> bool {
-    error.kind() == Kind::Invalid && error.violations().iter().any(|found| found.rule == Rule::NotUnique)
+    error.kind() == ErrorKind::Invalid && error.violations().iter().any(|found| found.rule == Rule::NotUnique)
 }
 
 impl From<Error> for ApiError {
@@ -116,7 +116,7 @@ impl From<Error> for ApiError {
 
 impl DialectError for ApiError {
     fn forged() -> Self {
-        let error = Error::new(Kind::Forbidden, forgery::HEADER_MISSING);
+        let error = Error::new(ErrorKind::Forbidden, forgery::HEADER_MISSING);
         Self { code: Some("xsrf_header_required"), ..error.into() }
     }
 }
@@ -129,15 +129,15 @@ impl IntoResponse for ApiError {
             message: message(&self.error).into_owned(),
             error_code: self.code,
         };
-        dialect::refuse(&self.error, self.status, JSON, &body)
+        dialect::error_response(&self.error, self.status, JSON, &body)
     }
 }
 
 /// The product's words where it has some, else ours.
 fn message(error: &Error) -> Cow<'_, str> {
     match (error.kind(), error.violations()) {
-        (Kind::Unauthenticated, _) => "Invalid token.".into(),
-        (Kind::Invalid, [violation, ..]) => sentence(violation).into(),
+        (ErrorKind::Unauthenticated, _) => "Invalid token.".into(),
+        (ErrorKind::Invalid, [violation, ..]) => sentence(violation).into(),
         _ => error.public().into(),
     }
 }
@@ -147,20 +147,22 @@ fn sentence(Violation { path, message, .. }: &Violation) -> String {
     format!("Payload validation error: '{message}'{place}.")
 }
 
-const fn status_and_code(kind: Kind) -> (StatusCode, Option<&'static str>) {
+const fn status_and_code(kind: ErrorKind) -> (StatusCode, Option<&'static str>) {
     match kind {
-        Kind::Invalid | Kind::Malformed => (StatusCode::BAD_REQUEST, Some("invalid_body")),
-        Kind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),
-        Kind::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, None),
-        Kind::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, None),
-        Kind::NotFound => (StatusCode::NOT_FOUND, None),
-        Kind::Conflict | Kind::InUse => (StatusCode::CONFLICT, None),
-        Kind::Unauthenticated => (StatusCode::UNAUTHORIZED, Some("invalid_token")),
-        Kind::Forbidden | Kind::NotExportable => (StatusCode::FORBIDDEN, Some("insufficient_scope")),
-        Kind::Unsupported => (StatusCode::BAD_REQUEST, Some("operation_not_supported")),
-        Kind::Busy | Kind::ProviderUnavailable | Kind::Deadline => (StatusCode::SERVICE_UNAVAILABLE, None),
-        Kind::Throttled => (StatusCode::TOO_MANY_REQUESTS, Some("too_many_requests")),
-        Kind::Damaged | Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, None),
+        ErrorKind::Invalid | ErrorKind::Malformed => (StatusCode::BAD_REQUEST, Some("invalid_body")),
+        ErrorKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),
+        ErrorKind::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, None),
+        ErrorKind::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, None),
+        ErrorKind::NotFound => (StatusCode::NOT_FOUND, None),
+        ErrorKind::Conflict | ErrorKind::InUse => (StatusCode::CONFLICT, None),
+        ErrorKind::Unauthenticated => (StatusCode::UNAUTHORIZED, Some("invalid_token")),
+        ErrorKind::Forbidden | ErrorKind::NotExportable => (StatusCode::FORBIDDEN, Some("insufficient_scope")),
+        ErrorKind::Unsupported => (StatusCode::BAD_REQUEST, Some("operation_not_supported")),
+        ErrorKind::Busy | ErrorKind::ProviderUnavailable | ErrorKind::Deadline => {
+            (StatusCode::SERVICE_UNAVAILABLE, None)
+        }
+        ErrorKind::Throttled => (StatusCode::TOO_MANY_REQUESTS, Some("too_many_requests")),
+        ErrorKind::Damaged | ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, None),
     }
 }
 

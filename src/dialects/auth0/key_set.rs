@@ -8,9 +8,9 @@ use axum::response::Response;
 
 use super::Services;
 use super::error::{ApiError, ApiErrorBody};
-use crate::http::extract::Segment;
+use crate::http::extract::PathSegment;
 use crate::http::key_set::{JwkSet, answer};
-use crate::services::rotation::Published;
+use crate::services::rotation::KeySetId;
 
 /// Gets the public keys of a connection.
 #[utoipa::path(
@@ -26,9 +26,9 @@ use crate::services::rotation::Published;
 )]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
-    Segment(name, _): Segment<ApiError>,
+    PathSegment(name, _): PathSegment<ApiError>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let place = Published::ConnectionNamed(name);
+    let place = KeySetId::ConnectionNamed(name);
     answer(&services, &place, &headers, "public, ").await.map_err(ApiError::of_rotation)
 }

@@ -17,9 +17,9 @@ mod connection_keys;
 mod connections;
 mod error;
 mod key_set;
-mod limit;
 mod options;
 mod paging;
+mod rate_limit;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -34,7 +34,7 @@ use utoipa::OpenApi;
 
 use crate::http::{Dialect, dialect};
 use error::ApiError;
-use limit::Meter;
+use rate_limit::Meter;
 use strongroom_domain::key::{KeyAlgorithm, ProviderKind};
 
 /// The state of this dialect's handlers.
@@ -74,8 +74,8 @@ pub(crate) fn routes(services: &Arc<Services>) -> Router<Arc<Services>> {
         .route("//keys", any(access::nameless))
         .route("//keys/rotate", any(access::nameless));
     let meter = Meter::new(Arc::clone(services));
-    let dressed = dialect::dress::<_, ApiError>(Router::new().nest("/connections", connections));
-    Router::new().nest("/api/v2", dressed.layer(from_fn_with_state(meter, limit::metered)))
+    let dressed = dialect::with_dialect_errors::<_, ApiError>(Router::new().nest("/connections", connections));
+    Router::new().nest("/api/v2", dressed.layer(from_fn_with_state(meter, rate_limit::metered)))
 }
 
 /// The key sets of connections.

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::Services;
 use super::access::{Granted, ReadConnections};
-use super::connections::{ConnectionView, declared};
+use super::connections::{ConnectionView, require_declared};
 use super::error::{ApiError, Refusals};
 use super::view::Reply;
 
@@ -69,7 +69,7 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Reply<ConnectionPage>, ApiError> {
     let asked = Asked::read(query.as_deref().unwrap_or_default())?;
-    declared(&services)?;
+    require_declared(&services)?;
     let all = services.catalog.connections(&who).await?;
     let wanted = all.into_iter().filter(|(_, connection)| {
         let strategy = asked.strategies.is_empty() || asked.strategies.contains(&connection.strategy);

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::algorithm::SigningAlg;
-use super::limit::{Allowance, Window};
+use super::rate_limit::{Allowance, Window};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::KeyAlgorithm;
 use strongroom_formats::jose;

@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 
 use super::error::JSON;
 use crate::services::lifecycle::{holder_of, note_unreadable};
-use strongroom_domain::key::{CertificateDer, KeyPair, KeyUse, State};
+use strongroom_domain::key::{CertificateDer, KeyPair, KeyState, KeyUse};
 use strongroom_formats::jose;
-use strongroom_formats::x509::{armoured, certificates_only, one_line_subject, sha1_fingerprint, to_pem};
+use strongroom_formats::x509::{certificates_only, encode_pem, one_line_subject, sha1_fingerprint, to_pem};
 
 /// A key of a connection.
 #[derive(Debug, Serialize, ToSchema)]
@@ -63,7 +63,7 @@ impl ConnectionKey {
             one_line_subject(certificate).inspect_err(|why| note_unreadable(holder_of(pair), why)).ok()
         });
         let thumbprint = certificate.map(sha1_fingerprint).unwrap_or_default();
-        let active = pair.state == State::Active;
+        let active = pair.state == KeyState::Active;
         Self {
             kid: pair.kid.as_ref().map(ToString::to_string).unwrap_or_default(),
             algorithm: jose::algorithm_name(pair.algorithm, pair.signature_algorithm),
@@ -78,16 +78,16 @@ impl ConnectionKey {
             subject_dn: subject,
             current: active,
             current_since: pair.activated_at.filter(|_| active).map(|at| at.to_string()),
-            next: pair.state == State::PreActive,
-            previous: pair.state == State::Deactivated,
+            next: pair.state == KeyState::PreActive,
+            previous: pair.state == KeyState::Deactivated,
         }
     }
 
     /// The keys of a ring that are shown: current, previous, next; of the Deactivated ones the latest.
     pub(super) fn all(ring: &[KeyPair]) -> Vec<Self> {
         let in_state = |state| ring.iter().filter(move |pair| pair.state == state);
-        let previous = in_state(State::Deactivated).max_by_key(|pair| (pair.deactivated_at, pair.generation));
-        in_state(State::Active).chain(previous).chain(in_state(State::PreActive)).map(Self::of).collect()
+        let previous = in_state(KeyState::Deactivated).max_by_key(|pair| (pair.deactivated_at, pair.generation));
+        in_state(KeyState::Active).chain(previous).chain(in_state(KeyState::PreActive)).map(Self::of).collect()
     }
 }
 
@@ -102,7 +102,7 @@ impl<T: Serialize> IntoResponse for Reply<T> {
 
 fn pkcs7(certificate: &CertificateDer) -> Option<String> {
     let der = certificates_only(certificate).ok()?;
-    Some(with_crlf(&armoured("PKCS7", &der)))
+    Some(with_crlf(&encode_pem("PKCS7", &der)))
 }
 
 fn with_crlf(pem: &str) -> String {

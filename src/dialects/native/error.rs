@@ -11,7 +11,7 @@ use utoipa::{IntoResponses, ToSchema};
 use crate::http::dialect::{self, DialectError};
 use crate::http::document;
 use crate::http::layer::request_id;
-use strongroom_domain::error::{Error, Kind, Violation};
+use strongroom_domain::error::{Error, ErrorKind, Violation};
 
 const CONTENT_TYPE: &str = "application/problem+json";
 
@@ -98,11 +98,11 @@ impl IntoResponse for Problem {
             request_id: request_id(),
             violations: violations(&self.0),
         };
-        dialect::refuse(&self.0, status, CONTENT_TYPE, &body)
+        dialect::error_response(&self.0, status, CONTENT_TYPE, &body)
     }
 }
 
-fn urn(kind: Kind) -> String {
+fn urn(kind: ErrorKind) -> String {
     format!("urn:strongroom:error:{}", status_and_word(kind).1)
 }
 
@@ -115,26 +115,26 @@ fn violations(error: &Error) -> Vec<ViolationView> {
     error.violations().iter().map(view).collect()
 }
 
-const fn status_and_word(kind: Kind) -> (StatusCode, &'static str) {
+const fn status_and_word(kind: ErrorKind) -> (StatusCode, &'static str) {
     match kind {
-        Kind::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
-        Kind::Malformed => (StatusCode::BAD_REQUEST, "malformed"),
-        Kind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
-        Kind::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type"),
-        Kind::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed"),
-        Kind::NotFound => (StatusCode::NOT_FOUND, "not-found"),
-        Kind::Conflict => (StatusCode::CONFLICT, "conflict"),
-        Kind::InUse => (StatusCode::CONFLICT, "in-use"),
-        Kind::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
-        Kind::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
-        Kind::NotExportable => (StatusCode::FORBIDDEN, "not-exportable"),
-        Kind::Unsupported => (StatusCode::UNPROCESSABLE_ENTITY, "unsupported"),
-        Kind::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
-        Kind::ProviderUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "provider-unavailable"),
-        Kind::Deadline => (StatusCode::SERVICE_UNAVAILABLE, "deadline"),
-        Kind::Throttled => (StatusCode::TOO_MANY_REQUESTS, "throttled"),
-        Kind::Damaged => (StatusCode::INTERNAL_SERVER_ERROR, "damaged"),
-        Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        ErrorKind::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+        ErrorKind::Malformed => (StatusCode::BAD_REQUEST, "malformed"),
+        ErrorKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
+        ErrorKind::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type"),
+        ErrorKind::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed"),
+        ErrorKind::NotFound => (StatusCode::NOT_FOUND, "not-found"),
+        ErrorKind::Conflict => (StatusCode::CONFLICT, "conflict"),
+        ErrorKind::InUse => (StatusCode::CONFLICT, "in-use"),
+        ErrorKind::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
+        ErrorKind::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+        ErrorKind::NotExportable => (StatusCode::FORBIDDEN, "not-exportable"),
+        ErrorKind::Unsupported => (StatusCode::UNPROCESSABLE_ENTITY, "unsupported"),
+        ErrorKind::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        ErrorKind::ProviderUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "provider-unavailable"),
+        ErrorKind::Deadline => (StatusCode::SERVICE_UNAVAILABLE, "deadline"),
+        ErrorKind::Throttled => (StatusCode::TOO_MANY_REQUESTS, "throttled"),
+        ErrorKind::Damaged => (StatusCode::INTERNAL_SERVER_ERROR, "damaged"),
+        ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
     }
 }
 

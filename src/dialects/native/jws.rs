@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::input::{decode, one_of};
 use crate::http::Services;
-use crate::services::signing::{Claims, Client, JwsOrder, Payload, Target};
+use crate::services::signing::{Claims, Client, JwsInput, Payload, Target};
 use strongroom_domain::error::Error;
 use strongroom_formats::json::JsonText;
 
@@ -58,7 +58,7 @@ pub(super) async fn jws(
         (None, Some(bytes)) => Payload::Bytes(decode("payloadBytes", bytes)?),
         _ => return Err(one_of("payload", "payloadBytes")),
     };
-    let order = JwsOrder {
+    let order = JwsInput {
         algorithm: request.algorithm,
         payload,
         headers: request.headers,

@@ -9,9 +9,9 @@ use axum::response::Response;
 use super::error::{PathRefusals, Problem};
 use super::rings;
 use crate::http::Services;
-use crate::http::extract::Segment;
+use crate::http::extract::PathSegment;
 use crate::http::key_set::{JwkSet, answer};
-use crate::services::rotation::Published;
+use crate::services::rotation::KeySetId;
 
 /// Gets the public keys of a key ring.
 #[utoipa::path(
@@ -25,8 +25,8 @@ use crate::services::rotation::Published;
 )]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
-    Segment(ring, _): Segment<Problem>,
+    PathSegment(ring, _): PathSegment<Problem>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    Ok(answer(&services, &Published::Ring(rings::id(&ring)?), &headers, "public, ").await?)
+    Ok(answer(&services, &KeySetId::Ring(rings::id(&ring)?), &headers, "public, ").await?)
 }

@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::{PathRefusals, Problem, Refusals};
-use super::patience::{Asking, Patience};
+use super::request_timeout::{RequestTimeout, SigningClient};
 use crate::auth::Principal;
 use crate::http::Services;
 use crate::http::certification;
-use crate::http::extract::{Caller, Manager, Read, Segment};
+use crate::http::extract::{Caller, Manager, PathSegment, Read};
 use crate::http::layer::request_id;
 use crate::services::signing::Target;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{DecryptionAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, RingId};
 use strongroom_formats::x509;
 
@@ -127,7 +127,7 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
     Caller(who, _): Caller<Problem>,
-    Segment(kid, _): Segment<Problem>,
+    PathSegment(kid, _): PathSegment<Problem>,
 ) -> Result<Json<KeyView>, Problem> {
     Ok(Json(KeyView::of(&find(&services, &who, &kid).await?)))
 }
@@ -143,7 +143,7 @@ pub(super) async fn show(
 pub(super) async fn public_key(
     State(services): State<Arc<Services>>,
     Caller(who, _): Caller<Problem>,
-    Segment(kid, _): Segment<Problem>,
+    PathSegment(kid, _): PathSegment<Problem>,
 ) -> Result<Response, Problem> {
     let pair = find(&services, &who, &kid).await?;
     Ok(pem(pair.spki.as_ref().map(x509::public_key_to_pem).unwrap_or_default()))
@@ -160,7 +160,7 @@ pub(super) async fn public_key(
 pub(super) async fn certificate(
     State(services): State<Arc<Services>>,
     Caller(who, _): Caller<Problem>,
-    Segment(kid, _): Segment<Problem>,
+    PathSegment(kid, _): PathSegment<Problem>,
 ) -> Result<Response, Problem> {
     certificates(&find(&services, &who, &kid).await?, 1)
 }
@@ -174,7 +174,7 @@ pub(super) async fn certificate(
 pub(super) async fn chain(
     State(services): State<Arc<Services>>,
     Caller(who, _): Caller<Problem>,
-    Segment(kid, _): Segment<Problem>,
+    PathSegment(kid, _): PathSegment<Problem>,
 ) -> Result<Response, Problem> {
     certificates(&find(&services, &who, &kid).await?, usize::MAX)
 }
@@ -183,7 +183,7 @@ pub(super) async fn chain(
 /// certificate, signed by the key, once for each certificate. `HEAD` has nothing signed.
 #[utoipa::path(
     get, path = "/v1/keys/{kid}/csr.pem", operation_id = "getKeyCsr", tag = "Native",
-    params(("kid" = String, Path, description = "Kid or id of the key pair."), Patience),
+    params(("kid" = String, Path, description = "Kid or id of the key pair."), RequestTimeout),
     responses(
         (status = 200, description = "PKCS#10 (RFC 2986).", body = String, content_type = PEM), PathRefusals, Refusals
     )
@@ -191,8 +191,8 @@ pub(super) async fn chain(
 pub(super) async fn csr(
     State(services): State<Arc<Services>>,
     method: Method,
-    Asking(client, _): Asking<Read>,
-    Segment(kid, _): Segment<Problem>,
+    SigningClient(client, _): SigningClient<Read>,
+    PathSegment(kid, _): PathSegment<Problem>,
 ) -> Result<Response, Problem> {
     let target = Target::Key(name(&kid)?);
     Ok(certification::answer(&services, &method, &client, &target, PEM).await?)
@@ -210,7 +210,7 @@ pub(super) async fn csr(
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<Problem>,
-    Segment(kid, _): Segment<Problem>,
+    PathSegment(kid, _): PathSegment<Problem>,
 ) -> Result<StatusCode, Problem> {
     let (keyring, request_id, name) = (Arc::clone(&services.keyring), request_id(), name(&kid)?);
     services.detached.run(async move { keyring.delete_key(&who, &name, request_id).await }).await?;
@@ -222,11 +222,11 @@ pub(super) async fn delete(
 /// # Errors
 /// `Malformed` when it can be neither kid nor id.
 pub(super) fn name(kid: &str) -> Result<KeyName, Error> {
-    kid.parse().map_err(|fault| Error::new(Kind::Malformed, format!("{fault}")))
+    kid.parse().map_err(|fault| Error::new(ErrorKind::Malformed, format!("{fault}")))
 }
 
 async fn find(services: &Services, who: &Principal, kid: &str) -> Result<KeyPair, Error> {
-    services.keyring.named(who, &name(kid)?).await
+    services.keyring.find_by_name(who, &name(kid)?).await
 }
 
 /// Where a page begins, and how long it is.
@@ -234,7 +234,7 @@ async fn find(services: &Services, who: &Principal, kid: &str) -> Result<KeyPair
 /// # Errors
 /// `Malformed`.
 pub(super) fn paging<T: FromStr>(query: Option<&str>) -> Result<(Option<T>, u32), Error> {
-    let malformed = |message: String| Error::new(Kind::Malformed, message);
+    let malformed = |message: String| Error::new(ErrorKind::Malformed, message);
     let uri = format!("/?{}", query.unwrap_or_default());
     let uri = uri.parse().map_err(|_| malformed("the query cannot be read".to_owned()))?;
     let Query(paging) = Query::<Paging>::try_from_uri(&uri)
@@ -247,7 +247,7 @@ pub(super) fn paging<T: FromStr>(query: Option<&str>) -> Result<(Option<T>, u32)
 
 fn certificates(pair: &KeyPair, at_most: usize) -> Result<Response, Problem> {
     if pair.certificates.is_empty() {
-        return Err(Error::new(Kind::NotFound, "the key pair has no certificate").into());
+        return Err(Error::new(ErrorKind::NotFound, "the key pair has no certificate").into());
     }
     Ok(pem(pair.certificates.iter().take(at_most).map(x509::to_pem).collect()))
 }

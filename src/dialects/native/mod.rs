@@ -14,7 +14,7 @@ mod jws;
 mod key_set;
 mod keys;
 mod new_key;
-mod patience;
+mod request_timeout;
 mod ring_rotation;
 mod ring_settings;
 mod rings;

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::error::{BodyRefusals, Problem, Refusals};
 use super::keys::KeyView;
-use super::patience::{Patience, patience};
+use super::request_timeout::{RequestTimeout, request_timeout};
 use crate::auth::Principal;
 use crate::http::Services;
 use crate::http::extract::{Idempotency, JsonBody, Manager};
@@ -23,7 +23,7 @@ use crate::services::lifecycle::{CertificateSpec, IdempotencyKey, NewKeyPair};
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::{KeyAlgorithm, KeyFamily, KeyUse, ProviderKind, RingId, RingKind, SignatureAlgorithm};
 use strongroom_formats::jose;
-use strongroom_formats::x509::{Names, Profile, Subject};
+use strongroom_formats::x509::{CertificateNames, CertificateProfile, Subject};
 
 /// A key pair to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -106,7 +106,7 @@ struct NewCertificate {
 #[utoipa::path(
     post, path = "/v1/keys", operation_id = "createKey", tag = "Native",
     params(("Idempotency-Key" = Option<String>, Header, nullable = false, pattern = "^[!-~]{1,255}$",
-        description = "A name for this request, unique among those of the caller."), Patience),
+        description = "A name for this request, unique among those of the caller."), RequestTimeout),
     request_body = NewKey,
     responses(
         (status = 201, description = "The key pair that was made.", body = KeyView,
@@ -121,7 +121,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: JsonBody<NewKey, Problem>,
 ) -> Result<Response, Problem> {
-    let deadline = patience(&headers, services.generate_deadline)?;
+    let deadline = request_timeout(&headers, services.generate_deadline)?;
     let mut new = checked(&services, &who, body.value)?;
     new.deadline = deadline;
     new.request_id = request_id();
@@ -255,6 +255,6 @@ fn certificate(wanted: NewCertificate, findings: &mut Vec<Violation>) -> Certifi
         let message = format!("certificate.validDays must be from 1 to {MAX_VALID_DAYS}.");
         findings.push(Violation::at("certificate.validDays", Rule::InvalidValue, message));
     }
-    let names = Names::Given { subject, alternative_names };
-    CertificateSpec { names, valid_days: wanted.valid_days, profile: Profile::Signing }
+    let names = CertificateNames::Given { subject, alternative_names };
+    CertificateSpec { names, valid_days: wanted.valid_days, profile: CertificateProfile::Signing }
 }

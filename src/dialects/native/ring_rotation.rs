@@ -13,11 +13,11 @@ use utoipa::{OpenApi, ToSchema};
 use super::error::{BodyRefusals, PathRefusals, Problem, Refusals};
 use super::rings::{self, KeyRingView};
 use crate::http::Services;
-use crate::http::extract::{Caller, Idempotency, JsonBody, Manager, Segment};
+use crate::http::extract::{Caller, Idempotency, JsonBody, Manager, PathSegment};
 use crate::http::layer::request_id;
 use crate::services::lifecycle::IdempotencyKey;
 use crate::services::rotation::RotateRing;
-use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{KeyAlgorithm, RingId, RingKind, SignatureAlgorithm};
 use strongroom_formats::jose;
 
@@ -76,7 +76,7 @@ struct RotationPeriod {
 async fn rotate(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<Problem>,
-    Segment(ring, _): Segment<Problem>,
+    PathSegment(ring, _): PathSegment<Problem>,
     Idempotency(key, _): Idempotency<Problem>,
     body: Option<JsonBody<Rotate, Problem>>,
 ) -> Result<Json<KeyRingView>, Problem> {
@@ -94,7 +94,7 @@ async fn rotate(
     let work = async move {
         let ring = rotation.ring.clone();
         service.rotate(&who, rotation).await?;
-        service.outlook(&who, &ring).await
+        service.ring_plan(&who, &ring).await
     };
     Ok(Json(KeyRingView::of(&services.detached.run(work).await?)))
 }
@@ -109,7 +109,7 @@ async fn rotate(
 async fn period(
     State(services): State<Arc<Services>>,
     Caller(who, _): Caller<Problem>,
-    Segment(ring, _): Segment<Problem>,
+    PathSegment(ring, _): PathSegment<Problem>,
 ) -> Result<Json<RotationPeriod>, Problem> {
     let period = services.catalog.rotation_period(&who, &periodic(&ring)?).await?;
     Ok(Json(RotationPeriod { period_days: u32::try_from(period.as_secs() / DAY).unwrap_or(u32::MAX) }))
@@ -126,7 +126,7 @@ async fn period(
 async fn set_period(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<Problem>,
-    Segment(ring, _): Segment<Problem>,
+    PathSegment(ring, _): PathSegment<Problem>,
     body: JsonBody<RotationPeriod, Problem>,
 ) -> Result<Json<RotationPeriod>, Problem> {
     let ring = periodic(&ring)?;
@@ -150,7 +150,7 @@ async fn set_period(
 async fn forget_period(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<Problem>,
-    Segment(ring, _): Segment<Problem>,
+    PathSegment(ring, _): PathSegment<Problem>,
 ) -> Result<StatusCode, Problem> {
     let (catalog, request_id, ring) = (Arc::clone(&services.catalog), request_id(), periodic(&ring)?);
     services.detached.run(async move { catalog.delete_rotation_period(&who, &ring, request_id).await }).await?;
@@ -163,7 +163,7 @@ fn periodic(ring: &str) -> Result<RingId, Error> {
     match ring.kind() {
         RingKind::Connection | RingKind::WebKeys => Ok(ring),
         RingKind::Signing | RingKind::SslServer | RingKind::SslClient => Err(Error::new(
-            Kind::Unsupported,
+            ErrorKind::Unsupported,
             "a rotation period is for web-keys and connection: rings; a signing: ring has rotation settings",
         )),
     }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::error::{BodyRefusals, PathRefusals, Problem, Refusals};
 use super::rings;
 use crate::http::Services;
-use crate::http::extract::{Caller, JsonBody, Manager, Segment};
+use crate::http::extract::{Caller, JsonBody, Manager, PathSegment};
 use crate::http::layer::request_id;
 use crate::services::settings::RingSettings;
 
@@ -33,7 +33,7 @@ pub(super) struct KeyRingSettings {
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
     Caller(who, _): Caller<Problem>,
-    Segment(ring, _): Segment<Problem>,
+    PathSegment(ring, _): PathSegment<Problem>,
 ) -> Result<Json<KeyRingSettings>, Problem> {
     let settings = services.catalog.ring_settings(&who, &rings::id(&ring)?).await?;
     Ok(Json(KeyRingSettings { raw_sign: settings.raw_sign }))
@@ -50,7 +50,7 @@ pub(super) async fn show(
 pub(super) async fn replace(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<Problem>,
-    Segment(ring, _): Segment<Problem>,
+    PathSegment(ring, _): PathSegment<Problem>,
     body: JsonBody<KeyRingSettings, Problem>,
 ) -> Result<Json<KeyRingSettings>, Problem> {
     let settings = RingSettings { raw_sign: body.value.raw_sign };
@@ -69,7 +69,7 @@ pub(super) async fn replace(
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<Problem>,
-    Segment(ring, _): Segment<Problem>,
+    PathSegment(ring, _): PathSegment<Problem>,
 ) -> Result<StatusCode, Problem> {
     let (catalog, request_id, ring) = (Arc::clone(&services.catalog), request_id(), rings::id(&ring)?);
     services.detached.run(async move { catalog.delete_ring_settings(&who, &ring, request_id).await }).await?;

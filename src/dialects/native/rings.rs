@@ -11,10 +11,10 @@ use utoipa::ToSchema;
 use super::error::{PathRefusals, Problem, Refusals};
 use super::keys::{KeyView, Paging, paging};
 use crate::http::Services;
-use crate::http::extract::{Caller, Segment};
+use crate::http::extract::{Caller, PathSegment};
 use crate::services::lifecycle::KeyRing;
-use crate::services::rotation::{Outlook, Step};
-use strongroom_domain::error::{Error, Kind};
+use crate::services::rotation::{RingPlan, Step};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{self, RingId};
 
 /// A key ring, its key pairs and its future.
@@ -95,7 +95,7 @@ pub(super) async fn list(
         match services.keyring.ring(&who, &id).await {
             Ok(ring) => key_rings.push(RingSummary::of(&ring)),
             // Its last key was deleted meanwhile.
-            Err(failure) if failure.kind() == Kind::NotFound => {}
+            Err(failure) if failure.kind() == ErrorKind::NotFound => {}
             Err(failure) => return Err(failure.into()),
         }
     }
@@ -111,9 +111,9 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
     Caller(who, _): Caller<Problem>,
-    Segment(ring, _): Segment<Problem>,
+    PathSegment(ring, _): PathSegment<Problem>,
 ) -> Result<Json<KeyRingView>, Problem> {
-    Ok(Json(KeyRingView::of(&services.rotation.outlook(&who, &id(&ring)?).await?)))
+    Ok(Json(KeyRingView::of(&services.rotation.ring_plan(&who, &id(&ring)?).await?)))
 }
 
 /// The ring that a path's segment names.
@@ -121,11 +121,11 @@ pub(super) async fn show(
 /// # Errors
 /// `Malformed` when it is no id of a ring.
 pub(crate) fn id(ring: &str) -> Result<RingId, Error> {
-    ring.parse().map_err(|fault| Error::new(Kind::Malformed, format!("{fault}")))
+    ring.parse().map_err(|fault| Error::new(ErrorKind::Malformed, format!("{fault}")))
 }
 
 impl KeyRingView {
-    pub(super) fn of(Outlook { ring, plan, .. }: &Outlook) -> Self {
+    pub(super) fn of(RingPlan { ring, plan, .. }: &RingPlan) -> Self {
         Self {
             id: ring.id.to_string(),
             keys: ring.keys.iter().map(KeyView::of).collect(),
@@ -137,7 +137,7 @@ impl KeyRingView {
 impl StepView {
     fn of(step: &Step) -> Self {
         Self {
-            step: step.kind.word(),
+            step: step.kind.name(),
             at: step.at.to_string(),
             key_id: step.kind.key().map(|key| key.to_string()),
             reason: step.reason.clone(),
@@ -152,7 +152,7 @@ impl RingSummary {
         for pair in &ring.keys {
             *states.entry(pair.state.name()).or_default() += 1;
         }
-        let active = ring.keys.iter().find(|pair| pair.state == key::State::Active);
+        let active = ring.keys.iter().find(|pair| pair.state == key::KeyState::Active);
         let active = active.and_then(|pair| pair.kid.as_ref()).map(ToString::to_string);
         Self { id: ring.id.to_string(), states, active }
     }

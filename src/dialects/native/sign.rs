@@ -7,8 +7,8 @@ use super::error::ItemProblem;
 use super::input::{Item, decode, encode};
 use crate::auth::Principal;
 use crate::http::Services;
-use crate::services::signing::{Client, Presented, Target};
-use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use crate::services::signing::{Client, PresentedSignature, Target};
+use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{Signature, SignatureAlgorithm};
 use strongroom_formats::x509;
 
@@ -37,7 +37,7 @@ impl Encoding {
             Self::Raw => Ok(encode(signature.raw())),
             Self::Der => x509::encode(signature)
                 .map(|der| encode(&der))
-                .map_err(|failure| Error::new(Kind::Internal, "internal error").because(failure)),
+                .map_err(|failure| Error::new(ErrorKind::Internal, "internal error").with_source(failure)),
         }
     }
 }
@@ -189,8 +189,8 @@ pub(super) async fn verify(
     let input = Item { message, digest }.read()?;
     let signature = decode("signature", &signature)?;
     let presented = match Encoding::or_usual(encoding, &algorithm) {
-        Encoding::Raw => Presented::Raw(signature),
-        Encoding::Der => Presented::Der(signature),
+        Encoding::Raw => PresentedSignature::Raw(signature),
+        Encoding::Der => PresentedSignature::Der(signature),
     };
     let (key, valid) = services.signing.verify(who, target, &algorithm, &input, presented).await?;
     Ok(VerifyAnswer { kid: key.kid.to_string(), algorithm, valid })

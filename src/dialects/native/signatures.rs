@@ -9,10 +9,10 @@ use axum::routing::{MethodRouter, post};
 use utoipa::OpenApi;
 
 use super::error::{BodyRefusals, PathRefusals, Problem, Refusals};
-use super::patience::{Asking, Patience};
+use super::request_timeout::{RequestTimeout, SigningClient};
 use super::{decrypt, jws, keys, rings, sign};
 use crate::http::Services;
-use crate::http::extract::{Decrypt, Holder, JsonBody, Segment, Sign, Verify};
+use crate::http::extract::{Decrypt, Holder, JsonBody, PathSegment, Sign, Verify};
 use crate::services::signing::Target;
 
 /// The largest body of a batch, in bytes.
@@ -54,14 +54,14 @@ pub(super) struct Document;
 /// Signs one input, with a key.
 #[utoipa::path(
     post, path = "/v1/keys/{kid}/sign", operation_id = "signByKey", tag = "Native",
-    params(("kid" = String, Path, description = "Kid or id of the key pair."), Patience),
+    params(("kid" = String, Path, description = "Kid or id of the key pair."), RequestTimeout),
     request_body = sign::SignRequest,
     responses((status = 200, description = "The signature.", body = sign::SignAnswer), PathRefusals, BodyRefusals, Refusals)
 )]
 async fn sign_by_key(
     State(services): State<Arc<Services>>,
-    Asking(client, _): Asking<Sign>,
-    Segment(kid, _): Segment<Problem>,
+    SigningClient(client, _): SigningClient<Sign>,
+    PathSegment(kid, _): PathSegment<Problem>,
     body: JsonBody<sign::SignRequest, Problem>,
 ) -> Answer<sign::SignAnswer> {
     let target = Target::Key(keys::name(&kid)?);
@@ -71,14 +71,14 @@ async fn sign_by_key(
 /// Signs up to 1,000 inputs with a key; one that fails, fails alone. The body may have 8 MiB.
 #[utoipa::path(
     post, path = "/v1/keys/{kid}/sign-batch", operation_id = "signBatchByKey", tag = "Native",
-    params(("kid" = String, Path, description = "Kid or id of the key pair."), Patience),
+    params(("kid" = String, Path, description = "Kid or id of the key pair."), RequestTimeout),
     request_body = sign::BatchRequest,
     responses((status = 200, description = "Signatures and failures, in order.", body = sign::BatchAnswer), PathRefusals, BodyRefusals, Refusals)
 )]
 async fn sign_batch_by_key(
     State(services): State<Arc<Services>>,
-    Asking(client, _): Asking<Sign>,
-    Segment(kid, _): Segment<Problem>,
+    SigningClient(client, _): SigningClient<Sign>,
+    PathSegment(kid, _): PathSegment<Problem>,
     body: JsonBody<sign::BatchRequest, Problem>,
 ) -> Answer<sign::BatchAnswer> {
     let target = Target::Key(keys::name(&kid)?);
@@ -95,7 +95,7 @@ async fn sign_batch_by_key(
 async fn verify_by_key(
     State(services): State<Arc<Services>>,
     Holder(who, _): Holder<Verify, Problem>,
-    Segment(kid, _): Segment<Problem>,
+    PathSegment(kid, _): PathSegment<Problem>,
     body: JsonBody<sign::VerifyRequest, Problem>,
 ) -> Answer<sign::VerifyAnswer> {
     let target = Target::Key(keys::name(&kid)?);
@@ -105,14 +105,14 @@ async fn verify_by_key(
 /// Makes a JWS, with a key.
 #[utoipa::path(
     post, path = "/v1/keys/{kid}/jws", operation_id = "jwsByKey", tag = "Native",
-    params(("kid" = String, Path, description = "Kid or id of the key pair."), Patience),
+    params(("kid" = String, Path, description = "Kid or id of the key pair."), RequestTimeout),
     request_body = jws::JwsRequest,
     responses((status = 200, description = "The JWS.", body = jws::JwsAnswer), PathRefusals, BodyRefusals, Refusals)
 )]
 async fn jws_by_key(
     State(services): State<Arc<Services>>,
-    Asking(client, _): Asking<Sign>,
-    Segment(kid, _): Segment<Problem>,
+    SigningClient(client, _): SigningClient<Sign>,
+    PathSegment(kid, _): PathSegment<Problem>,
     body: JsonBody<jws::JwsRequest, Problem>,
 ) -> Answer<jws::JwsAnswer> {
     let target = Target::Key(keys::name(&kid)?);
@@ -122,14 +122,14 @@ async fn jws_by_key(
 /// Signs one input, with a ring's Active key.
 #[utoipa::path(
     post, path = "/v1/key-rings/{ring}/sign", operation_id = "signByRing", tag = "Native",
-    params(("ring" = String, Path, description = "Id of the ring, for example `signing:orders-2026`."), Patience),
+    params(("ring" = String, Path, description = "Id of the ring, for example `signing:orders-2026`."), RequestTimeout),
     request_body = sign::SignRequest,
     responses((status = 200, description = "The signature.", body = sign::SignAnswer), PathRefusals, BodyRefusals, Refusals)
 )]
 async fn sign_by_ring(
     State(services): State<Arc<Services>>,
-    Asking(client, _): Asking<Sign>,
-    Segment(ring, _): Segment<Problem>,
+    SigningClient(client, _): SigningClient<Sign>,
+    PathSegment(ring, _): PathSegment<Problem>,
     body: JsonBody<sign::SignRequest, Problem>,
 ) -> Answer<sign::SignAnswer> {
     let target = Target::Ring(rings::id(&ring)?);
@@ -139,14 +139,14 @@ async fn sign_by_ring(
 /// Signs up to 1,000 inputs with a ring's Active key; one that fails, fails alone. The body may have 8 MiB.
 #[utoipa::path(
     post, path = "/v1/key-rings/{ring}/sign-batch", operation_id = "signBatchByRing", tag = "Native",
-    params(("ring" = String, Path, description = "Id of the ring, for example `signing:orders-2026`."), Patience),
+    params(("ring" = String, Path, description = "Id of the ring, for example `signing:orders-2026`."), RequestTimeout),
     request_body = sign::BatchRequest,
     responses((status = 200, description = "Signatures and failures, in order.", body = sign::BatchAnswer), PathRefusals, BodyRefusals, Refusals)
 )]
 async fn sign_batch_by_ring(
     State(services): State<Arc<Services>>,
-    Asking(client, _): Asking<Sign>,
-    Segment(ring, _): Segment<Problem>,
+    SigningClient(client, _): SigningClient<Sign>,
+    PathSegment(ring, _): PathSegment<Problem>,
     body: JsonBody<sign::BatchRequest, Problem>,
 ) -> Answer<sign::BatchAnswer> {
     let target = Target::Ring(rings::id(&ring)?);
@@ -163,7 +163,7 @@ async fn sign_batch_by_ring(
 async fn verify_by_ring(
     State(services): State<Arc<Services>>,
     Holder(who, _): Holder<Verify, Problem>,
-    Segment(ring, _): Segment<Problem>,
+    PathSegment(ring, _): PathSegment<Problem>,
     body: JsonBody<sign::VerifyRequest, Problem>,
 ) -> Answer<sign::VerifyAnswer> {
     let target = Target::Ring(rings::id(&ring)?);
@@ -173,14 +173,14 @@ async fn verify_by_ring(
 /// Makes a JWS, with a ring's Active key.
 #[utoipa::path(
     post, path = "/v1/key-rings/{ring}/jws", operation_id = "jwsByRing", tag = "Native",
-    params(("ring" = String, Path, description = "Id of the ring, for example `signing:orders-2026`."), Patience),
+    params(("ring" = String, Path, description = "Id of the ring, for example `signing:orders-2026`."), RequestTimeout),
     request_body = jws::JwsRequest,
     responses((status = 200, description = "The JWS.", body = jws::JwsAnswer), PathRefusals, BodyRefusals, Refusals)
 )]
 async fn jws_by_ring(
     State(services): State<Arc<Services>>,
-    Asking(client, _): Asking<Sign>,
-    Segment(ring, _): Segment<Problem>,
+    SigningClient(client, _): SigningClient<Sign>,
+    PathSegment(ring, _): PathSegment<Problem>,
     body: JsonBody<jws::JwsRequest, Problem>,
 ) -> Answer<jws::JwsAnswer> {
     let target = Target::Ring(rings::id(&ring)?);
@@ -192,14 +192,14 @@ async fn jws_by_ring(
 /// Every ciphertext that does not decrypt gets the same answer, whatever is wrong with it.
 #[utoipa::path(
     post, path = "/v1/keys/{kid}/decrypt", operation_id = "decryptByKey", tag = "Native",
-    params(("kid" = String, Path, description = "Kid or id of the key pair."), Patience),
+    params(("kid" = String, Path, description = "Kid or id of the key pair."), RequestTimeout),
     request_body = decrypt::DecryptRequest,
     responses((status = 200, description = "The plaintext.", body = decrypt::DecryptAnswer), PathRefusals, BodyRefusals, Refusals)
 )]
 async fn decrypt_by_key(
     State(services): State<Arc<Services>>,
-    Asking(client, _): Asking<Decrypt>,
-    Segment(kid, _): Segment<Problem>,
+    SigningClient(client, _): SigningClient<Decrypt>,
+    PathSegment(kid, _): PathSegment<Problem>,
     body: JsonBody<decrypt::DecryptRequest, Problem>,
 ) -> Answer<decrypt::DecryptAnswer> {
     let target = Target::Key(keys::name(&kid)?);
@@ -211,14 +211,14 @@ async fn decrypt_by_key(
 /// Every ciphertext that does not decrypt gets the same answer, whatever is wrong with it.
 #[utoipa::path(
     post, path = "/v1/key-rings/{ring}/decrypt", operation_id = "decryptByRing", tag = "Native",
-    params(("ring" = String, Path, description = "Id of the ring, for example `signing:orders-2026`."), Patience),
+    params(("ring" = String, Path, description = "Id of the ring, for example `signing:orders-2026`."), RequestTimeout),
     request_body = decrypt::DecryptRequest,
     responses((status = 200, description = "The plaintext.", body = decrypt::DecryptAnswer), PathRefusals, BodyRefusals, Refusals)
 )]
 async fn decrypt_by_ring(
     State(services): State<Arc<Services>>,
-    Asking(client, _): Asking<Decrypt>,
-    Segment(ring, _): Segment<Problem>,
+    SigningClient(client, _): SigningClient<Decrypt>,
+    PathSegment(ring, _): PathSegment<Problem>,
     body: JsonBody<decrypt::DecryptRequest, Problem>,
 ) -> Answer<decrypt::DecryptAnswer> {
     let target = Target::Ring(rings::id(&ring)?);

@@ -10,8 +10,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::error::{Problem, ProblemDetails, Refusals};
 use crate::http::Services;
 use crate::http::extract::Caller;
-use crate::services::rotation::{Mode, Outcome, Step, Sweep};
-use strongroom_domain::error::{Error, Kind};
+use crate::services::rotation::{Step, SweepMode, SweepOutcome, SweepResult};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::RingId;
 
 /// How a sweep is made.
@@ -91,25 +91,25 @@ pub(super) async fn sweep(
     Caller(who, _): Caller<Problem>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<SweepReport>, Problem> {
-    let mode = if options(query.as_deref())?.dry_run { Mode::PlanOnly } else { Mode::Run };
+    let mode = if options(query.as_deref())?.dry_run { SweepMode::PlanOnly } else { SweepMode::Run };
     let rotation = Arc::clone(&services.rotation);
     let swept = services.detached.run(async move { rotation.sweep(&who, mode).await }).await?;
     Ok(Json(SweepReport::from(swept)))
 }
 
 fn options(query: Option<&str>) -> Result<Options, Error> {
-    let malformed = |why: &str| Error::new(Kind::Malformed, format!("the query cannot be read: {why}"));
+    let malformed = |why: &str| Error::new(ErrorKind::Malformed, format!("the query cannot be read: {why}"));
     let uri = format!("/?{}", query.unwrap_or_default()).parse().map_err(|_| malformed("it is no query"))?;
     let Query(options) = Query::<Options>::try_from_uri(&uri).map_err(|rejection| malformed(&rejection.body_text()))?;
     Ok(options)
 }
 
-impl From<Sweep> for SweepReport {
-    fn from(sweep: Sweep) -> Self {
-        let outcome = sweep.outcome.word();
+impl From<SweepResult> for SweepReport {
+    fn from(sweep: SweepResult) -> Self {
+        let outcome = sweep.outcome.name();
         let step = |(ring, step): (RingId, Step)| StepView {
             key_ring: ring.to_string(),
-            kind: step.kind.word(),
+            kind: step.kind.name(),
             key_id: step.kind.key().map(|key| key.to_string()),
             at: step.at.to_string(),
             reason: step.reason,
@@ -118,7 +118,7 @@ impl From<Sweep> for SweepReport {
         let failure = |(ring, detail): (RingId, String)| FailureView { key_ring: ring.to_string(), detail };
         Self {
             outcome,
-            detail: if let Outcome::Held(why) = sweep.outcome { Some(why) } else { None },
+            detail: if let SweepOutcome::Held(why) = sweep.outcome { Some(why) } else { None },
             steps: sweep.steps.into_iter().map(step).collect(),
             failures: sweep.failures.into_iter().map(failure).collect(),
             postponed: sweep.postponed,

@@ -12,13 +12,13 @@ use utoipa::ToSchema;
 use super::Services;
 use super::error::{ApiError, ApiResult, BodyRefusals, PathRefusals, Refusals};
 use super::oidc_wire::{Names, SigningKeys, members};
-use super::rules::{given, required};
+use super::rules::{non_empty, required};
 use super::wire::ResourceLink;
-use crate::http::extract::{Caller, JsonBody, Manager, Segment};
+use crate::http::extract::{Caller, JsonBody, Manager, PathSegment};
 use crate::http::id;
 use crate::http::layer::request_id;
 use crate::services::settings;
-use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 
 const NAMES: Names<'static> = Names { prefix: "signingKeys.", group: "" };
 
@@ -77,7 +77,7 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
     Caller(who, _): Caller<ApiError>,
-    Segment(id, _): Segment<ApiError>,
+    PathSegment(id, _): PathSegment<ApiError>,
 ) -> Result<Json<AdditionalKeySet>, ApiError> {
     let set = services.catalog.additional_key_set(&who, &id).await.map_err(ApiError::about(&id))?;
     Ok(Json(view(set)?))
@@ -119,7 +119,7 @@ pub(super) async fn create(
 pub(super) async fn replace(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<ApiError>,
-    Segment(id, _): Segment<ApiError>,
+    PathSegment(id, _): PathSegment<ApiError>,
     body: JsonBody<AdditionalKeySet, ApiError>,
 ) -> Result<Json<AdditionalKeySet>, ApiError> {
     let about = ApiError::about(&id);
@@ -147,7 +147,7 @@ pub(super) async fn replace(
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<ApiError>,
-    Segment(id, _): Segment<ApiError>,
+    PathSegment(id, _): PathSegment<ApiError>,
 ) -> Result<StatusCode, ApiError> {
     let about = ApiError::about(&id);
     let (catalog, request_id) = (Arc::clone(&services.catalog), request_id());
@@ -164,7 +164,7 @@ fn check(wire: AdditionalKeySet, id: String) -> Result<settings::AdditionalKeySe
     } else if wire.id.as_ref().is_some_and(|written| *written != id) {
         findings.push(Violation::at("id", Rule::InvalidValue, format!("id must be that of the path, '{id}'.")));
     }
-    if given(wire.name.as_ref()).is_none() {
+    if non_empty(wire.name.as_ref()).is_none() {
         required("name", &mut findings);
     }
     let before = findings.len();
@@ -178,7 +178,7 @@ fn check(wire: AdditionalKeySet, id: String) -> Result<settings::AdditionalKeySe
         required("issuers", &mut findings);
     }
     for (n, issuer) in issuers.iter().enumerate() {
-        if given(issuer.id.as_ref()).is_none() {
+        if non_empty(issuer.id.as_ref()).is_none() {
             required(&format!("issuers[{n}].id"), &mut findings);
         }
     }
@@ -195,7 +195,7 @@ fn view(set: settings::AdditionalKeySet) -> Result<AdditionalKeySet, Error> {
     let mut keys = Map::new();
     NAMES.write(&set.signing, &mut keys);
     let signing_keys = serde_json::from_value(Value::Object(keys))
-        .map_err(|failure| Error::new(Kind::Internal, "internal error").because(failure))?;
+        .map_err(|failure| Error::new(ErrorKind::Internal, "internal error").with_source(failure))?;
     let link = |id| ResourceLink { id: Some(id), location: None };
     Ok(AdditionalKeySet {
         id: Some(set.id),

@@ -12,7 +12,7 @@ use super::Settings;
 use super::error::{ApiError, Refusals};
 use crate::http::extract::Caller;
 use crate::services::lifecycle::Capabilities;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{KeyAlgorithm, KeyFamily, ProviderKind, SignatureAlgorithm};
 
 /// Every family, in the order in which clients see them.
@@ -78,16 +78,19 @@ pub(super) async fn list(
     State(services): State<Arc<Services>>,
     Caller(who, _): Caller<ApiError>,
 ) -> Result<Json<KeyAlgorithms>, ApiError> {
-    let known = in_reach(services.settings, services.keyring.capabilities(&who)?);
+    let known = usable_capabilities(services.settings, services.keyring.capabilities(&who)?);
     if known.is_empty() {
         let message = "no crypto provider has been ready yet, so that nobody knows what it can do";
-        return Err(Error::new(Kind::ProviderUnavailable, message).into());
+        return Err(Error::new(ErrorKind::ProviderUnavailable, message).into());
     }
     Ok(Json(KeyAlgorithms { items: common_to(&known) }))
 }
 
 /// What the providers can do that a request may name, as far as it is known.
-pub(super) fn in_reach(settings: Settings, providers: Vec<(ProviderKind, Option<Capabilities>)>) -> Vec<Capabilities> {
+pub(super) fn usable_capabilities(
+    settings: Settings,
+    providers: Vec<(ProviderKind, Option<Capabilities>)>,
+) -> Vec<Capabilities> {
     let usable = |kind| settings.hybrid || kind == settings.default_provider;
     providers.into_iter().filter(|(kind, _)| usable(*kind)).filter_map(|(_, can)| can).collect()
 }

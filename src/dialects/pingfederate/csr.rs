@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 
 use super::Services;
 use super::error::{ApiError, BodyRefusals, PathRefusals, Refusals};
-use super::family::{Named, active};
-use super::rules::{given, required, sentence};
+use super::family::{KeyPairPath, active};
+use super::rules::{non_empty, required, sentence};
 use super::view::{self, KeyPairView};
 use crate::auth::Principal;
 use crate::http::certification;
@@ -55,7 +55,7 @@ pub(super) async fn request(
     State(services): State<Arc<Services>>,
     method: Method,
     Caller(who, _): Caller<ApiError>,
-    Named(ring): Named,
+    KeyPairPath(ring): KeyPairPath,
 ) -> Result<Response, ApiError> {
     let client = Client { who, deadline: Instant::now() + services.sign_deadline };
     let about = ApiError::about(ring.name());
@@ -75,13 +75,13 @@ pub(super) async fn request(
 pub(super) async fn respond(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<ApiError>,
-    Named(ring): Named,
+    KeyPairPath(ring): KeyPairPath,
     body: JsonBody<CsrResponse, ApiError>,
 ) -> Result<Json<KeyPairView>, ApiError> {
     let about = || ApiError::about(ring.name());
     let pair = active(&services, &who, &ring).await?;
     let mut findings = Vec::new();
-    let Some(data) = given(body.value.file_data.as_ref()) else {
+    let Some(data) = non_empty(body.value.file_data.as_ref()) else {
         required(DATA, &mut findings);
         return Err(Error::invalid(findings).into());
     };
@@ -108,7 +108,7 @@ async fn accepted(
     let (spki, now) = (pair.spki.clone(), services.clock.now());
     // Up to dozens of signatures are verified.
     let work = move || chain_of(&data, spki.as_ref(), anchors.as_deref(), now);
-    services.derivations.turn().await?.run(work).await
+    services.key_files.acquire().await?.run(work).await
 }
 
 fn chain_of(

@@ -79,7 +79,7 @@ impl Modify for Families {
                 continue;
             }
             for family in FAMILIES {
-                let word = family.word();
+                let word = family.name();
                 paths.paths.insert(path.replace("{family}", word), of_family(&item, word));
             }
         }

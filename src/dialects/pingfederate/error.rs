@@ -10,7 +10,7 @@ use utoipa::{IntoResponses, ToSchema};
 
 use crate::http::dialect::{self, DialectError};
 use crate::http::{document, forgery};
-use strongroom_domain::error::{Error, Kind, Violation};
+use strongroom_domain::error::{Error, ErrorKind, Violation};
 
 /// What went wrong, as every refusal says it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -56,11 +56,11 @@ impl ApiError {
     pub(super) fn about(id: &str) -> impl FnOnce(Error) -> Self + use<> {
         let id = id.to_owned();
         move |error| {
-            if error.kind() != Kind::NotFound {
+            if error.kind() != ErrorKind::NotFound {
                 return error.into();
             }
             let message = format!("The resource with ID '{id}' is not found. Please specify a recognized resource ID.");
-            Error::new(Kind::NotFound, message).because(error).into()
+            Error::new(ErrorKind::NotFound, message).with_source(error).into()
         }
     }
 }
@@ -69,7 +69,7 @@ impl ApiError {
     /// The same error; what no provider here can do, where the product's configuration may forbid it, is 403.
     pub(super) fn of_configuration(error: Error) -> Self {
         let known = Self::from(error);
-        let forbidden = known.error.kind() == Kind::Unsupported;
+        let forbidden = known.error.kind() == ErrorKind::Unsupported;
         Self { status: if forbidden { StatusCode::FORBIDDEN } else { known.status }, ..known }
     }
 }
@@ -83,7 +83,7 @@ impl From<Error> for ApiError {
 
 impl DialectError for ApiError {
     fn forged() -> Self {
-        let error = Error::new(Kind::Forbidden, forgery::HEADER_MISSING);
+        let error = Error::new(ErrorKind::Forbidden, forgery::HEADER_MISSING);
         Self { result_id: "xsrf_header_required", ..error.into() }
     }
 }
@@ -92,8 +92,8 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let violations = self.error.violations();
         let message = match self.error.kind() {
-            Kind::Unauthenticated => "The credentials you provided were not recognized.",
-            Kind::Invalid if !violations.is_empty() => {
+            ErrorKind::Unauthenticated => "The credentials you provided were not recognized.",
+            ErrorKind::Invalid if !violations.is_empty() => {
                 "Validation error(s) occurred. Please review the error(s) and address accordingly."
             }
             _ => self.error.public(),
@@ -103,7 +103,7 @@ impl IntoResponse for ApiError {
             message: message.to_owned(),
             validation_errors: violations.iter().map(ValidationError::from).collect(),
         };
-        dialect::refuse(&self.error, self.status, "application/json", &body)
+        dialect::error_response(&self.error, self.status, "application/json", &body)
     }
 }
 
@@ -113,26 +113,26 @@ impl From<&Violation> for ValidationError {
     }
 }
 
-const fn status_and_id(kind: Kind) -> (StatusCode, &'static str) {
+const fn status_and_id(kind: ErrorKind) -> (StatusCode, &'static str) {
     match kind {
-        Kind::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "validation_error"),
-        Kind::Malformed => (StatusCode::BAD_REQUEST, "malformed_request"),
-        Kind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "request_too_large"),
-        Kind::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
-        Kind::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
-        Kind::NotFound => (StatusCode::NOT_FOUND, "resource_not_found"),
-        Kind::Conflict => (StatusCode::CONFLICT, "conflict"),
-        Kind::InUse => (StatusCode::UNPROCESSABLE_ENTITY, "resource_in_use"),
-        Kind::Unauthenticated => (StatusCode::UNAUTHORIZED, "invalid_credentials"),
-        Kind::Forbidden => (StatusCode::FORBIDDEN, "insufficient_permission"),
-        Kind::NotExportable => (StatusCode::FORBIDDEN, "not_exportable"),
-        Kind::Unsupported => (StatusCode::UNPROCESSABLE_ENTITY, "not_supported_by_provider"),
-        Kind::Busy => (StatusCode::SERVICE_UNAVAILABLE, "crypto_provider_busy"),
-        Kind::ProviderUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "crypto_provider_unavailable"),
-        Kind::Deadline => (StatusCode::SERVICE_UNAVAILABLE, "deadline_exceeded"),
-        Kind::Throttled => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
-        Kind::Damaged => (StatusCode::INTERNAL_SERVER_ERROR, "key_damaged"),
-        Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
+        ErrorKind::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "validation_error"),
+        ErrorKind::Malformed => (StatusCode::BAD_REQUEST, "malformed_request"),
+        ErrorKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "request_too_large"),
+        ErrorKind::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+        ErrorKind::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+        ErrorKind::NotFound => (StatusCode::NOT_FOUND, "resource_not_found"),
+        ErrorKind::Conflict => (StatusCode::CONFLICT, "conflict"),
+        ErrorKind::InUse => (StatusCode::UNPROCESSABLE_ENTITY, "resource_in_use"),
+        ErrorKind::Unauthenticated => (StatusCode::UNAUTHORIZED, "invalid_credentials"),
+        ErrorKind::Forbidden => (StatusCode::FORBIDDEN, "insufficient_permission"),
+        ErrorKind::NotExportable => (StatusCode::FORBIDDEN, "not_exportable"),
+        ErrorKind::Unsupported => (StatusCode::UNPROCESSABLE_ENTITY, "not_supported_by_provider"),
+        ErrorKind::Busy => (StatusCode::SERVICE_UNAVAILABLE, "crypto_provider_busy"),
+        ErrorKind::ProviderUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "crypto_provider_unavailable"),
+        ErrorKind::Deadline => (StatusCode::SERVICE_UNAVAILABLE, "deadline_exceeded"),
+        ErrorKind::Throttled => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
+        ErrorKind::Damaged => (StatusCode::INTERNAL_SERVER_ERROR, "key_damaged"),
+        ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
     }
 }
 

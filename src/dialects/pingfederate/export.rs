@@ -11,12 +11,12 @@ use utoipa::ToSchema;
 
 use super::Services;
 use super::error::{ApiError, BodyRefusals, PathRefusals, Refusals};
-use super::family::{Named, active};
-use super::wire::Hidden;
+use super::family::{KeyPairPath, active};
+use super::wire::HiddenText;
 use crate::auth::Principal;
 use crate::http::extract::{JsonBody, Manager};
 use crate::http::layer::request_id;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{CertificateDer, RingId};
 use strongroom_domain::secret::Secret;
 use strongroom_formats::keyfile::{self, KeyFileError};
@@ -31,7 +31,7 @@ pub(super) struct KeyPairExportSettings {
     /// Will open the file.
     #[schema(value_type = String, format = Password, nullable = false, required = true, min_length = 1,
         example = "correct horse battery staple")]
-    password: Option<Hidden>,
+    password: Option<HiddenText>,
 }
 
 /// Exports a {family} key pair as PKCS#12; only keys of the provider `LOCAL` can be.
@@ -51,7 +51,7 @@ pub(super) struct KeyPairExportSettings {
 pub(super) async fn pkcs12(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<ApiError>,
-    Named(ring): Named,
+    KeyPairPath(ring): KeyPairPath,
     body: Result<JsonBody<KeyPairExportSettings, ApiError>, ApiError>,
 ) -> Result<impl IntoResponse, ApiError> {
     export(&services, who, ring, body, PKCS12, keyfile::to_pkcs12).await
@@ -74,7 +74,7 @@ pub(super) async fn pkcs12(
 pub(super) async fn pem(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<ApiError>,
-    Named(ring): Named,
+    KeyPairPath(ring): KeyPairPath,
     body: Result<JsonBody<KeyPairExportSettings, ApiError>, ApiError>,
 ) -> Result<impl IntoResponse, ApiError> {
     let write = |key: &Secret, chain: &[CertificateDer], password: &Secret| {
@@ -96,15 +96,15 @@ async fn export(
     active(services, &who, &ring).await?;
     services.keyring.exportable(&who, &ring).await.map_err(about())?;
     let mut findings = Vec::new();
-    let Some(password) = Hidden::required(body?.value.password, "password", &mut findings) else {
+    let Some(password) = HiddenText::required(body?.value.password, "password", &mut findings) else {
         return Err(Error::invalid(findings).into());
     };
     // Before the export is on record.
-    let turn = services.derivations.turn().await?;
+    let turn = services.key_files.acquire().await?;
     let (keyring, request_id, place) = (Arc::clone(&services.keyring), request_id(), ring.clone());
     let work = async move { keyring.export(&who, &place, request_id).await };
     let exported = services.detached.run(work).await.map_err(about())?;
-    let internal = |failure: KeyFileError| Error::new(Kind::Internal, "internal error").because(failure);
+    let internal = |failure: KeyFileError| Error::new(ErrorKind::Internal, "internal error").with_source(failure);
     let write = move || write(&exported.pkcs8, &exported.pair.certificates, &password).map_err(internal);
     let file = turn.run(write).await?;
     Ok(([(CONTENT_TYPE, content_type)], file))

@@ -9,39 +9,45 @@ use axum::http::request::Parts;
 use super::Services;
 use super::error::ApiError;
 use crate::auth::Principal;
-use crate::http::extract::Segment;
+use crate::http::extract::PathSegment;
 use crate::services::lifecycle::IdempotencyKey;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{KeyPair, RingId, RingKind};
-use strongroom_formats::x509::Profile;
+use strongroom_formats::x509::CertificateProfile;
 
 /// Every family, in the order of the documentation.
 pub(super) const FAMILIES: [RingKind; 3] = [RingKind::Signing, RingKind::SslServer, RingKind::SslClient];
 
 /// What the certificates of a family are for.
-pub(super) const fn profile(family: RingKind) -> Profile {
+pub(super) const fn profile(family: RingKind) -> CertificateProfile {
     match family {
-        RingKind::SslServer => Profile::TlsServer,
-        RingKind::SslClient => Profile::TlsClient,
-        RingKind::Signing | RingKind::Connection | RingKind::WebKeys => Profile::Signing,
+        RingKind::SslServer => CertificateProfile::TlsServer,
+        RingKind::SslClient => CertificateProfile::TlsClient,
+        RingKind::Signing | RingKind::Connection | RingKind::WebKeys => CertificateProfile::Signing,
     }
 }
 
 /// The ring of an id in a path; an id that cannot be names nothing.
 pub(super) fn ring(family: RingKind, id: &str) -> Result<RingId, ApiError> {
-    RingId::new(family, id).map_err(|fault| ApiError::about(id)(Error::new(Kind::NotFound, "not an id").because(fault)))
+    RingId::new(family, id)
+        .map_err(|fault| ApiError::about(id)(Error::new(ErrorKind::NotFound, "not an id").with_source(fault)))
 }
 
 /// The request that an `Idempotency-Key` stands for; the same for both prefixes: they are one route.
 pub(super) fn idempotency(family: RingKind, step: &str, key: Option<String>, body: &[u8]) -> Option<IdempotencyKey> {
-    let route = || format!("POST /keyPairs/{}/{step}", family.word());
+    let route = || format!("POST /keyPairs/{}/{step}", family.name());
     key.map(|key| IdempotencyKey { key, route: route(), body: body.to_vec() })
 }
 
 /// A refusal of values, and among them that of an id that is in use: the store would find it only when all else is well.
-pub(super) async fn or_taken(services: &Services, family: RingKind, id: Option<&str>, refused: Error) -> ApiError {
+pub(super) async fn with_id_conflict(
+    services: &Services,
+    family: RingKind,
+    id: Option<&str>,
+    refused: Error,
+) -> ApiError {
     let ring = id.and_then(|id| RingId::new(family, id).ok());
-    services.keyring.or_taken(ring.as_ref(), refused).await.into()
+    services.keyring.with_ring_conflict(ring.as_ref(), refused).await.into()
 }
 
 /// The Active key pair of a ring; to this dialect one without certificate is not there.
@@ -52,7 +58,7 @@ pub(super) async fn active(services: &Services, who: &Principal, ring: &RingId) 
     let pair = services.keyring.active(who, ring).await;
     let shown = pair.and_then(|pair| match pair.leaf() {
         Some(_) => Ok(pair),
-        None => Err(Error::new(Kind::NotFound, format!("the key pair of {ring} has no certificate"))),
+        None => Err(Error::new(ErrorKind::NotFound, format!("the key pair of {ring} has no certificate"))),
     });
     shown.map_err(ApiError::about(ring.name()))
 }
@@ -66,20 +72,20 @@ impl FromRequestParts<Arc<Services>> for Family {
     async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, ApiError> {
         let Extension(family) = Extension::<RingKind>::from_request_parts(parts, services)
             .await
-            .map_err(|rejection| Error::new(Kind::Internal, "internal error").because(rejection))?;
+            .map_err(|rejection| Error::new(ErrorKind::Internal, "internal error").with_source(rejection))?;
         Ok(Self(family))
     }
 }
 
 /// The ring that family and id of a path name.
-pub(super) struct Named(pub RingId);
+pub(super) struct KeyPairPath(pub RingId);
 
-impl FromRequestParts<Arc<Services>> for Named {
+impl FromRequestParts<Arc<Services>> for KeyPairPath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, ApiError> {
         let Family(family) = Family::from_request_parts(parts, services).await?;
-        let Segment(id, _) = Segment::<ApiError>::from_request_parts(parts, services).await?;
+        let PathSegment(id, _) = PathSegment::<ApiError>::from_request_parts(parts, services).await?;
         ring(family, &id).map(Self)
     }
 }

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::Services;
 use super::error::{ApiError, BodyRefusals, Refusals};
-use super::family::{Family, idempotency, or_taken};
+use super::family::{Family, idempotency, with_id_conflict};
 use super::rules::Rules;
 use super::view::KeyPairView;
 use super::wire::CryptoProvider;
@@ -91,12 +91,14 @@ pub(super) async fn generate(
     }
     let mut new = match Rules::of(&services, &who, family)?.check(&wire) {
         Ok(new) => new,
-        Err(findings) => return Err(or_taken(&services, family, wire.id.as_deref(), Error::invalid(findings)).await),
+        Err(findings) => {
+            return Err(with_id_conflict(&services, family, wire.id.as_deref(), Error::invalid(findings)).await);
+        }
     };
     new.request_id = request_id();
     new.idempotency = idempotency(family, "generate", key, &body.bytes);
 
     let keyring = Arc::clone(&services.keyring);
     let made = services.detached.run(async move { keyring.generate(&who, new).await }).await?;
-    Ok((StatusCode::CREATED, Json(KeyPairView::of(&made.pair, &services.look())?)))
+    Ok((StatusCode::CREATED, Json(KeyPairView::of(&made.pair, &services.view_context())?)))
 }

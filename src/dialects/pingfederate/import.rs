@@ -9,13 +9,13 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::Services;
+use super::algorithm_choice::permitted;
 use super::algorithms::family_name;
-use super::choice::permitted;
 use super::error::{ApiError, BodyRefusals, Refusals};
-use super::family::{Family, idempotency, or_taken};
+use super::family::{Family, idempotency, with_id_conflict};
 use super::rules::{Rules, one_of, sentence};
 use super::view::KeyPairView;
-use super::wire::{CryptoProvider, Hidden};
+use super::wire::{CryptoProvider, HiddenText};
 use crate::http::extract::{Idempotency, JsonBody, Manager};
 use crate::http::id;
 use crate::http::layer::request_id;
@@ -37,10 +37,10 @@ pub(super) struct KeyPairFile {
     id: Option<String>,
     /// PKCS#12 or PEM in base64; PEM also as it is. In PEM the private key comes first.
     #[schema(value_type = String, nullable = false, required = true, min_length = 1)]
-    file_data: Option<Hidden>,
+    file_data: Option<HiddenText>,
     /// Opens the file.
     #[schema(value_type = String, format = Password, nullable = false, required = true, min_length = 1)]
-    password: Option<Hidden>,
+    password: Option<HiddenText>,
     /// Found out when absent.
     #[schema(nullable = false)]
     format: Option<KeyPairFormat>,
@@ -49,7 +49,7 @@ pub(super) struct KeyPairFile {
     crypto_provider: Option<CryptoProvider>,
     /// For bulk imports of the product; not supported here.
     #[schema(value_type = String, nullable = false, deprecated)]
-    encrypted_password: Option<Hidden>,
+    encrypted_password: Option<HiddenText>,
 }
 
 /// How a file is written.
@@ -61,7 +61,7 @@ pub(super) enum KeyPairFormat {
     Pem,
 }
 
-impl From<KeyPairFormat> for keyfile::Format {
+impl From<KeyPairFormat> for keyfile::KeyFileFormat {
     fn from(wire: KeyPairFormat) -> Self {
         match wire {
             KeyPairFormat::Pkcs12 => Self::Pkcs12,
@@ -93,12 +93,12 @@ pub(super) async fn import(
     let rules = Rules::of(&services, &who, family)?;
     let id = body.value.id.clone();
     let found = match checked(&rules, body.value) {
-        Ok(file) => services.derivations.turn().await?.run(move || read(&rules, file)).await,
+        Ok(file) => services.key_files.acquire().await?.run(move || read(&rules, file)).await,
         Err(refused) => Err(refused),
     };
     let mut new = match found {
         Ok(new) => new,
-        Err(refused) => return Err(or_taken(&services, family, id.as_deref(), refused).await),
+        Err(refused) => return Err(with_id_conflict(&services, family, id.as_deref(), refused).await),
     };
     new.request_id = request_id();
     new.idempotency = idempotency(family, "import", key, &body.bytes);
@@ -106,7 +106,7 @@ pub(super) async fn import(
     let keyring = Arc::clone(&services.keyring);
     let made = services.detached.run(async move { keyring.import(&who, new).await }).await;
     let made = made.map_err(ApiError::of_configuration)?;
-    Ok((StatusCode::CREATED, Json(KeyPairView::of(&made.pair, &services.look())?)))
+    Ok((StatusCode::CREATED, Json(KeyPairView::of(&made.pair, &services.view_context())?)))
 }
 
 /// A file that is yet to be read, everything around it in order.
@@ -114,7 +114,7 @@ struct Checked {
     ring: RingId,
     provider: ProviderKind,
     data: Secret,
-    format: Option<keyfile::Format>,
+    format: Option<keyfile::KeyFileFormat>,
     password: Secret,
 }
 
@@ -123,12 +123,12 @@ fn checked(rules: &Rules, wire: KeyPairFile) -> Result<Checked, Error> {
     let id = wire.id.map_or_else(id::generate, Ok)?;
     let ring = rules.ring(Some(&id), &mut findings);
     let provider = rules.provider(wire.crypto_provider, &mut findings);
-    let data = Hidden::required(wire.file_data, DATA, &mut findings);
+    let data = HiddenText::required(wire.file_data, DATA, &mut findings);
     if wire.encrypted_password.is_some() {
         let message = "encryptedPassword is not supported: send the password as password.";
         findings.push(Violation::at("encryptedPassword", Rule::InvalidValue, message));
     }
-    let password = Hidden::required(wire.password, "password", &mut findings);
+    let password = HiddenText::required(wire.password, "password", &mut findings);
     match (ring, provider, data, password) {
         (Some(ring), Some(provider), Some(data), Some(password)) if findings.is_empty() => {
             Ok(Checked { ring, provider, data, format: wire.format.map(Into::into), password })

@@ -10,7 +10,7 @@ use axum::response::IntoResponse;
 
 use super::Services;
 use super::error::{ApiError, PathRefusals, Refusals};
-use super::family::{Family, Named, active};
+use super::family::{Family, KeyPairPath, active};
 use super::view::{KeyPairView, KeyPairViews};
 use super::{rotation, view};
 use crate::http::extract::{Caller, Manager};
@@ -30,7 +30,7 @@ pub(super) async fn list(
 ) -> Result<Json<KeyPairViews>, ApiError> {
     let pairs = services.keyring.active_of_kind(&who, family).await?;
     let mut rotation = rotation::all(&services, &who, family).await?;
-    let look = services.look();
+    let look = services.view_context();
     let view = |pair| {
         let view = KeyPairView::of(pair, &look)?;
         let settings = pair.ring.as_ref().and_then(|ring| rotation.remove(ring));
@@ -50,7 +50,7 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
     Caller(who, _): Caller<ApiError>,
-    Named(ring): Named,
+    KeyPairPath(ring): KeyPairPath,
 ) -> Result<Json<KeyPairView>, ApiError> {
     let pair = active(&services, &who, &ring).await?;
     Ok(Json(view::whole(&services, &who, &pair).await?))
@@ -74,7 +74,7 @@ pub(super) async fn show(
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<ApiError>,
-    Named(ring): Named,
+    KeyPairPath(ring): KeyPairPath,
 ) -> Result<StatusCode, ApiError> {
     active(&services, &who, &ring).await?;
     let about = ApiError::about(ring.name());
@@ -98,7 +98,7 @@ pub(super) async fn delete(
 pub(super) async fn certificate(
     State(services): State<Arc<Services>>,
     Caller(who, _): Caller<ApiError>,
-    Named(ring): Named,
+    KeyPairPath(ring): KeyPairPath,
 ) -> Result<impl IntoResponse, ApiError> {
     let pair = active(&services, &who, &ring).await?;
     let pem: String = pair.certificates.iter().map(to_pem).collect();

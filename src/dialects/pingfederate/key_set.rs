@@ -9,7 +9,7 @@ use axum::response::Response;
 use super::Services;
 use super::error::ApiError;
 use crate::http::key_set::{JwkSet, answer};
-use crate::services::rotation::Published;
+use crate::services::rotation::KeySetId;
 
 /// Gets the keys that OAuth and `OpenID` Connect tokens are signed with and encrypted to.
 #[utoipa::path(
@@ -20,5 +20,5 @@ use crate::services::rotation::Published;
     )
 )]
 pub(super) async fn show(State(services): State<Arc<Services>>, headers: HeaderMap) -> Result<Response, ApiError> {
-    Ok(answer(&services, &Published::Oidc, &headers, "public, ").await?)
+    Ok(answer(&services, &KeySetId::Oidc, &headers, "public, ").await?)
 }

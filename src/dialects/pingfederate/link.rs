@@ -12,12 +12,12 @@ use utoipa::ToSchema;
 use super::Services;
 use super::error::{ApiError, BodyRefusals, Refusals};
 use super::family::{Family, idempotency};
-use super::rules::{Rules, given, required, sentence};
+use super::rules::{Rules, non_empty, required, sentence};
 use crate::http::extract::{Idempotency, JsonBody, Manager};
 use crate::http::id;
 use crate::http::layer::request_id;
-use crate::services::lifecycle::{ForeignKey, LinkKeyPair};
-use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use crate::services::lifecycle::{KeySelector, LinkKeyPair};
+use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{CertificateDer, ProviderKind, RingId};
 use strongroom_formats::x509::{certificates, chain_for, check_readable, public_key};
 
@@ -60,12 +60,12 @@ pub(super) async fn link(
     body: JsonBody<KeyPairLink, ApiError>,
 ) -> Result<impl IntoResponse, ApiError> {
     let rules = Rules::of(&services, &who, family)?;
-    if !rules.may_hold(ProviderKind::Hsm) {
+    if !rules.accepts_provider(ProviderKind::Hsm) {
         let message = "there is no HSM here whose keys could be linked";
-        return Err(ApiError::of_configuration(Error::new(Kind::Unsupported, message)));
+        return Err(ApiError::of_configuration(Error::new(ErrorKind::Unsupported, message)));
     }
     // Up to dozens of signatures are verified.
-    let (wire, turn) = (body.value, services.derivations.turn().await?);
+    let (wire, turn) = (body.value, services.key_files.acquire().await?);
     let mut new = turn.run(move || checked(&rules, &wire)).await?;
     new.request_id = request_id();
     new.idempotency = idempotency(family, "link", key, &body.bytes);
@@ -74,30 +74,37 @@ pub(super) async fn link(
     let made = services.detached.run(async move { keyring.link(&who, new).await }).await;
     let made = made.map_err(ApiError::of_configuration)?;
     let id = made.pair.ring.as_ref().map(RingId::name).unwrap_or_default();
-    let location = HeaderValue::try_from(format!("/pf-admin-api/v1/keyPairs/{}/{id}", family.word()))
-        .map_err(|failure| Error::new(Kind::Internal, "internal error").because(failure))?;
+    let location = HeaderValue::try_from(format!("/pf-admin-api/v1/keyPairs/{}/{id}", family.name()))
+        .map_err(|failure| Error::new(ErrorKind::Internal, "internal error").with_source(failure))?;
     Ok((StatusCode::CREATED, [(LOCATION, location)]))
 }
 
 fn checked(rules: &Rules, wire: &KeyPairLink) -> Result<LinkKeyPair, Error> {
     let mut findings = Vec::new();
     let ring = rules.ring(Some(&id::generate()?), &mut findings);
-    let wanted = wanted(given(wire.private_key_id.as_ref()), &mut findings);
-    let chain = chain(given(wire.certificate_data.as_ref()), &mut findings);
+    let wanted = wanted(non_empty(wire.private_key_id.as_ref()), &mut findings);
+    let chain = chain(non_empty(wire.certificate_data.as_ref()), &mut findings);
     let (Some(ring), Some(wanted), Some(certificates)) = (ring, wanted, chain) else {
         return Err(Error::invalid(findings));
     };
-    Ok(LinkKeyPair { ring, wanted, certificates, idempotency: None, deadline: rules.deadline, request_id: None })
+    Ok(LinkKeyPair {
+        ring,
+        selector: wanted,
+        certificates,
+        idempotency: None,
+        deadline: rules.deadline,
+        request_id: None,
+    })
 }
 
-fn wanted(text: Option<&str>, findings: &mut Vec<Violation>) -> Option<ForeignKey> {
+fn wanted(text: Option<&str>, findings: &mut Vec<Violation>) -> Option<KeySelector> {
     let Some(text) = text else {
         required(ID, findings);
         return None;
     };
     let wanted = text.parse();
     wanted
-        .map_err(|why: crate::services::lifecycle::NoForeignKey| {
+        .map_err(|why: crate::services::lifecycle::InvalidKeySelector| {
             findings.push(Violation::at(ID, Rule::InvalidValue, sentence(ID, &why.to_string())));
         })
         .ok()

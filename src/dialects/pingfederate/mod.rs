@@ -12,8 +12,8 @@
 //! trailing slash.
 
 mod additional_key_sets;
+mod algorithm_choice;
 mod algorithms;
-mod choice;
 mod csr;
 mod document;
 mod error;
@@ -77,9 +77,9 @@ pub(crate) fn routes() -> Router<Arc<Services>> {
         .nest("/keyPairs", key_pairs())
         .nest("/certificates/ca", trusted_cas());
     Router::new()
-        .nest("/pf-admin-api", dialect::dress::<_, ApiError>(Router::new().nest("/v1", prefixed)))
-        .nest("/keyPairs", dialect::dress::<_, ApiError>(key_pairs()))
-        .nest("/certificates/ca", dialect::dress::<_, ApiError>(trusted_cas()))
+        .nest("/pf-admin-api", dialect::with_dialect_errors::<_, ApiError>(Router::new().nest("/v1", prefixed)))
+        .nest("/keyPairs", dialect::with_dialect_errors::<_, ApiError>(key_pairs()))
+        .nest("/certificates/ca", dialect::with_dialect_errors::<_, ApiError>(trusted_cas()))
 }
 
 /// The key set, under the path of PingFederate's runtime.
@@ -104,7 +104,7 @@ fn key_pairs() -> Router<Arc<Services>> {
             let methods = get(rotation::show).put(rotation::replace).delete(rotation::delete);
             paths.push(("/{id}/rotationSettings", methods));
         }
-        let word = family.word();
+        let word = family.name();
         for (path, methods) in paths {
             router = both(router, &format!("/{word}{path}"), methods.layer(Extension(family)));
         }

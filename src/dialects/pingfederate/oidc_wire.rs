@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::rules::{given, required};
+use super::rules::{non_empty, required};
 use super::wire::ResourceLink;
 use crate::services::settings::{OidcGroup, OidcKey, OidcKeyType, OidcKeys};
 use strongroom_domain::error::{Rule, Violation};
@@ -185,7 +185,7 @@ impl Names<'_> {
     }
 
     fn name(&self, key_type: OidcKeyType, turn: &str, member: &str) -> String {
-        format!("{}{}{turn}{member}", key_type.word(), self.group)
+        format!("{}{}{turn}{member}", key_type.name(), self.group)
     }
 
     fn keys(
@@ -231,7 +231,7 @@ impl Names<'_> {
         }
         if let Some(given_link) = members.get(&link) {
             let id = given_link.get("id").and_then(text);
-            if given(id.as_ref()).is_none() {
+            if non_empty(id.as_ref()).is_none() {
                 required(&format!("{}{link}.id", self.prefix), findings);
             }
             return Some(OidcKey { name: id?, kid, algorithm_kids });

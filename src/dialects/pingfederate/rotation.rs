@@ -11,18 +11,18 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Services;
+use super::algorithm_choice::{AlgorithmRequest, choose};
 use super::algorithms::family_name;
-use super::choice::{Asked, choose};
 use super::error::{ApiError, ApiResult, BodyRefusals, PathRefusals, Refusals};
-use super::family::{Named, active};
-use super::rules::{Rules, given, required};
+use super::family::{KeyPairPath, active};
+use super::rules::{Rules, non_empty, required};
 use crate::auth::Principal;
 use crate::http::extract::{Caller, JsonBody, Manager};
 use crate::http::layer::request_id;
 use crate::http::subject::MAX_VALID_DAYS;
 use crate::services::settings::RotationSettings;
-use strongroom_domain::error::{Error, Kind, Rule, Violation};
-use strongroom_domain::key::{KeyAlgorithm, KeyPair, Origin, RingId, RingKind, SignatureAlgorithm};
+use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
+use strongroom_domain::key::{KeyAlgorithm, KeyOrigin, KeyPair, RingId, RingKind, SignatureAlgorithm};
 use strongroom_formats::x509::{CertificateSummary, is_issued_by};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -102,7 +102,7 @@ pub(super) async fn of(
     }
     match services.catalog.rotation_settings(who, ring).await {
         Ok(settings) => Ok(Some(KeyPairRotationSettings::of(ring, settings))),
-        Err(failure) if failure.kind() == Kind::NotFound => Ok(None),
+        Err(failure) if failure.kind() == ErrorKind::NotFound => Ok(None),
         Err(failure) => Err(failure),
     }
 }
@@ -118,12 +118,12 @@ pub(super) async fn of(
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
     Caller(who, _): Caller<ApiError>,
-    Named(ring): Named,
+    KeyPairPath(ring): KeyPairPath,
 ) -> Result<Json<KeyPairRotationSettings>, ApiError> {
     let about = || ApiError::about(ring.name());
     let pair = active(&services, &who, &ring).await?;
     let settings = of(&services, &who, &ring).await?.filter(|_| is_self_signed(&pair));
-    let missing = || about()(Error::new(Kind::NotFound, "the key pair has no rotation settings"));
+    let missing = || about()(Error::new(ErrorKind::NotFound, "the key pair has no rotation settings"));
     Ok(Json(settings.ok_or_else(missing)?))
 }
 
@@ -139,7 +139,7 @@ pub(super) async fn show(
 pub(super) async fn replace(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<ApiError>,
-    Named(ring): Named,
+    KeyPairPath(ring): KeyPairPath,
     body: JsonBody<KeyPairRotationSettings, ApiError>,
 ) -> Result<Json<KeyPairRotationSettings>, ApiError> {
     let about = || ApiError::about(ring.name());
@@ -166,7 +166,7 @@ pub(super) async fn replace(
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<ApiError>,
-    Named(ring): Named,
+    KeyPairPath(ring): KeyPairPath,
 ) -> Result<StatusCode, ApiError> {
     let about = ApiError::about(ring.name());
     let (catalog, request_id) = (Arc::clone(&services.catalog), request_id());
@@ -185,7 +185,7 @@ pub(super) fn check(
     pair: &KeyPair,
     wire: &KeyPairRotationSettings,
 ) -> Result<RotationSettings, Vec<Violation>> {
-    if pair.origin == Origin::Linked {
+    if pair.origin == KeyOrigin::Linked {
         let message = "A linked key pair cannot be rotated: a generated key cannot succeed it.".to_owned();
         return Err(vec![Violation { path: None, rule: Rule::InvalidValue, message }]);
     }
@@ -254,11 +254,11 @@ fn algorithms(
     findings: &mut Vec<Violation>,
 ) -> Option<(KeyAlgorithm, SignatureAlgorithm)> {
     let original = family_name(pair.algorithm.family()).to_owned();
-    let name = given(wire.key_algorithm.as_ref()).map_or_else(|| original.clone(), str::to_owned);
+    let name = non_empty(wire.key_algorithm.as_ref()).map_or_else(|| original.clone(), str::to_owned);
     let size =
         wire.key_size.or_else(|| (name == original).then(|| i32::try_from(pair.algorithm.bits()).ok()).flatten());
     let same = name == original && size.and_then(|size| u32::try_from(size).ok()) == Some(pair.algorithm.bits());
-    let signature = match given(wire.signature_algorithm.as_ref()) {
+    let signature = match non_empty(wire.signature_algorithm.as_ref()) {
         Some(asked) => Some(asked.to_owned()),
         None if same && SignatureAlgorithm::from_jca_name(&leaf.signature_algorithm).is_none() => {
             let message =
@@ -268,7 +268,8 @@ fn algorithms(
         }
         None => same.then(|| leaf.signature_algorithm.clone()),
     };
-    let asked = Asked { key_algorithm: Some(&name), key_size: size, signature_algorithm: signature.as_ref() };
+    let asked =
+        AlgorithmRequest { key_algorithm: Some(&name), key_size: size, signature_algorithm: signature.as_ref() };
     let choice = choose(asked, rules.capabilities(Some(pair.provider)), findings)?;
     Some((choice.algorithm, choice.signature_algorithm))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Services;
-use super::choice::{self, Asked};
+use super::algorithm_choice::{self, AlgorithmRequest};
 use super::generate::NewKeyPairSettings;
 use super::wire::CryptoProvider;
 use super::{Settings, family};
@@ -13,7 +13,7 @@ use crate::http::subject::{self, MAX_VALID_DAYS};
 use crate::services::lifecycle::{Capabilities, CertificateSpec, NewKeyPair};
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::{KeyUse, ProviderKind, RingId, RingKind};
-use strongroom_formats::x509::{NameFault, Names, Subject, SubjectField};
+use strongroom_formats::x509::{CertificateNames, NameFault, Subject, SubjectField};
 
 /// What requests are judged by.
 pub(super) struct Rules {
@@ -47,7 +47,7 @@ impl Rules {
         let alternative_names = subject::alternative_names("", names, &mut findings);
         let valid_days = valid_days(wire.valid_days, &mut findings);
         let provider = self.provider(wire.crypto_provider, &mut findings);
-        let choice = choice::choose(Asked::from(wire), self.capabilities(provider), &mut findings);
+        let choice = algorithm_choice::choose(AlgorithmRequest::from(wire), self.capabilities(provider), &mut findings);
         let (Some(ring), Some(valid_days), Some(provider), Some(choice), true) =
             (ring, valid_days, provider, choice, findings.is_empty())
         else {
@@ -61,7 +61,7 @@ impl Rules {
             signature_algorithm: choice.signature_algorithm,
             permitted: choice.permitted,
             certificate: Some(CertificateSpec {
-                names: Names::Given { subject, alternative_names },
+                names: CertificateNames::Given { subject, alternative_names },
                 valid_days,
                 profile: family::profile(self.family),
             }),
@@ -104,7 +104,7 @@ impl Rules {
     }
 
     /// Whether key pairs can be held by a provider: it is there, and the only one unless hybrid mode is on.
-    pub(super) fn may_hold(&self, provider: ProviderKind) -> bool {
+    pub(super) fn accepts_provider(&self, provider: ProviderKind) -> bool {
         (self.settings.hybrid || self.settings.default_provider == provider)
             && self.providers.iter().any(|(kind, _)| *kind == provider)
     }
@@ -121,7 +121,7 @@ pub(super) fn one_of<T: ToString>(values: impl IntoIterator<Item = T>) -> String
 }
 
 /// A value that is given: text that is not blank.
-pub(super) fn given(text: Option<&String>) -> Option<&str> {
+pub(super) fn non_empty(text: Option<&String>) -> Option<&str> {
     text.map(String::as_str).filter(|text| !text.trim().is_empty())
 }
 
@@ -134,7 +134,7 @@ pub(super) fn required(path: &str, findings: &mut Vec<Violation>) {
     findings.push(Violation::at(path, Rule::Required, format!("{path} is required.")));
 }
 
-impl<'a> From<&'a NewKeyPairSettings> for Asked<'a> {
+impl<'a> From<&'a NewKeyPairSettings> for AlgorithmRequest<'a> {
     fn from(wire: &'a NewKeyPairSettings) -> Self {
         Self {
             key_algorithm: wire.key_algorithm.as_ref(),
@@ -145,7 +145,7 @@ impl<'a> From<&'a NewKeyPairSettings> for Asked<'a> {
 }
 
 fn subject_of(wire: &NewKeyPairSettings, findings: &mut Vec<Violation>) -> Subject {
-    let owned = |text: Option<&String>| given(text).map(str::to_owned);
+    let owned = |text: Option<&String>| non_empty(text).map(str::to_owned);
     let subject = Subject {
         common_name: owned(wire.common_name.as_ref()).unwrap_or_default(),
         organization: owned(wire.organization.as_ref()),

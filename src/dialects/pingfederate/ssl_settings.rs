@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::Services;
 use super::error::{ApiError, BodyRefusals, Refusals};
-use super::rules::{given, required};
+use super::rules::{non_empty, required};
 use super::wire::ResourceLink;
 use crate::http::extract::{Caller, JsonBody, Manager};
 use crate::http::layer::request_id;
@@ -122,7 +122,7 @@ fn side(
 }
 
 fn id_of(path: &str, link: &ResourceLink, findings: &mut Vec<Violation>) -> Option<String> {
-    let id = given(link.id.as_ref());
+    let id = non_empty(link.id.as_ref());
     if id.is_none() {
         required(&format!("{path}.id"), findings);
     }

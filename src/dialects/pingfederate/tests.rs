@@ -6,16 +6,17 @@ use serde_json::{Value, json};
 
 use super::generate::NewKeyPairSettings;
 use super::rules::Rules;
-use super::view::{KeyPairView, Look};
+use super::view::{KeyPairView, ViewContext};
 use super::{SanFormat, Settings, algorithms};
 use crate::http::id;
 use crate::services::lifecycle::{Capabilities, NewKeyPair};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::Violation;
 use strongroom_domain::key::{
-    Hash, KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, Origin, ProviderKind, RingKind, SignatureAlgorithm, State,
+    HashAlgorithm, KeyAlgorithm, KeyId, KeyOrigin, KeyPair, KeyState, KeyUse, Locator, ProviderKind, RingKind,
+    SignatureAlgorithm,
 };
-use strongroom_formats::x509::{AlternativeName, CertificateSummary, Names};
+use strongroom_formats::x509::{AlternativeName, CertificateNames, CertificateSummary};
 
 const HYBRID: Settings = Settings {
     hybrid: true,
@@ -165,11 +166,11 @@ fn signature_algorithm_that_no_family_has_is_found_without_a_family() {
 fn gaps_are_filled_with_the_defaults_of_the_algorithm() {
     use SignatureAlgorithm::{Ecdsa, Ed25519, RsaPkcs1};
     let table = [
-        (json!({"keyAlgorithm": "RSA"}), KeyAlgorithm::Rsa2048, RsaPkcs1(Hash::Sha256)),
-        (json!({"keyAlgorithm": "RSA", "keySize": 3072}), KeyAlgorithm::Rsa3072, RsaPkcs1(Hash::Sha256)),
-        (json!({"keyAlgorithm": "EC"}), KeyAlgorithm::P256, Ecdsa(Hash::Sha256)),
-        (json!({"keyAlgorithm": "EC", "keySize": 384}), KeyAlgorithm::P384, Ecdsa(Hash::Sha384)),
-        (json!({"keyAlgorithm": "EC", "keySize": 521}), KeyAlgorithm::P521, Ecdsa(Hash::Sha512)),
+        (json!({"keyAlgorithm": "RSA"}), KeyAlgorithm::Rsa2048, RsaPkcs1(HashAlgorithm::Sha256)),
+        (json!({"keyAlgorithm": "RSA", "keySize": 3072}), KeyAlgorithm::Rsa3072, RsaPkcs1(HashAlgorithm::Sha256)),
+        (json!({"keyAlgorithm": "EC"}), KeyAlgorithm::P256, Ecdsa(HashAlgorithm::Sha256)),
+        (json!({"keyAlgorithm": "EC", "keySize": 384}), KeyAlgorithm::P384, Ecdsa(HashAlgorithm::Sha384)),
+        (json!({"keyAlgorithm": "EC", "keySize": 521}), KeyAlgorithm::P521, Ecdsa(HashAlgorithm::Sha512)),
         (json!({"keyAlgorithm": "Ed25519"}), KeyAlgorithm::Ed25519, Ed25519),
     ];
     for (changes, algorithm, signature) in table {
@@ -183,20 +184,20 @@ fn gaps_are_filled_with_the_defaults_of_the_algorithm() {
 fn rsa_may_sign_in_both_schemes_and_ec_with_the_hash_of_its_curve_and_the_one_asked_for() {
     use SignatureAlgorithm::Ecdsa;
     let rsa = check(&json!({"signatureAlgorithm": "SHA512withRSAandMGF1"})).unwrap();
-    assert_eq!(rsa.signature_algorithm, SignatureAlgorithm::RsaPss(Hash::Sha512));
+    assert_eq!(rsa.signature_algorithm, SignatureAlgorithm::RsaPss(HashAlgorithm::Sha512));
     assert_eq!(rsa.permitted, KeyAlgorithm::Rsa2048.signature_algorithms());
     let usual = check(&json!({"keyAlgorithm": "EC", "keySize": 384})).unwrap();
-    assert_eq!(usual.permitted, [Ecdsa(Hash::Sha384)]);
+    assert_eq!(usual.permitted, [Ecdsa(HashAlgorithm::Sha384)]);
     let asked = check(&json!({"keyAlgorithm": "EC", "signatureAlgorithm": "SHA512withECDSA"})).unwrap();
-    assert_eq!(asked.permitted, [Ecdsa(Hash::Sha256), Ecdsa(Hash::Sha512)]);
+    assert_eq!(asked.permitted, [Ecdsa(HashAlgorithm::Sha256), Ecdsa(HashAlgorithm::Sha512)]);
 }
 
 #[test]
 fn what_the_provider_cannot_do_is_said_with_what_it_can() {
     let can = Capabilities {
         algorithms: vec![
-            (KeyAlgorithm::Rsa2048, vec![SignatureAlgorithm::RsaPkcs1(Hash::Sha256)]),
-            (KeyAlgorithm::P256, vec![SignatureAlgorithm::Ecdsa(Hash::Sha256)]),
+            (KeyAlgorithm::Rsa2048, vec![SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256)]),
+            (KeyAlgorithm::P256, vec![SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256)]),
         ],
         ..Capabilities::default()
     };
@@ -215,7 +216,7 @@ fn what_the_provider_cannot_do_is_said_with_what_it_can() {
         assert!(violations[0].message.contains(offer), "{}", violations[0].message);
     }
     let new = check_with(HYBRID, Some(can), &json!({})).unwrap();
-    assert_eq!(new.permitted, [SignatureAlgorithm::RsaPkcs1(Hash::Sha256)]);
+    assert_eq!(new.permitted, [SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256)]);
 }
 
 #[test]
@@ -241,7 +242,9 @@ fn good_values_reach_the_keyring_as_they_were_given() {
     .unwrap();
     assert_eq!(new.ring.to_string(), "signing:orders");
     let certificate = new.certificate.unwrap();
-    let Names::Given { subject, alternative_names } = certificate.names else { panic!("names of another certificate") };
+    let CertificateNames::Given { subject, alternative_names } = certificate.names else {
+        panic!("names of another certificate")
+    };
     assert_eq!(subject.organization_unit, None);
     assert_eq!(subject.city.as_deref(), Some("Austin"));
     assert_eq!(certificate.valid_days, 36_500);
@@ -294,7 +297,7 @@ fn key_algorithms_are_those_that_all_providers_share() {
     assert_eq!(items[2]["signatureAlgorithms"], json!(["Ed25519"]));
 
     let small = Capabilities {
-        algorithms: vec![(KeyAlgorithm::P384, vec![SignatureAlgorithm::Ecdsa(Hash::Sha512)])],
+        algorithms: vec![(KeyAlgorithm::P384, vec![SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha512)])],
         ..Capabilities::default()
     };
     let items = serde_json::to_value(algorithms::common_to(&[everything(), small])).unwrap();
@@ -312,7 +315,7 @@ fn without_hybrid_mode_only_the_default_provider_counts() {
     let both = || vec![(ProviderKind::Hsm, None), (ProviderKind::Local, Some(everything()))];
     let plain = |default_provider| Settings { hybrid: false, default_provider, ..HYBRID };
     for (settings, known) in [(HYBRID, 1), (plain(ProviderKind::Local), 1), (plain(ProviderKind::Hsm), 0)] {
-        assert_eq!(algorithms::in_reach(settings, both()).len(), known);
+        assert_eq!(algorithms::usable_capabilities(settings, both()).len(), known);
     }
 }
 
@@ -321,16 +324,16 @@ fn view_at(now: i64, settings: Settings) -> Value {
         id: KeyId::new(Timestamp::from_micros(0)).unwrap(),
         ring: Some("signing:orders".parse().unwrap()),
         generation: 1,
-        state: State::Active,
+        state: KeyState::Active,
         missing_since: None,
         missing: false,
         provider: ProviderKind::Hsm,
         locator: Locator::new().unwrap(),
         sealed: None,
-        origin: Origin::Generated,
+        origin: KeyOrigin::Generated,
         key_use: KeyUse::Sign,
         algorithm: KeyAlgorithm::P384,
-        signature_algorithm: SignatureAlgorithm::Ecdsa(Hash::Sha384),
+        signature_algorithm: SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384),
         permitted: Vec::new(),
         kid: None,
         spki: None,
@@ -354,7 +357,7 @@ fn view_at(now: i64, settings: Settings) -> Value {
         sha1_fingerprint: "0A".to_owned(),
         sha256_fingerprint: "0B".to_owned(),
     };
-    let look = Look { settings, now: Timestamp::from_micros(now) };
+    let look = ViewContext { settings, now: Timestamp::from_micros(now) };
     let view = KeyPairView::from_summary("orders", &pair, summary, &look);
     serde_json::to_value(view).unwrap()
 }

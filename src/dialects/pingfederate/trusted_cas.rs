@@ -10,14 +10,14 @@ use utoipa::ToSchema;
 
 use super::Services;
 use super::error::{ApiError, ApiResult, BodyRefusals, PathRefusals, Refusals};
-use super::rules::{Rules, given, required, sentence};
+use super::rules::{Rules, non_empty, required, sentence};
 use super::view::CertView;
 use super::wire::CryptoProvider;
-use crate::http::extract::{Caller, JsonBody, Manager, Segment};
+use crate::http::extract::{Caller, JsonBody, Manager, PathSegment};
 use crate::http::id;
 use crate::http::layer::request_id;
 use crate::services::settings::TrustedCa;
-use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{CertificateDer, RingKind};
 use strongroom_formats::x509::{certificates, check_ca, check_readable};
 
@@ -55,7 +55,7 @@ pub(super) async fn list(
     Caller(who, _): Caller<ApiError>,
 ) -> Result<Json<CertViews>, ApiError> {
     let all = services.catalog.trusted_cas(&who).await?;
-    let look = services.look();
+    let look = services.view_context();
     Ok(Json(CertViews { items: all.iter().map(|ca| CertView::of(ca, &look)).collect() }))
 }
 
@@ -68,12 +68,12 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
     Caller(who, _): Caller<ApiError>,
-    Segment(id, _): Segment<ApiError>,
+    PathSegment(id, _): PathSegment<ApiError>,
 ) -> Result<Json<CertView>, ApiError> {
     let all = services.catalog.trusted_cas(&who).await?;
-    let missing = || ApiError::about(&id)(Error::new(Kind::NotFound, "no such trusted CA"));
+    let missing = || ApiError::about(&id)(Error::new(ErrorKind::NotFound, "no such trusted CA"));
     let ca = all.iter().find(|ca| ca.id == id).ok_or_else(missing)?;
-    Ok(Json(CertView::of(ca, &services.look())))
+    Ok(Json(CertView::of(ca, &services.view_context())))
 }
 
 /// Imports the certificate of a trusted certificate authority.
@@ -91,7 +91,7 @@ pub(super) async fn import(
     let ca = check(&rules, body.value)?;
     let (catalog, request_id, added) = (Arc::clone(&services.catalog), request_id(), ca.clone());
     services.detached.run(async move { catalog.add_trusted_ca(&who, added, request_id).await }).await?;
-    Ok((StatusCode::CREATED, Json(CertView::of(&ca, &services.look()))))
+    Ok((StatusCode::CREATED, Json(CertView::of(&ca, &services.view_context()))))
 }
 
 /// Deletes a trusted certificate authority.
@@ -108,7 +108,7 @@ pub(super) async fn import(
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<ApiError>,
-    Segment(id, _): Segment<ApiError>,
+    PathSegment(id, _): PathSegment<ApiError>,
 ) -> Result<StatusCode, ApiError> {
     let about = ApiError::about(&id);
     let (catalog, request_id) = (Arc::clone(&services.catalog), request_id());
@@ -127,7 +127,7 @@ fn check(rules: &Rules, wire: X509File) -> Result<TrustedCa, Error> {
     if wire.crypto_provider.is_some() {
         rules.provider(wire.crypto_provider, &mut findings);
     }
-    let certificate = match given(wire.file_data.as_ref()).map(one) {
+    let certificate = match non_empty(wire.file_data.as_ref()).map(one) {
         Some(Ok(certificate)) => Some(certificate),
         Some(Err(why)) => {
             findings.push(Violation::at(DATA, Rule::InvalidValue, sentence(DATA, &why)));

@@ -11,7 +11,7 @@ use crate::auth::Principal;
 use crate::services::lifecycle::{holder_of, note_unreadable};
 use crate::services::settings::TrustedCa;
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{CertificateDer, KeyPair, RingId};
 use strongroom_formats::x509::{AlternativeName, CertificateSummary, KeyFacts, sha1_fingerprint, sha256_fingerprint};
 
@@ -113,28 +113,28 @@ pub(super) enum Status {
 
 /// What views depend on besides what they show.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Look {
+pub(super) struct ViewContext {
     pub settings: Settings,
     pub now: Timestamp,
 }
 
 impl Services {
     /// How views look now.
-    pub(super) fn look(&self) -> Look {
-        Look { settings: self.settings, now: self.clock.now() }
+    pub(super) fn view_context(&self) -> ViewContext {
+        ViewContext { settings: self.settings, now: self.clock.now() }
     }
 }
 
 /// The view of a pair with what else belongs in it.
 ///
 /// # Errors
-/// Those of the catalog and of [`KeyPairView::of`].
+/// Those of the catalog and of [`KeyPairView::read`].
 pub(super) async fn whole(services: &Services, who: &Principal, pair: &KeyPair) -> Result<KeyPairView, Error> {
     let settings = match &pair.ring {
         Some(ring) => rotation::of(services, who, ring).await?,
         None => None,
     };
-    Ok(KeyPairView::of(pair, &services.look())?.with_rotation(settings))
+    Ok(KeyPairView::of(pair, &services.view_context())?.with_rotation(settings))
 }
 
 impl KeyPairView {
@@ -142,8 +142,8 @@ impl KeyPairView {
     ///
     /// # Errors
     /// `Internal` when the pair lacks what every pair of this dialect has.
-    pub(super) fn of(pair: &KeyPair, look: &Look) -> Result<Self, Error> {
-        let internal = |why: String| Error::new(Kind::Internal, "internal error").because(why);
+    pub(super) fn of(pair: &KeyPair, look: &ViewContext) -> Result<Self, Error> {
+        let internal = |why: String| Error::new(ErrorKind::Internal, "internal error").with_source(why);
         let leaf = pair.leaf().ok_or_else(|| internal(format!("key pair {} has no certificate", pair.id)))?;
         let id = pair.ring.as_ref().map(RingId::name).unwrap_or_default();
         Ok(match CertificateSummary::of(leaf) {
@@ -155,11 +155,11 @@ impl KeyPairView {
         })
     }
 
-    pub(super) fn from_summary(id: &str, pair: &KeyPair, summary: CertificateSummary, look: &Look) -> Self {
+    pub(super) fn from_summary(id: &str, pair: &KeyPair, summary: CertificateSummary, look: &ViewContext) -> Self {
         Self::around(pair, CertView::from_summary(id, key_of(pair), summary, look), look)
     }
 
-    fn around(pair: &KeyPair, mut certificate: CertView, look: &Look) -> Self {
+    fn around(pair: &KeyPair, mut certificate: CertView, look: &ViewContext) -> Self {
         certificate.crypto_provider = look.settings.hybrid.then(|| pair.provider.name());
         Self { certificate, rotation_settings: None }
     }
@@ -180,7 +180,7 @@ fn key_of(pair: &KeyPair) -> Option<KeyFacts> {
 
 impl CertView {
     /// The view of a trusted certificate authority.
-    pub(super) fn of(ca: &TrustedCa, look: &Look) -> Self {
+    pub(super) fn of(ca: &TrustedCa, look: &ViewContext) -> Self {
         let key = KeyFacts::of(&ca.certificate);
         let read = key.and_then(|key| Ok((key, CertificateSummary::of(&ca.certificate)?)));
         match read {
@@ -192,7 +192,7 @@ impl CertView {
         }
     }
 
-    fn from_summary(id: &str, key: Option<KeyFacts>, summary: CertificateSummary, look: &Look) -> Self {
+    fn from_summary(id: &str, key: Option<KeyFacts>, summary: CertificateSummary, look: &ViewContext) -> Self {
         let write = match look.settings.san_format {
             SanFormat::Bare => AlternativeName::bare,
             SanFormat::Typed => AlternativeName::typed,
@@ -218,7 +218,7 @@ impl CertView {
     }
 
     /// What is known of a certificate that cannot be read; the absence of `status` is the mark of it.
-    fn from_remains(id: &str, key: Option<KeyFacts>, certificate: &CertificateDer, look: &Look) -> Self {
+    fn from_remains(id: &str, key: Option<KeyFacts>, certificate: &CertificateDer, look: &ViewContext) -> Self {
         if let Ok(remains) = CertificateSummary::remains(certificate) {
             let view = Self::from_summary(id, key, remains, look);
             return Self { subject_alternative_names: None, status: None, ..view };

@@ -27,16 +27,16 @@ impl From<CryptoProvider> for ProviderKind {
 
 /// Text that is in no log and in no error, not even where it is of a wrong type.
 #[derive(Debug)]
-pub(super) struct Hidden(Secret);
+pub(super) struct HiddenText(Secret);
 
-impl<'de> Deserialize<'de> for Hidden {
+impl<'de> Deserialize<'de> for HiddenText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer).map_err(|_| de::Error::custom("expected a string"))?;
         Ok(Self(Secret::new(text.into_bytes())))
     }
 }
 
-impl Hidden {
+impl HiddenText {
     /// The bytes of the text.
     pub(super) fn expose(&self) -> &[u8] {
         self.0.expose()

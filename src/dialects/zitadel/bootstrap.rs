@@ -6,15 +6,17 @@ use tokio::sync::watch;
 
 use super::web_keys::{NewWebKey, ring};
 use crate::auth::Principal;
-use crate::services::lifecycle::{Entry, Joining, Keyring, RingChange};
-use strongroom_domain::error::{Error, Kind};
-use strongroom_domain::key::{Hash, KeyAlgorithm, ProviderKind, SignatureAlgorithm};
+use crate::services::lifecycle::{InitialState, Keyring, Placement, RingChange};
+use strongroom_domain::error::{Error, ErrorKind};
+use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, ProviderKind, SignatureAlgorithm};
 
 /// Between attempts, while provider or store are not ready.
 const RETRY: Duration = Duration::from_secs(2);
 
-const RSA_2048: NewWebKey =
-    NewWebKey { algorithm: KeyAlgorithm::Rsa2048, signature_algorithm: SignatureAlgorithm::RsaPkcs1(Hash::Sha256) };
+const RSA_2048: NewWebKey = NewWebKey {
+    algorithm: KeyAlgorithm::Rsa2048,
+    signature_algorithm: SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256),
+};
 
 /// Gives the ring of web keys a key that signs and one that waits, unless it has keys.
 ///
@@ -37,17 +39,20 @@ pub async fn bootstrap(keyring: &Keyring, provider: ProviderKind, deadline: Dura
 }
 
 async fn attempt(keyring: &Keyring, provider: ProviderKind, deadline: Duration) -> Result<(), Error> {
-    let (who, ring) = (Principal::strongroom(), ring()?);
+    let (who, ring) = (Principal::daemon(), ring()?);
     match keyring.ring(&who, &ring).await {
-        Err(failure) if failure.kind() == Kind::NotFound => {}
+        Err(failure) if failure.kind() == ErrorKind::NotFound => {}
         there => return there.map(drop),
     }
     let change = RingChange {
         ring,
         // Whoever makes a key at the same time has made the first one.
-        joining: Joining::First,
-        members: vec![RSA_2048.member(Entry::Active, provider), RSA_2048.member(Entry::PreActive, provider)],
-        moves: Vec::new(),
+        placement: Placement::NewRing,
+        keys: vec![
+            RSA_2048.into_ring_key(InitialState::Active, provider),
+            RSA_2048.into_ring_key(InitialState::PreActive, provider),
+        ],
+        state_changes: Vec::new(),
         reason: "the first keys of the instance".to_owned(),
         fence: None,
         idempotency: None,

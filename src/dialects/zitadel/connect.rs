@@ -19,7 +19,7 @@ use super::wire::{CreateWebKey, Empty, NamedWebKey, Unspecified, check_id};
 use crate::http::dialect;
 use crate::http::extract::{Holder, Idempotency, Manager, Read};
 use crate::http::media_type::MediaType;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 
 /// The service and its earlier names.
 const SERVICES: [&str; 3] =
@@ -39,7 +39,7 @@ fn procedures() -> Router<Arc<Services>> {
         .route("/DeleteWebKey", post(delete))
         .route("/ListWebKeys", post(list))
         .layer(from_fn(negotiate));
-    dialect::dress::<_, ConnectError>(procedures)
+    dialect::with_dialect_errors::<_, ConnectError>(procedures)
 }
 
 /// Creates a web key; the first one of all signs at once.
@@ -122,7 +122,7 @@ async fn negotiate(request: Request, next: Next) -> Response {
         Ok(()) => next.run(request).await,
         Err(Stranger::Grpc(content_type)) => unimplemented_in_grpc(content_type),
         Err(Stranger::Other(error)) => {
-            let wrong_type = error.kind() == Kind::UnsupportedMediaType;
+            let wrong_type = error.kind() == ErrorKind::UnsupportedMediaType;
             let mut response = ConnectError::from(error).into_response();
             if wrong_type {
                 let accepted = HeaderValue::from_static("application/json");
@@ -147,15 +147,15 @@ fn speaks(headers: &HeaderMap) -> Result<(), Stranger> {
         return Err(Stranger::Grpc(content_type));
     }
     if !media_type.is_some_and(|known| known.is("application/json") && known.is_plain_utf_8()) {
-        return Err(Stranger::Other(Error::new(Kind::UnsupportedMediaType, ONLY_JSON)));
+        return Err(Stranger::Other(Error::new(ErrorKind::UnsupportedMediaType, ONLY_JSON)));
     }
     if let Some(version) = headers.get(VERSION).filter(|version| *version != "1") {
         let message = format!("connect-protocol-version must be \"1\": got {version:?}");
-        return Err(Stranger::Other(Error::new(Kind::Malformed, message)));
+        return Err(Stranger::Other(Error::new(ErrorKind::Malformed, message)));
     }
     if let Some(encoding) = headers.get(CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
         let message = format!("unknown compression {encoding:?}: supported encodings are identity");
-        return Err(Stranger::Other(Error::new(Kind::UnsupportedMediaType, message)));
+        return Err(Stranger::Other(Error::new(ErrorKind::UnsupportedMediaType, message)));
     }
     Ok(())
 }

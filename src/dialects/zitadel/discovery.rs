@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::Services;
 use super::error::GatewayError;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 
 /// Where the key set is served, below the issuer.
 const KEYS: &str = "/oauth/v2/keys";
@@ -24,7 +24,7 @@ const KEYS: &str = "/oauth/v2/keys";
 const ALGORITHMS: [&str; 7] = ["EdDSA", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512"];
 
 pub(super) fn routes() -> Router<Arc<Services>> {
-    let refuse = || async { GatewayError::from(Error::new(Kind::MethodNotAllowed, "this path has GET only")) };
+    let refuse = || async { GatewayError::from(Error::new(ErrorKind::MethodNotAllowed, "this path has GET only")) };
     Router::new().route("/.well-known/openid-configuration", get(discover).fallback(refuse))
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Discovery {
 )]
 pub(super) async fn discover(State(services): State<Arc<Services>>) -> Result<impl IntoResponse, GatewayError> {
     let issuer = services.settings.issuer.clone();
-    let issuer = issuer.ok_or_else(|| Error::new(Kind::NotFound, "no issuer is configured"))?;
+    let issuer = issuer.ok_or_else(|| Error::new(ErrorKind::NotFound, "no issuer is configured"))?;
     let discovery =
         Discovery { jwks_uri: format!("{issuer}{KEYS}"), issuer, id_token_signing_alg_values_supported: ALGORITHMS };
     Ok(([(CACHE_CONTROL, "max-age=300")], Json(discovery)))

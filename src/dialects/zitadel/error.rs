@@ -12,10 +12,10 @@ use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::{IntoResponses, ToSchema};
 
-use crate::auth::Scheme;
+use crate::auth::AuthScheme;
 use crate::http::dialect::{self, DialectError};
 use crate::http::document;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 
 /// The type that carries the product's ids.
 const DETAIL: &str = "zitadel.v1.ErrorDetail";
@@ -43,15 +43,15 @@ pub(super) struct Refusal {
 
 impl Refusal {
     /// A refusal that the product has an id for.
-    pub(super) fn of(kind: Kind, cause: Cause) -> Self {
+    pub(super) fn of(kind: ErrorKind, cause: Cause) -> Self {
         Self { error: Error::new(kind, cause.text), cause: Some(cause) }
     }
 
     fn unauthenticated(presented: bool) -> Self {
         if presented {
-            return Self::of(Kind::Unauthenticated, UNKNOWN_TOKEN);
+            return Self::of(ErrorKind::Unauthenticated, UNKNOWN_TOKEN);
         }
-        Self { error: Error::new(Kind::Unauthenticated, "auth header missing"), cause: None }
+        Self { error: Error::new(ErrorKind::Unauthenticated, "auth header missing"), cause: None }
     }
 
     fn code(&self) -> Code {
@@ -60,14 +60,14 @@ impl Refusal {
 
     /// Whether it is the router's: there is nothing at the path.
     fn is_of_a_path(&self) -> bool {
-        self.error.kind() == Kind::NotFound && self.cause.is_none()
+        self.error.kind() == ErrorKind::NotFound && self.cause.is_none()
     }
 
     fn status(&self) -> StatusCode {
         match self.error.kind() {
-            Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ErrorKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ErrorKind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             _ => self.code().status(),
         }
     }
@@ -83,7 +83,7 @@ impl Refusal {
     }
 
     fn answer(&self, status: StatusCode, body: &impl Serialize) -> Response {
-        let mut response = dialect::refuse(&self.error, status, "application/json", body);
+        let mut response = dialect::error_response(&self.error, status, "application/json", body);
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -93,7 +93,7 @@ impl Refusal {
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        let cause = (error.kind() == Kind::Forbidden).then_some(NO_PERMISSION);
+        let cause = (error.kind() == ErrorKind::Forbidden).then_some(NO_PERMISSION);
         Self { error, cause }
     }
 }
@@ -114,18 +114,18 @@ enum Code {
 }
 
 impl Code {
-    const fn of(kind: Kind) -> Self {
+    const fn of(kind: ErrorKind) -> Self {
         match kind {
-            Kind::Invalid | Kind::Malformed => Self::InvalidArgument,
-            Kind::NotFound => Self::NotFound,
-            Kind::Forbidden => Self::PermissionDenied,
-            Kind::TooLarge | Kind::Throttled => Self::ResourceExhausted,
-            Kind::InUse | Kind::NotExportable | Kind::Unsupported => Self::FailedPrecondition,
-            Kind::Conflict => Self::Aborted,
-            Kind::UnsupportedMediaType | Kind::MethodNotAllowed => Self::Unimplemented,
-            Kind::Damaged | Kind::Internal => Self::Internal,
-            Kind::Busy | Kind::ProviderUnavailable | Kind::Deadline => Self::Unavailable,
-            Kind::Unauthenticated => Self::Unauthenticated,
+            ErrorKind::Invalid | ErrorKind::Malformed => Self::InvalidArgument,
+            ErrorKind::NotFound => Self::NotFound,
+            ErrorKind::Forbidden => Self::PermissionDenied,
+            ErrorKind::TooLarge | ErrorKind::Throttled => Self::ResourceExhausted,
+            ErrorKind::InUse | ErrorKind::NotExportable | ErrorKind::Unsupported => Self::FailedPrecondition,
+            ErrorKind::Conflict => Self::Aborted,
+            ErrorKind::UnsupportedMediaType | ErrorKind::MethodNotAllowed => Self::Unimplemented,
+            ErrorKind::Damaged | ErrorKind::Internal => Self::Internal,
+            ErrorKind::Busy | ErrorKind::ProviderUnavailable | ErrorKind::Deadline => Self::Unavailable,
+            ErrorKind::Unauthenticated => Self::Unauthenticated,
         }
     }
 
@@ -233,8 +233,8 @@ impl IntoResponse for GatewayError {
     fn into_response(self) -> Response {
         let Self(refusal) = self;
         let message = match refusal.error.kind() {
-            Kind::NotFound if refusal.is_of_a_path() => "Not Found".to_owned(),
-            Kind::MethodNotAllowed => "Method Not Allowed".to_owned(),
+            ErrorKind::NotFound if refusal.is_of_a_path() => "Not Found".to_owned(),
+            ErrorKind::MethodNotAllowed => "Method Not Allowed".to_owned(),
             _ => refusal.message(),
         };
         let detail =
@@ -287,8 +287,8 @@ macro_rules! dialect_error {
 
         impl DialectError for $shape {
             /// Browsers add Basic credentials by themselves, and the gateway takes any type of body.
-            fn knows(scheme: Scheme) -> bool {
-                scheme == Scheme::Bearer
+            fn knows(scheme: AuthScheme) -> bool {
+                scheme == AuthScheme::Bearer
             }
 
             fn unauthenticated(presented: bool) -> Self {

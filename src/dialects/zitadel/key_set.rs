@@ -10,7 +10,7 @@ use super::Services;
 use super::error::GatewayError;
 use super::web_keys;
 use crate::http::key_set::{JwkSet, answer};
-use crate::services::rotation::Published;
+use crate::services::rotation::KeySetId;
 
 /// Gets the public web keys.
 #[utoipa::path(
@@ -21,5 +21,5 @@ use crate::services::rotation::Published;
     )
 )]
 pub(super) async fn show(State(services): State<Arc<Services>>, headers: HeaderMap) -> Result<Response, GatewayError> {
-    Ok(answer(&services, &Published::Ring(web_keys::ring()?), &headers, "").await?)
+    Ok(answer(&services, &KeySetId::Ring(web_keys::ring()?), &headers, "").await?)
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::Services;
 use crate::http::dialect::DialectError;
-use crate::http::extract::{read, whole};
+use crate::http::extract::{parse_json, read_body};
 
 /// A message in JSON, whatever type the body claims to have; nothing at all is `{}`.
 ///
@@ -29,9 +29,9 @@ impl<T: DeserializeOwned, E: DialectError> FromRequest<Arc<Services>> for Messag
     type Rejection = E;
 
     async fn from_request(request: Request, services: &Arc<Services>) -> Result<Self, E> {
-        let bytes = whole(request, services).await?;
+        let bytes = read_body(request, services).await?;
         let text = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes.as_ref() };
-        Ok(Self { value: read(text)?, bytes, dialect: PhantomData })
+        Ok(Self { value: parse_json(text)?, bytes, dialect: PhantomData })
     }
 }
 
@@ -68,13 +68,13 @@ pub(super) trait Enumeration: Copy + 'static {
 
 /// An enumerated value: by its name, or by any number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Given<T> {
+pub(super) enum Presence<T> {
     Known(T),
     /// A number that means nothing.
     Undefined,
 }
 
-impl<'de, T: Enumeration> Deserialize<'de> for Given<T> {
+impl<'de, T: Enumeration> Deserialize<'de> for Presence<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(GivenVisitor(PhantomData))
     }
@@ -83,30 +83,30 @@ impl<'de, T: Enumeration> Deserialize<'de> for Given<T> {
 struct GivenVisitor<T>(PhantomData<T>);
 
 impl<T: Enumeration> Visitor<'_> for GivenVisitor<T> {
-    type Value = Given<T>;
+    type Value = Presence<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} or its number", T::NAMES.join(", "))
     }
 
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Given<T>, E> {
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Presence<T>, E> {
         let place = T::NAMES.iter().position(|known| *known == name);
         let value = place.and_then(|place| T::ALL.get(place));
-        value.copied().map(Given::Known).ok_or_else(|| E::invalid_value(Unexpected::Str(name), &self))
+        value.copied().map(Presence::Known).ok_or_else(|| E::invalid_value(Unexpected::Str(name), &self))
     }
 
-    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Given<T>, E> {
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Presence<T>, E> {
         let number = i32::try_from(number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))?;
         Ok(numbered(number))
     }
 
-    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Given<T>, E> {
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Presence<T>, E> {
         let number = i32::try_from(number).map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))?;
         Ok(numbered(number))
     }
 
     /// `1.0` and `1e0` are the number 1.
-    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Given<T>, E> {
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Presence<T>, E> {
         let whole = number.fract() == 0.0 && (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number);
         if !whole {
             return Err(E::invalid_value(Unexpected::Float(number), &self));
@@ -116,7 +116,7 @@ impl<T: Enumeration> Visitor<'_> for GivenVisitor<T> {
     }
 }
 
-fn numbered<T: Enumeration>(number: i32) -> Given<T> {
+fn numbered<T: Enumeration>(number: i32) -> Presence<T> {
     let value = usize::try_from(number).ok().and_then(|number| T::ALL.get(number));
-    value.copied().map_or(Given::Undefined, Given::Known)
+    value.copied().map_or(Presence::Undefined, Presence::Known)
 }

@@ -68,9 +68,9 @@ pub(crate) fn routes() -> Router<Arc<Services>> {
         ("/{id}/_activate", post(v3alpha::activate)),
     ]);
     Router::new()
-        .nest("/v2", dialect::dress::<_, GatewayError>(flat()))
-        .nest("/v2beta", dialect::dress::<_, GatewayError>(flat()))
-        .nest("/resources/v3alpha", dialect::dress::<_, GatewayError>(nested))
+        .nest("/v2", dialect::with_dialect_errors::<_, GatewayError>(flat()))
+        .nest("/v2beta", dialect::with_dialect_errors::<_, GatewayError>(flat()))
+        .nest("/resources/v3alpha", dialect::with_dialect_errors::<_, GatewayError>(nested))
         .merge(connect::routes())
         .merge(discovery::routes())
 }

@@ -11,7 +11,7 @@ use super::message::Message;
 use super::view::{Activated, Created, Deleted, WebKeys};
 use super::web_keys::{self, Deletion};
 use super::wire::{CreateWebKey, Unspecified, check_id};
-use crate::http::extract::{Caller, Idempotency, Manager, Segment};
+use crate::http::extract::{Caller, Idempotency, Manager, PathSegment};
 
 /// Creates a web key; the first one of all signs at once.
 ///
@@ -49,7 +49,7 @@ pub(super) async fn create(
 pub(super) async fn activate(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<GatewayError>,
-    Segment(id, _): Segment<GatewayError>,
+    PathSegment(id, _): PathSegment<GatewayError>,
 ) -> Result<Json<Activated>, GatewayError> {
     check_id("ActivateWebKeyRequest", &id)?;
     Ok(Json(Activated::of(&web_keys::activate(&services, who, &id).await?)))
@@ -67,7 +67,7 @@ pub(super) async fn activate(
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<GatewayError>,
-    Segment(id, _): Segment<GatewayError>,
+    PathSegment(id, _): PathSegment<GatewayError>,
 ) -> Result<Json<Deleted>, GatewayError> {
     check_id("DeleteWebKeyRequest", &id)?;
     Ok(Json(match web_keys::delete(&services, who, &id).await? {

@@ -5,10 +5,10 @@ use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
 use super::error::{Cause, ConnectError, GatewayError, NO_SUCH_KEY, Refusal};
-use super::message::{Given, Object};
+use super::message::{Object, Presence};
 use super::wire::{Bits, CreateWebKey, Unspecified};
-use strongroom_domain::error::{Error, Kind};
-use strongroom_domain::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
+use strongroom_domain::error::{Error, ErrorKind};
+use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, SignatureAlgorithm};
 
 async fn body(answer: impl IntoResponse) -> (u16, Value) {
     let response = answer.into_response();
@@ -25,22 +25,22 @@ fn read(text: &str, unspecified: Unspecified) -> Option<(KeyAlgorithm, Signature
 #[tokio::test]
 async fn every_kind_of_error_has_a_code_and_a_status_in_both_shapes() {
     let table = [
-        (Kind::Invalid, 3, "invalid_argument", 400),
-        (Kind::Malformed, 3, "invalid_argument", 400),
-        (Kind::TooLarge, 8, "resource_exhausted", 413),
-        (Kind::UnsupportedMediaType, 12, "unimplemented", 415),
-        (Kind::MethodNotAllowed, 12, "unimplemented", 405),
-        (Kind::Conflict, 10, "aborted", 409),
-        (Kind::InUse, 9, "failed_precondition", 400),
-        (Kind::Forbidden, 7, "permission_denied", 403),
-        (Kind::NotExportable, 9, "failed_precondition", 400),
-        (Kind::Unsupported, 9, "failed_precondition", 400),
-        (Kind::Busy, 14, "unavailable", 503),
-        (Kind::ProviderUnavailable, 14, "unavailable", 503),
-        (Kind::Deadline, 14, "unavailable", 503),
-        (Kind::Throttled, 8, "resource_exhausted", 429),
-        (Kind::Damaged, 13, "internal", 500),
-        (Kind::Internal, 13, "internal", 500),
+        (ErrorKind::Invalid, 3, "invalid_argument", 400),
+        (ErrorKind::Malformed, 3, "invalid_argument", 400),
+        (ErrorKind::TooLarge, 8, "resource_exhausted", 413),
+        (ErrorKind::UnsupportedMediaType, 12, "unimplemented", 415),
+        (ErrorKind::MethodNotAllowed, 12, "unimplemented", 405),
+        (ErrorKind::Conflict, 10, "aborted", 409),
+        (ErrorKind::InUse, 9, "failed_precondition", 400),
+        (ErrorKind::Forbidden, 7, "permission_denied", 403),
+        (ErrorKind::NotExportable, 9, "failed_precondition", 400),
+        (ErrorKind::Unsupported, 9, "failed_precondition", 400),
+        (ErrorKind::Busy, 14, "unavailable", 503),
+        (ErrorKind::ProviderUnavailable, 14, "unavailable", 503),
+        (ErrorKind::Deadline, 14, "unavailable", 503),
+        (ErrorKind::Throttled, 8, "resource_exhausted", 429),
+        (ErrorKind::Damaged, 13, "internal", 500),
+        (ErrorKind::Internal, 13, "internal", 500),
     ];
     for (kind, number, word, status) in table {
         let (gateway, answer) = body(GatewayError::from(Error::new(kind, "why"))).await;
@@ -52,20 +52,20 @@ async fn every_kind_of_error_has_a_code_and_a_status_in_both_shapes() {
 
 #[tokio::test]
 async fn key_that_is_not_there_is_no_path_that_is_not_there() {
-    let of_a_path = || Error::new(Kind::NotFound, "there is nothing at this path");
+    let of_a_path = || Error::new(ErrorKind::NotFound, "there is nothing at this path");
     assert_eq!(
         body(GatewayError::from(of_a_path())).await,
         (404, json!({"code": 5, "message": "Not Found", "details": []}))
     );
     assert_eq!(body(ConnectError::from(of_a_path())).await.1["code"], "unimplemented");
-    assert_eq!(body(ConnectError::from(Refusal::of(Kind::NotFound, NO_SUCH_KEY))).await.1["code"], "not_found");
+    assert_eq!(body(ConnectError::from(Refusal::of(ErrorKind::NotFound, NO_SUCH_KEY))).await.1["code"], "not_found");
 }
 
 #[tokio::test]
 async fn detail_of_more_than_127_bytes_has_a_length_of_two_bytes() {
     const LONG: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\
                         xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
-    let (_, answer) = body(ConnectError::from(Refusal::of(Kind::InUse, Cause { id: "A", text: LONG }))).await;
+    let (_, answer) = body(ConnectError::from(Refusal::of(ErrorKind::InUse, Cause { id: "A", text: LONG }))).await;
     // 0a 01 41, 12 c8 01, then 200 times 78.
     let value = answer["details"][0]["value"].as_str().unwrap();
     assert!(value.starts_with("CgFBEsgBeHh4"), "{value}");
@@ -74,12 +74,12 @@ async fn detail_of_more_than_127_bytes_has_a_length_of_two_bytes() {
 
 #[test]
 fn enumerated_values_come_by_name_or_by_number() {
-    let read = |text: &str| serde_json::from_str::<Given<Bits>>(text).ok();
+    let read = |text: &str| serde_json::from_str::<Presence<Bits>>(text).ok();
     for text in ["\"RSA_BITS_3072\"", "2", "2.0", "2e0", "20e-1"] {
-        assert_eq!(read(text), Some(Given::Known(Bits::Bits3072)), "{text}");
+        assert_eq!(read(text), Some(Presence::Known(Bits::Bits3072)), "{text}");
     }
     for text in ["4", "-1", "2147483647", "-2147483648"] {
-        assert_eq!(read(text), Some(Given::Undefined), "{text}");
+        assert_eq!(read(text), Some(Presence::Undefined), "{text}");
     }
     for text in ["\"2\"", "\"rsa_bits_3072\"", "2.5", "2147483648", "-2147483649", "1e300", "true", "[2]", "{}"] {
         assert_eq!(read(text), None, "{text}");
@@ -91,10 +91,10 @@ fn what_is_left_open_is_a_default_in_v3alpha_and_refused_elsewhere() {
     let rsa = |algorithm, hash| Some((algorithm, SignatureAlgorithm::RsaPkcs1(hash)));
     let ecdsa = |algorithm, hash| Some((algorithm, SignatureAlgorithm::Ecdsa(hash)));
     let table = [
-        (r#"{"rsa": {}}"#, rsa(KeyAlgorithm::Rsa2048, Hash::Sha256)),
-        (r#"{"rsa": {"bits": 3}}"#, rsa(KeyAlgorithm::Rsa4096, Hash::Sha256)),
-        (r#"{"rsa": {"bits": 0, "hasher": "RSA_HASHER_SHA384"}}"#, rsa(KeyAlgorithm::Rsa2048, Hash::Sha384)),
-        (r#"{"ecdsa": {"curve": null}}"#, ecdsa(KeyAlgorithm::P256, Hash::Sha256)),
+        (r#"{"rsa": {}}"#, rsa(KeyAlgorithm::Rsa2048, HashAlgorithm::Sha256)),
+        (r#"{"rsa": {"bits": 3}}"#, rsa(KeyAlgorithm::Rsa4096, HashAlgorithm::Sha256)),
+        (r#"{"rsa": {"bits": 0, "hasher": "RSA_HASHER_SHA384"}}"#, rsa(KeyAlgorithm::Rsa2048, HashAlgorithm::Sha384)),
+        (r#"{"ecdsa": {"curve": null}}"#, ecdsa(KeyAlgorithm::P256, HashAlgorithm::Sha256)),
     ];
     for (text, expected) in table {
         assert_eq!(read(text, Unspecified::Default), expected, "{text}");
@@ -105,8 +105,8 @@ fn what_is_left_open_is_a_default_in_v3alpha_and_refused_elsewhere() {
         assert_eq!(read(text, Unspecified::Default), None, "{text}");
     }
     for unspecified in [Unspecified::Default, Unspecified::Refused] {
-        assert_eq!(read("{}", unspecified), rsa(KeyAlgorithm::Rsa2048, Hash::Sha256));
-        let p521 = ecdsa(KeyAlgorithm::P521, Hash::Sha512);
+        assert_eq!(read("{}", unspecified), rsa(KeyAlgorithm::Rsa2048, HashAlgorithm::Sha256));
+        let p521 = ecdsa(KeyAlgorithm::P521, HashAlgorithm::Sha512);
         assert_eq!(read(r#"{"ecdsa": {"curve": "ECDSA_CURVE_P512"}}"#, unspecified), p521);
     }
 }

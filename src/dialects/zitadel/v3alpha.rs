@@ -12,8 +12,8 @@ use super::message::Message;
 use super::view::{Changed, NestedWebKeys};
 use super::web_keys::{self, Deletion};
 use super::wire::{CreateWebKey, Unspecified, check_id};
-use crate::http::extract::{Caller, Idempotency, Manager, Segment};
-use strongroom_domain::error::Kind;
+use crate::http::extract::{Caller, Idempotency, Manager, PathSegment};
+use strongroom_domain::error::ErrorKind;
 
 /// Creates a web key; the first one of all signs at once.
 ///
@@ -48,7 +48,7 @@ pub(super) async fn create(
 pub(super) async fn activate(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<GatewayError>,
-    Segment(id, _): Segment<GatewayError>,
+    PathSegment(id, _): PathSegment<GatewayError>,
 ) -> Result<Json<Changed>, GatewayError> {
     check_id("ActivateWebKeyRequest", &id)?;
     let pair = web_keys::activate(&services, who, &id).await?;
@@ -65,12 +65,12 @@ pub(super) async fn activate(
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
     Manager(who, _): Manager<GatewayError>,
-    Segment(id, _): Segment<GatewayError>,
+    PathSegment(id, _): PathSegment<GatewayError>,
 ) -> Result<Json<Changed>, GatewayError> {
     check_id("DeleteWebKeyRequest", &id)?;
     match web_keys::delete(&services, who, &id).await? {
         Deletion::Deleted(pair) => Ok(Json(Changed::of(&pair, &services.settings.instance_id))),
-        Deletion::NeverExisted => Err(Refusal::of(Kind::NotFound, NEVER_EXISTED).into()),
+        Deletion::NeverExisted => Err(Refusal::of(ErrorKind::NotFound, NEVER_EXISTED).into()),
     }
 }
 

@@ -6,8 +6,8 @@ use utoipa::ToSchema;
 use super::web_keys::change_date;
 use super::wire::{Bits, Curve, Ed25519, Hasher};
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::error::{Error, Kind};
-use strongroom_domain::key::{Hash, KeyAlgorithm, KeyPair, Kid, State};
+use strongroom_domain::error::{Error, ErrorKind};
+use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, KeyPair, KeyState, Kid};
 
 /// What was made.
 #[derive(Debug, Serialize, ToSchema)]
@@ -237,9 +237,9 @@ impl NestedWebKeys {
 impl Config {
     pub(super) fn of(pair: &KeyPair) -> Self {
         let hasher = match pair.signature_algorithm.hash() {
-            Some(Hash::Sha384) => Hasher::Sha384,
-            Some(Hash::Sha512) => Hasher::Sha512,
-            Some(Hash::Sha256) | None => Hasher::Sha256,
+            Some(HashAlgorithm::Sha384) => Hasher::Sha384,
+            Some(HashAlgorithm::Sha512) => Hasher::Sha512,
+            Some(HashAlgorithm::Sha256) | None => Hasher::Sha256,
         };
         let rsa = |bits| Self { rsa: Some(Rsa { bits, hasher }), ..Self::default() };
         let ecdsa = |curve| Self { ecdsa: Some(Ecdsa { curve }), ..Self::default() };
@@ -256,14 +256,17 @@ impl Config {
 }
 
 impl WebKeyState {
-    pub(super) fn of(state: State) -> Result<Self, Error> {
+    pub(super) fn of(state: KeyState) -> Result<Self, Error> {
         match state {
-            State::PreActive => Ok(Self::Initial),
-            State::Active => Ok(Self::Active),
-            State::Deactivated => Ok(Self::Inactive),
-            State::Reserved | State::Abandoning | State::Stocked | State::Destroying | State::Destroyed => {
-                Err(Error::new(Kind::Internal, "internal error").because(format!("a web key that is {state} is shown")))
-            }
+            KeyState::PreActive => Ok(Self::Initial),
+            KeyState::Active => Ok(Self::Active),
+            KeyState::Deactivated => Ok(Self::Inactive),
+            KeyState::Reserved
+            | KeyState::Abandoning
+            | KeyState::Stocked
+            | KeyState::Destroying
+            | KeyState::Destroyed => Err(Error::new(ErrorKind::Internal, "internal error")
+                .with_source(format!("a web key that is {state} is shown"))),
         }
     }
 }

@@ -8,11 +8,13 @@ use super::Services;
 use super::error::{KEY_IS_ACTIVE, NO_SUCH_KEY, Refusal};
 use crate::auth::Principal;
 use crate::http::layer::request_id;
-use crate::services::lifecycle::{Entry, IdempotencyKey, Joining, Keyring, Move, NewKid, NewMember, RingChange};
+use crate::services::lifecycle::{
+    IdempotencyKey, InitialState, Keyring, KidScheme, NewRingKey, Placement, RingChange, StateChange,
+};
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{
-    KeyAlgorithm, KeyPair, KeyUse, Kid, ProviderKind, RingId, RingKind, SignatureAlgorithm, State,
+    KeyAlgorithm, KeyPair, KeyState, KeyUse, Kid, ProviderKind, RingId, RingKind, SignatureAlgorithm,
 };
 
 /// How often a change is tried anew when another daemon changes the ring at the same time.
@@ -30,10 +32,10 @@ pub(super) struct NewWebKey {
 
 impl NewWebKey {
     /// The member of the ring that it becomes.
-    pub(super) fn member(self, entry: Entry, provider: ProviderKind) -> NewMember {
-        NewMember {
-            entry,
-            kid: NewKid::Decimal,
+    pub(super) fn into_ring_key(self, entry: InitialState, provider: ProviderKind) -> NewRingKey {
+        NewRingKey {
+            initial_state: entry,
+            kid_scheme: KidScheme::Decimal,
             provider,
             key_use: KeyUse::Sign,
             algorithm: self.algorithm,
@@ -57,7 +59,8 @@ pub(super) enum Deletion {
 /// # Errors
 /// Never.
 pub(super) fn ring() -> Result<RingId, Error> {
-    RingId::new(RingKind::WebKeys, "").map_err(|fault| Error::new(Kind::Internal, "internal error").because(fault))
+    RingId::new(RingKind::WebKeys, "")
+        .map_err(|fault| Error::new(ErrorKind::Internal, "internal error").with_source(fault))
 }
 
 /// When a key last changed.
@@ -81,13 +84,13 @@ pub(super) async fn create(
     idempotency: Option<IdempotencyKey>,
 ) -> Result<KeyPair, Error> {
     let change = RingChange {
-        members: vec![new.member(Entry::ActiveIfNone, services.settings.provider)],
+        keys: vec![new.into_ring_key(InitialState::ActiveIfNone, services.settings.provider)],
         idempotency,
         ..blank(services)?
     };
     let keyring = Arc::clone(&services.keyring);
     let changed = services.detached.run(async move { keyring.change_ring(&who, change).await }).await?;
-    changed.made.into_iter().next().ok_or_else(lost_row)
+    changed.created.into_iter().next().ok_or_else(lost_row)
 }
 
 /// Makes a key the one that signs; nothing happens when it is that already.
@@ -97,12 +100,12 @@ pub(super) async fn create(
 pub(super) async fn activate(services: &Services, who: Principal, id: &str) -> Result<KeyPair, Refusal> {
     let (ring, id) = (Arc::new(Ring::of(services, who)?), Arc::<str>::from(id));
     let lead = services.rotation.policy(&ring.blank.ring).await?.lead;
-    let led_in = services.clock.now().before(lead);
+    let led_in = services.clock.now().minus(lead);
     let work = retried(move || {
         let (ring, id) = (Arc::clone(&ring), Arc::clone(&id));
         async move { ring.activate(&id, led_in).await }
     });
-    services.detached.run(work).await?.ok_or_else(|| Refusal::of(Kind::NotFound, NO_SUCH_KEY))
+    services.detached.run(work).await?.ok_or_else(|| Refusal::of(ErrorKind::NotFound, NO_SUCH_KEY))
 }
 
 /// Deletes a key; one that was deleted before stays as it is.
@@ -117,7 +120,7 @@ pub(super) async fn delete(services: &Services, who: Principal, id: &str) -> Res
         let (ring, kid) = (Arc::clone(&ring), Arc::clone(&kid));
         async move { ring.delete(&kid).await }
     });
-    services.detached.run(work).await?.ok_or_else(|| Refusal::of(Kind::InUse, KEY_IS_ACTIVE))
+    services.detached.run(work).await?.ok_or_else(|| Refusal::of(ErrorKind::InUse, KEY_IS_ACTIVE))
 }
 
 /// All web keys that are not deleted, the oldest first.
@@ -149,38 +152,42 @@ impl Ring {
         let keys = members(&self.keyring, &self.who, &self.blank.ring).await?;
         let is_named = |pair: &&KeyPair| pair.kid.as_ref().is_some_and(|kid| kid.as_str() == id);
         let Some(target) = keys.iter().find(is_named) else { return Ok(None) };
-        if target.state == State::Active {
+        if target.state == KeyState::Active {
             return Ok(Some(target.clone()));
         }
         if target.missing {
-            return Err(Error::new(Kind::Unsupported, "the private key of this web key is missing from its provider"));
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "the private key of this web key is missing from its provider",
+            ));
         }
-        let signing = keys.iter().find(|pair| pair.state == State::Active);
-        let gives_way = signing.map(|pair| moved(pair, State::Deactivated, format!("{id} is activated")));
-        let early = target.state == State::PreActive && target.created_at > led_in;
+        let signing = keys.iter().find(|pair| pair.state == KeyState::Active);
+        let gives_way = signing.map(|pair| moved(pair, KeyState::Deactivated, format!("{id} is activated")));
+        let early = target.state == KeyState::PreActive && target.created_at > led_in;
         let reason = if early { "activation was asked for; early" } else { "activation was asked for" };
-        let takes_over = moved(target, State::Active, reason.to_owned());
+        let takes_over = moved(target, KeyState::Active, reason.to_owned());
         self.change(gives_way.into_iter().chain([takes_over]).collect()).await.map(Some)
     }
 
     /// One attempt to delete a key; `None` when it is the one that signs.
     async fn delete(&self, kid: &Kid) -> Result<Option<Deletion>, Error> {
-        let Some(pair) = self.keyring.remembered(&self.who, &self.blank.ring, kid).await? else {
+        let Some(pair) = self.keyring.find_even_deleted(&self.who, &self.blank.ring, kid).await? else {
             return Ok(Some(Deletion::NeverExisted));
         };
-        if pair.state == State::Active {
+        if pair.state == KeyState::Active {
             return Ok(None);
         }
         if !pair.state.is_visible() {
             return Ok(Some(Deletion::Deleted(Box::new(pair))));
         }
-        let deleted = self.change(vec![moved(&pair, State::Destroying, "deletion was asked for".to_owned())]).await?;
+        let deleted =
+            self.change(vec![moved(&pair, KeyState::Destroying, "deletion was asked for".to_owned())]).await?;
         Ok(Some(Deletion::Deleted(Box::new(deleted))))
     }
 
     /// Carries moves out, all or none; the last one's key pair.
-    async fn change(&self, moves: Vec<Move>) -> Result<KeyPair, Error> {
-        let change = RingChange { moves, ..self.blank.clone() };
+    async fn change(&self, moves: Vec<StateChange>) -> Result<KeyPair, Error> {
+        let change = RingChange { state_changes: moves, ..self.blank.clone() };
         self.keyring.change_ring(&self.who, change).await?.moved.pop().ok_or_else(lost_row)
     }
 }
@@ -189,9 +196,9 @@ impl Ring {
 fn blank(services: &Services) -> Result<RingChange, Error> {
     Ok(RingChange {
         ring: ring()?,
-        joining: Joining::Beside,
-        members: Vec::new(),
-        moves: Vec::new(),
+        placement: Placement::Additional,
+        keys: Vec::new(),
+        state_changes: Vec::new(),
         reason: String::new(),
         fence: None,
         idempotency: None,
@@ -204,17 +211,17 @@ fn blank(services: &Services) -> Result<RingChange, Error> {
 async fn members(keyring: &Keyring, who: &Principal, ring: &RingId) -> Result<Vec<KeyPair>, Error> {
     match keyring.ring(who, ring).await {
         Ok(ring) => Ok(ring.keys),
-        Err(failure) if failure.kind() == Kind::NotFound => Ok(Vec::new()),
+        Err(failure) if failure.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         Err(failure) => Err(failure),
     }
 }
 
-fn moved(pair: &KeyPair, to: State, reason: String) -> Move {
-    Move { pair: pair.clone(), to, reason }
+fn moved(pair: &KeyPair, to: KeyState, reason: String) -> StateChange {
+    StateChange { pair: pair.clone(), to, reason }
 }
 
 fn lost_row() -> Error {
-    Error::new(Kind::Internal, "internal error").because("a web key that was changed has no row")
+    Error::new(ErrorKind::Internal, "internal error").with_source("a web key that was changed has no row")
 }
 
 /// Work that looks at the ring and changes it, anew when somebody changed it in between.
@@ -222,7 +229,7 @@ async fn retried<T, F: Future<Output = Result<T, Error>>>(mut work: impl FnMut()
     let _turn = TURN.lock().await;
     for _ in 1..ATTEMPTS {
         match work().await {
-            Err(failure) if failure.kind() == Kind::Conflict => {}
+            Err(failure) if failure.kind() == ErrorKind::Conflict => {}
             outcome => return outcome,
         }
     }

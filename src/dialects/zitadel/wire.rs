@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::message::{Enumeration, Given, Object};
+use super::message::{Enumeration, Object, Presence};
 use super::web_keys::NewWebKey;
-use strongroom_domain::error::{Error, Kind};
-use strongroom_domain::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
+use strongroom_domain::error::{Error, ErrorKind};
+use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, SignatureAlgorithm};
 
 /// An enumeration whose names and numbers are those of the product.
 macro_rules! enumeration {
@@ -70,9 +70,9 @@ pub(super) struct CreateWebKey {
 #[schema(as = ZitadelNewRsa)]
 struct Rsa {
     #[schema(value_type = Option<Bits>)]
-    bits: Option<Given<Bits>>,
+    bits: Option<Presence<Bits>>,
     #[schema(value_type = Option<Hasher>)]
-    hasher: Option<Given<Hasher>>,
+    hasher: Option<Presence<Hasher>>,
 }
 
 /// A key on one of the curves of NIST.
@@ -80,7 +80,7 @@ struct Rsa {
 #[schema(as = ZitadelNewEcdsa)]
 struct Ecdsa {
     #[schema(value_type = Option<Curve>)]
-    curve: Option<Given<Curve>>,
+    curve: Option<Presence<Curve>>,
 }
 
 /// An Ed25519 key: there is nothing to choose.
@@ -117,7 +117,7 @@ impl CreateWebKey {
     /// `Invalid` when there are two kinds of key, or a value is none or must not be left open.
     pub(super) fn read(self, unspecified: Unspecified) -> Result<NewWebKey, Error> {
         let (algorithm, signature_algorithm) = match (self.rsa, self.ecdsa, self.ed25519) {
-            (None, None, None) => (KeyAlgorithm::Rsa2048, SignatureAlgorithm::RsaPkcs1(Hash::Sha256)),
+            (None, None, None) => (KeyAlgorithm::Rsa2048, SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256)),
             (Some(Object(rsa)), None, None) => rsa.read(unspecified)?,
             (None, Some(Object(ecdsa)), None) => {
                 let algorithm = ecdsa.read(unspecified)?;
@@ -126,7 +126,7 @@ impl CreateWebKey {
             (None, None, Some(_)) => (KeyAlgorithm::Ed25519, SignatureAlgorithm::Ed25519),
             _ => {
                 let message = "oneof CreateWebKeyRequest.key is already set: give one of rsa, ecdsa and ed25519";
-                return Err(Error::new(Kind::Invalid, message));
+                return Err(Error::new(ErrorKind::Invalid, message));
             }
         };
         Ok(NewWebKey { algorithm, signature_algorithm })
@@ -142,9 +142,9 @@ impl Rsa {
             Bits::Bits4096 => KeyAlgorithm::Rsa4096,
         };
         let hash = match rule("Hasher").check(self.hasher)? {
-            Hasher::Unspecified | Hasher::Sha256 => Hash::Sha256,
-            Hasher::Sha384 => Hash::Sha384,
-            Hasher::Sha512 => Hash::Sha512,
+            Hasher::Unspecified | Hasher::Sha256 => HashAlgorithm::Sha256,
+            Hasher::Sha384 => HashAlgorithm::Sha384,
+            Hasher::Sha512 => HashAlgorithm::Sha512,
         };
         Ok((algorithm, SignatureAlgorithm::RsaPkcs1(hash)))
     }
@@ -170,14 +170,14 @@ struct Rule {
 }
 
 impl Rule {
-    fn check<T: Enumeration + PartialEq>(&self, given: Option<Given<T>>) -> Result<T, Error> {
+    fn check<T: Enumeration + PartialEq>(&self, given: Option<Presence<T>>) -> Result<T, Error> {
         let (zero, names) = (T::ALL.first(), T::NAMES);
-        let given = given.or_else(|| zero.copied().map(Given::Known));
+        let given = given.or_else(|| zero.copied().map(Presence::Known));
         let broken = match given {
-            Some(Given::Known(value)) if Some(&value) != zero || self.unspecified == Unspecified::Default => {
+            Some(Presence::Known(value)) if Some(&value) != zero || self.unspecified == Unspecified::Default => {
                 return Ok(value);
             }
-            Some(Given::Known(_)) => {
+            Some(Presence::Known(_)) => {
                 format!("value must not be in list [{}]", names.first().copied().unwrap_or_default())
             }
             _ => "value must be one of the defined enum values".to_owned(),
@@ -185,7 +185,7 @@ impl Rule {
         let Self { message, kind, field, .. } = self;
         let accepted = names.get(1..).unwrap_or_default().join(", ");
         Err(Error::new(
-            Kind::Invalid,
+            ErrorKind::Invalid,
             format!(
                 "invalid CreateWebKeyRequest.{message}: embedded message failed validation | caused by: invalid \
                  {kind}.{field}: {broken}; accepted are {accepted}"
@@ -203,5 +203,5 @@ pub(super) fn check_id(request: &str, id: &str) -> Result<(), Error> {
         return Ok(());
     }
     let message = format!("invalid {request}.Id: value length must be between 1 and 200 runes, inclusive");
-    Err(Error::new(Kind::Invalid, message))
+    Err(Error::new(ErrorKind::Invalid, message))
 }

@@ -16,7 +16,7 @@ pub(crate) trait Required: Send {
     const SCOPE: Scope;
 }
 
-/// The scope `read`.
+/// The scope `parse_json`.
 pub(crate) enum Read {}
 
 /// The scope `manage`.

@@ -49,7 +49,7 @@ fn refusals_name_what_json_has() {
             r#"at on: invalid type: string ", expected struct X", expected a boolean"#,
         ),
     ] {
-        let refused = read::<Wire>(body.as_bytes()).unwrap_err();
+        let refused = parse_json::<Wire>(body.as_bytes()).unwrap_err();
         let text = refused.public();
         assert!(text.starts_with(&format!("the body cannot be read {said}")), "{body}: {text}");
         assert!(text.contains(" at line 1 column "), "{text}");

@@ -17,18 +17,20 @@ use aws_lc_rs::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519Key
 
 use super::{CertificateSpec, Prepared, check, issue, prepare};
 use crate::provider::{
-    Capabilities, Destroyed, ForeignKey, FoundKey, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey,
-    ProviderError, SignInput,
+    Capabilities, DestroyedObjects, ExistingKey, GeneratedKey, KeyProvider, KeyRef, KeySelector, NewKey, ProviderError,
+    ProviderHealth, SignInput, TokenObject,
 };
 use software_key::SoftwareKey;
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::error::Kind;
+use strongroom_domain::error::ErrorKind;
 use strongroom_domain::key::{
-    CertificateDer, DecryptionAlgorithm, Hash, KeyAlgorithm, KeyId, Locator, ProviderKind, Signature,
+    CertificateDer, DecryptionAlgorithm, HashAlgorithm, KeyAlgorithm, KeyId, Locator, ProviderKind, Signature,
     SignatureAlgorithm, SpkiDer,
 };
 use strongroom_domain::secret::Secret;
-use strongroom_formats::x509::{AlternativeName, CertificateSummary, Names, Profile, Subject, to_pem, verify};
+use strongroom_formats::x509::{
+    AlternativeName, CertificateNames, CertificateProfile, CertificateSummary, Subject, to_pem, verify,
+};
 
 /// 2026-08-13T20:21:00.654321Z.
 const NOW: Timestamp = Timestamp::from_micros(1_786_652_460_654_321);
@@ -50,15 +52,15 @@ fn alternative_names() -> Vec<AlternativeName> {
     names.iter().map(|name| name.parse().unwrap()).collect()
 }
 
-fn spec(profile: Profile) -> CertificateSpec {
-    let names = Names::Given { subject: subject(), alternative_names: alternative_names() };
+fn spec(profile: CertificateProfile) -> CertificateSpec {
+    let names = CertificateNames::Given { subject: subject(), alternative_names: alternative_names() };
     CertificateSpec { names, valid_days: 365, profile }
 }
 
 /// A specification without alternative names.
 fn bare() -> CertificateSpec {
-    let names = Names::Given { subject: subject(), alternative_names: Vec::new() };
-    CertificateSpec { names, ..spec(Profile::Signing) }
+    let names = CertificateNames::Given { subject: subject(), alternative_names: Vec::new() };
+    CertificateSpec { names, ..spec(CertificateProfile::Signing) }
 }
 
 fn prepared(key: &SoftwareKey, spec: &CertificateSpec, algorithm: SignatureAlgorithm) -> Prepared {
@@ -101,7 +103,7 @@ async fn every_key_and_signature_algorithm_makes_a_certificate_that_openssl_veri
     for algorithm in KeyAlgorithm::ALL {
         let key = SoftwareKey::generate(algorithm);
         for signature_algorithm in algorithm.signature_algorithms() {
-            let certificate = certificate(&key, &spec(Profile::Signing), signature_algorithm).await;
+            let certificate = certificate(&key, &spec(CertificateProfile::Signing), signature_algorithm).await;
             openssl_verifies(&certificate, "any");
             let summary = CertificateSummary::of(&certificate).unwrap();
             assert_eq!(summary.signature_algorithm, signature_algorithm.jca_name(), "{algorithm}");
@@ -116,12 +118,12 @@ async fn profiles_carry_the_extensions_of_their_purpose() {
     let ec = SoftwareKey::generate(KeyAlgorithm::P256);
     let (server, client) = ("TLS Web Server Authentication", "TLS Web Client Authentication");
     let rows = [
-        (&rsa, Profile::Signing, "Digital Signature", None, "any"),
-        (&rsa, Profile::TlsServer, "Digital Signature, Key Encipherment", Some(server), "sslserver"),
-        (&rsa, Profile::TlsClient, "Digital Signature", Some(client), "sslclient"),
-        (&ec, Profile::Signing, "Digital Signature", None, "any"),
-        (&ec, Profile::TlsServer, "Digital Signature", Some(server), "sslserver"),
-        (&ec, Profile::TlsClient, "Digital Signature", Some(client), "sslclient"),
+        (&rsa, CertificateProfile::Signing, "Digital Signature", None, "any"),
+        (&rsa, CertificateProfile::TlsServer, "Digital Signature, Key Encipherment", Some(server), "sslserver"),
+        (&rsa, CertificateProfile::TlsClient, "Digital Signature", Some(client), "sslclient"),
+        (&ec, CertificateProfile::Signing, "Digital Signature", None, "any"),
+        (&ec, CertificateProfile::TlsServer, "Digital Signature", Some(server), "sslserver"),
+        (&ec, CertificateProfile::TlsClient, "Digital Signature", Some(client), "sslclient"),
     ];
     for (key, profile, usage, purpose, openssl_purpose) in rows {
         let certificate = certificate(key, &spec(profile), key.algorithm.default_signature_algorithm()).await;
@@ -154,13 +156,13 @@ fn key_identifier(spki: &SpkiDer) -> String {
 #[tokio::test]
 async fn validity_is_whole_days_from_the_present_second() {
     let key = SoftwareKey::generate(KeyAlgorithm::P256);
-    let algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
-    let short = certificate(&key, &spec(Profile::Signing), algorithm).await;
+    let algorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+    let short = certificate(&key, &spec(CertificateProfile::Signing), algorithm).await;
     let summary = CertificateSummary::of(&short).unwrap();
     assert_eq!(summary.not_before.to_string(), "2026-08-13T20:21:00.000Z");
     assert_eq!(summary.not_after.to_string(), "2027-08-13T20:21:00.000Z");
 
-    let long = CertificateSpec { valid_days: 36_500, ..spec(Profile::Signing) };
+    let long = CertificateSpec { valid_days: 36_500, ..spec(CertificateProfile::Signing) };
     let long = certificate(&key, &long, algorithm).await;
     openssl_verifies(&long, "any");
     let fields = openssl(&["asn1parse"], &long);
@@ -172,36 +174,41 @@ async fn validity_is_whole_days_from_the_present_second() {
 fn certificate_beyond_the_year_9999_is_refused() {
     let key = SoftwareKey::generate(KeyAlgorithm::P256);
     let prepare = |valid_days| {
-        let spec = CertificateSpec { valid_days, ..spec(Profile::Signing) };
-        prepare(&spec, SignatureAlgorithm::Ecdsa(Hash::Sha256), key.spki.clone(), NOW)
+        let spec = CertificateSpec { valid_days, ..spec(CertificateProfile::Signing) };
+        prepare(&spec, SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256), key.spki.clone(), NOW)
     };
     // 9999-12-31 is 2,912,218 days after 2026-08-13.
     assert!(prepare(2_912_218).is_ok());
-    assert_eq!(prepare(2_912_219).unwrap_err().kind(), Kind::Invalid);
-    assert_eq!(prepare(u32::MAX).unwrap_err().kind(), Kind::Invalid);
+    assert_eq!(prepare(2_912_219).unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(prepare(u32::MAX).unwrap_err().kind(), ErrorKind::Invalid);
 }
 
 #[test]
 fn subject_with_a_fault_is_refused() {
     let key = SoftwareKey::generate(KeyAlgorithm::P256);
-    let names = Names::Given { subject: Subject::default(), alternative_names: Vec::new() };
-    let spec = CertificateSpec { names, ..spec(Profile::Signing) };
-    let refused = prepare(&spec, SignatureAlgorithm::Ecdsa(Hash::Sha256), key.spki.clone(), NOW).unwrap_err();
-    assert_eq!(refused.kind(), Kind::Invalid);
+    let names = CertificateNames::Given { subject: Subject::default(), alternative_names: Vec::new() };
+    let spec = CertificateSpec { names, ..spec(CertificateProfile::Signing) };
+    let refused = prepare(&spec, SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256), key.spki.clone(), NOW).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Invalid);
     assert!(refused.to_string().contains("CommonName Empty"), "{refused}");
 }
 
 #[tokio::test]
 async fn certificate_signed_by_another_key_is_not_given_out() {
     let (key, other) = (SoftwareKey::generate(KeyAlgorithm::P256), SoftwareKey::generate(KeyAlgorithm::P256));
-    let algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
-    let lied = issue(prepared(&key, &spec(Profile::Signing), algorithm), &other, &key.reference()).await.unwrap();
+    let algorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+    let lied =
+        issue(prepared(&key, &spec(CertificateProfile::Signing), algorithm), &other, &key.reference()).await.unwrap();
     let refused = check(lied, &key.spki).unwrap_err();
-    assert_eq!((refused.kind(), refused.public()), (Kind::ProviderUnavailable, "the crypto provider is unavailable"));
+    assert_eq!(
+        (refused.kind(), refused.public()),
+        (ErrorKind::ProviderUnavailable, "the crypto provider is unavailable")
+    );
     assert!(refused.to_string().contains("does not verify"), "{refused}");
 
     // Consistent in itself, but not about the key that the caller knows.
-    let swapped = issue(prepared(&other, &spec(Profile::Signing), algorithm), &other, &key.reference()).await.unwrap();
+    let swapped =
+        issue(prepared(&other, &spec(CertificateProfile::Signing), algorithm), &other, &key.reference()).await.unwrap();
     let refused = check(swapped, &key.spki).unwrap_err();
     assert!(refused.to_string().contains("public key"), "{refused}");
 }
@@ -209,9 +216,9 @@ async fn certificate_signed_by_another_key_is_not_given_out() {
 #[tokio::test]
 async fn failure_of_the_provider_is_passed_on() {
     let (key, other) = (SoftwareKey::generate(KeyAlgorithm::P256), SoftwareKey::generate(KeyAlgorithm::Ed25519));
-    let prepared = prepared(&key, &spec(Profile::Signing), SignatureAlgorithm::Ecdsa(Hash::Sha256));
+    let prepared = prepared(&key, &spec(CertificateProfile::Signing), SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256));
     let failed = issue(prepared, &other, &key.reference()).await.unwrap_err();
-    assert_eq!(failed.kind(), Kind::ProviderUnavailable);
+    assert_eq!(failed.kind(), ErrorKind::ProviderUnavailable);
     assert_eq!(other.signatures.into_inner(), 1);
 }
 
@@ -241,6 +248,10 @@ fn signatures_verify_by_their_own_key_algorithm_and_message_only() {
 #[test]
 fn serial_numbers_differ() {
     let key = SoftwareKey::generate(KeyAlgorithm::P256);
-    let serial = || prepared(&key, &spec(Profile::Signing), SignatureAlgorithm::Ecdsa(Hash::Sha256)).meant.serial;
+    let serial = || {
+        prepared(&key, &spec(CertificateProfile::Signing), SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256))
+            .meant
+            .serial
+    };
     assert_ne!(serial(), serial());
 }

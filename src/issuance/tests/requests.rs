@@ -33,7 +33,8 @@ fn req(request: &[u8], arguments: &[&str]) -> String {
 async fn request_of_every_key_and_signature_algorithm_is_verified_by_openssl() {
     for algorithm in KeyAlgorithm::ALL {
         let key = SoftwareKey::generate(algorithm);
-        let certificate = certificate(&key, &spec(Profile::TlsServer), algorithm.default_signature_algorithm()).await;
+        let certificate =
+            certificate(&key, &spec(CertificateProfile::TlsServer), algorithm.default_signature_algorithm()).await;
         for signature_algorithm in algorithm.signature_algorithms() {
             let request = request(&certificate, signature_algorithm, &key, &key.reference()).await.unwrap();
             assert!(req(&request, &["-verify"]).contains("verify OK"), "{signature_algorithm}");
@@ -46,8 +47,8 @@ async fn request_of_every_key_and_signature_algorithm_is_verified_by_openssl() {
 #[tokio::test]
 async fn request_says_what_the_certificate_says() {
     let key = SoftwareKey::generate(KeyAlgorithm::P256);
-    let algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
-    let certificate = certificate(&key, &spec(Profile::TlsServer), algorithm).await;
+    let algorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+    let certificate = certificate(&key, &spec(CertificateProfile::TlsServer), algorithm).await;
     let request = request(&certificate, algorithm, &key, &key.reference()).await.unwrap();
     assert!(request_to_pem(&request).starts_with("-----BEGIN CERTIFICATE REQUEST-----\n"));
     let subject = req(&request, &["-subject", "-nameopt", "RFC2253,utf8,-esc_msb"]);
@@ -65,7 +66,7 @@ async fn request_says_what_the_certificate_says() {
 #[tokio::test]
 async fn request_without_alternative_names_has_no_attributes() {
     let key = SoftwareKey::generate(KeyAlgorithm::P256);
-    let algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
+    let algorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
     let spec = bare();
     let certificate = certificate(&key, &spec, algorithm).await;
     let request = request(&certificate, algorithm, &key, &key.reference()).await.unwrap();
@@ -76,11 +77,14 @@ async fn request_without_alternative_names_has_no_attributes() {
 #[tokio::test]
 async fn request_signed_by_another_key_is_not_given_out() {
     let (key, other) = (SoftwareKey::generate(KeyAlgorithm::P256), SoftwareKey::generate(KeyAlgorithm::P256));
-    let algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
-    let certificate = certificate(&key, &spec(Profile::Signing), algorithm).await;
+    let algorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+    let certificate = certificate(&key, &spec(CertificateProfile::Signing), algorithm).await;
     let refused = request(&certificate, algorithm, &other, &key.reference()).await.unwrap_err();
-    assert_eq!((refused.kind(), refused.public()), (Kind::ProviderUnavailable, "the crypto provider is unavailable"));
-    let of_another_algorithm = Signature::from_raw(SignatureAlgorithm::Ecdsa(Hash::Sha384), vec![1; 64]);
-    let info = RequestInfo::like(&certificate, &key.spki, algorithm).unwrap();
+    assert_eq!(
+        (refused.kind(), refused.public()),
+        (ErrorKind::ProviderUnavailable, "the crypto provider is unavailable")
+    );
+    let of_another_algorithm = Signature::from_raw(SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384), vec![1; 64]);
+    let info = RequestInfo::for_certificate(&certificate, &key.spki, algorithm).unwrap();
     assert!(info.assemble(&of_another_algorithm).is_err());
 }

@@ -48,12 +48,12 @@ impl SoftwareKey {
         match (&self.private, algorithm) {
             (Private::Rsa(pair), _) => {
                 let encoding: &signature::RsaSignatureEncoding = match algorithm {
-                    SignatureAlgorithm::RsaPkcs1(Hash::Sha256) => &signature::RSA_PKCS1_SHA256,
-                    SignatureAlgorithm::RsaPkcs1(Hash::Sha384) => &signature::RSA_PKCS1_SHA384,
-                    SignatureAlgorithm::RsaPkcs1(Hash::Sha512) => &signature::RSA_PKCS1_SHA512,
-                    SignatureAlgorithm::RsaPss(Hash::Sha256) => &signature::RSA_PSS_SHA256,
-                    SignatureAlgorithm::RsaPss(Hash::Sha384) => &signature::RSA_PSS_SHA384,
-                    SignatureAlgorithm::RsaPss(Hash::Sha512) => &signature::RSA_PSS_SHA512,
+                    SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256) => &signature::RSA_PKCS1_SHA256,
+                    SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha384) => &signature::RSA_PKCS1_SHA384,
+                    SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha512) => &signature::RSA_PKCS1_SHA512,
+                    SignatureAlgorithm::RsaPss(HashAlgorithm::Sha256) => &signature::RSA_PSS_SHA256,
+                    SignatureAlgorithm::RsaPss(HashAlgorithm::Sha384) => &signature::RSA_PSS_SHA384,
+                    SignatureAlgorithm::RsaPss(HashAlgorithm::Sha512) => &signature::RSA_PSS_SHA512,
                     SignatureAlgorithm::Ecdsa(_) | SignatureAlgorithm::Ed25519 => panic!("an RSA key"),
                 };
                 let mut bytes = vec![0; pair.public_modulus_len()];
@@ -85,8 +85,8 @@ impl KeyProvider for SoftwareKey {
         None
     }
 
-    fn health(&self) -> Health {
-        Health { ready: true, detail: String::new() }
+    fn health(&self) -> ProviderHealth {
+        ProviderHealth { ready: true, detail: String::new() }
     }
 
     async fn generate(&self, _key: NewKey) -> Result<GeneratedKey, ProviderError> {
@@ -97,7 +97,7 @@ impl KeyProvider for SoftwareKey {
         Err(ProviderError::Unsupported("import".to_owned()))
     }
 
-    async fn find(&self, _wanted: &ForeignKey) -> Result<FoundKey, ProviderError> {
+    async fn find(&self, _wanted: &KeySelector) -> Result<ExistingKey, ProviderError> {
         Err(ProviderError::Unsupported("finding keys by name".to_owned()))
     }
 
@@ -128,15 +128,15 @@ impl KeyProvider for SoftwareKey {
         Err(ProviderError::Unsupported("decryption".to_owned()))
     }
 
-    async fn destroy(&self, _locator: &Locator, _label: &str) -> Result<Destroyed, ProviderError> {
-        Ok(Destroyed::default())
+    async fn destroy(&self, _locator: &Locator, _label: &str) -> Result<DestroyedObjects, ProviderError> {
+        Ok(DestroyedObjects::default())
     }
 
-    async fn inventory(&self) -> Result<Vec<Held>, ProviderError> {
+    async fn inventory(&self) -> Result<Vec<TokenObject>, ProviderError> {
         Ok(Vec::new())
     }
 
-    async fn remove_broken(&self) -> Result<Destroyed, ProviderError> {
-        Ok(Destroyed::default())
+    async fn remove_broken(&self) -> Result<DestroyedObjects, ProviderError> {
+        Ok(DestroyedObjects::default())
     }
 }

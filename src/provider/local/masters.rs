@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::key_file;
-use super::seal::{Broken, SealingKey};
+use super::seal::{SealBroken, SealingKey};
 use crate::provider::ProviderError;
 use crate::provider::pkcs11::Pkcs11Provider;
 use strongroom_domain::clock::random;
@@ -61,7 +61,7 @@ impl MasterSealer {
         version: i64,
         sealed: &[u8],
     ) -> Result<SealingKey, ProviderError> {
-        let broken = |Broken| refused(&format!("master key {version} does not open under {}", self.describe()));
+        let broken = |SealBroken| refused(&format!("master key {version} does not open under {}", self.describe()));
         let sealed = match sealed.split_first() {
             Some((scheme, sealed)) if *scheme == self.scheme() => sealed,
             _ => {
@@ -85,15 +85,15 @@ impl MasterSealer {
 }
 
 /// A master key in memory, and what it was unsealed from.
-pub(super) struct Unsealed {
+pub(super) struct UnsealedMasterKey {
     pub(super) key: Arc<SealingKey>,
     pub(super) sealed: Vec<u8>,
 }
 
 /// The master keys that are unsealed.
 #[derive(Default)]
-pub(super) struct Masters {
-    pub(super) unsealed: BTreeMap<i64, Unsealed>,
+pub(super) struct UnsealedMasters {
+    pub(super) unsealed: BTreeMap<i64, UnsealedMasterKey>,
     /// The highest version that the store has.
     pub(super) latest: Option<i64>,
     /// The lowest version under which a key may be sealed.
@@ -105,7 +105,7 @@ pub(super) struct Masters {
     pub(super) ailments: Vec<String>,
 }
 
-impl Masters {
+impl UnsealedMasters {
     /// The master key that seals new keys.
     pub(super) fn current(&self) -> Option<(i64, Arc<SealingKey>)> {
         let version = self.latest.filter(|_| !self.altered)?;
@@ -124,7 +124,7 @@ impl Masters {
 
 fn file_key(path: &std::path::Path) -> Result<SealingKey, ProviderError> {
     let secret = key_file::read(path).map_err(unavailable)?;
-    SealingKey::new(&secret).map_err(|Broken| unavailable("the key file holds no key".to_owned()))
+    SealingKey::new(&secret).map_err(|SealBroken| unavailable("the key file holds no key".to_owned()))
 }
 
 fn context(store: StoreId, version: i64) -> Vec<u8> {

@@ -16,11 +16,11 @@ use async_trait::async_trait;
 use tokio::sync::{Notify, watch};
 
 use super::{
-    Capabilities, Destroyed, ForeignKey, FoundKey, GeneratedKey, Health, Held, KeyProvider, KeyRef, NewKey,
-    ProviderError, SignInput,
+    Capabilities, DestroyedObjects, ExistingKey, GeneratedKey, KeyProvider, KeyRef, KeySelector, NewKey, ProviderError,
+    ProviderHealth, SignInput, TokenObject,
 };
-use masters::{Masters, Unsealed};
-use seal::{Owner, SealingKey};
+use masters::{UnsealedMasterKey, UnsealedMasters};
+use seal::{SealContext, SealingKey};
 use software::SoftwareKey;
 use strongroom_domain::key::{
     DecryptionAlgorithm, KeyAlgorithm, KeyUse, Locator, ProviderKind, SealedKey, Signature, SignatureAlgorithm,
@@ -45,7 +45,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub struct LocalProvider {
     store: StoreId,
     sealer: MasterSealer,
-    masters: RwLock<Masters>,
+    masters: RwLock<UnsealedMasters>,
     /// Asks for the store's master keys.
     wanted: Notify,
     /// Counts the times that they came.
@@ -86,7 +86,7 @@ impl LocalProvider {
 
     /// Does what [`LocalProvider::unlock`] does, and gives every failure with the version that it is about.
     pub async fn unlock_each(&self, sealed: &[(i64, Vec<u8>)]) -> Vec<(i64, ProviderError)> {
-        let mut failures = self.look(|masters| masters.altered(sealed));
+        let mut failures = self.with_masters(|masters| masters.altered(sealed));
         let altered = !failures.is_empty();
         for (version, sealed) in sealed {
             if self.unsealed(*version).is_some() {
@@ -94,13 +94,13 @@ impl LocalProvider {
             }
             match self.sealer.unseal(self.store, *version, sealed).await {
                 Ok(key) => {
-                    let unsealed = Unsealed { key: Arc::new(key), sealed: sealed.clone() };
-                    self.change(|masters| masters.unsealed.insert(*version, unsealed));
+                    let unsealed = UnsealedMasterKey { key: Arc::new(key), sealed: sealed.clone() };
+                    self.with_masters_mut(|masters| masters.unsealed.insert(*version, unsealed));
                 }
                 Err(failure) => failures.push((*version, failure)),
             }
         }
-        self.change(|masters| {
+        self.with_masters_mut(|masters| {
             masters.altered = altered;
             masters.latest = sealed.iter().map(|(version, _)| *version).max();
             masters.ailments = failures.iter().map(|(_, failure)| failure.to_string()).collect();
@@ -111,7 +111,7 @@ impl LocalProvider {
 
     /// Refuses from now on what is sealed under a master key that is older than this version.
     pub fn retire_below(&self, oldest: i64) {
-        self.change(|masters| masters.oldest = masters.oldest.max(oldest));
+        self.with_masters_mut(|masters| masters.oldest = masters.oldest.max(oldest));
     }
 
     /// The version of the master key that a key is sealed under; `None` for what was never sealed so.
@@ -124,13 +124,13 @@ impl LocalProvider {
     ///
     /// # Errors
     /// [`ProviderError::Damaged`] when it does not open, [`ProviderError::Unavailable`] while its master key is locked.
-    pub async fn prove(&self, key: &KeyRef) -> Result<(), ProviderError> {
+    pub async fn attest(&self, key: &KeyRef) -> Result<(), ProviderError> {
         let secret = self.open(key).await?;
         use_key(key.algorithm, secret, key.spki.clone(), |_| Ok(())).await
     }
 
     /// Passes when a key came under a master key that is not known.
-    pub async fn master_wanted(&self) {
+    pub async fn wait_for_master_request(&self) {
         self.wanted.notified().await;
     }
 
@@ -147,20 +147,20 @@ impl LocalProvider {
         self.seal(key, &secret).map(|(_, sealed)| Some(sealed))
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut Masters) -> T) -> T {
+    fn with_masters_mut<T>(&self, change: impl FnOnce(&mut UnsealedMasters) -> T) -> T {
         change(&mut self.masters.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn look<T>(&self, look: impl FnOnce(&Masters) -> T) -> T {
+    fn with_masters<T>(&self, look: impl FnOnce(&UnsealedMasters) -> T) -> T {
         look(&self.masters.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn unsealed(&self, version: i64) -> Option<Arc<SealingKey>> {
-        self.look(|masters| masters.unsealed.get(&version).map(|master| Arc::clone(&master.key)))
+        self.with_masters(|masters| masters.unsealed.get(&version).map(|master| Arc::clone(&master.key)))
     }
 
     fn current(&self) -> Result<(i64, Arc<SealingKey>), ProviderError> {
-        self.look(Masters::current).ok_or_else(|| ProviderError::Unavailable(self.health().detail))
+        self.with_masters(UnsealedMasters::current).ok_or_else(|| ProviderError::Unavailable(self.health().detail))
     }
 
     /// The master key of a version, which another daemon may have made a moment ago.
@@ -172,7 +172,7 @@ impl LocalProvider {
         self.wanted.notify_one();
         let loaded = tokio::time::timeout(PATIENCE, loads.changed()).await.is_ok();
         self.unsealed(version).ok_or_else(|| {
-            let ailments = self.look(|masters| masters.ailments.join("; "));
+            let ailments = self.with_masters(|masters| masters.ailments.join("; "));
             if loaded && ailments.is_empty() {
                 ProviderError::Damaged(format!("sealed under master key {version}, which the store does not have"))
             } else {
@@ -183,7 +183,7 @@ impl LocalProvider {
 
     fn seal(&self, key: &KeyRef, secret: &Secret) -> Result<(i64, SealedKey), ProviderError> {
         let (version, master) = self.current()?;
-        let sealed = Owner { store: self.store, key }.seal(version, &master, secret);
+        let sealed = SealContext { store: self.store, key }.seal(version, &master, secret);
         let sealed = sealed.map_err(|failure| ProviderError::Unavailable(failure.to_string()))?;
         Ok((version, sealed))
     }
@@ -192,16 +192,16 @@ impl LocalProvider {
     async fn open(&self, key: &KeyRef) -> Result<Secret, ProviderError> {
         let blob = blob(key)?;
         let version = seal::version_of(blob).map_err(|broken| damaged(key, broken))?;
-        if version < self.look(|masters| masters.oldest) {
+        if version < self.with_masters(|masters| masters.oldest) {
             let why = format!("it is an older copy, put back: master key {version}, which sealed it, is retired");
             return Err(ProviderError::Damaged(format!("the sealed key {}: {why}", key.id)));
         }
         let master = self.master(version).await?;
-        Owner { store: self.store, key }.open(&master, blob).map_err(|broken| damaged(key, broken))
+        SealContext { store: self.store, key }.open(&master, blob).map_err(|broken| damaged(key, broken))
     }
 
     /// Seals a key and proves that what was sealed opens as the same key.
-    async fn keep(&self, new: &NewKey, origin: &str, key: SoftwareKey) -> Result<GeneratedKey, ProviderError> {
+    async fn seal_new(&self, new: &NewKey, origin: &str, key: SoftwareKey) -> Result<GeneratedKey, ProviderError> {
         let spki = key.spki().ok().and_then(|spki| SpkiDer::parse(spki).ok());
         let spki = spki.ok_or_else(|| ProviderError::Refused("the key has no public half".to_owned()))?;
         let secret = key.to_pkcs8().map_err(|_| ProviderError::Refused("the key cannot be written".to_owned()))?;
@@ -209,9 +209,9 @@ impl LocalProvider {
         let mut kept = KeyRef { id, locator, algorithm, spki, sealed: None };
         let (version, sealed) = self.seal(&kept, &secret)?;
         kept.sealed = Some(sealed);
-        self.prove(&kept).await?;
-        let proof = format!("{origin}, software, sealed under master key {version}, read back");
-        Ok(GeneratedKey { spki: kept.spki, sealed: kept.sealed, proof })
+        self.attest(&kept).await?;
+        let attestation = format!("{origin}, software, sealed under master key {version}, read back");
+        Ok(GeneratedKey { spki: kept.spki, sealed: kept.sealed, attestation })
     }
 }
 
@@ -226,16 +226,17 @@ impl KeyProvider for LocalProvider {
         Some(Capabilities { algorithms: algorithms.to_vec(), decryptions: DecryptionAlgorithm::ALL.to_vec() })
     }
 
-    fn health(&self) -> Health {
-        self.look(|masters| match (masters.current(), masters.latest) {
-            (Some((version, _)), _) => {
-                Health { ready: true, detail: format!("master key {version}, sealed by {}", self.sealer.describe()) }
-            }
-            (None, None) if masters.ailments.is_empty() => Health {
+    fn health(&self) -> ProviderHealth {
+        self.with_masters(|masters| match (masters.current(), masters.latest) {
+            (Some((version, _)), _) => ProviderHealth {
+                ready: true,
+                detail: format!("master key {version}, sealed by {}", self.sealer.describe()),
+            },
+            (None, None) if masters.ailments.is_empty() => ProviderHealth {
                 ready: false,
                 detail: format!("locked: there is no master key yet; it will be sealed by {}", self.sealer.describe()),
             },
-            (None, _) => Health { ready: false, detail: format!("locked: {}", masters.ailments.join("; ")) },
+            (None, _) => ProviderHealth { ready: false, detail: format!("locked: {}", masters.ailments.join("; ")) },
         })
     }
 
@@ -248,7 +249,7 @@ impl KeyProvider for LocalProvider {
         }
         let made = blocking(move || SoftwareKey::generate(algorithm)).await?;
         let made = made.map_err(|_| ProviderError::Unavailable("no key could be made".to_owned()))?;
-        self.keep(&key, "generated here", made).await
+        self.seal_new(&key, "generated here", made).await
     }
 
     async fn import(&self, key: NewKey, pkcs8: Secret) -> Result<GeneratedKey, ProviderError> {
@@ -256,10 +257,10 @@ impl KeyProvider for LocalProvider {
         let algorithm = key.algorithm;
         let read = blocking(move || SoftwareKey::from_pkcs8(algorithm, &pkcs8)).await?;
         let read = read.map_err(|why| ProviderError::Refused(format!("no {algorithm} key: {why}")))?;
-        self.keep(&key, "imported", read).await
+        self.seal_new(&key, "imported", read).await
     }
 
-    async fn find(&self, _wanted: &ForeignKey) -> Result<FoundKey, ProviderError> {
+    async fn find(&self, _wanted: &KeySelector) -> Result<ExistingKey, ProviderError> {
         Err(ProviderError::Unsupported("software keys are nobody else's: there is nothing to find".to_owned()))
     }
 
@@ -295,16 +296,16 @@ impl KeyProvider for LocalProvider {
     }
 
     /// There is nothing here to destroy: the store erases the sealed key, which has no other copy.
-    async fn destroy(&self, _locator: &Locator, _label: &str) -> Result<Destroyed, ProviderError> {
-        Ok(Destroyed::default())
+    async fn destroy(&self, _locator: &Locator, _label: &str) -> Result<DestroyedObjects, ProviderError> {
+        Ok(DestroyedObjects::default())
     }
 
-    async fn inventory(&self) -> Result<Vec<Held>, ProviderError> {
+    async fn inventory(&self) -> Result<Vec<TokenObject>, ProviderError> {
         Ok(Vec::new())
     }
 
-    async fn remove_broken(&self) -> Result<Destroyed, ProviderError> {
-        Ok(Destroyed::default())
+    async fn remove_broken(&self) -> Result<DestroyedObjects, ProviderError> {
+        Ok(DestroyedObjects::default())
     }
 }
 
@@ -341,6 +342,6 @@ fn another_key() -> ProviderError {
     ProviderError::Damaged("the sealed key is not the key of this public half".to_owned())
 }
 
-fn damaged(key: &KeyRef, broken: seal::Broken) -> ProviderError {
+fn damaged(key: &KeyRef, broken: seal::SealBroken) -> ProviderError {
     ProviderError::Damaged(format!("the sealed key {}: {broken}", key.id))
 }

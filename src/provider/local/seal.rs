@@ -8,7 +8,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 
 use crate::provider::KeyRef;
 use strongroom_domain::clock::{NoEntropy, random};
-use strongroom_domain::key::{Hash, SealedKey, StoreId};
+use strongroom_domain::key::{HashAlgorithm, SealedKey, StoreId};
 use strongroom_domain::secret::Secret;
 
 const PURPOSE: &str = "strongroom local key v1";
@@ -19,12 +19,12 @@ pub(super) struct SealingKey(LessSafeKey);
 /// A blob that does not open under this key for this owner, or is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it does not open: it was altered, or belongs elsewhere")]
-pub(super) struct Broken;
+pub(super) struct SealBroken;
 
 impl SealingKey {
     /// Takes 32 bytes.
-    pub(super) fn new(bytes: &Secret) -> Result<Self, Broken> {
-        UnboundKey::new(&AES_256_GCM, bytes.expose()).map(|key| Self(LessSafeKey::new(key))).map_err(|_| Broken)
+    pub(super) fn new(bytes: &Secret) -> Result<Self, SealBroken> {
+        UnboundKey::new(&AES_256_GCM, bytes.expose()).map(|key| Self(LessSafeKey::new(key))).map_err(|_| SealBroken)
     }
 
     /// `nonce || ciphertext and tag`, the nonce random (NIST SP 800-38D section 8.2.2).
@@ -39,28 +39,28 @@ impl SealingKey {
     }
 
     /// What was sealed in this context.
-    pub(super) fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Secret, Broken> {
-        let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(Broken)?;
+    pub(super) fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Secret, SealBroken> {
+        let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(SealBroken)?;
         let mut room = zeroize::Zeroizing::new(text.to_vec());
         let nonce = Nonce::assume_unique_for_key(*nonce);
-        let plain = self.0.open_in_place(nonce, Aad::from(context), &mut room).map_err(|_| Broken)?;
+        let plain = self.0.open_in_place(nonce, Aad::from(context), &mut room).map_err(|_| SealBroken)?;
         Ok(Secret::new(plain.to_vec()))
     }
 }
 
 /// Whose blob it is.
-pub(super) struct Owner<'a> {
+pub(super) struct SealContext<'a> {
     pub(super) store: StoreId,
     pub(super) key: &'a KeyRef,
 }
 
-impl Owner<'_> {
+impl SealContext<'_> {
     /// Only the last two parts vary in length, and no algorithm's name has a zero byte: no two
     /// owners have the same context.
     fn context(&self, version: i64) -> Vec<u8> {
         let KeyRef { id, locator, algorithm, spki, sealed: _ } = self.key;
         let row = format!("{}{id}", self.store);
-        let public = Hash::Sha256.digest(spki.as_bytes());
+        let public = HashAlgorithm::Sha256.digest(spki.as_bytes());
         let algorithm = algorithm.to_string();
         let version = version.to_be_bytes();
         [PURPOSE.as_bytes(), row.as_bytes(), &version, &public, algorithm.as_bytes(), &[0], locator.as_bytes()].concat()
@@ -72,13 +72,13 @@ impl Owner<'_> {
     }
 
     /// Opens what was sealed under the master key of its version.
-    pub(super) fn open(&self, master: &SealingKey, blob: &SealedKey) -> Result<Secret, Broken> {
-        let (version, sealed) = blob.parts().ok_or(Broken)?;
+    pub(super) fn open(&self, master: &SealingKey, blob: &SealedKey) -> Result<Secret, SealBroken> {
+        let (version, sealed) = blob.parts().ok_or(SealBroken)?;
         master.open(&self.context(version), sealed)
     }
 }
 
 /// The version of the master key under which a blob was sealed.
-pub(super) fn version_of(blob: &SealedKey) -> Result<i64, Broken> {
-    blob.parts().map(|(version, _)| version).ok_or(Broken)
+pub(super) fn version_of(blob: &SealedKey) -> Result<i64, SealBroken> {
+    blob.parts().map(|(version, _)| version).ok_or(SealBroken)
 }

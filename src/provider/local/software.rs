@@ -11,7 +11,7 @@ use aws_lc_rs::signature::{
 };
 
 use crate::provider::{ProviderError, SignInput};
-use strongroom_domain::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
+use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, SignatureAlgorithm};
 use strongroom_domain::secret::Secret;
 
 /// A private key, ready for use.
@@ -32,9 +32,9 @@ impl SoftwareKey {
     /// Makes a key; slow for RSA.
     pub(super) fn generate(algorithm: KeyAlgorithm) -> Result<Self, Unspecified> {
         Ok(match kind(algorithm) {
-            Kind::Rsa(size) => Self::Rsa(RsaKeyPair::generate(size)?),
-            Kind::Ec(curve) => Self::Ec(curve, EcdsaKeyPair::generate(curve.signing)?),
-            Kind::Ed25519 => Self::Ed25519(Ed25519KeyPair::generate()?),
+            SoftwareKeyType::Rsa(size) => Self::Rsa(RsaKeyPair::generate(size)?),
+            SoftwareKeyType::Ec(curve) => Self::Ec(curve, EcdsaKeyPair::generate(curve.signing)?),
+            SoftwareKeyType::Ed25519 => Self::Ed25519(Ed25519KeyPair::generate()?),
         })
     }
 
@@ -43,7 +43,7 @@ impl SoftwareKey {
     pub(super) fn from_pkcs8(algorithm: KeyAlgorithm, pkcs8: &Secret) -> Result<Self, KeyRejected> {
         let bytes = pkcs8.expose();
         Ok(match kind(algorithm) {
-            Kind::Rsa(_) => {
+            SoftwareKeyType::Rsa(_) => {
                 let pair = RsaKeyPair::from_pkcs8(bytes)?;
                 let bits = pair.public_key().modulus().big_endian_without_leading_zero().first().map_or(0, |first| {
                     pair.public_modulus_len() * 8 - usize::try_from(first.leading_zeros()).unwrap_or(0)
@@ -53,8 +53,8 @@ impl SoftwareKey {
                 }
                 Self::Rsa(pair)
             }
-            Kind::Ec(curve) => Self::Ec(curve, EcdsaKeyPair::from_pkcs8(curve.signing, bytes)?),
-            Kind::Ed25519 => Self::Ed25519(Ed25519KeyPair::from_pkcs8_maybe_unchecked(bytes)?),
+            SoftwareKeyType::Ec(curve) => Self::Ec(curve, EcdsaKeyPair::from_pkcs8(curve.signing, bytes)?),
+            SoftwareKeyType::Ed25519 => Self::Ed25519(Ed25519KeyPair::from_pkcs8_maybe_unchecked(bytes)?),
         })
     }
 
@@ -116,36 +116,42 @@ impl Curve {
     }
 }
 
-enum Kind {
+enum SoftwareKeyType {
     Rsa(KeySize),
     Ec(Curve),
     Ed25519,
 }
 
-fn kind(algorithm: KeyAlgorithm) -> Kind {
+fn kind(algorithm: KeyAlgorithm) -> SoftwareKeyType {
     match algorithm {
-        KeyAlgorithm::Rsa2048 => Kind::Rsa(KeySize::Rsa2048),
-        KeyAlgorithm::Rsa3072 => Kind::Rsa(KeySize::Rsa3072),
-        KeyAlgorithm::Rsa4096 => Kind::Rsa(KeySize::Rsa4096),
-        KeyAlgorithm::P256 => Kind::Ec(Curve { signing: &ECDSA_P256_SHA256_FIXED_SIGNING, digest: &digest::SHA256 }),
-        KeyAlgorithm::P384 => Kind::Ec(Curve { signing: &ECDSA_P384_SHA384_FIXED_SIGNING, digest: &digest::SHA384 }),
-        KeyAlgorithm::P521 => Kind::Ec(Curve { signing: &ECDSA_P521_SHA512_FIXED_SIGNING, digest: &digest::SHA512 }),
-        KeyAlgorithm::Ed25519 => Kind::Ed25519,
+        KeyAlgorithm::Rsa2048 => SoftwareKeyType::Rsa(KeySize::Rsa2048),
+        KeyAlgorithm::Rsa3072 => SoftwareKeyType::Rsa(KeySize::Rsa3072),
+        KeyAlgorithm::Rsa4096 => SoftwareKeyType::Rsa(KeySize::Rsa4096),
+        KeyAlgorithm::P256 => {
+            SoftwareKeyType::Ec(Curve { signing: &ECDSA_P256_SHA256_FIXED_SIGNING, digest: &digest::SHA256 })
+        }
+        KeyAlgorithm::P384 => {
+            SoftwareKeyType::Ec(Curve { signing: &ECDSA_P384_SHA384_FIXED_SIGNING, digest: &digest::SHA384 })
+        }
+        KeyAlgorithm::P521 => {
+            SoftwareKeyType::Ec(Curve { signing: &ECDSA_P521_SHA512_FIXED_SIGNING, digest: &digest::SHA512 })
+        }
+        KeyAlgorithm::Ed25519 => SoftwareKeyType::Ed25519,
     }
 }
 
 fn rsa_scheme(algorithm: SignatureAlgorithm) -> (&'static dyn RsaEncoding, &'static digest::Algorithm) {
     match algorithm {
-        SignatureAlgorithm::RsaPkcs1(Hash::Sha384) => (&RSA_PKCS1_SHA384, &digest::SHA384),
-        SignatureAlgorithm::RsaPkcs1(Hash::Sha512) => (&RSA_PKCS1_SHA512, &digest::SHA512),
-        SignatureAlgorithm::RsaPss(Hash::Sha256) => (&RSA_PSS_SHA256, &digest::SHA256),
-        SignatureAlgorithm::RsaPss(Hash::Sha384) => (&RSA_PSS_SHA384, &digest::SHA384),
-        SignatureAlgorithm::RsaPss(Hash::Sha512) => (&RSA_PSS_SHA512, &digest::SHA512),
+        SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha384) => (&RSA_PKCS1_SHA384, &digest::SHA384),
+        SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha512) => (&RSA_PKCS1_SHA512, &digest::SHA512),
+        SignatureAlgorithm::RsaPss(HashAlgorithm::Sha256) => (&RSA_PSS_SHA256, &digest::SHA256),
+        SignatureAlgorithm::RsaPss(HashAlgorithm::Sha384) => (&RSA_PSS_SHA384, &digest::SHA384),
+        SignatureAlgorithm::RsaPss(HashAlgorithm::Sha512) => (&RSA_PSS_SHA512, &digest::SHA512),
         _ => (&RSA_PKCS1_SHA256, &digest::SHA256),
     }
 }
 
-fn digest_of(hash: Hash, input: &SignInput) -> Result<Vec<u8>, ProviderError> {
+fn digest_of(hash: HashAlgorithm, input: &SignInput) -> Result<Vec<u8>, ProviderError> {
     match input {
         SignInput::Message(message) => Ok(hash.digest(message)),
         SignInput::Digest(digest) if digest.len() == hash.output_len() => Ok(digest.clone()),

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::key::{Hash, KeyId, KeyUse};
+use strongroom_domain::key::{HashAlgorithm, KeyId, KeyUse};
 use strongroom_formats::x509;
 
 struct Bench {
@@ -90,7 +90,7 @@ async fn inputs_that_do_not_fit_are_unsupported() {
     let edwards = made(provider, KeyAlgorithm::Ed25519).await;
     let digest = || SignInput::Digest(vec![0; 32]);
     for (key, how, input) in [
-        (&key, SignatureAlgorithm::Ecdsa(Hash::Sha512), digest()),
+        (&key, SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha512), digest()),
         (&key, SignatureAlgorithm::Ed25519, SignInput::Message(Vec::new())),
         (&edwards, SignatureAlgorithm::Ed25519, digest()),
     ] {
@@ -160,7 +160,7 @@ async fn unknown_master_key_is_asked_for_and_then_missed() {
     other.unlock(&later).await.unwrap();
     let resealed = KeyRef { sealed: other.reseal(&key).await.unwrap(), ..key.clone() };
     let answer = async || {
-        provider.master_wanted().await;
+        provider.wait_for_master_request().await;
         provider.unlock(&later).await.unwrap();
     };
     let (signature, ()) = tokio::join!(signs(provider, &resealed), answer());
@@ -177,7 +177,7 @@ async fn unknown_master_key_is_asked_for_and_then_missed() {
 async fn sealed_key_opens_for_its_own_row_and_store_only() {
     let bench = Bench::new().await;
     let (one, two) = (made(&bench.provider, KeyAlgorithm::P256).await, made(&bench.provider, KeyAlgorithm::P256).await);
-    let other_algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha384);
+    let other_algorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384);
     for (what, altered) in [
         ("sealed", KeyRef { sealed: two.sealed.clone(), ..one.clone() }),
         ("spki", KeyRef { spki: two.spki.clone(), ..one.clone() }),

@@ -6,30 +6,30 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::making::Source;
+use super::obtain::KeyMaterial;
 use super::reservation::Reservation;
-use super::stock::Proven;
-use super::{Changed, Entry, IdempotencyKey, Keyring, Made, Move, NewKid};
+use super::stock::AttestedKey;
+use super::{IdempotencyKey, InitialState, KeyCreated, Keyring, KidScheme, RingChanged, StateChange};
 use crate::auth::{Principal, Scope};
 use crate::failpoint::{self, Failpoint};
 use crate::provider::KeyProvider;
-use crate::store::{IdempotencyClaim, Joining, NewReservation, Reserve, StoreError};
+use crate::store::{IdempotencyClaim, NewReservation, Placement, ReserveOutcome, StoreError};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{
-    KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, Origin, ProviderKind, RingId, SignatureAlgorithm, State,
+    KeyAlgorithm, KeyId, KeyOrigin, KeyPair, KeyState, KeyUse, Locator, ProviderKind, RingId, SignatureAlgorithm,
 };
 
 /// How long an `Idempotency-Key` is remembered.
 const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 3600);
 
 /// What a key pair shall be, wherever its key comes from.
-pub(super) struct Wish {
-    pub(super) entry: Entry,
-    pub(super) kid: NewKid,
+pub(super) struct KeySpec {
+    pub(super) initial_state: InitialState,
+    pub(super) kid_scheme: KidScheme,
     pub(super) provider: ProviderKind,
-    pub(super) origin: Origin,
+    pub(super) origin: KeyOrigin,
     pub(super) key_use: KeyUse,
     pub(super) algorithm: KeyAlgorithm,
     pub(super) signature_algorithm: SignatureAlgorithm,
@@ -37,10 +37,10 @@ pub(super) struct Wish {
 }
 
 /// What becomes of a ring, new members apart.
-pub(super) struct Order {
+pub(super) struct RingUpdate {
     pub(super) ring: RingId,
-    pub(super) joining: Joining,
-    pub(super) moves: Vec<Move>,
+    pub(super) placement: Placement,
+    pub(super) state_changes: Vec<StateChange>,
     /// Why there are new members; empty where that is plain.
     pub(super) reason: String,
     pub(super) fence: Option<i64>,
@@ -50,23 +50,23 @@ pub(super) struct Order {
     pub(super) request_id: Option<String>,
 }
 
-impl Order {
+impl RingUpdate {
     /// The order for a new ring of one.
-    pub(super) fn founding(
+    pub(super) fn for_new_ring(
         ring: RingId,
         idempotency: Option<IdempotencyKey>,
         deadline: Instant,
         request_id: Option<String>,
     ) -> Self {
-        let (joining, moves, reason) = (Joining::First, Vec::new(), String::new());
-        Self { ring, joining, moves, reason, fence: None, idempotency, deadline, request_id }
+        let (placement, moves, reason) = (Placement::NewRing, Vec::new(), String::new());
+        Self { ring, placement, state_changes: moves, reason, fence: None, idempotency, deadline, request_id }
     }
 }
 
 /// A key pair to be made, and by whom.
-pub(super) struct Member {
-    pub(super) wish: Wish,
-    pub(super) source: Source,
+pub(super) struct PlannedKey {
+    pub(super) spec: KeySpec,
+    pub(super) material: KeyMaterial,
     pub(super) provider: Arc<dyn KeyProvider>,
 }
 
@@ -75,88 +75,90 @@ impl Keyring {
     pub(super) async fn create(
         &self,
         who: &Principal,
-        order: Order,
-        wish: Wish,
-        source: Source,
-    ) -> Result<Made, Error> {
-        only(self.undertake(who, order, vec![(wish, source)]).await?)
+        update: RingUpdate,
+        spec: KeySpec,
+        material: KeyMaterial,
+    ) -> Result<KeyCreated, Error> {
+        single_created(self.apply_update(who, update, vec![(spec, material)]).await?)
     }
 
     /// Carries an order out, its new members' keys made one after the other, or changes nothing.
-    pub(super) async fn undertake(
+    pub(super) async fn apply_update(
         &self,
         who: &Principal,
-        order: Order,
-        wishes: Vec<(Wish, Source)>,
-    ) -> Result<Changed, Error> {
+        update: RingUpdate,
+        specs: Vec<(KeySpec, KeyMaterial)>,
+    ) -> Result<RingChanged, Error> {
         who.require(Scope::Manage)?;
         failpoint::hit(Failpoint::GenerateAuthorise).await?;
-        let claim = self.claim(who, order.idempotency.as_ref());
-        if let Some(before) = self.replayed(claim.as_ref(), &order.ring).await? {
+        let claim = self.idempotency_claim(who, update.idempotency.as_ref());
+        if let Some(before) = self.prior_result(claim.as_ref(), &update.ring).await? {
             return Ok(before);
         }
-        let mut members = Vec::with_capacity(wishes.len());
-        for (wish, source) in wishes {
-            let provider = self.capable(&wish)?;
-            members.push(Member { wish, source, provider });
+        let mut planned_keys = Vec::with_capacity(specs.len());
+        for (spec, material) in specs {
+            let provider = self.capable_provider(&spec)?;
+            planned_keys.push(PlannedKey { spec, material, provider });
         }
         failpoint::hit(Failpoint::GenerateCapability).await?;
-        let place = members.first().map(|member| self.turns.admit(member.provider.kind(), who.name())).transpose()?;
-        let _turn = match &place {
-            Some(place) => Some(place.turn(order.deadline).await?),
+        let admission =
+            planned_keys.first().map(|planned| self.queue.admit(planned.provider.kind(), who.name())).transpose()?;
+        let _permit = match &admission {
+            Some(admission) => Some(admission.acquire(update.deadline).await?),
             None => None,
         };
-        let _underway = Underway::enter(&self.generating, members.len());
-        let mut begun = Vec::with_capacity(members.len());
-        let (begun, failure) = match self.begin(who, &order, &members, claim, &mut begun).await {
-            Ok(Some(precedent)) => return Ok(precedent),
-            Ok(None) => match self.finish_all(&order, &mut begun, members).await {
-                Ok(finished) => match self.commit(who, &order, begun, finished).await {
-                    Ok(changed) => {
-                        // A crash from here on loses nothing; a failure can no longer be answered.
-                        let _ = failpoint::hit(Failpoint::GenerateCommit).await;
-                        return Ok(changed);
-                    }
-                    Err(undone) => undone,
+        let _underway = CreationGuard::enter(&self.creations_underway, planned_keys.len());
+        let mut reservations = Vec::with_capacity(planned_keys.len());
+        let (reservations, failure) =
+            match self.reserve_all(who, &update, &planned_keys, claim, &mut reservations).await {
+                Ok(Some(precedent)) => return Ok(precedent),
+                Ok(None) => match self.obtain_all(&update, &mut reservations, planned_keys).await {
+                    Ok(finished) => match self.commit(who, &update, reservations, finished).await {
+                        Ok(changed) => {
+                            // A crash from here on loses nothing; a failure can no longer be answered.
+                            let _ = failpoint::hit(Failpoint::GenerateCommit).await;
+                            return Ok(changed);
+                        }
+                        Err(undone) => undone,
+                    },
+                    Err(failure) => (reservations, failure),
                 },
-                Err(failure) => (begun, failure),
-            },
-            Err(failure) => (begun, failure),
-        };
-        for reservation in begun {
+                Err(failure) => (reservations, failure),
+            };
+        for reservation in reservations {
             self.abandon(reservation, &failure).await;
         }
         Err(failure)
     }
 
     /// Reserves every member; what came of the same request before, if it did.
-    async fn begin(
+    async fn reserve_all(
         &self,
         who: &Principal,
-        order: &Order,
-        members: &[Member],
+        update: &RingUpdate,
+        planned_keys: &[PlannedKey],
         mut claim: Option<IdempotencyClaim>,
-        begun: &mut Vec<Reservation>,
-    ) -> Result<Option<Changed>, Error> {
-        for member in members {
-            let joining = if begun.is_empty() { order.joining } else { Joining::Beside };
-            match self.reserve(who, order, joining, member, claim.take()).await? {
-                Ok(reservation) => begun.push(reservation),
-                Err(precedent) => return self.follow(precedent, &order.ring).await.map(Some),
+        reservations: &mut Vec<Reservation>,
+    ) -> Result<Option<RingChanged>, Error> {
+        for planned in planned_keys {
+            let placement = if reservations.is_empty() { update.placement } else { Placement::Additional };
+            match self.reserve(who, update, placement, planned, claim.take()).await? {
+                Ok(reservation) => reservations.push(reservation),
+                Err(precedent) => return self.result_of(precedent, &update.ring).await.map(Some),
             }
         }
         Ok(None)
     }
 
-    async fn finish_all(
+    async fn obtain_all(
         &self,
-        order: &Order,
-        begun: &mut [Reservation],
-        members: Vec<Member>,
-    ) -> Result<Vec<super::reservation::Finished>, Error> {
-        let mut finished = Vec::with_capacity(members.len());
-        for (reservation, member) in begun.iter_mut().zip(members) {
-            finished.push(self.obtain(reservation, member, order.deadline).await?);
+        update: &RingUpdate,
+        reservations: &mut [Reservation],
+        planned_keys: Vec<PlannedKey>,
+    ) -> Result<Vec<super::reservation::CommitInput>, Error> {
+        let mut finished = Vec::with_capacity(planned_keys.len());
+        for (reservation, planned) in reservations.iter_mut().zip(planned_keys) {
+            finished.push(self.obtain(reservation, planned, update.deadline).await?);
         }
         Ok(finished)
     }
@@ -164,42 +166,42 @@ impl Keyring {
     /// The provider of a kind, if there is one here.
     pub(super) fn provider(&self, kind: ProviderKind) -> Result<Arc<dyn KeyProvider>, Error> {
         let provider = self.providers.get(kind).map(Arc::clone);
-        provider.ok_or_else(|| Error::new(Kind::Unsupported, format!("there is no {} provider here", kind.name())))
+        provider.ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("there is no {} provider here", kind.name())))
     }
 
     /// The provider of a key that is there: without it the key is out of reach, not unsupported.
-    pub(super) fn holder(&self, pair: &KeyPair) -> Result<Arc<dyn KeyProvider>, Error> {
+    pub(super) fn provider_of(&self, pair: &KeyPair) -> Result<Arc<dyn KeyProvider>, Error> {
         let holder = self.providers.get(pair.provider).map(Arc::clone);
-        holder.ok_or_else(|| Error::new(Kind::ProviderUnavailable, "the key's provider is not configured"))
+        holder.ok_or_else(|| Error::new(ErrorKind::ProviderUnavailable, "the key's provider is not configured"))
     }
 
-    fn capable(&self, wish: &Wish) -> Result<Arc<dyn KeyProvider>, Error> {
-        let provider = self.provider(wish.provider)?;
+    fn capable_provider(&self, spec: &KeySpec) -> Result<Arc<dyn KeyProvider>, Error> {
+        let provider = self.provider(spec.provider)?;
         // A key that is there already has shown what it can do.
-        if wish.origin == Origin::Linked {
+        if spec.origin == KeyOrigin::Linked {
             return Ok(provider);
         }
         let capabilities = provider.capabilities().ok_or_else(|| {
-            Error::new(Kind::ProviderUnavailable, "the crypto provider is unavailable")
-                .because(provider.health().detail)
+            Error::new(ErrorKind::ProviderUnavailable, "the crypto provider is unavailable")
+                .with_source(provider.health().detail)
         })?;
-        let signatures = capabilities.signatures_of(wish.algorithm);
-        let (able, what) = match wish.key_use {
+        let signatures = capabilities.signatures_of(spec.algorithm);
+        let (able, what) = match spec.key_use {
             KeyUse::Sign => (
-                signatures.is_some_and(|signatures| signatures.contains(&wish.signature_algorithm)),
-                format!("{} with {}", wish.algorithm, wish.signature_algorithm),
+                signatures.is_some_and(|signatures| signatures.contains(&spec.signature_algorithm)),
+                format!("{} with {}", spec.algorithm, spec.signature_algorithm),
             ),
             KeyUse::Decrypt => (
                 signatures.is_some() && !capabilities.decryptions.is_empty(),
-                format!("decryption with {}", wish.algorithm),
+                format!("decryption with {}", spec.algorithm),
             ),
         };
         let refusal =
-            || Error::new(Kind::Unsupported, format!("the {} provider cannot do {what}", wish.provider.name()));
+            || Error::new(ErrorKind::Unsupported, format!("the {} provider cannot do {what}", spec.provider.name()));
         able.then_some(provider).ok_or_else(refusal)
     }
 
-    pub(super) fn claim(&self, who: &Principal, key: Option<&IdempotencyKey>) -> Option<IdempotencyClaim> {
+    pub(super) fn idempotency_claim(&self, who: &Principal, key: Option<&IdempotencyKey>) -> Option<IdempotencyClaim> {
         key.map(|key| IdempotencyClaim {
             principal: who.name().to_owned(),
             route: key.route.clone(),
@@ -210,14 +212,14 @@ impl Keyring {
     }
 
     /// What the same request came to before; `None` when it is new.
-    pub(super) async fn replayed(
+    pub(super) async fn prior_result(
         &self,
         claim: Option<&IdempotencyClaim>,
         ring: &RingId,
-    ) -> Result<Option<Changed>, Error> {
+    ) -> Result<Option<RingChanged>, Error> {
         let Some(claim) = claim else { return Ok(None) };
-        match self.store.precedent(claim, self.clock.now()).await? {
-            Some(precedent) => self.follow(precedent, ring).await.map(Some),
+        match self.store.prior_outcome(claim, self.clock.now()).await? {
+            Some(precedent) => self.result_of(precedent, ring).await.map(Some),
             None => Ok(None),
         }
     }
@@ -226,41 +228,45 @@ impl Keyring {
     async fn reserve(
         &self,
         who: &Principal,
-        order: &Order,
-        joining: Joining,
-        member: &Member,
+        update: &RingUpdate,
+        placement: Placement,
+        planned: &PlannedKey,
         idempotency: Option<IdempotencyClaim>,
-    ) -> Result<Result<Reservation, Reserve>, Error> {
-        let mine = |pair: KeyPair| Reservation::new(pair, who, order.request_id.clone());
-        while let Some(Proven { pair, proof }) = self.next_from_stock(member).await? {
-            let mut new = self.reservation(order, joining, member, idempotency.clone())?;
+    ) -> Result<Result<Reservation, ReserveOutcome>, Error> {
+        let mine = |pair: KeyPair| Reservation::new(pair, who, update.request_id.clone());
+        while let Some(AttestedKey { pair, attestation }) = self.next_from_stock(planned).await? {
+            let mut new = self.new_reservation(update, placement, planned, idempotency.clone())?;
             (new.id, new.locator, new.stock) = (pair.id, pair.locator, Some(pair.version));
             let origin = format!("from stock, made {}", pair.created_at);
-            match self.store.reserve(new, &[requested(who, order, member, pair.id, &origin, self.clock.now())]).await {
+            match self
+                .store
+                .reserve(new, &[requested_event(who, update, planned, pair.id, &origin, self.clock.now())])
+                .await
+            {
                 // Another was faster.
                 Err(StoreError::Conflict) => {}
-                Ok(Reserve::New(pair)) => {
+                Ok(ReserveOutcome::Reserved(pair)) => {
                     self.count_stock(pair.algorithm, true);
-                    return Ok(Ok(mine(*pair).holding(proof)));
+                    return Ok(Ok(mine(*pair).from_stock(attestation)));
                 }
                 outcome => return Ok(Err(outcome?)),
             }
         }
-        let new = self.reservation(order, joining, member, idempotency)?;
+        let new = self.new_reservation(update, placement, planned, idempotency)?;
         let id = new.id;
-        let event = requested(who, order, member, id, member.wish.origin.name(), new.now);
+        let event = requested_event(who, update, planned, id, planned.spec.origin.name(), new.now);
         match self.store.reserve(new, &[event]).await {
             // Of what a reservation says, only another's locator can be taken.
-            Err(StoreError::Conflict) if member.wish.origin == Origin::Linked => {
+            Err(StoreError::Conflict) if planned.spec.origin == KeyOrigin::Linked => {
                 let message = "The private key is already in use.";
                 Err(Error::invalid(vec![Violation::at("privateKeyId", Rule::NotUnique, message)]))
             }
-            Err(failure @ StoreError::Unknown(_)) => match self.settle(id).await {
-                Some(pair) if pair.state == State::Reserved => Ok(Ok(mine(pair))),
+            Err(failure @ StoreError::Unknown(_)) => match self.read_back(id).await {
+                Some(pair) if pair.state == KeyState::Reserved => Ok(Ok(mine(pair))),
                 _ => Err(failure.into()),
             },
-            Ok(Reserve::New(pair)) => {
-                if self.has_stock_for(member) {
+            Ok(ReserveOutcome::Reserved(pair)) => {
+                if self.has_stock_for(planned) {
                     self.count_stock(pair.algorithm, false);
                 }
                 Ok(Ok(mine(*pair)))
@@ -269,28 +275,28 @@ impl Keyring {
         }
     }
 
-    fn reservation(
+    fn new_reservation(
         &self,
-        order: &Order,
-        joining: Joining,
-        Member { wish, source, .. }: &Member,
+        update: &RingUpdate,
+        placement: Placement,
+        PlannedKey { spec, material, .. }: &PlannedKey,
         idempotency: Option<IdempotencyClaim>,
     ) -> Result<NewReservation, Error> {
         let now = self.clock.now();
         Ok(NewReservation {
             id: KeyId::new(now)?,
-            ring: Some(order.ring.clone()),
-            joining,
-            provider: wish.provider,
-            locator: match source {
-                Source::Generate(_) | Source::Import { .. } => Locator::new()?,
-                Source::Found { key, .. } => key.locator.clone(),
+            ring: Some(update.ring.clone()),
+            placement,
+            provider: spec.provider,
+            locator: match material {
+                KeyMaterial::Generate(_) | KeyMaterial::Import { .. } => Locator::new()?,
+                KeyMaterial::Link { key, .. } => key.locator.clone(),
             },
-            origin: wish.origin,
-            key_use: wish.key_use,
-            algorithm: wish.algorithm,
-            signature_algorithm: wish.signature_algorithm,
-            permitted: wish.permitted.clone(),
+            origin: spec.origin,
+            key_use: spec.key_use,
+            algorithm: spec.algorithm,
+            signature_algorithm: spec.signature_algorithm,
+            permitted: spec.permitted.clone(),
             owner: self.owner.clone(),
             now,
             lease: self.lease,
@@ -300,84 +306,84 @@ impl Keyring {
     }
 
     /// What a wish comes to that cannot be fulfilled anew.
-    async fn follow(&self, precedent: Reserve, ring: &RingId) -> Result<Changed, Error> {
+    async fn result_of(&self, precedent: ReserveOutcome, ring: &RingId) -> Result<RingChanged, Error> {
         match precedent {
-            Reserve::New(pair) => Ok(Changed { made: vec![*pair], ..Changed::default() }),
-            Reserve::Replay(id) => {
-                let pair = self.store.pair(id).await?.ok_or_else(lost_row)?;
-                Ok(Changed { made: vec![pair], replayed: true, ..Changed::default() })
+            ReserveOutcome::Reserved(pair) => Ok(RingChanged { created: vec![*pair], ..RingChanged::default() }),
+            ReserveOutcome::Replay(id) => {
+                let pair = self.store.pair(id).await?.ok_or_else(missing_row)?;
+                Ok(RingChanged { created: vec![pair], replayed: true, ..RingChanged::default() })
             }
             // A client that tries again must not hear of a key that there is no longer.
-            Reserve::Deleted => Err(Error::new(
-                Kind::Conflict,
+            ReserveOutcome::Deleted => Err(Error::new(
+                ErrorKind::Conflict,
                 "the key pair that this request made has been deleted since; \
                  another Idempotency-Key makes another key pair",
             )),
-            Reserve::InProgress => Err(Error::new(Kind::Conflict, "the same request is still running")),
-            Reserve::Succeeding => {
-                Err(Error::new(Kind::Conflict, format!("another key pair is being made for {ring}")))
+            ReserveOutcome::InProgress => Err(Error::new(ErrorKind::Conflict, "the same request is still running")),
+            ReserveOutcome::SuccessorPending => {
+                Err(Error::new(ErrorKind::Conflict, format!("another key pair is being made for {ring}")))
             }
-            Reserve::Mismatch => Err(Error::invalid(vec![Violation {
+            ReserveOutcome::BodyMismatch => Err(Error::invalid(vec![Violation {
                 path: None,
                 rule: Rule::InvalidValue,
                 message: "this Idempotency-Key came before with another body".to_owned(),
             }])),
-            Reserve::RingExists => Err(Error::invalid(vec![taken(ring)])),
+            ReserveOutcome::RingExists => Err(Error::invalid(vec![ring_id_in_use(ring)])),
         }
     }
 }
 
-fn requested(
+fn requested_event(
     who: &Principal,
-    order: &Order,
-    Member { wish, .. }: &Member,
+    update: &RingUpdate,
+    PlannedKey { spec, .. }: &PlannedKey,
     key: KeyId,
     origin: &str,
     at: Timestamp,
 ) -> Event {
-    let what = format!("{origin} {} {} {}", wish.provider.name(), wish.algorithm, wish.signature_algorithm);
+    let what = format!("{origin} {} {} {}", spec.provider.name(), spec.algorithm, spec.signature_algorithm);
     Event {
         at,
         principal: who.name().to_owned(),
         action: Action::Requested,
         key: Some(key),
-        ring: Some(order.ring.clone()),
-        detail: because(what, order),
-        request_id: order.request_id.clone(),
+        ring: Some(update.ring.clone()),
+        detail: with_reason(what, update),
+        request_id: update.request_id.clone(),
     }
 }
 
 /// That the id of a ring cannot be had.
-pub(super) fn taken(ring: &RingId) -> Violation {
+pub(super) fn ring_id_in_use(ring: &RingId) -> Violation {
     Violation::at("id", Rule::NotUnique, format!("The ID '{}' is already in use.", ring.name()))
 }
 
 /// Words for the audit trail, with the reason of the order.
-pub(super) fn because(words: String, order: &Order) -> String {
-    if order.reason.is_empty() { words } else { format!("{words}; {}", order.reason) }
+pub(super) fn with_reason(words: String, update: &RingUpdate) -> String {
+    if update.reason.is_empty() { words } else { format!("{words}; {}", update.reason) }
 }
 
 /// What an order of one key pair has made.
-pub(super) fn only(Changed { made, replayed, .. }: Changed) -> Result<Made, Error> {
-    let pair = made.into_iter().next().ok_or_else(lost_row)?;
-    Ok(Made { pair, replayed })
+pub(super) fn single_created(RingChanged { created: made, replayed, .. }: RingChanged) -> Result<KeyCreated, Error> {
+    let pair = made.into_iter().next().ok_or_else(missing_row)?;
+    Ok(KeyCreated { pair, replayed })
 }
 
-fn lost_row() -> Error {
-    Error::new(Kind::Internal, "internal error").because("a key pair that was made has no row")
+fn missing_row() -> Error {
+    Error::new(ErrorKind::Internal, "internal error").with_source("a key pair that was made has no row")
 }
 
 /// Counts creations while they last.
-pub(super) struct Underway<'a>(&'a AtomicUsize, usize);
+pub(super) struct CreationGuard<'a>(&'a AtomicUsize, usize);
 
-impl<'a> Underway<'a> {
+impl<'a> CreationGuard<'a> {
     pub(super) fn enter(count: &'a AtomicUsize, creations: usize) -> Self {
         count.fetch_add(creations, Ordering::SeqCst);
         Self(count, creations)
     }
 }
 
-impl Drop for Underway<'_> {
+impl Drop for CreationGuard<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(self.1, Ordering::SeqCst);
     }

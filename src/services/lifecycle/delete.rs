@@ -5,10 +5,10 @@ use super::lookup::not_found;
 use super::reservation::transition;
 use crate::auth::{Principal, Scope};
 use crate::failpoint::{self, Failpoint};
-use crate::store::{Change, DocumentKind, StoreError};
+use crate::store::{DocumentKind, KeyPairChange, StoreError};
 use strongroom_domain::audit::{Action, Event};
-use strongroom_domain::error::{Error, Kind};
-use strongroom_domain::key::{KeyName, KeyPair, Origin, ProviderKind, RingId, State};
+use strongroom_domain::error::{Error, ErrorKind};
+use strongroom_domain::key::{KeyName, KeyOrigin, KeyPair, KeyState, ProviderKind, RingId};
 
 impl Keyring {
     /// Commits the deletion of every key pair of a ring; destruction in the token follows.
@@ -22,14 +22,14 @@ impl Keyring {
             return Err(not_found(ring));
         }
         let now = self.clock.now();
-        let moves = pairs.iter().map(|pair| transition(pair, State::Destroying, now)).collect();
+        let moves = pairs.iter().map(|pair| transition(pair, KeyState::Destroying, now)).collect();
         let event = |pair| Event {
             request_id: request_id.clone(),
             ..self.event(who, Action::DeleteCommitted, pair, pair.state.to_string())
         };
         let events: Vec<Event> = pairs.iter().map(event).collect();
-        let change = Change { moves, ..Change::default() };
-        self.carry_out(change, &events).await.map_err(|failure| in_words(ring, failure))?;
+        let change = KeyPairChange { moves, ..KeyPairChange::default() };
+        self.commit_change(change, &events).await.map_err(|failure| ring_error(ring, failure))?;
         let _ = failpoint::hit(Failpoint::DeleteCommit).await;
         self.reconcile_soon(false);
         Ok(())
@@ -42,18 +42,20 @@ impl Keyring {
     /// others, and for the kid of several.
     pub async fn delete_key(&self, who: &Principal, name: &KeyName, request_id: Option<String>) -> Result<(), Error> {
         who.require(Scope::Manage)?;
-        let pair = self.named(who, name).await?;
-        if let Some(ring) = pair.ring.as_ref().filter(|_| pair.state == State::Active)
+        let pair = self.find_by_name(who, name).await?;
+        if let Some(ring) = pair.ring.as_ref().filter(|_| pair.state == KeyState::Active)
             && self.store.ring(ring).await?.len() > 1
         {
             let message = format!("the key is the Active one of {ring}, which has others; activate one of them first");
-            return Err(Error::new(Kind::Conflict, message));
+            return Err(Error::new(ErrorKind::Conflict, message));
         }
         let event = self.event(who, Action::DeleteCommitted, &pair, pair.state.to_string());
-        let moves = vec![transition(&pair, State::Destroying, self.clock.now())];
-        let removed = self.carry_out(Change { moves, ..Change::default() }, &[Event { request_id, ..event }]).await;
+        let moves = vec![transition(&pair, KeyState::Destroying, self.clock.now())];
+        let removed = self
+            .commit_change(KeyPairChange { moves, ..KeyPairChange::default() }, &[Event { request_id, ..event }])
+            .await;
         removed.map_err(|failure| match &pair.ring {
-            Some(ring) => in_words(ring, failure),
+            Some(ring) => ring_error(ring, failure),
             None => failure.into(),
         })?;
         self.reconcile_soon(false);
@@ -61,33 +63,38 @@ impl Keyring {
     }
 
     /// Carries out what a row in `Abandoning` or `Destroying` says, and leaves a tombstone.
-    pub(super) async fn finish(&self, pair: &KeyPair) -> Result<(), Error> {
+    pub(super) async fn finish_destruction(&self, pair: &KeyPair) -> Result<(), Error> {
         let objects = match self.providers.get(pair.provider) {
-            _ if pair.origin == Origin::Linked => 0,
+            _ if pair.origin == KeyOrigin::Linked => 0,
             Some(provider) => provider.destroy(&pair.locator, &self.store.id().label(pair.id)).await?.objects,
             // The store alone holds it, and erases it with the burial.
             None if pair.provider == ProviderKind::Local => 0,
-            None => return self.holder(pair).map(drop),
+            None => return self.provider_of(pair).map(drop),
         };
         failpoint::hit(Failpoint::DeleteDestroy).await?;
-        self.bury(pair, objects).await
+        self.write_tombstone(pair, objects).await
     }
 
     /// Makes a tombstone of a row whose provider holds nothing any more.
-    pub(super) async fn bury(&self, pair: &KeyPair, objects: u32) -> Result<(), Error> {
+    pub(super) async fn write_tombstone(&self, pair: &KeyPair, objects: u32) -> Result<(), Error> {
         let detail = format!("{} {} objects removed", pair.provider.name(), objects);
-        let event = self.event(&Principal::strongroom(), Action::Destroyed, pair, detail);
-        self.move_to(pair, State::Destroyed, event).await?;
+        let event = self.event(&Principal::daemon(), Action::Destroyed, pair, detail);
+        self.transition_to(pair, KeyState::Destroyed, event).await?;
         Ok(())
     }
 
-    pub(super) async fn move_to(&self, pair: &KeyPair, to: State, event: Event) -> Result<KeyPair, StoreError> {
+    pub(super) async fn transition_to(
+        &self,
+        pair: &KeyPair,
+        to: KeyState,
+        event: Event,
+    ) -> Result<KeyPair, StoreError> {
         self.store.transition(transition(pair, to, self.clock.now()), &[event]).await
     }
 }
 
 /// Why a ring could not be changed, naming what refers to it.
-pub(super) fn in_words(ring: &RingId, failure: StoreError) -> Error {
+pub(super) fn ring_error(ring: &RingId, failure: StoreError) -> Error {
     let StoreError::InUse(users) = &failure else { return failure.into() };
     let named = |(kind, id): &(DocumentKind, String)| match kind {
         DocumentKind::AdditionalKeySet => format!("{} '{id}'", title(*kind)),
@@ -96,7 +103,7 @@ pub(super) fn in_words(ring: &RingId, failure: StoreError) -> Error {
     let users: Vec<_> = users.iter().map(named).collect();
     let message =
         format!("The key pair with ID '{}' is in use by {} and cannot be deleted.", ring.name(), users.join(", "));
-    Error::new(Kind::InUse, message).because(failure)
+    Error::new(ErrorKind::InUse, message).with_source(failure)
 }
 
 const fn title(kind: DocumentKind) -> &'static str {

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use super::creation::{Order, Wish};
-use super::making::Source;
-use super::{Changed, Entry, Keyring, Made, NewKeyPair, NewKid, NewMember, RingChange};
+use super::creation::{KeySpec, RingUpdate};
+use super::obtain::KeyMaterial;
+use super::{InitialState, KeyCreated, Keyring, KidScheme, NewKeyPair, NewRingKey, RingChange, RingChanged};
 use crate::auth::Principal;
 use strongroom_domain::error::Error;
-use strongroom_domain::key::{Origin, State};
+use strongroom_domain::key::{KeyOrigin, KeyState};
 
 impl Keyring {
     /// Makes a key pair, with its certificate if it shall have one, and commits it as the
@@ -17,19 +17,19 @@ impl Keyring {
     /// `Forbidden`, `Invalid` (ring taken, idempotency key with another body), `Conflict`
     /// (the same request is running), `Unsupported`, `ProviderUnavailable`, `Busy`,
     /// `Deadline`. Whenever there is an error, nothing was changed.
-    pub async fn generate(&self, who: &Principal, new: NewKeyPair) -> Result<Made, Error> {
-        let order = Order::founding(new.ring, new.idempotency, Instant::now() + new.deadline, new.request_id);
-        let wish = Wish {
-            entry: Entry::Active,
-            kid: NewKid::Thumbprint,
+    pub async fn generate(&self, who: &Principal, new: NewKeyPair) -> Result<KeyCreated, Error> {
+        let update = RingUpdate::for_new_ring(new.ring, new.idempotency, Instant::now() + new.deadline, new.request_id);
+        let spec = KeySpec {
+            initial_state: InitialState::Active,
+            kid_scheme: KidScheme::Thumbprint,
             provider: new.provider,
-            origin: Origin::Generated,
+            origin: KeyOrigin::Generated,
             key_use: new.key_use,
             algorithm: new.algorithm,
             signature_algorithm: new.signature_algorithm,
             permitted: new.permitted,
         };
-        self.create(who, order, wish, Source::Generate(new.certificate)).await
+        self.create(who, update, spec, KeyMaterial::Generate(new.certificate)).await
     }
 
     /// Generates new members of a ring and moves others, in one transaction.
@@ -38,19 +38,19 @@ impl Keyring {
     /// Those of [`Keyring::generate`]; `Conflict` when a moved pair is no longer as it was
     /// seen, a state does not allow its move, another successor is on its way, or another
     /// sweep has begun; `InUse`. Whenever there is an error, nothing was changed.
-    pub async fn change_ring(&self, who: &Principal, change: RingChange) -> Result<Changed, Error> {
-        let destroys = change.moves.iter().any(|step| step.to == State::Destroying);
-        let order = Order {
+    pub async fn change_ring(&self, who: &Principal, change: RingChange) -> Result<RingChanged, Error> {
+        let destroys = change.state_changes.iter().any(|step| step.to == KeyState::Destroying);
+        let update = RingUpdate {
             ring: change.ring,
-            joining: change.joining,
-            moves: change.moves,
+            placement: change.placement,
+            state_changes: change.state_changes,
             reason: change.reason,
             fence: change.fence,
             idempotency: change.idempotency,
             deadline: Instant::now() + change.deadline,
             request_id: change.request_id,
         };
-        let changed = self.undertake(who, order, change.members.into_iter().map(wanted).collect()).await?;
+        let changed = self.apply_update(who, update, change.keys.into_iter().map(spec_of).collect()).await?;
         if destroys {
             self.reconcile_soon(false);
         }
@@ -58,16 +58,16 @@ impl Keyring {
     }
 }
 
-fn wanted(member: NewMember) -> (Wish, Source) {
-    let wish = Wish {
-        entry: member.entry,
-        kid: member.kid,
+fn spec_of(member: NewRingKey) -> (KeySpec, KeyMaterial) {
+    let spec = KeySpec {
+        initial_state: member.initial_state,
+        kid_scheme: member.kid_scheme,
         provider: member.provider,
-        origin: Origin::Generated,
+        origin: KeyOrigin::Generated,
         key_use: member.key_use,
         algorithm: member.algorithm,
         signature_algorithm: member.signature_algorithm,
         permitted: member.permitted,
     };
-    (wish, Source::Generate(member.certificate))
+    (spec, KeyMaterial::Generate(member.certificate))
 }

@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 use super::Keyring;
-use super::creation::taken;
+use super::creation::ring_id_in_use;
 use crate::auth::{Principal, Scope};
 use crate::provider::Capabilities;
 use crate::store::Store;
-use strongroom_domain::error::{Error, Kind};
-use strongroom_domain::key::{KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind, State};
+use strongroom_domain::error::{Error, ErrorKind};
+use strongroom_domain::key::{KeyId, KeyName, KeyPair, KeyState, Kid, ProviderKind, RingId, RingKind};
 
 /// How long what the store answered a ping stands for it: a ping is a durable write, and anybody may ask.
-pub(super) const PULSE_LASTS: Duration = Duration::from_secs(1);
+pub(super) const PING_VALID_FOR: Duration = Duration::from_secs(1);
 
 /// A ring with its visible key pairs, the Active one first.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ impl Keyring {
     /// `Forbidden`, `NotFound`.
     pub async fn active(&self, who: &Principal, ring: &RingId) -> Result<KeyPair, Error> {
         let ring = self.ring(who, ring).await?;
-        let active = ring.keys.into_iter().find(|pair| pair.state == State::Active);
+        let active = ring.keys.into_iter().find(|pair| pair.state == KeyState::Active);
         active.ok_or_else(|| not_found(&ring.id))
     }
 
@@ -54,10 +54,10 @@ impl Keyring {
 
     /// Adds to what is wrong with a request that the ring it wants to found is there, if it is: what would
     /// otherwise be found last.
-    pub async fn or_taken(&self, ring: Option<&RingId>, refused: Error) -> Error {
-        let (Some(ring), Kind::Invalid) = (ring, refused.kind()) else { return refused };
+    pub async fn with_ring_conflict(&self, ring: Option<&RingId>, refused: Error) -> Error {
+        let (Some(ring), ErrorKind::Invalid) = (ring, refused.kind()) else { return refused };
         match self.store.ring(ring).await {
-            Ok(keys) if !keys.is_empty() => refused.preceded_by(taken(ring)),
+            Ok(keys) if !keys.is_empty() => refused.with_first_violation(ring_id_in_use(ring)),
             Ok(_) => refused,
             Err(failure) => failure.into(),
         }
@@ -67,9 +67,9 @@ impl Keyring {
     ///
     /// # Errors
     /// `Forbidden`.
-    pub async fn remembered(&self, who: &Principal, ring: &RingId, kid: &Kid) -> Result<Option<KeyPair>, Error> {
+    pub async fn find_even_deleted(&self, who: &Principal, ring: &RingId, kid: &Kid) -> Result<Option<KeyPair>, Error> {
         who.require(Scope::Read)?;
-        Ok(self.store.remembered(ring, kid).await?)
+        Ok(self.store.find_even_deleted(ring, kid).await?)
     }
 
     /// Rings with a visible key pair by id, after `after`; and where the next page begins, if there is one.
@@ -92,10 +92,10 @@ impl Keyring {
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`; `Conflict` when the kid is that of several.
-    pub async fn named(&self, who: &Principal, name: &KeyName) -> Result<KeyPair, Error> {
+    pub async fn find_by_name(&self, who: &Principal, name: &KeyName) -> Result<KeyPair, Error> {
         who.require(Scope::Read)?;
-        let pair = self.store.named(name).await?;
-        pair.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no key {name}")))
+        let pair = self.store.find_by_name(name).await?;
+        pair.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no key {name}")))
     }
 
     /// Visible key pairs by id, after `after`; and where the next page begins, if there is one.
@@ -139,8 +139,8 @@ impl Keyring {
     }
 
     /// What is wrong with store and providers, in sentences; empty when ready.
-    pub async fn ailments(&self) -> Vec<String> {
-        let mut ailments: Vec<String> = self.pulse.of(self.store.as_ref()).await.into_iter().collect();
+    pub async fn unready_reasons(&self) -> Vec<String> {
+        let mut ailments: Vec<String> = self.store_health.of(self.store.as_ref()).await.into_iter().collect();
         for provider in self.providers.iter() {
             let health = provider.health();
             if !health.ready {
@@ -155,10 +155,10 @@ impl Keyring {
 ///
 /// # Errors
 /// When the store cannot be asked.
-pub async fn out_of_reach(store: &dyn Store, providers: &[ProviderKind]) -> Result<Vec<String>, Error> {
+pub async fn unreachable_keys(store: &dyn Store, providers: &[ProviderKind]) -> Result<Vec<String>, Error> {
     let mut sentences = Vec::new();
     for (kind, section) in [(ProviderKind::Hsm, "[token]"), (ProviderKind::Local, "[local]")] {
-        let count = if providers.contains(&kind) { 0 } else { store.held_by(kind).await? };
+        let count = if providers.contains(&kind) { 0 } else { store.count_held_by(kind).await? };
         if count > 0 {
             sentences.push(format!(
                 "key pairs of the provider {} in the store: {count}; they can neither sign nor be exported, \
@@ -172,14 +172,14 @@ pub async fn out_of_reach(store: &dyn Store, providers: &[ProviderKind]) -> Resu
 
 /// What the store last answered a ping; those who ask at the same time share one.
 #[derive(Default)]
-pub(super) struct Pulse(Mutex<Option<(Instant, Option<String>)>>);
+pub(super) struct StoreHealthCache(Mutex<Option<(Instant, Option<String>)>>);
 
-impl Pulse {
+impl StoreHealthCache {
     /// What is wrong with the store.
     async fn of(&self, store: &dyn Store) -> Option<String> {
         let mut last = self.0.lock().await;
         if let Some((at, ailment)) = last.as_ref()
-            && at.elapsed() < PULSE_LASTS
+            && at.elapsed() < PING_VALID_FOR
         {
             return ailment.clone();
         }
@@ -190,5 +190,5 @@ impl Pulse {
 }
 
 pub(super) fn not_found(ring: &RingId) -> Error {
-    Error::new(Kind::NotFound, format!("there is no key ring {ring}"))
+    Error::new(ErrorKind::NotFound, format!("there is no key ring {ring}"))
 }

@@ -16,8 +16,8 @@ use crate::provider::{KeyRef, ProviderError};
 use crate::store::{MasterKey, Store, StoreError};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::{Clock, Timestamp};
-use strongroom_domain::error::{Error, Kind};
-use strongroom_domain::key::{KeyId, KeyPair, ProviderKind, State};
+use strongroom_domain::error::{Error, ErrorKind};
+use strongroom_domain::key::{KeyId, KeyPair, KeyState, ProviderKind};
 
 /// Between looks for master keys that another daemon, or a command, has made.
 pub const REFRESH_EVERY: Duration = Duration::from_secs(5);
@@ -26,7 +26,7 @@ const PAGE: u32 = 500;
 
 /// What a rotation has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Resealed {
+pub struct ResealReport {
     /// Keys that were sealed anew.
     pub keys: usize,
     /// Keys that do not open, by id.
@@ -35,21 +35,21 @@ pub struct Resealed {
 
 /// A master key that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Renewed {
+pub struct NewMasterKey {
     pub version: i64,
     /// Former master keys that do not open and seal nothing any more, in sentences.
-    pub idle: Vec<String>,
+    pub unused: Vec<String>,
 }
 
 /// What a look at the LOCAL keys has seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Inspection {
+pub struct LocalKeyInspection {
     /// Master keys that the store has.
     pub masters: usize,
     /// Keys that open.
     pub open: usize,
     /// Master keys that do not open and seal nothing any more, in sentences.
-    pub idle: Vec<String>,
+    pub unused: Vec<String>,
     /// What does not, in sentences.
     pub findings: Vec<String>,
 }
@@ -87,12 +87,12 @@ impl MasterKeys {
         if failures.is_empty() {
             return Ok(Vec::new());
         }
-        let needed = self.needed().await?;
+        let needed = self.versions_in_use().await?;
         let (needed, idle): (Vec<_>, Vec<_>) =
             failures.into_iter().partition(|(version, _)| needed.contains_key(version));
         match needed.into_iter().next() {
             Some((_, failure)) => Err(failure.into()),
-            None => Ok(idle.iter().map(|(_, failure)| idle_master(failure)).collect()),
+            None => Ok(idle.iter().map(|(_, failure)| unused_master(failure)).collect()),
         }
     }
 
@@ -116,7 +116,7 @@ impl MasterKeys {
     }
 
     /// The master keys that keys are sealed under, and how many.
-    async fn needed(&self) -> Result<BTreeMap<i64, usize>, Error> {
+    async fn versions_in_use(&self) -> Result<BTreeMap<i64, usize>, Error> {
         let (mut needed, mut after) = (BTreeMap::new(), None);
         while let Some(pairs) = self.sealed_pairs(&mut after).await? {
             for key in pairs.iter().filter_map(KeyRef::of) {
@@ -132,17 +132,17 @@ impl MasterKeys {
     ///
     /// # Errors
     /// When the store cannot be asked.
-    pub async fn inspect(&self) -> Result<Inspection, Error> {
+    pub async fn inspect(&self) -> Result<LocalKeyInspection, Error> {
         let masters = self.sealed_masters().await?;
         let locked: BTreeMap<_, _> = self.local.unlock_each(&masters).await.into_iter().collect();
-        let mut seen = Inspection { masters: masters.len(), ..Inspection::default() };
-        let needed = self.needed().await?;
+        let mut seen = LocalKeyInspection { masters: masters.len(), ..LocalKeyInspection::default() };
+        let needed = self.versions_in_use().await?;
         for (version, failure) in &locked {
             match needed.get(version) {
                 Some(keys) => {
                     seen.findings.push(format!("{failure}; LOCAL keys that are lost unless it opens again: {keys}"));
                 }
-                None => seen.idle.push(idle_master(failure)),
+                None => seen.unused.push(unused_master(failure)),
             }
         }
         let mut after = None;
@@ -155,7 +155,7 @@ impl MasterKeys {
                     Some(version) if masters.iter().all(|(known, _)| *known != version) => {
                         Err(format!("it is sealed under master key {version}, which the store does not have"))
                     }
-                    _ => self.local.prove(&key).await.map_err(|failure| failure.to_string()),
+                    _ => self.local.attest(&key).await.map_err(|failure| failure.to_string()),
                 };
                 match outcome {
                     Ok(()) => seen.open += 1,
@@ -179,7 +179,7 @@ impl MasterKeys {
     }
 
     /// Unseals at once, when a key asks for it, and by the clock, until `stop` says so.
-    pub async fn keep_unlocked(&self, mut stop: watch::Receiver<bool>) {
+    pub async fn run_unlocker(&self, mut stop: watch::Receiver<bool>) {
         let mut last = None;
         loop {
             let outcome = self.unlock().await.err().map(|failure| failure.to_string());
@@ -189,7 +189,7 @@ impl MasterKeys {
             last = outcome;
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => return,
-                () = self.local.master_wanted() => {}
+                () = self.local.wait_for_master_request() => {}
                 () = tokio::time::sleep(REFRESH_EVERY) => {}
             }
         }
@@ -200,14 +200,14 @@ impl MasterKeys {
     ///
     /// # Errors
     /// `ProviderUnavailable` when it cannot be sealed; `Conflict` when another rotation was faster.
-    pub async fn renew(&self) -> Result<Renewed, Error> {
+    pub async fn renew(&self) -> Result<NewMasterKey, Error> {
         let idle = self.unlock_needed().await?;
         let latest = self.store.master_keys().await?.last().map_or(0, |master| master.version);
         if !self.add(latest + 1).await? {
-            return Err(Error::new(Kind::Conflict, "another rotation of the master key is under way"));
+            return Err(Error::new(ErrorKind::Conflict, "another rotation of the master key is under way"));
         }
         self.unlock_needed().await?;
-        Ok(Renewed { version: latest + 1, idle })
+        Ok(NewMasterKey { version: latest + 1, unused: idle })
     }
 
     /// Seals every LOCAL key under the latest master key that is not yet; may be interrupted
@@ -215,8 +215,8 @@ impl MasterKeys {
     ///
     /// # Errors
     /// `ProviderUnavailable` when provider or store cannot be asked now.
-    pub async fn reseal(&self) -> Result<Resealed, Error> {
-        let mut done = Resealed::default();
+    pub async fn reseal(&self) -> Result<ResealReport, Error> {
+        let mut done = ResealReport::default();
         let mut after = None;
         while let Some(pairs) = self.sealed_pairs(&mut after).await? {
             for pair in pairs {
@@ -239,7 +239,7 @@ impl MasterKeys {
         Ok(retired)
     }
 
-    async fn reseal_one(&self, mut pair: KeyPair, done: &mut Resealed) -> Result<(), Error> {
+    async fn reseal_one(&self, mut pair: KeyPair, done: &mut ResealReport) -> Result<(), Error> {
         loop {
             let Some(key) = KeyRef::of(&pair).filter(|key| key.sealed.is_some() || must_be_sealed(&pair)) else {
                 return Ok(());
@@ -248,7 +248,7 @@ impl MasterKeys {
                 Ok(Some(sealed)) => sealed,
                 Ok(None) => return Ok(()),
                 Err(failure @ ProviderError::Damaged(_)) => {
-                    let who = Principal::strongroom();
+                    let who = Principal::daemon();
                     self.store.record(&[broken_seal(self.clock.now(), &who, &pair, &failure)]).await?;
                     done.broken.push(pair.id);
                     return Ok(());
@@ -290,10 +290,10 @@ impl MasterKeys {
 
 /// Whether the private half has been made and is not given up.
 const fn must_be_sealed(pair: &KeyPair) -> bool {
-    pair.state.is_visible() || matches!(pair.state, State::Stocked)
+    pair.state.is_visible() || matches!(pair.state, KeyState::Stocked)
 }
 
 /// The sentence about a master key that does not open and is not missed.
-fn idle_master(failure: &ProviderError) -> String {
+fn unused_master(failure: &ProviderError) -> String {
     format!("{failure}; no key is sealed under it")
 }

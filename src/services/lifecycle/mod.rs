@@ -9,11 +9,11 @@
 
 mod creation;
 mod delete;
-mod exchange;
 mod generate;
+mod import_export;
 mod lookup;
-mod making;
 mod master_keys;
+mod obtain;
 mod reconcile;
 mod reconciler;
 mod request;
@@ -31,26 +31,26 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::admission::{Bounds, Turns};
+use crate::admission::{FairQueue, QueueBounds};
 use crate::auth::Principal;
-use crate::config::Stock;
+use crate::config::StockConfig;
 use crate::provider::{ProviderError, Providers};
-use crate::store::{Owner, Store};
-use lookup::Pulse;
+use crate::store::{LeaseOwner, Store};
+use lookup::StoreHealthCache;
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::{Clock, Timestamp};
 use strongroom_domain::error::Error;
 use strongroom_domain::key::KeyPair;
 
 pub use crate::issuance::CertificateSpec;
-pub use crate::provider::{Capabilities, ForeignKey, NoForeignKey};
-pub use crate::store::Joining;
-pub use lookup::{KeyRing, out_of_reach};
-pub use master_keys::{Inspection, MasterKeys, REFRESH_EVERY, Renewed, Resealed};
-pub use reconcile::{Finding, Mode, Report};
+pub use crate::provider::{Capabilities, InvalidKeySelector, KeySelector};
+pub use crate::store::Placement;
+pub use lookup::{KeyRing, unreachable_keys};
+pub use master_keys::{LocalKeyInspection, MasterKeys, NewMasterKey, REFRESH_EVERY, ResealReport};
+pub use reconcile::{Finding, ReconcileMode, ReconcileReport};
 pub use request::{
-    Changed, Entry, ExportedKeyPair, IdempotencyKey, ImportKeyPair, LinkKeyPair, Made, Move, NewKeyPair, NewKid,
-    NewMember, RingChange,
+    ExportedKeyPair, IdempotencyKey, ImportKeyPair, InitialState, KeyCreated, KidScheme, LinkKeyPair, NewKeyPair,
+    NewRingKey, RingChange, RingChanged, StateChange,
 };
 pub use unreadable::{holder_of, note_unreadable};
 
@@ -59,30 +59,30 @@ pub struct Keyring {
     store: Arc<dyn Store>,
     providers: Providers,
     clock: Arc<dyn Clock>,
-    owner: Owner,
+    owner: LeaseOwner,
     /// How long a reservation is safe from other daemons.
     lease: Duration,
     /// Generations under way in this process.
-    generating: AtomicUsize,
+    creations_underway: AtomicUsize,
     /// What is generated ahead.
-    stock: Stock,
+    stock: StockConfig,
     /// Wakes whoever fills the stock up.
     stock_due: Notify,
     /// Wakes the reconciler.
-    due: Notify,
+    reconcile_due: Notify,
     /// Whether the reconciler shall also compare the whole token with the store.
     inventory_due: AtomicBool,
     /// Findings that this process has audited.
-    reported: Mutex<HashSet<String>>,
+    audited_findings: Mutex<HashSet<String>>,
     /// Whether the store could be written lately.
-    pulse: Pulse,
-    turns: Turns,
+    store_health: StoreHealthCache,
+    queue: FairQueue,
 }
 
 /// What metrics call making key pairs.
 const WORK: &str = "generate";
 
-const BOUNDS: Bounds = Bounds { at_once: 8, share: 128 };
+const BOUNDS: QueueBounds = QueueBounds { concurrency: 8, share: 128 };
 
 impl Keyring {
     /// A service over a store and providers, owning reservations as `owner`.
@@ -91,7 +91,7 @@ impl Keyring {
         store: Arc<dyn Store>,
         providers: Providers,
         clock: Arc<dyn Clock>,
-        owner: Owner,
+        owner: LeaseOwner,
         lease: Duration,
     ) -> Self {
         Self {
@@ -100,26 +100,26 @@ impl Keyring {
             clock,
             owner,
             lease,
-            generating: AtomicUsize::new(0),
-            stock: Stock::default(),
+            creations_underway: AtomicUsize::new(0),
+            stock: StockConfig::default(),
             stock_due: Notify::new(),
-            due: Notify::new(),
+            reconcile_due: Notify::new(),
             inventory_due: AtomicBool::new(true),
-            reported: Mutex::default(),
-            pulse: Pulse::default(),
-            turns: Turns::new(WORK, BOUNDS),
+            audited_findings: Mutex::default(),
+            store_health: StoreHealthCache::default(),
+            queue: FairQueue::new(WORK, BOUNDS),
         }
     }
 
     /// The same, with this many requests for new key pairs that one principal may have under way.
     #[must_use]
-    pub fn with_share(self, share: usize) -> Self {
-        Self { turns: Turns::new(WORK, Bounds { share, ..BOUNDS }), ..self }
+    pub fn with_requests_per_principal(self, share: usize) -> Self {
+        Self { queue: FairQueue::new(WORK, QueueBounds { share, ..BOUNDS }), ..self }
     }
 
     /// Who owns the reservations of this keyring.
     #[must_use]
-    pub const fn owner(&self) -> &Owner {
+    pub const fn owner(&self) -> &LeaseOwner {
         &self.owner
     }
 
@@ -131,7 +131,7 @@ impl Keyring {
 
     /// The same with a stock.
     #[must_use]
-    pub fn stocking(self, stock: Stock) -> Self {
+    pub fn with_stock(self, stock: StockConfig) -> Self {
         Self { stock, ..self }
     }
 
@@ -149,8 +149,8 @@ impl Keyring {
 
     /// Passes on what came of a provider's work; that a seal is broken goes into the audit trail
     /// the first time that this process sees it.
-    async fn judged<T>(&self, who: &Principal, pair: &KeyPair, outcome: Result<T, Error>) -> Result<T, Error> {
-        if let Some(damage @ ProviderError::Damaged(_)) = outcome.as_ref().err().and_then(Error::cause)
+    async fn audit_damage<T>(&self, who: &Principal, pair: &KeyPair, outcome: Result<T, Error>) -> Result<T, Error> {
+        if let Some(damage @ ProviderError::Damaged(_)) = outcome.as_ref().err().and_then(Error::source_as)
             && self.warn_once(&format!("key {}: {damage}", pair.id))
         {
             self.store.record(&[broken_seal(self.clock.now(), who, pair, damage)]).await?;
@@ -166,6 +166,6 @@ fn broken_seal(at: Timestamp, who: &Principal, pair: &KeyPair, damage: &Provider
 
 /// An event of the daemon's own that belongs to no key pair.
 fn not_of_a_row(at: Timestamp, action: Action, detail: String) -> Event {
-    let principal = Principal::strongroom().name().to_owned();
+    let principal = Principal::daemon().name().to_owned();
     Event { at, principal, action, key: None, ring: None, detail, request_id: None }
 }

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use super::{Keyring, not_of_a_row};
 use crate::auth::Principal;
-use crate::provider::{Held, KeyProvider};
+use crate::provider::{KeyProvider, TokenObject};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::error::Error;
-use strongroom_domain::key::{KeyId, KeyPair, Locator, Origin, ProviderKind, RingId, State};
+use strongroom_domain::key::{KeyId, KeyOrigin, KeyPair, KeyState, Locator, ProviderKind, RingId};
 
 /// A key is missing once it was seen missing twice, this far apart.
 const MISSING_AFTER: Duration = Duration::from_secs(60);
@@ -24,10 +24,10 @@ const PAGE: u32 = 500;
 
 /// What reconcile may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum ReconcileMode {
     /// Look only.
-    Report,
-    /// Mend what the plan allows; half-made objects too if `broken`.
+    ReportOnly,
+    /// Mend what the plan allows; half-made objects too if `incomplete`.
     Repair { broken: bool },
 }
 
@@ -35,7 +35,7 @@ pub enum Mode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// A reservation or a destruction that nobody is finishing.
-    Unfinished { key: KeyId, ring: Option<RingId>, state: State, why: Option<String>, mended: bool },
+    Unfinished { key: KeyId, ring: Option<RingId>, state: KeyState, why: Option<String>, mended: bool },
     /// Objects of a key that the store has destroyed.
     Leftover { key: KeyId, mended: bool },
     /// Objects with our label that the store does not know.
@@ -79,7 +79,7 @@ impl fmt::Display for Finding {
 
 /// What a pass found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct ReconcileReport {
     pub findings: Vec<Finding>,
     /// Objects of this store that were looked at.
     pub objects: usize,
@@ -92,8 +92,9 @@ impl Keyring {
     ///
     /// # Errors
     /// `ProviderUnavailable` when a provider or the store cannot be asked now.
-    pub async fn reconcile(&self, mode: Mode) -> Result<Report, Error> {
-        let mut report = Report { findings: self.finish_unfinished(mode).await?, ..Report::default() };
+    pub async fn reconcile(&self, mode: ReconcileMode) -> Result<ReconcileReport, Error> {
+        let mut report =
+            ReconcileReport { findings: self.finish_unfinished(mode).await?, ..ReconcileReport::default() };
         // Software keys travel in their rows: there is nothing to compare these with.
         if let Some(token) = self.providers.get(ProviderKind::Hsm) {
             self.compare(token.as_ref(), mode, &mut report).await?;
@@ -102,38 +103,43 @@ impl Keyring {
     }
 
     /// Finishes reservations and destructions that nobody is finishing.
-    pub(super) async fn finish_unfinished(&self, mode: Mode) -> Result<Vec<Finding>, Error> {
+    pub(super) async fn finish_unfinished(&self, mode: ReconcileMode) -> Result<Vec<Finding>, Error> {
         let mut findings = Vec::new();
         for pair in self.store.unfinished(&self.owner, self.clock.now()).await? {
             let (key, ring, state) = (pair.id, pair.ring.clone(), pair.state);
             let why = match mode {
-                Mode::Report => None,
+                ReconcileMode::ReportOnly => None,
                 // One key that cannot be undone must not keep the others.
-                Mode::Repair { .. } => self.undo(pair).await.err().map(|failure| failure.to_string()),
+                ReconcileMode::Repair { .. } => self.undo(pair).await.err().map(|failure| failure.to_string()),
             };
             if let Some(why) = &why {
                 self.warn_once(&format!("key {key} is {state} and cannot be finished: {why}"));
             }
-            let mended = mode != Mode::Report && why.is_none();
+            let mended = mode != ReconcileMode::ReportOnly && why.is_none();
             findings.push(Finding::Unfinished { key, ring, state, why, mended });
         }
         Ok(findings)
     }
 
     async fn undo(&self, pair: KeyPair) -> Result<(), Error> {
-        if pair.state != State::Reserved {
-            return self.finish(&pair).await;
+        if pair.state != KeyState::Reserved {
+            return self.finish_destruction(&pair).await;
         }
         let why = "its lease ended or its owner is gone".to_owned();
-        let event = self.event(&Principal::strongroom(), Action::Abandoned, &pair, why);
-        self.finish(&self.move_to(&pair, State::Abandoning, event).await?).await
+        let event = self.event(&Principal::daemon(), Action::Abandoned, &pair, why);
+        self.finish_destruction(&self.transition_to(&pair, KeyState::Abandoning, event).await?).await
     }
 
-    async fn compare(&self, provider: &dyn KeyProvider, mode: Mode, report: &mut Report) -> Result<(), Error> {
+    async fn compare(
+        &self,
+        provider: &dyn KeyProvider,
+        mode: ReconcileMode,
+        report: &mut ReconcileReport,
+    ) -> Result<(), Error> {
         // Rows first: a key whose row was visible before the inventory must be in it.
         let expected = self.expected_of(provider).await?;
         let held = provider.inventory().await?;
-        let ours: HashMap<KeyId, Vec<&Held>> = held.iter().fold(HashMap::new(), |mut ours, held| {
+        let ours: HashMap<KeyId, Vec<&TokenObject>> = held.iter().fold(HashMap::new(), |mut ours, held| {
             if let Some(key) = self.store.id().key_of_label(&held.label) {
                 ours.entry(key).or_insert_with(Vec::new).push(held);
             }
@@ -143,7 +149,7 @@ impl Keyring {
         report.objects += ours.values().map(Vec::len).sum::<usize>();
         for (key, objects) in &ours {
             if !expected.contains_key(key) {
-                self.judge(*key, objects, provider, mode, report).await?;
+                self.classify(*key, objects, provider, mode, report).await?;
             }
         }
         for (key, locator) in &expected {
@@ -152,7 +158,7 @@ impl Keyring {
             });
             self.note_presence(*key, there, mode, report).await?;
         }
-        let broken = held.iter().filter(|held| held.broken).count();
+        let broken = held.iter().filter(|held| held.incomplete).count();
         if broken > 0 {
             let mended = self.remove_broken(provider, broken, mode).await?;
             report.findings.push(Finding::Broken { objects: broken, mended });
@@ -169,22 +175,22 @@ impl Keyring {
             let Some(last) = page.last() else { return Ok(expected) };
             after = Some(last.id);
             let wanted = page.iter().filter(|pair| {
-                (pair.state.is_visible() || pair.state == State::Stocked)
+                (pair.state.is_visible() || pair.state == KeyState::Stocked)
                     && pair.provider == provider.kind()
-                    && pair.origin != Origin::Linked
+                    && pair.origin != KeyOrigin::Linked
             });
             expected.extend(wanted.map(|pair| (pair.id, pair.locator.clone())));
         }
     }
 
     /// Decides on objects of ours whose row was not visible before the inventory.
-    async fn judge(
+    async fn classify(
         &self,
         key: KeyId,
-        objects: &[&Held],
+        objects: &[&TokenObject],
         provider: &dyn KeyProvider,
-        mode: Mode,
-        report: &mut Report,
+        mode: ReconcileMode,
+        report: &mut ReconcileReport,
     ) -> Result<(), Error> {
         match self.store.pair(key).await? {
             None => {
@@ -195,8 +201,8 @@ impl Keyring {
                 }
             }
             // A key that came after its row was destroyed, or that outlived it.
-            Some(pair) if pair.state == State::Destroyed && pair.origin != Origin::Linked => {
-                let mended = mode != Mode::Report && self.remove_leftover(&pair, provider).await?;
+            Some(pair) if pair.state == KeyState::Destroyed && pair.origin != KeyOrigin::Linked => {
+                let mended = mode != ReconcileMode::ReportOnly && self.remove_leftover(&pair, provider).await?;
                 report.findings.push(Finding::Leftover { key, mended });
             }
             // Under way, or committed meanwhile.
@@ -209,7 +215,7 @@ impl Keyring {
         match provider.destroy(&pair.locator, &self.store.id().label(pair.id)).await {
             Ok(removed) => {
                 let detail = format!("{} objects of a destroyed key", removed.objects);
-                let event = self.event(&Principal::strongroom(), Action::Removed, pair, detail);
+                let event = self.event(&Principal::daemon(), Action::Removed, pair, detail);
                 self.store.record(&[event]).await?;
                 Ok(true)
             }
@@ -220,12 +226,18 @@ impl Keyring {
         }
     }
 
-    async fn note_presence(&self, key: KeyId, there: bool, mode: Mode, report: &mut Report) -> Result<(), Error> {
+    async fn note_presence(
+        &self,
+        key: KeyId,
+        there: bool,
+        mode: ReconcileMode,
+        report: &mut ReconcileReport,
+    ) -> Result<(), Error> {
         let Some(pair) = self.store.pair(key).await? else { return Ok(()) };
         let now = self.clock.now();
-        let who = Principal::strongroom();
+        let who = Principal::daemon();
         if there {
-            if pair.missing_since.is_some() && mode != Mode::Report {
+            if pair.missing_since.is_some() && mode != ReconcileMode::ReportOnly {
                 let events = if pair.missing {
                     vec![self.event(&who, Action::Found, &pair, "the token has the key again".to_owned())]
                 } else {
@@ -235,12 +247,12 @@ impl Keyring {
             }
             return Ok(());
         }
-        if !pair.state.is_visible() && pair.state != State::Stocked {
+        if !pair.state.is_visible() && pair.state != KeyState::Stocked {
             return Ok(()); // deleted meanwhile
         }
         let since = pair.missing_since.unwrap_or(now);
         let established = pair.missing || now.since(since) >= MISSING_AFTER;
-        if mode != Mode::Report && (pair.missing_since.is_none() || established != pair.missing) {
+        if mode != ReconcileMode::ReportOnly && (pair.missing_since.is_none() || established != pair.missing) {
             let events = if established {
                 vec![self.event(&who, Action::Missing, &pair, format!("not in the token since {since}"))]
             } else {
@@ -252,10 +264,15 @@ impl Keyring {
         Ok(())
     }
 
-    async fn remove_broken(&self, provider: &dyn KeyProvider, count: usize, mode: Mode) -> Result<bool, Error> {
+    async fn remove_broken(
+        &self,
+        provider: &dyn KeyProvider,
+        count: usize,
+        mode: ReconcileMode,
+    ) -> Result<bool, Error> {
         let finding = Finding::Broken { objects: count, mended: false };
         self.report_once(mode, Action::Broken, None, &finding).await?;
-        if mode != (Mode::Repair { broken: true }) || self.generating.load(Ordering::SeqCst) > 0 {
+        if mode != (ReconcileMode::Repair { broken: true }) || self.creations_underway.load(Ordering::SeqCst) > 0 {
             return Ok(false);
         }
         match provider.remove_broken().await {
@@ -274,13 +291,13 @@ impl Keyring {
     /// Audits a finding the first time that this process sees it.
     async fn report_once(
         &self,
-        mode: Mode,
+        mode: ReconcileMode,
         action: Action,
         key: Option<KeyId>,
         finding: &Finding,
     ) -> Result<(), Error> {
         let text = finding.to_string();
-        if mode != Mode::Report && self.warn_once(&text) {
+        if mode != ReconcileMode::ReportOnly && self.warn_once(&text) {
             self.store.record(&[self.unbound_event(action, key, text)]).await?;
         }
         Ok(())
@@ -288,7 +305,7 @@ impl Keyring {
 
     /// Logs a sentence the first time that this process says it, and tells whether it was.
     pub(super) fn warn_once(&self, text: &str) -> bool {
-        let first = self.reported.lock().is_ok_and(|mut reported| reported.insert(text.to_owned()));
+        let first = self.audited_findings.lock().is_ok_and(|mut reported| reported.insert(text.to_owned()));
         if first {
             tracing::warn!("{text}");
         }

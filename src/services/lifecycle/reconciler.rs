@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Finding, Keyring, Mode, Report};
+use super::{Finding, Keyring, ReconcileMode, ReconcileReport};
 use strongroom_domain::error::Error;
 
 /// Between looks for unfinished rows.
@@ -24,11 +24,11 @@ impl Keyring {
         if inventory {
             self.inventory_due.store(true, Ordering::SeqCst);
         }
-        self.due.notify_one();
+        self.reconcile_due.notify_one();
     }
 
     /// Reconciles at once, when asked, and by the clock, until `stop` says so.
-    pub async fn keep_reconciled(&self, mut stop: watch::Receiver<bool>) {
+    pub async fn run_reconciler(&self, mut stop: watch::Receiver<bool>) {
         let mut next_inventory = Instant::now();
         let mut saw_broken = false;
         loop {
@@ -54,16 +54,16 @@ impl Keyring {
             let wake = (Instant::now() + wait).min(next_inventory.max(Instant::now() + RETRY_AFTER));
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => return,
-                () = self.due.notified() => {}
+                () = self.reconcile_due.notified() => {}
                 () = tokio::time::sleep_until(wake) => {}
             }
         }
     }
 
-    async fn pass(&self, inventory: bool, broken: bool) -> Result<Report, Error> {
-        let mode = Mode::Repair { broken };
+    async fn pass(&self, inventory: bool, broken: bool) -> Result<ReconcileReport, Error> {
+        let mode = ReconcileMode::Repair { broken };
         if !inventory {
-            return Ok(Report { findings: self.finish_unfinished(mode).await?, ..Report::default() });
+            return Ok(ReconcileReport { findings: self.finish_unfinished(mode).await?, ..ReconcileReport::default() });
         }
         let report = self.reconcile(mode).await?;
         for finding in &report.findings {
@@ -81,7 +81,7 @@ const fn is_unconfirmed(finding: &Finding) -> bool {
     matches!(finding, Finding::Missing { established: false, .. })
 }
 
-fn publish(report: &Report) {
+fn publish(report: &ReconcileReport) {
     let count = |wanted: fn(&Finding) -> bool| report.findings.iter().filter(|finding| wanted(finding)).count();
     gauge("strongroom_token_orphans", count(|f| matches!(f, Finding::Orphan { .. })));
     gauge("strongroom_token_broken_objects", count(|f| matches!(f, Finding::Broken { mended: false, .. })));

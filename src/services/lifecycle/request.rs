@@ -4,10 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::issuance::CertificateSpec;
-use crate::provider::ForeignKey;
-use crate::store::Joining;
+use crate::provider::KeySelector;
+use crate::store::Placement;
 use strongroom_domain::key::{
-    CertificateDer, KeyAlgorithm, KeyPair, KeyUse, ProviderKind, RingId, SignatureAlgorithm, SpkiDer, State,
+    CertificateDer, KeyAlgorithm, KeyPair, KeyState, KeyUse, ProviderKind, RingId, SignatureAlgorithm, SpkiDer,
 };
 use strongroom_domain::secret::Secret;
 
@@ -32,9 +32,9 @@ pub struct NewKeyPair {
 
 /// A key pair that joins a ring, every value already checked by itself.
 #[derive(Clone, Debug)]
-pub struct NewMember {
-    pub entry: Entry,
-    pub kid: NewKid,
+pub struct NewRingKey {
+    pub initial_state: InitialState,
+    pub kid_scheme: KidScheme,
     pub provider: ProviderKind,
     pub key_use: KeyUse,
     pub algorithm: KeyAlgorithm,
@@ -48,7 +48,7 @@ pub struct NewMember {
 
 /// The state in which a key pair joins a ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum InitialState {
     /// It signs from now on.
     Active,
     /// It is published and does not sign yet.
@@ -59,7 +59,7 @@ pub enum Entry {
 
 /// What a new key pair is called in JOSE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NewKid {
+pub enum KidScheme {
     /// By the thumbprint of its public key (RFC 7638).
     Thumbprint,
     /// By a new decimal number.
@@ -68,9 +68,9 @@ pub enum NewKid {
 
 /// A key pair of a ring in its new state, by compare-and-set on the version that is seen here.
 #[derive(Clone, Debug)]
-pub struct Move {
+pub struct StateChange {
     pub pair: KeyPair,
-    pub to: State,
+    pub to: KeyState,
     /// Why, for the audit trail.
     pub reason: String,
 }
@@ -80,10 +80,10 @@ pub struct Move {
 pub struct RingChange {
     pub ring: RingId,
     /// How the members come to the ring.
-    pub joining: Joining,
-    pub members: Vec<NewMember>,
+    pub placement: Placement,
+    pub keys: Vec<NewRingKey>,
     /// In this order, and before the members join: who gives way first.
-    pub moves: Vec<Move>,
+    pub state_changes: Vec<StateChange>,
     /// Why there are new members, for the audit trail.
     pub reason: String,
     /// The number of the sweeper that makes the change.
@@ -97,12 +97,12 @@ pub struct RingChange {
 
 /// What became of a ring.
 #[derive(Clone, Debug, Default)]
-pub struct Changed {
+pub struct RingChanged {
     /// The new members, in the order in which they were asked for.
-    pub made: Vec<KeyPair>,
+    pub created: Vec<KeyPair>,
     /// The moved ones, in the order of the moves.
     pub moved: Vec<KeyPair>,
-    /// The same request was answered before: `made` is what its first member is by now.
+    /// The same request was answered before: `created` is what its first member is by now.
     pub replayed: bool,
 }
 
@@ -125,7 +125,7 @@ impl fmt::Debug for IdempotencyKey {
 
 /// A key pair that was made, now or by the same request before.
 #[derive(Clone, Debug)]
-pub struct Made {
+pub struct KeyCreated {
     pub pair: KeyPair,
     pub replayed: bool,
 }
@@ -153,7 +153,7 @@ pub struct ImportKeyPair {
 #[derive(Clone, Debug)]
 pub struct LinkKeyPair {
     pub ring: RingId,
-    pub wanted: ForeignKey,
+    pub selector: KeySelector,
     /// The leaf, whose key must be the token's, then its issuers.
     pub certificates: Vec<CertificateDer>,
     pub idempotency: Option<IdempotencyKey>,

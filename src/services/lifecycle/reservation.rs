@@ -1,16 +1,16 @@
 //! A reservation: a row that precedes its key, and ends in one of two ways.
 
-use super::creation::{Order, because};
-use super::delete::in_words;
-use super::{Changed, Entry, Keyring, Move};
+use super::creation::{RingUpdate, with_reason};
+use super::delete::ring_error;
+use super::{InitialState, Keyring, RingChanged, StateChange};
 use crate::auth::Principal;
-use crate::store::{Change, Commit, StoreError, Transition};
+use crate::store::{Commit, KeyPairChange, StoreError, Transition};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::Error;
-use strongroom_domain::key::{CertificateDer, KeyId, KeyPair, Kid, Origin, SealedKey, SpkiDer, State};
+use strongroom_domain::key::{CertificateDer, KeyId, KeyOrigin, KeyPair, KeyState, Kid, SealedKey, SpkiDer};
 
-/// A row in state `Reserved` that this task owns. Consumed by [`Keyring::commit`] or
+/// A row in state `Reserved` that this task owns. Consumed by [`Keyring::into_commit`] or
 /// [`Keyring::abandon`]; what a crash leaves behind is reconciled.
 #[derive(Debug)]
 pub(super) struct Reservation {
@@ -20,27 +20,27 @@ pub(super) struct Reservation {
     /// Whether the provider may hold something of it.
     pub(super) may_hold_key: bool,
     /// What was proven anew of a key that comes from stock.
-    pub(super) proof: Option<String>,
+    pub(super) attestation: Option<String>,
 }
 
 /// What a reservation becomes when it is committed.
-pub(super) struct Finished {
-    pub(super) entry: Entry,
+pub(super) struct CommitInput {
+    pub(super) initial_state: InitialState,
     pub(super) kid: Kid,
     pub(super) spki: SpkiDer,
     pub(super) sealed: Option<SealedKey>,
     pub(super) certificates: Vec<CertificateDer>,
     /// For the audit trail.
-    pub(super) proof: String,
+    pub(super) attestation: String,
 }
 
-impl Finished {
-    fn commit(self, pair: &KeyPair, now: Timestamp) -> Commit {
+impl CommitInput {
+    fn into_commit(self, pair: &KeyPair, now: Timestamp) -> Commit {
         Commit {
             id: pair.id,
             version: pair.version,
-            state: if self.entry == Entry::Active { State::Active } else { State::PreActive },
-            or_active: self.entry == Entry::ActiveIfNone,
+            state: if self.initial_state == InitialState::Active { KeyState::Active } else { KeyState::PreActive },
+            active_if_none: self.initial_state == InitialState::ActiveIfNone,
             kid: self.kid,
             spki: self.spki,
             sealed: self.sealed,
@@ -52,12 +52,12 @@ impl Finished {
 
 impl Reservation {
     pub(super) fn new(pair: KeyPair, who: &Principal, request_id: Option<String>) -> Self {
-        Self { pair, who: who.clone(), request_id, may_hold_key: false, proof: None }
+        Self { pair, who: who.clone(), request_id, may_hold_key: false, attestation: None }
     }
 
     /// The same with a key from stock.
-    pub(super) fn holding(self, proof: String) -> Self {
-        Self { may_hold_key: true, proof: Some(proof), ..self }
+    pub(super) fn from_stock(self, attestation: String) -> Self {
+        Self { may_hold_key: true, attestation: Some(attestation), ..self }
     }
 
     pub(super) fn event(&self, keyring: &Keyring, action: Action, detail: String) -> Event {
@@ -70,33 +70,38 @@ impl Keyring {
     pub(super) async fn commit(
         &self,
         who: &Principal,
-        order: &Order,
+        update: &RingUpdate,
         reservations: Vec<Reservation>,
-        finished: Vec<Finished>,
-    ) -> Result<Changed, (Vec<Reservation>, Error)> {
+        finished: Vec<CommitInput>,
+    ) -> Result<RingChanged, (Vec<Reservation>, Error)> {
         let now = self.clock.now();
-        let mut events: Vec<Event> = order.moves.iter().map(|step| self.moved(who, step, order)).collect();
-        let mut change = Change { fence: order.fence, ..Change::default() };
-        change.moves = order.moves.iter().map(|step| transition(&step.pair, step.to, now)).collect();
+        let mut events: Vec<Event> =
+            update.state_changes.iter().map(|step| self.state_change_event(who, step, update)).collect();
+        let mut change = KeyPairChange { fence: update.fence, ..KeyPairChange::default() };
+        change.moves = update.state_changes.iter().map(|step| transition(&step.pair, step.to, now)).collect();
         for (reservation, finished) in reservations.iter().zip(finished) {
             let pair = &reservation.pair;
-            let (provider, kid, proof) = (pair.provider.name(), &finished.kid, &finished.proof);
-            let detail = because(format!("{provider} {} kid {kid}; {proof}", pair.algorithm), order);
-            events.push(reservation.event(self, made(pair.origin), detail));
-            change.commits.push(finished.commit(pair, now));
+            let (provider, kid, attestation) = (pair.provider.name(), &finished.kid, &finished.attestation);
+            let detail = with_reason(format!("{provider} {} kid {kid}; {attestation}", pair.algorithm), update);
+            events.push(reservation.event(self, created_action(pair.origin), detail));
+            change.commits.push(finished.into_commit(pair, now));
         }
         let first_made = change.moves.len();
-        match self.carry_out(change, &events).await {
+        match self.commit_change(change, &events).await {
             Ok(mut moved) => {
                 let made = moved.split_off(first_made);
-                Ok(Changed { made, moved, replayed: false })
+                Ok(RingChanged { created: made, moved, replayed: false })
             }
-            Err(failure) => Err((reservations, in_words(&order.ring, failure))),
+            Err(failure) => Err((reservations, ring_error(&update.ring, failure))),
         }
     }
 
     /// Makes a change; when its outcome is unknown, finds out.
-    pub(super) async fn carry_out(&self, change: Change, events: &[Event]) -> Result<Vec<KeyPair>, StoreError> {
+    pub(super) async fn commit_change(
+        &self,
+        change: KeyPairChange,
+        events: &[Event],
+    ) -> Result<Vec<KeyPair>, StoreError> {
         let moved: Vec<_> = change.moves.iter().map(|step| (step.id, step.version)).collect();
         let made: Vec<_> = change.commits.iter().map(|commit| (commit.id, commit.version)).collect();
         match self.store.change(change, events).await {
@@ -104,7 +109,7 @@ impl Keyring {
                 let mut rows = Vec::new();
                 // Each row of a change has a new version, or none has.
                 for (id, version) in moved.into_iter().chain(made) {
-                    match self.settle(id).await {
+                    match self.read_back(id).await {
                         Some(pair) if pair.version > version && pair.kid.is_some() => rows.push(pair),
                         _ => return Err(failure),
                     }
@@ -115,14 +120,14 @@ impl Keyring {
         }
     }
 
-    fn moved(&self, who: &Principal, step: &Move, order: &Order) -> Event {
+    fn state_change_event(&self, who: &Principal, step: &StateChange, update: &RingUpdate) -> Event {
         let action = match step.to {
-            State::Active => Action::Activated,
-            State::Deactivated => Action::Deactivated,
+            KeyState::Active => Action::Activated,
+            KeyState::Deactivated => Action::Deactivated,
             _ => Action::DeleteCommitted,
         };
         let event = self.event(who, action, &step.pair, step.reason.clone());
-        Event { request_id: order.request_id.clone(), ..event }
+        Event { request_id: update.request_id.clone(), ..event }
     }
 
     /// Undoes a reservation: wins the row, destroys what was made, leaves a tombstone.
@@ -130,10 +135,13 @@ impl Keyring {
     pub(super) async fn abandon(&self, reservation: Reservation, why: &Error) {
         let event = reservation.event(self, Action::Abandoned, why.to_string());
         let pair = &reservation.pair;
-        match self.move_to(pair, State::Abandoning, event).await {
+        match self.transition_to(pair, KeyState::Abandoning, event).await {
             Ok(pair) => {
-                let undone =
-                    if reservation.may_hold_key { self.finish(&pair).await } else { self.bury(&pair, 0).await };
+                let undone = if reservation.may_hold_key {
+                    self.finish_destruction(&pair).await
+                } else {
+                    self.write_tombstone(&pair, 0).await
+                };
                 if let Err(failure) = undone {
                     tracing::warn!(key = %pair.id, error = %failure, "a reservation is undone later");
                     self.reconcile_soon(false);
@@ -148,7 +156,7 @@ impl Keyring {
     }
 
     /// Reads back a row whose commit has an unknown outcome.
-    pub(super) async fn settle(&self, id: KeyId) -> Option<KeyPair> {
+    pub(super) async fn read_back(&self, id: KeyId) -> Option<KeyPair> {
         for wait in [0, 100, 400, 1600, 6400] {
             tokio::time::sleep(std::time::Duration::from_millis(wait)).await;
             if let Ok(pair) = self.store.pair(id).await {
@@ -160,16 +168,16 @@ impl Keyring {
 }
 
 /// What the trail calls a commit.
-const fn made(origin: Origin) -> Action {
+const fn created_action(origin: KeyOrigin) -> Action {
     match origin {
-        Origin::Generated => Action::Created,
-        Origin::Imported => Action::Imported,
-        Origin::Linked => Action::Linked,
+        KeyOrigin::Generated => Action::Created,
+        KeyOrigin::Imported => Action::Imported,
+        KeyOrigin::Linked => Action::Linked,
     }
 }
 
 /// The move of a pair that is as the caller saw it; only web keys come back, which the store knows.
-pub(super) fn transition(pair: &KeyPair, to: State, now: Timestamp) -> Transition {
-    let reactivate = pair.state == State::Deactivated && to == State::Active;
+pub(super) fn transition(pair: &KeyPair, to: KeyState, now: Timestamp) -> Transition {
+    let reactivate = pair.state == KeyState::Deactivated && to == KeyState::Active;
     Transition { id: pair.id, version: pair.version, to, reactivate, now }
 }

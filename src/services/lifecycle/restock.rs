@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::creation::Underway;
-use super::making::new_key;
+use super::creation::CreationGuard;
+use super::obtain::new_key;
 use super::reservation::Reservation;
 use super::stock::STOCK_USE;
-use super::{Keyring, NewKid};
+use super::{Keyring, KidScheme};
 use crate::auth::Principal;
 use crate::failpoint::{self, Failpoint};
 use crate::provider::{GeneratedKey, KeyProvider, ProviderError};
-use crate::store::{Change, Commit, Joining, NewReservation, Reserve};
+use crate::store::{Commit, KeyPairChange, NewReservation, Placement, ReserveOutcome};
 use strongroom_domain::audit::{Action, Event};
-use strongroom_domain::error::{Error, Kind};
-use strongroom_domain::key::{KeyAlgorithm, KeyId, KeyPair, Locator, Origin, ProviderKind, SignatureAlgorithm, State};
+use strongroom_domain::error::{Error, ErrorKind};
+use strongroom_domain::key::{
+    KeyAlgorithm, KeyId, KeyOrigin, KeyPair, KeyState, Locator, ProviderKind, SignatureAlgorithm,
+};
 
 /// Between looks at a stock that is full.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
@@ -27,9 +29,9 @@ const BEGIN_WITHIN: Duration = Duration::from_secs(60);
 impl Keyring {
     /// Keeps the stock at its targets until `stop` says so: one key after the other, each only
     /// while nobody asks anything of the token.
-    pub async fn keep_stocked(&self, mut stop: watch::Receiver<bool>) {
+    pub async fn run_stock_filler(&self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
-            let wait = self.restock().await.unwrap_or_else(|failure| {
+            let wait = self.fill_stock_once().await.unwrap_or_else(|failure| {
                 tracing::warn!(error = %failure, "the stock waits");
                 RETRY_AFTER
             });
@@ -45,13 +47,13 @@ impl Keyring {
     }
 
     /// Gives up what is too old, and makes at most one key; how long to wait before the next look.
-    pub(super) async fn restock(&self) -> Result<Duration, Error> {
+    pub(super) async fn fill_stock_once(&self) -> Result<Duration, Error> {
         let mut stock = self.store.stock().await?;
-        let oldest = self.oldest_stock();
-        let unfit = |pair: &KeyPair| pair.state == State::Stocked && (pair.missing || pair.created_at <= oldest);
+        let oldest = self.stock_cutoff();
+        let unfit = |pair: &KeyPair| pair.state == KeyState::Stocked && (pair.missing || pair.created_at <= oldest);
         for pair in stock.extract_if(.., |pair| unfit(pair)) {
             let why = if pair.missing { "the token has lost it" } else { "it is too old" };
-            self.give_up_stock(&pair, why).await?;
+            self.discard_stocked(&pair, why).await?;
         }
         self.measure_stock(&stock);
         let Some(provider) = self.providers.get(ProviderKind::Hsm) else { return Ok(LOOK_EVERY) };
@@ -65,38 +67,38 @@ impl Keyring {
         });
         let Some((algorithm, signature)) = wanting else { return Ok(LOOK_EVERY) };
         if let Some(most) = self.stock.most_keys
-            && self.store.held_by(ProviderKind::Hsm).await? >= most
+            && self.store.count_held_by(ProviderKind::Hsm).await? >= most
         {
             self.warn_once(&format!("the stock is not filled up: the token holds its share of {most} keys"));
             return Ok(LOOK_EVERY);
         }
-        let missing = self.stock.idle.saturating_sub(provider.idle());
+        let missing = self.stock.idle.saturating_sub(provider.idle_for());
         if missing.is_zero() {
-            self.make_ahead(provider.as_ref(), algorithm, signature).await?;
+            self.generate_ahead(provider.as_ref(), algorithm, signature).await?;
         }
         Ok(missing)
     }
 
     /// Makes one key for the stock, or leaves nothing.
-    async fn make_ahead(
+    async fn generate_ahead(
         &self,
         provider: &dyn KeyProvider,
         algorithm: KeyAlgorithm,
         signature: SignatureAlgorithm,
     ) -> Result<(), Error> {
-        let _underway = Underway::enter(&self.generating, 1);
+        let _underway = CreationGuard::enter(&self.creations_underway, 1);
         let mut reservation = self.reserve_ahead(provider.kind(), algorithm, signature).await?;
-        match self.fill(&mut reservation, provider).await {
-            Ok((commit, proof)) => {
-                let detail = format!("{} {algorithm}; {proof}", provider.kind().name());
+        match self.generate_into(&mut reservation, provider).await {
+            Ok((commit, attestation)) => {
+                let detail = format!("{} {algorithm}; {attestation}", provider.kind().name());
                 let event = reservation.event(self, Action::Stocked, detail);
-                let change = Change { commits: vec![commit], ..Change::default() };
-                match self.carry_out(change, &[event]).await {
+                let change = KeyPairChange { commits: vec![commit], ..KeyPairChange::default() };
+                match self.commit_change(change, &[event]).await {
                     Ok(_) => Ok(failpoint::hit(Failpoint::StockCommit).await?),
-                    Err(failure) => self.give_back(reservation, failure.into()).await,
+                    Err(failure) => self.abandon_with(reservation, failure.into()).await,
                 }
             }
-            Err(failure) => self.give_back(reservation, failure).await,
+            Err(failure) => self.abandon_with(reservation, failure).await,
         }
     }
 
@@ -110,10 +112,10 @@ impl Keyring {
         let new = NewReservation {
             id: KeyId::new(now)?,
             ring: None,
-            joining: Joining::Beside,
+            placement: Placement::Additional,
             provider,
             locator: Locator::new()?,
-            origin: Origin::Generated,
+            origin: KeyOrigin::Generated,
             key_use: STOCK_USE,
             algorithm,
             signature_algorithm,
@@ -124,38 +126,44 @@ impl Keyring {
             idempotency: None,
             stock: None,
         };
-        let detail = format!("{} {} {algorithm} for stock", Origin::Generated.name(), provider.name());
+        let detail = format!("{} {} {algorithm} for stock", KeyOrigin::Generated.name(), provider.name());
         let event = Event { key: Some(new.id), ..super::not_of_a_row(now, Action::Requested, detail) };
-        let Reserve::New(pair) = self.store.reserve(new, &[event]).await? else {
-            return Err(Error::new(Kind::Internal, "internal error").because("a reservation for stock was refused"));
+        let ReserveOutcome::Reserved(pair) = self.store.reserve(new, &[event]).await? else {
+            return Err(
+                Error::new(ErrorKind::Internal, "internal error").with_source("a reservation for stock was refused")
+            );
         };
-        Ok(Reservation::new(*pair, &Principal::strongroom(), None))
+        Ok(Reservation::new(*pair, &Principal::daemon(), None))
     }
 
-    async fn fill(&self, reservation: &mut Reservation, provider: &dyn KeyProvider) -> Result<(Commit, String), Error> {
+    async fn generate_into(
+        &self,
+        reservation: &mut Reservation,
+        provider: &dyn KeyProvider,
+    ) -> Result<(Commit, String), Error> {
         failpoint::hit(Failpoint::StockReserve).await?;
         let pair = &reservation.pair;
         let deadline = std::time::Instant::now() + BEGIN_WITHIN;
         // Never dropped half-way: a key whose maker has gone would come after its undoing.
         let made = provider.generate_ahead(new_key(pair, self.store.id(), deadline)).await;
-        reservation.may_hold_key = made.as_ref().err().is_none_or(ProviderError::may_have_made);
-        let GeneratedKey { spki, sealed, proof } = made?;
+        reservation.may_hold_key = made.as_ref().err().is_none_or(ProviderError::may_have_created_key);
+        let GeneratedKey { spki, sealed, attestation } = made?;
         failpoint::hit(Failpoint::StockGenerate).await?;
         let commit = Commit {
             id: pair.id,
             version: pair.version,
-            state: State::Stocked,
-            or_active: false,
-            kid: self.name(NewKid::Thumbprint, &spki)?,
+            state: KeyState::Stocked,
+            active_if_none: false,
+            kid: self.new_kid(KidScheme::Thumbprint, &spki)?,
             spki,
             sealed,
             certificates: Vec::new(),
             now: self.clock.now(),
         };
-        Ok((commit, proof))
+        Ok((commit, attestation))
     }
 
-    async fn give_back(&self, reservation: Reservation, failure: Error) -> Result<(), Error> {
+    async fn abandon_with(&self, reservation: Reservation, failure: Error) -> Result<(), Error> {
         self.abandon(reservation, &failure).await;
         Err(failure)
     }
@@ -163,7 +171,7 @@ impl Keyring {
     #[allow(clippy::cast_precision_loss, reason = "counts of keys stay far below 2^52")]
     fn measure_stock(&self, stock: &[KeyPair]) {
         for algorithm in KeyAlgorithm::ALL {
-            let level = stock.iter().filter(|p| p.algorithm == algorithm && p.state == State::Stocked).count();
+            let level = stock.iter().filter(|p| p.algorithm == algorithm && p.state == KeyState::Stocked).count();
             if level > 0 || self.stock.targets.contains_key(&algorithm) {
                 metrics::gauge!("strongroom_stock_keys", "algorithm" => algorithm.name()).set(level as f64);
             }

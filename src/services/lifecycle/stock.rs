@@ -1,8 +1,8 @@
 //! Key pairs from stock: the next one is proven anew, and claimed by compare-and-set.
 
 use super::Keyring;
-use super::creation::Member;
-use super::making::Source;
+use super::creation::PlannedKey;
+use super::obtain::KeyMaterial;
 use crate::auth::Principal;
 use crate::failpoint::{self, Failpoint};
 use crate::provider::{KeyRef, ProviderError};
@@ -10,40 +10,40 @@ use crate::store::StoreError;
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::Error;
-use strongroom_domain::key::{KeyAlgorithm, KeyPair, KeyUse, Origin, ProviderKind, State};
+use strongroom_domain::key::{KeyAlgorithm, KeyOrigin, KeyPair, KeyState, KeyUse, ProviderKind};
 
 /// What is generated ahead is used so only.
 pub(super) const STOCK_USE: KeyUse = KeyUse::Sign;
 
 /// A key of the stock that was just proven anew.
-pub(super) struct Proven {
+pub(super) struct AttestedKey {
     pub(super) pair: KeyPair,
     /// For the audit trail.
-    pub(super) proof: String,
+    pub(super) attestation: String,
 }
 
 impl Keyring {
     /// The oldest key of the stock that a member can have; `None` when there is none. One that
     /// turns out to be no good is given up for the next.
-    pub(super) async fn next_from_stock(&self, member: &Member) -> Result<Option<Proven>, Error> {
-        let Member { wish, source, provider } = member;
-        let Source::Generate(certificate) = source else { return Ok(None) };
-        if !self.has_stock_for(member) {
+    pub(super) async fn next_from_stock(&self, planned: &PlannedKey) -> Result<Option<AttestedKey>, Error> {
+        let PlannedKey { spec, material, provider } = planned;
+        let KeyMaterial::Generate(certificate) = material else { return Ok(None) };
+        if !self.has_stock_for(planned) {
             return Ok(None);
         }
-        let since = self.oldest_stock();
-        while let Some(pair) = self.store.next_stocked(wish.algorithm, wish.key_use, since).await? {
+        let since = self.stock_cutoff();
+        while let Some(pair) = self.store.next_stocked(spec.algorithm, spec.key_use, since).await? {
             let Some(key) = KeyRef::of(&pair) else { return Ok(None) };
             // Where a certificate follows, its signature is the trial, and is checked by our own row.
             let trial = certificate.is_none();
-            match provider.prove(&key, &self.store.id().label(pair.id), trial).await {
-                Ok(proof) => {
+            match provider.attest(&key, &self.store.id().label(pair.id), trial).await {
+                Ok(attestation) => {
                     failpoint::hit(Failpoint::StockProve).await?;
-                    return Ok(Some(Proven { pair, proof }));
+                    return Ok(Some(AttestedKey { pair, attestation }));
                 }
                 Err(failure) if is_about_the_key(&failure) => {
                     tracing::warn!(key = %pair.id, error = %failure, "a key of the stock is no good");
-                    self.give_up_stock(&pair, &failure.to_string()).await?;
+                    self.discard_stocked(&pair, &failure.to_string()).await?;
                 }
                 Err(failure) => return Err(failure.into()),
             }
@@ -52,9 +52,9 @@ impl Keyring {
     }
 
     /// Whether such members are served from stock while there is any.
-    pub(super) fn has_stock_for(&self, Member { wish, .. }: &Member) -> bool {
-        let kind = (wish.provider, wish.origin, wish.key_use);
-        kind == (ProviderKind::Hsm, Origin::Generated, STOCK_USE) && self.stock.targets.contains_key(&wish.algorithm)
+    pub(super) fn has_stock_for(&self, PlannedKey { spec, .. }: &PlannedKey) -> bool {
+        let kind = (spec.provider, spec.origin, spec.key_use);
+        kind == (ProviderKind::Hsm, KeyOrigin::Generated, STOCK_USE) && self.stock.targets.contains_key(&spec.algorithm)
     }
 
     /// Notes whether a request for a key of this algorithm was served from stock.
@@ -65,9 +65,9 @@ impl Keyring {
     }
 
     /// Commits the destruction of a key of the stock; one that another has taken is left to them.
-    pub(super) async fn give_up_stock(&self, pair: &KeyPair, why: &str) -> Result<(), Error> {
-        let event: Event = self.event(&Principal::strongroom(), Action::DeleteCommitted, pair, format!("stock: {why}"));
-        match self.move_to(pair, State::Destroying, event).await {
+    pub(super) async fn discard_stocked(&self, pair: &KeyPair, why: &str) -> Result<(), Error> {
+        let event: Event = self.event(&Principal::daemon(), Action::DeleteCommitted, pair, format!("stock: {why}"));
+        match self.transition_to(pair, KeyState::Destroying, event).await {
             Ok(_) => self.reconcile_soon(false),
             Err(StoreError::Conflict) => {}
             Err(failure) => return Err(failure.into()),
@@ -76,7 +76,7 @@ impl Keyring {
     }
 
     /// What was made then or earlier is too old.
-    pub(super) fn oldest_stock(&self) -> Timestamp {
+    pub(super) fn stock_cutoff(&self) -> Timestamp {
         let age = i64::try_from(self.stock.max_age.as_micros()).unwrap_or(i64::MAX);
         Timestamp::from_micros(self.clock.now().as_micros().saturating_sub(age))
     }
@@ -88,8 +88,8 @@ const fn is_about_the_key(failure: &ProviderError) -> bool {
         ProviderError::KeyMissing | ProviderError::Refused(_) | ProviderError::Damaged(_) => true,
         ProviderError::Unavailable(_)
         | ProviderError::Busy
-        | ProviderError::Late
-        | ProviderError::Unknown(_)
+        | ProviderError::DeadlinePassed
+        | ProviderError::OutcomeUnknown(_)
         | ProviderError::NotDecrypted
         | ProviderError::Unsupported(_) => false,
     }

@@ -13,16 +13,18 @@ use std::time::Duration;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
-use super::lookup::PULSE_LASTS;
-use super::{CertificateSpec, Finding, IdempotencyKey, Keyring, Mode, NewKeyPair};
+use super::lookup::PING_VALID_FOR;
+use super::{CertificateSpec, Finding, IdempotencyKey, Keyring, NewKeyPair, ReconcileMode};
 use crate::auth::{Principal, Scope};
-use crate::provider::double::{Double, Fault, unavailable};
+use crate::provider::double::{Fault, ProviderDouble, unavailable};
 use crate::provider::{KeyProvider as _, NewKey, ProviderError, Providers};
-use crate::store::{Owner, SqlStore, Store as _};
+use crate::store::{LeaseOwner, SqlStore, Store as _};
 use strongroom_domain::clock::{Clock, Timestamp};
-use strongroom_domain::error::Kind;
-use strongroom_domain::key::{Hash, KeyAlgorithm, KeyUse, ProviderKind, RingId, RingKind, SignatureAlgorithm, State};
-use strongroom_formats::x509::{Names, Profile, Subject};
+use strongroom_domain::error::ErrorKind;
+use strongroom_domain::key::{
+    HashAlgorithm, KeyAlgorithm, KeyState, KeyUse, ProviderKind, RingId, RingKind, SignatureAlgorithm,
+};
+use strongroom_formats::x509::{CertificateNames, CertificateProfile, Subject};
 
 const START: i64 = 1_800_000_000_000_000;
 
@@ -37,17 +39,17 @@ impl Clock for Hand {
 struct Bench {
     directory: tempfile::TempDir,
     store: Arc<SqlStore>,
-    double: Arc<Double>,
+    double: Arc<ProviderDouble>,
     clock: Arc<Hand>,
     keyring: Keyring,
 }
 
 impl Bench {
     async fn new() -> Self {
-        Self::over(Double::default()).await
+        Self::over(ProviderDouble::default()).await
     }
 
-    async fn over(double: Double) -> Self {
+    async fn over(double: ProviderDouble) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = SqlStore::open(&directory.path().join("store.db")).await.unwrap();
         let double = Arc::new(double);
@@ -73,8 +75,8 @@ impl Bench {
     }
 }
 
-fn keyring(store: &Arc<SqlStore>, double: &Arc<Double>, clock: &Arc<Hand>, life: &str) -> Keyring {
-    let owner = Owner { instance: "test".to_owned(), life: life.to_owned() };
+fn keyring(store: &Arc<SqlStore>, double: &Arc<ProviderDouble>, clock: &Arc<Hand>, life: &str) -> Keyring {
+    let owner = LeaseOwner { instance: "test".to_owned(), life: life.to_owned() };
     let providers = Providers::default().with(Arc::clone(double) as Arc<_>);
     Keyring::new(Arc::clone(store) as Arc<_>, providers, Arc::clone(clock) as Arc<_>, owner, Duration::from_secs(600))
 }
@@ -88,7 +90,7 @@ fn ring(name: &str) -> RingId {
 }
 
 fn wanted(name: &str) -> NewKeyPair {
-    let es256 = SignatureAlgorithm::Ecdsa(Hash::Sha256);
+    let es256 = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
     NewKeyPair {
         ring: ring(name),
         provider: ProviderKind::Hsm,
@@ -97,12 +99,12 @@ fn wanted(name: &str) -> NewKeyPair {
         signature_algorithm: es256,
         permitted: vec![es256],
         certificate: Some(CertificateSpec {
-            names: Names::Given {
+            names: CertificateNames::Given {
                 subject: Subject { common_name: name.to_owned(), ..Subject::default() },
                 alternative_names: Vec::new(),
             },
             valid_days: 10,
-            profile: Profile::Signing,
+            profile: CertificateProfile::Signing,
         }),
         idempotency: None,
         deadline: Duration::from_secs(60),
@@ -110,17 +112,17 @@ fn wanted(name: &str) -> NewKeyPair {
     }
 }
 
-const REPAIR: Mode = Mode::Repair { broken: false };
+const REPAIR: ReconcileMode = ReconcileMode::Repair { broken: false };
 
 #[tokio::test]
 async fn generated_key_pair_is_active_and_has_a_certificate() {
     let bench = Bench::new().await;
     let made = bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
-    assert_eq!(made.pair.state, State::Active);
+    assert_eq!(made.pair.state, KeyState::Active);
     assert!(made.pair.leaf().is_some());
     assert_eq!(bench.keyring.active(&admin(), &ring("a")).await.unwrap(), made.pair);
     assert_eq!(bench.double.signed.load(Ordering::SeqCst), 1, "one signature makes the certificate");
-    assert!(bench.keyring.reconcile(Mode::Report).await.unwrap().findings.is_empty());
+    assert!(bench.keyring.reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
 }
 
 #[tokio::test]
@@ -136,10 +138,10 @@ async fn any_fault_on_the_way_leaves_nothing_behind() {
         *bench.double.generate_fault.lock().unwrap() = generating;
         *bench.double.sign_fault.lock().unwrap() = signing;
         let failure = bench.keyring.generate(&admin(), wanted("a")).await.unwrap_err();
-        assert_eq!(failure.kind(), Kind::ProviderUnavailable, "{failure:?}");
+        assert_eq!(failure.kind(), ErrorKind::ProviderUnavailable, "{failure:?}");
         assert!(bench.double.locators().is_empty());
-        assert_eq!(bench.keyring.active(&admin(), &ring("a")).await.unwrap_err().kind(), Kind::NotFound);
-        assert!(bench.keyring.reconcile(Mode::Report).await.unwrap().findings.is_empty());
+        assert_eq!(bench.keyring.active(&admin(), &ring("a")).await.unwrap_err().kind(), ErrorKind::NotFound);
+        assert!(bench.keyring.reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
         // The name is free again.
         bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
     }
@@ -148,18 +150,18 @@ async fn any_fault_on_the_way_leaves_nothing_behind() {
 #[tokio::test]
 async fn provider_that_made_nothing_is_not_asked_to_destroy() {
     for (refusal, kind) in [
-        (ProviderError::Busy, Kind::Busy),
-        (ProviderError::Late, Kind::Deadline),
-        (unavailable(), Kind::ProviderUnavailable),
+        (ProviderError::Busy, ErrorKind::Busy),
+        (ProviderError::DeadlinePassed, ErrorKind::Deadline),
+        (unavailable(), ErrorKind::ProviderUnavailable),
     ] {
         let bench = Bench::new().await;
         *bench.double.generate_fault.lock().unwrap() = Some(Fault::Refuse(refusal));
         assert_eq!(bench.keyring.generate(&admin(), wanted("a")).await.unwrap_err().kind(), kind);
         assert_eq!(bench.double.destroyed.load(Ordering::SeqCst), 0, "{kind:?}");
         // Its row came to its end nevertheless.
-        assert!(bench.restarted().reconcile(Mode::Report).await.unwrap().findings.is_empty());
+        assert!(bench.restarted().reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
         let rows = bench.store.page(None, Timestamp::from_micros(0), 10).await.unwrap();
-        assert_eq!(rows.iter().map(|pair| pair.state).collect::<Vec<_>>(), [State::Destroyed]);
+        assert_eq!(rows.iter().map(|pair| pair.state).collect::<Vec<_>>(), [KeyState::Destroyed]);
     }
 }
 
@@ -176,9 +178,9 @@ async fn key_whose_maker_is_unsure_is_destroyed() {
 async fn passed_deadline_undoes_the_key_before_it_is_answered() {
     let bench = Bench::new().await;
     let late = NewKeyPair { deadline: Duration::ZERO, ..wanted("a") };
-    assert_eq!(bench.keyring.generate(&admin(), late).await.unwrap_err().kind(), Kind::Deadline);
+    assert_eq!(bench.keyring.generate(&admin(), late).await.unwrap_err().kind(), ErrorKind::Deadline);
     assert!(bench.double.locators().is_empty());
-    assert!(bench.keyring.reconcile(Mode::Report).await.unwrap().findings.is_empty());
+    assert!(bench.keyring.reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
 }
 
 #[tokio::test]
@@ -186,7 +188,7 @@ async fn taken_ring_is_refused_without_a_key() {
     let bench = Bench::new().await;
     bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
     let failure = bench.keyring.generate(&admin(), wanted("a")).await.unwrap_err();
-    assert_eq!((failure.kind(), failure.violations().len()), (Kind::Invalid, 1));
+    assert_eq!((failure.kind(), failure.violations().len()), (ErrorKind::Invalid, 1));
     assert_eq!(bench.double.generated.load(Ordering::SeqCst), 1);
 }
 
@@ -195,9 +197,9 @@ async fn scopes_are_required() {
     let bench = Bench::new().await;
     let reader = Principal::new("reader".to_owned(), vec![Scope::Read]);
     let nobody = Principal::new("nobody".to_owned(), Vec::new());
-    assert_eq!(bench.keyring.generate(&reader, wanted("a")).await.unwrap_err().kind(), Kind::Forbidden);
-    assert_eq!(bench.keyring.delete(&reader, &ring("a"), None).await.unwrap_err().kind(), Kind::Forbidden);
-    assert_eq!(bench.keyring.ring(&nobody, &ring("a")).await.unwrap_err().kind(), Kind::Forbidden);
+    assert_eq!(bench.keyring.generate(&reader, wanted("a")).await.unwrap_err().kind(), ErrorKind::Forbidden);
+    assert_eq!(bench.keyring.delete(&reader, &ring("a"), None).await.unwrap_err().kind(), ErrorKind::Forbidden);
+    assert_eq!(bench.keyring.ring(&nobody, &ring("a")).await.unwrap_err().kind(), ErrorKind::Forbidden);
     assert_eq!(bench.double.generated.load(Ordering::SeqCst), 0);
 }
 
@@ -212,7 +214,7 @@ async fn idempotent_request_makes_one_key() {
     let second = bench.keyring.generate(&admin(), with("one")).await.unwrap();
     assert!(second.replayed && !first.replayed);
     assert_eq!(first.pair, second.pair);
-    assert_eq!(bench.keyring.generate(&admin(), with("two")).await.unwrap_err().kind(), Kind::Invalid);
+    assert_eq!(bench.keyring.generate(&admin(), with("two")).await.unwrap_err().kind(), ErrorKind::Invalid);
     assert_eq!(bench.double.generated.load(Ordering::SeqCst), 1);
 }
 
@@ -220,24 +222,24 @@ async fn idempotent_request_makes_one_key() {
 async fn replay_answers_although_the_provider_is_away() {
     let bench = Bench::new().await;
     let key = IdempotencyKey { key: "k".to_owned(), route: "POST /x".to_owned(), body: Vec::new() };
-    let wish = NewKeyPair { idempotency: Some(key), ..wanted("a") };
-    let first = bench.keyring.generate(&admin(), wish.clone()).await.unwrap();
+    let spec = NewKeyPair { idempotency: Some(key), ..wanted("a") };
+    let first = bench.keyring.generate(&admin(), spec.clone()).await.unwrap();
     bench.double.away.store(true, Ordering::SeqCst);
-    let again = bench.keyring.generate(&admin(), wish).await.unwrap();
+    let again = bench.keyring.generate(&admin(), spec).await.unwrap();
     assert!(again.replayed);
     assert_eq!(again.pair, first.pair);
     let other = bench.keyring.generate(&admin(), wanted("b")).await.unwrap_err();
-    assert_eq!(other.kind(), Kind::ProviderUnavailable);
+    assert_eq!(other.kind(), ErrorKind::ProviderUnavailable);
 }
 
 #[tokio::test]
 async fn failed_request_is_not_remembered_as_done() {
     let bench = Bench::new().await;
     let key = IdempotencyKey { key: "k".to_owned(), route: "POST /x".to_owned(), body: Vec::new() };
-    let wish = NewKeyPair { idempotency: Some(key), ..wanted("a") };
+    let spec = NewKeyPair { idempotency: Some(key), ..wanted("a") };
     *bench.double.sign_fault.lock().unwrap() = Some(Fault::Refuse(unavailable()));
-    bench.keyring.generate(&admin(), wish.clone()).await.unwrap_err();
-    assert!(!bench.keyring.generate(&admin(), wish).await.unwrap().replayed);
+    bench.keyring.generate(&admin(), spec.clone()).await.unwrap_err();
+    assert!(!bench.keyring.generate(&admin(), spec).await.unwrap().replayed);
 }
 
 #[tokio::test]
@@ -245,11 +247,11 @@ async fn deleted_key_pair_is_gone_at_once_and_destroyed_by_reconcile() {
     let bench = Bench::new().await;
     let made = bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
     bench.keyring.delete(&admin(), &ring("a"), None).await.unwrap();
-    assert_eq!(bench.keyring.active(&admin(), &ring("a")).await.unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(bench.keyring.active(&admin(), &ring("a")).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(bench.double.locators().len(), 1);
     bench.keyring.reconcile(REPAIR).await.unwrap();
     assert!(bench.double.locators().is_empty());
-    assert_eq!(bench.store.pair(made.pair.id).await.unwrap().unwrap().state, State::Destroyed);
+    assert_eq!(bench.store.pair(made.pair.id).await.unwrap().unwrap().state, KeyState::Destroyed);
     let again = bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
     assert_eq!(again.pair.generation, 2);
 }
@@ -280,12 +282,12 @@ async fn key_that_cannot_be_destroyed_does_not_keep_the_others() {
 #[tokio::test]
 async fn many_who_ask_for_readiness_share_one_write() {
     let bench = Bench::new().await;
-    let asked = (0..50).map(|_| bench.keyring.ailments());
+    let asked = (0..50).map(|_| bench.keyring.unready_reasons());
     assert!(futures_util::future::join_all(asked).await.iter().all(Vec::is_empty));
-    assert!(bench.keyring.ailments().await.is_empty());
+    assert!(bench.keyring.unready_reasons().await.is_empty());
     assert_eq!(bench.pings().await, 1);
-    tokio::time::sleep(PULSE_LASTS).await;
-    assert!(bench.keyring.ailments().await.is_empty());
+    tokio::time::sleep(PING_VALID_FOR).await;
+    assert!(bench.keyring.unready_reasons().await.is_empty());
     assert_eq!(bench.pings().await, 2, "what the store said long ago does not stand for it");
 }
 

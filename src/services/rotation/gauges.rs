@@ -3,25 +3,26 @@
 use std::time::Instant;
 
 use super::plan::Step;
-use super::sweep::{Outcome, Sweep};
+use super::sweep::{SweepOutcome, SweepResult};
 use crate::store::Agenda;
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::Error;
 
 /// Measures one sweep.
-pub(super) struct Timer(Instant);
+pub(super) struct SweepTimer(Instant);
 
-impl Timer {
+impl SweepTimer {
     pub(super) fn start() -> Self {
         Self(Instant::now())
     }
 
-    pub(super) fn end(self, outcome: &Result<Sweep, Error>) {
-        let word = outcome.as_ref().map_or("failed", |sweep| sweep.outcome.word());
+    pub(super) fn end(self, outcome: &Result<SweepResult, Error>) {
+        let word = outcome.as_ref().map_or("failed", |sweep| sweep.outcome.name());
         metrics::counter!("strongroom_rotation_sweeps_total", "outcome" => word).increment(1);
         metrics::histogram!("strongroom_rotation_sweep_duration_seconds").record(self.0.elapsed());
-        let well = matches!(outcome, Ok(Sweep { outcome: Outcome::Done, failures, .. }) if failures.is_empty());
-        if !matches!(outcome, Ok(Sweep { outcome: Outcome::Elsewhere, .. })) {
+        let well =
+            matches!(outcome, Ok(SweepResult { outcome: SweepOutcome::Done, failures, .. }) if failures.is_empty());
+        if !matches!(outcome, Ok(SweepResult { outcome: SweepOutcome::Elsewhere, .. })) {
             metrics::gauge!("strongroom_rotation_last_sweep_success").set(f64::from(u8::from(well)));
         }
     }
@@ -34,7 +35,7 @@ pub(super) fn swept(at: Timestamp) {
 
 /// A step that was carried out.
 pub(super) fn step(step: &Step) {
-    let (kind, early) = (step.kind.word(), if step.early { "true" } else { "false" });
+    let (kind, early) = (step.kind.name(), if step.early { "true" } else { "false" });
     metrics::counter!("strongroom_rotation_steps_total", "kind" => kind, "early" => early).increment(1);
 }
 

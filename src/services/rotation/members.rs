@@ -7,16 +7,16 @@ use super::plan::{StepKind, plan};
 use super::policy::Policy;
 use crate::services::lifecycle::{holder_of, note_unreadable};
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{
-    CertificateDer, DecryptionAlgorithm, KeyFamily, KeyPair, KeyUse, ProviderKind, RingId, RingKind, State,
+    CertificateDer, DecryptionAlgorithm, KeyFamily, KeyPair, KeyState, KeyUse, ProviderKind, RingId, RingKind,
 };
 use strongroom_formats::jose::{Jwk, algorithm_name};
 use strongroom_formats::x509::check_readable;
 
 /// Whether a key shows its certificates in a key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Certificates {
+pub(super) enum CertificateDisplay {
     Shown,
     Hidden,
 }
@@ -26,7 +26,7 @@ const UNSAID: Duration = Duration::from_secs(10);
 
 /// A key set in the making.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(super) struct KeySetBuilder {
     now: Timestamp,
     /// How each provider that can be asked decrypts best.
     decryptions: Vec<(ProviderKind, Option<DecryptionAlgorithm>)>,
@@ -35,17 +35,17 @@ pub(super) struct Draft {
     changes: Vec<Timestamp>,
 }
 
-impl Draft {
+impl KeySetBuilder {
     /// An empty one, as of `now`, for keys that decrypt so.
     pub(super) const fn new(now: Timestamp, decryptions: Vec<(ProviderKind, Option<DecryptionAlgorithm>)>) -> Self {
         Self { now, decryptions, keys: Vec::new(), changes: Vec::new() }
     }
 
     /// Those of a ring's visible key pairs that are published; notes when that, or who signs, changes.
-    pub(super) fn watch(&mut self, ring: &RingId, pairs: Vec<KeyPair>, policy: &Policy) -> Vec<KeyPair> {
-        let ends = |pair: &KeyPair| (pair.state == State::Deactivated).then(|| end(ring, pair, policy)).flatten();
+    pub(super) fn publish_ring(&mut self, ring: &RingId, pairs: Vec<KeyPair>, policy: &Policy) -> Vec<KeyPair> {
+        let ends = |pair: &KeyPair| (pair.state == KeyState::Deactivated).then(|| end(ring, pair, policy)).flatten();
         self.changes.extend(pairs.iter().filter_map(ends).filter(|end| *end > self.now));
-        let leaves = |key| pairs.iter().any(|pair| pair.id == key && pair.state != State::Deactivated);
+        let leaves = |key| pairs.iter().any(|pair| pair.id == key && pair.state != KeyState::Deactivated);
         let steps = plan(&pairs, policy, self.now).steps;
         let changing = steps.iter().filter(|step| match step.kind {
             StepKind::Create | StepKind::Activate(_) => true,
@@ -54,21 +54,30 @@ impl Draft {
         });
         self.changes.extend(changing.map(|step| step.at));
         let published = |pair: &KeyPair| match pair.state {
-            State::Active | State::PreActive => true,
-            State::Deactivated => end(ring, pair, policy).is_none_or(|end| end > self.now),
-            State::Reserved | State::Abandoning | State::Stocked | State::Destroying | State::Destroyed => false,
+            KeyState::Active | KeyState::PreActive => true,
+            KeyState::Deactivated => end(ring, pair, policy).is_none_or(|end| end > self.now),
+            KeyState::Reserved
+            | KeyState::Abandoning
+            | KeyState::Stocked
+            | KeyState::Destroying
+            | KeyState::Destroyed => false,
         };
         pairs.into_iter().filter(published).collect()
     }
 
     /// Adds a key under its own name, which a JWS made here carries.
-    pub(super) fn add(&mut self, pair: &KeyPair, certificates: Certificates) -> Result<(), Error> {
+    pub(super) fn add(&mut self, pair: &KeyPair, certificates: CertificateDisplay) -> Result<(), Error> {
         let kid = pair.kid.as_ref().ok_or_else(|| unfit("a visible key pair without a kid"))?;
         self.add_named(pair, kid.as_str(), certificates)
     }
 
     /// Adds a key under a name.
-    pub(super) fn add_named(&mut self, pair: &KeyPair, kid: &str, certificates: Certificates) -> Result<(), Error> {
+    pub(super) fn add_named(
+        &mut self,
+        pair: &KeyPair,
+        kid: &str,
+        certificates: CertificateDisplay,
+    ) -> Result<(), Error> {
         let algorithm = self.usual_algorithm(pair);
         self.add_as(pair, kid, algorithm, certificates)
     }
@@ -79,12 +88,12 @@ impl Draft {
         pair: &KeyPair,
         kid: &str,
         algorithm: Option<&str>,
-        certificates: Certificates,
+        certificates: CertificateDisplay,
     ) -> Result<(), Error> {
         let spki = pair.spki.as_ref().ok_or_else(|| unfit("a visible key pair without a public key"))?;
-        let plain = Jwk::of(spki).map_err(unfit)?.named(kid).used(pair.key_use, algorithm);
-        let full = plain.clone().certified(published(pair, certificates));
-        let is_shown = certificates == Certificates::Shown;
+        let plain = Jwk::from_spki(spki).map_err(unfit)?.with_kid(kid).with_use(pair.key_use, algorithm);
+        let full = plain.clone().with_x5c(published(pair, certificates));
+        let is_shown = certificates == CertificateDisplay::Shown;
         match self.keys.iter_mut().find(|known| **known == plain || **known == full) {
             Some(known) if is_shown => *known = full,
             Some(_) => {}
@@ -124,11 +133,11 @@ impl Draft {
 
 /// The certificates that a key set shows of a key: none where one cannot be read, because verifiers that
 /// stumble over one certificate refuse the whole set.
-fn published(pair: &KeyPair, certificates: Certificates) -> &[CertificateDer] {
+fn published(pair: &KeyPair, certificates: CertificateDisplay) -> &[CertificateDer] {
     match check_readable(&pair.certificates) {
         Ok(()) => &pair.certificates,
         Err(why) => {
-            if certificates == Certificates::Shown {
+            if certificates == CertificateDisplay::Shown {
                 note_unreadable(holder_of(pair), &why);
             }
             &[]
@@ -143,5 +152,5 @@ fn end(ring: &RingId, pair: &KeyPair, policy: &Policy) -> Option<Timestamp> {
 }
 
 fn unfit(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(Kind::Internal, "internal error").because(cause)
+    Error::new(ErrorKind::Internal, "internal error").with_source(cause)
 }

@@ -8,8 +8,8 @@
 //! by schedule before it has been published for a lead; a sweep that finds nothing due
 //! changes nothing; only the holder of the latest fence writes.
 
+mod clock_guard;
 mod gauges;
-mod guard;
 mod members;
 mod oidc;
 pub mod plan;
@@ -28,15 +28,15 @@ use std::sync::{Arc, Mutex};
 
 use crate::services::lifecycle::Keyring;
 use crate::services::settings::Catalog;
-use crate::store::{Confirmed, Store};
+use crate::store::{EpochCache, Store};
 use strongroom_domain::clock::Clock;
 use strongroom_domain::key::RingId;
 
 pub use plan::{Plan, Step, StepKind};
-pub use policy::{Defaults, Policy, Schedule};
-pub use publication::{KeySet, Published};
-pub use rotate::{Outlook, RotateRing, Rotated};
-pub use sweep::{Mode, Outcome, Sweep, SweepOptions};
+pub use policy::{Policy, PolicyDefaults, Schedule};
+pub use publication::{KeySet, KeySetId};
+pub use rotate::{RingPlan, RotateRing, Rotated};
+pub use sweep::{SweepMode, SweepOptions, SweepOutcome, SweepResult};
 
 /// The service over succession and publication.
 pub struct Rotation {
@@ -44,8 +44,8 @@ pub struct Rotation {
     keyring: Arc<Keyring>,
     catalog: Arc<Catalog>,
     clock: Arc<dyn Clock>,
-    defaults: Defaults,
-    published: Confirmed<Published, publication::Kept>,
+    defaults: PolicyDefaults,
+    published: EpochCache<KeySetId, publication::CachedKeySet>,
     options: SweepOptions,
     /// Held while this daemon sweeps.
     sweeping: tokio::sync::Mutex<()>,
@@ -63,7 +63,7 @@ impl Rotation {
         keyring: Arc<Keyring>,
         catalog: Arc<Catalog>,
         clock: Arc<dyn Clock>,
-        defaults: Defaults,
+        defaults: PolicyDefaults,
     ) -> Self {
         Self {
             store,
@@ -71,7 +71,7 @@ impl Rotation {
             catalog,
             clock,
             defaults,
-            published: Confirmed::default(),
+            published: EpochCache::default(),
             options: SweepOptions::default(),
             sweeping: tokio::sync::Mutex::default(),
             held: AtomicBool::new(false),
@@ -81,7 +81,7 @@ impl Rotation {
 
     /// The same service with sweeps of other options.
     #[must_use]
-    pub fn sweeping_with(self, options: SweepOptions) -> Self {
+    pub fn with_sweep_options(self, options: SweepOptions) -> Self {
         Self { options, ..self }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::policy::{Afterwards, Policy, SLACK, Schedule};
+use super::policy::{OnOverlapEnd, Policy, SWEEP_SLACK, Schedule};
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::key::{KeyId, KeyPair, State};
+use strongroom_domain::key::{KeyId, KeyPair, KeyState};
 use strongroom_formats::x509::{CertificateSummary, is_issued_by};
 
 /// Seconds of a day.
@@ -44,7 +44,7 @@ pub enum StepKind {
 impl StepKind {
     /// The word for logs, metrics and tables.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Create => "create",
             Self::Activate(_) => "activate",
@@ -93,10 +93,10 @@ impl Step {
 #[must_use]
 pub fn plan(ring: &[KeyPair], policy: &Policy, now: Timestamp) -> Plan {
     let mut steps = Vec::new();
-    if let Some(active) = ring.iter().find(|pair| pair.state == State::Active) {
+    if let Some(active) = ring.iter().find(|pair| pair.state == KeyState::Active) {
         let succession = Succession::of(active, policy);
-        let (successor, strays) = waiting(ring, policy, succession.as_ref());
-        steps.extend(strays.into_iter().map(|(pair, why)| step(StepKind::Destroy(pair.id), pair.created_at, why)));
+        let (successor, surplus) = waiting(ring, policy, succession.as_ref());
+        steps.extend(surplus.into_iter().map(|(pair, why)| step(StepKind::Destroy(pair.id), pair.created_at, why)));
         steps.extend(succeed(active, successor, policy, succession.as_ref(), now));
     }
     steps.extend(retire(ring, policy, now));
@@ -119,8 +119,8 @@ impl Succession {
         match policy.schedule? {
             Schedule::BeforeExpiry { creation, activation } => {
                 let expiry = expiry.filter(|_| active.leaf().is_some_and(|leaf| is_issued_by(leaf, leaf)))?;
-                let activation = expiry.before(activation);
-                let creation = expiry.before(creation).min(activation);
+                let activation = expiry.minus(activation);
+                let creation = expiry.minus(creation).min(activation);
                 let reason = format!("its certificate expires at {expiry}");
                 Some(Self { creation, activation, expiry: Some(expiry), reason })
             }
@@ -128,7 +128,7 @@ impl Succession {
                 let since = active.activated_at.unwrap_or(active.created_at);
                 let planned = since.plus(period);
                 let activation = expiry.map_or(planned, |expiry| expiry.min(planned));
-                let creation = activation.before(policy.lead).max(since).min(activation);
+                let creation = activation.minus(policy.lead).max(since).min(activation);
                 let reason = format!("it is Active since {since} and succeeded every {}", words(period));
                 Some(Self { creation, activation, expiry, reason })
             }
@@ -142,29 +142,29 @@ fn waiting<'a>(
     policy: &Policy,
     succession: Option<&Succession>,
 ) -> (Option<&'a KeyPair>, Vec<(&'a KeyPair, &'static str)>) {
-    let mut strays = Vec::new();
+    let mut surplus = Vec::new();
     let mut fit = Vec::new();
-    let mut all: Vec<&KeyPair> = ring.iter().filter(|pair| pair.state == State::PreActive).collect();
+    let mut all: Vec<&KeyPair> = ring.iter().filter(|pair| pair.state == KeyState::PreActive).collect();
     all.sort_by_key(|pair| pair.generation);
     for pair in all {
         match (policy.schedule, succession) {
-            _ if pair.missing => strays.push((pair, "its key is missing and another waits")),
+            _ if pair.missing => surplus.push((pair, "its key is missing and another waits")),
             _ if policy.always_next => fit.push(pair),
             (Some(Schedule::BeforeExpiry { .. }) | None, None) => {
-                strays.push((pair, "nothing is scheduled that it could wait for"));
+                surplus.push((pair, "nothing is scheduled that it could wait for"));
             }
             (Some(Schedule::BeforeExpiry { .. }), Some(succession)) if !outlasts(pair, succession) => {
-                strays.push((pair, "its certificate ends no later than that of the Active key"));
+                surplus.push((pair, "its certificate ends no later than that of the Active key"));
             }
             _ => fit.push(pair),
         }
     }
     let mut fit = fit.into_iter();
     let successor = fit.next();
-    strays.extend(fit.map(|pair| (pair, "another successor waits already")));
+    surplus.extend(fit.map(|pair| (pair, "another successor waits already")));
     // A missing key is given up only for another.
-    strays.retain(|(pair, _)| !pair.missing || successor.is_some());
-    if policy.owns_waiting() { (successor, strays) } else { (successor, Vec::new()) }
+    surplus.retain(|(pair, _)| !pair.missing || successor.is_some());
+    if policy.manages_pending() { (successor, surplus) } else { (successor, Vec::new()) }
 }
 
 fn outlasts(pair: &KeyPair, succession: &Succession) -> bool {
@@ -203,7 +203,7 @@ fn succeed(
         let ready = made_at.plus(policy.lead);
         // One that follows is made when this one becomes Active, and has to wait for its lead too.
         let latest = successor.filter(|_| policy.always_next).and_then(expiry);
-        let latest = latest.map(|end| end.before(policy.lead + SLACK));
+        let latest = latest.map(|end| end.minus(policy.lead + SWEEP_SLACK));
         let in_time = latest.map_or(succession.activation, |latest| latest.min(succession.activation)).max(ready);
         let at = succession.expiry.map_or(in_time, |expiry| expiry.min(in_time));
         // What is not made yet comes after its making.
@@ -217,16 +217,16 @@ fn succeed(
 /// What becomes of keys that have ceased to sign.
 fn retire(ring: &[KeyPair], policy: &Policy, now: Timestamp) -> Vec<Step> {
     let Some(overlap) = policy.overlap else { return Vec::new() };
-    let deactivated = || ring.iter().filter(|pair| pair.state == State::Deactivated);
+    let deactivated = || ring.iter().filter(|pair| pair.state == KeyState::Deactivated);
     let latest = deactivated().max_by_key(|pair| (pair.deactivated_at, pair.generation)).map(|pair| pair.id);
     let reason = format!("it ceased to sign {} before", words(overlap));
     deactivated()
         .filter_map(|pair| {
             let end = pair.deactivated_at.unwrap_or(pair.created_at).plus(overlap);
-            let goes = match policy.afterwards {
-                Afterwards::Destroy => true,
-                Afterwards::DestroyButLatest => latest != Some(pair.id),
-                Afterwards::Keep => false,
+            let goes = match policy.on_overlap_end {
+                OnOverlapEnd::Destroy => true,
+                OnOverlapEnd::DestroyButLatest => latest != Some(pair.id),
+                OnOverlapEnd::Keep => false,
             };
             match goes {
                 true => Some(step(StepKind::Destroy(pair.id), end, &reason)),

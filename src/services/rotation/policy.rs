@@ -5,16 +5,16 @@ use std::time::Duration;
 use super::Rotation;
 use crate::auth::Principal;
 use crate::services::settings::RotationSettings;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{RingId, RingKind};
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// What is left beside a lead before a certificate ends, for sweeps come late, and some fail at first.
-pub(super) const SLACK: Duration = Duration::from_secs(3600);
+pub(super) const SWEEP_SLACK: Duration = Duration::from_secs(3600);
 
 /// What the configuration says for every ring of a sort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Defaults {
+pub struct PolicyDefaults {
     /// How long a key is published before it signs by schedule; at least twice `max_age`.
     pub lead: Duration,
     /// How long verifiers may keep a key set.
@@ -31,7 +31,7 @@ pub struct Defaults {
     pub web_key_overlap: Duration,
 }
 
-impl Default for Defaults {
+impl Default for PolicyDefaults {
     fn default() -> Self {
         Self {
             lead: DAY,
@@ -57,18 +57,18 @@ pub struct Policy {
     /// How long a Deactivated key stays published; `None`: until it is deleted.
     pub overlap: Option<Duration>,
     /// What happens to a Deactivated key when its overlap has ended.
-    pub afterwards: Afterwards,
+    pub on_overlap_end: OnOverlapEnd,
 }
 
 impl Policy {
     /// Whether keys that wait are made by plan alone, and so destroyed where they wait for
     /// nothing; else somebody may have made them for ends of their own.
-    pub(super) const fn owns_waiting(&self) -> bool {
+    pub(super) const fn manages_pending(&self) -> bool {
         match self.schedule {
             _ if self.always_next => true,
             Some(Schedule::BeforeExpiry { .. }) => true,
             Some(Schedule::Every(_)) => false,
-            None => matches!(self.afterwards, Afterwards::Destroy),
+            None => matches!(self.on_overlap_end, OnOverlapEnd::Destroy),
         }
     }
 }
@@ -84,7 +84,7 @@ pub enum Schedule {
 
 /// What happens to a Deactivated key when its overlap has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Afterwards {
+pub enum OnOverlapEnd {
     /// It is destroyed.
     Destroy,
     /// It is destroyed, unless it is the latest of the ring.
@@ -104,7 +104,7 @@ impl Rotation {
             always_next: false,
             lead: self.defaults.lead,
             overlap,
-            afterwards: Afterwards::Destroy,
+            on_overlap_end: OnOverlapEnd::Destroy,
         };
         let defaults = &self.defaults;
         Ok(match ring.kind() {
@@ -116,7 +116,7 @@ impl Rotation {
             RingKind::Connection => Policy {
                 schedule: self.period(ring).await?.or(defaults.connection_period).map(Schedule::Every),
                 always_next: true,
-                afterwards: Afterwards::DestroyButLatest,
+                on_overlap_end: OnOverlapEnd::DestroyButLatest,
                 ..on_demand(Some(defaults.connection_overlap))
             },
             RingKind::WebKeys => match self.period(ring).await?.or(defaults.web_key_period) {
@@ -124,25 +124,25 @@ impl Rotation {
                     let schedule = Some(Schedule::Every(period));
                     Policy { schedule, ..on_demand(Some(defaults.web_key_overlap)) }
                 }
-                None => Policy { afterwards: Afterwards::Keep, ..on_demand(None) },
+                None => Policy { on_overlap_end: OnOverlapEnd::Keep, ..on_demand(None) },
             },
         })
     }
 
     /// The rotation settings of a ring, if it has some.
     pub(super) async fn settings(&self, ring: &RingId) -> Result<Option<RotationSettings>, Error> {
-        found(self.catalog.rotation_settings(&Principal::strongroom(), ring).await)
+        not_found_as_none(self.catalog.rotation_settings(&Principal::daemon(), ring).await)
     }
 
     async fn period(&self, ring: &RingId) -> Result<Option<Duration>, Error> {
-        found(self.catalog.rotation_period(&Principal::strongroom(), ring).await)
+        not_found_as_none(self.catalog.rotation_period(&Principal::daemon(), ring).await)
     }
 }
 
-fn found<T>(outcome: Result<T, Error>) -> Result<Option<T>, Error> {
+fn not_found_as_none<T>(outcome: Result<T, Error>) -> Result<Option<T>, Error> {
     match outcome {
         Ok(found) => Ok(Some(found)),
-        Err(failure) if failure.kind() == Kind::NotFound => Ok(None),
+        Err(failure) if failure.kind() == ErrorKind::NotFound => Ok(None),
         Err(failure) => Err(failure),
     }
 }
@@ -152,9 +152,9 @@ pub(super) fn before_expiry(settings: &RotationSettings, lead: Duration) -> Sche
     let valid = DAY.saturating_mul(settings.valid_days);
     // A successor that is due for succession at its birth would never come to an end.
     let most = valid.saturating_sub(DAY);
-    let creation = DAY.saturating_mul(settings.creation_buffer_days).max(lead + SLACK).min(most);
+    let creation = DAY.saturating_mul(settings.creation_buffer_days).max(lead + SWEEP_SLACK).min(most);
     // One that is made when its predecessor becomes Active has to wait for its lead too.
-    let least = (creation + lead + SLACK).saturating_sub(valid);
+    let least = (creation + lead + SWEEP_SLACK).saturating_sub(valid);
     let activation = DAY.saturating_mul(settings.activation_buffer_days).max(least).min(creation);
     Schedule::BeforeExpiry { creation, activation }
 }

@@ -9,16 +9,16 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::Rotation;
-use super::members::{Certificates, Draft};
+use super::members::{CertificateDisplay, KeySetBuilder};
 use crate::auth::Principal;
-use crate::store::SeenEpoch;
+use crate::store::EpochReading;
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::error::{Error, Kind};
-use strongroom_domain::key::{DecryptionAlgorithm, Hash, KeyPair, ProviderKind, RingId, RingKind};
+use strongroom_domain::error::{Error, ErrorKind};
+use strongroom_domain::key::{DecryptionAlgorithm, HashAlgorithm, KeyPair, ProviderKind, RingId, RingKind};
 
 /// A set of public keys that is published at one place.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Published {
+pub enum KeySetId {
     /// Those of one ring.
     Ring(RingId),
     /// Those of the connection of a name.
@@ -40,7 +40,7 @@ pub struct KeySet {
 
 /// A key set that was read, and the moment from which on it is another.
 #[derive(Clone)]
-pub(super) struct Kept {
+pub(super) struct CachedKeySet {
     set: Arc<KeySet>,
     until: Option<Timestamp>,
 }
@@ -55,30 +55,30 @@ impl KeySet {
 
 impl Rotation {
     /// Takes note of the store's epoch: see [`crate::store::follow_epoch`].
-    pub fn confirm(&self, seen: SeenEpoch) {
-        self.published.confirm(seen);
+    pub fn observe_epoch(&self, seen: EpochReading) {
+        self.published.observe_epoch(seen);
     }
 
     /// The key set of a place; anybody may ask. From memory while that is known to be right.
     ///
     /// # Errors
     /// `NotFound` when there is nothing at that place.
-    pub async fn key_set(&self, place: &Published) -> Result<Arc<KeySet>, Error> {
+    pub async fn key_set(&self, id: &KeySetId) -> Result<Arc<KeySet>, Error> {
         let (revision, now) = (self.store.revision(), self.clock.now());
-        let kept = self.published.get(place, revision);
-        if let Some(kept) = kept.filter(|kept| kept.until.is_none_or(|until| now < until)) {
-            return Ok(kept.set);
+        let cached = self.published.get(id, revision);
+        if let Some(cached) = cached.filter(|cached| cached.until.is_none_or(|until| now < until)) {
+            return Ok(cached.set);
         }
-        let begun = self.published.begin(revision);
-        let mut draft = Draft::new(now, self.decryptions()?);
-        match place {
-            Published::Ring(ring) => self.add_ring(ring, &mut draft).await?,
-            Published::ConnectionNamed(name) => self.add_connection(name, &mut draft).await?,
-            Published::Oidc => self.add_oidc(&mut draft).await?,
+        let begun = self.published.snapshot(revision);
+        let mut builder = KeySetBuilder::new(now, self.decryptions()?);
+        match id {
+            KeySetId::Ring(ring) => self.add_ring(ring, &mut builder).await?,
+            KeySetId::ConnectionNamed(name) => self.add_connection(name, &mut builder).await?,
+            KeySetId::Oidc => self.add_oidc(&mut builder).await?,
         }
-        let kept = Kept::of(&draft)?;
-        self.published.put(place.clone(), kept.clone(), begun);
-        Ok(kept.set)
+        let cached = CachedKeySet::of(&builder)?;
+        self.published.insert_if_unchanged(id.clone(), cached.clone(), begun);
+        Ok(cached.set)
     }
 
     /// How long a verifier may keep a key set from now on.
@@ -89,42 +89,42 @@ impl Rotation {
 
     /// How each provider that was ready once decrypts best.
     fn decryptions(&self) -> Result<Vec<(ProviderKind, Option<DecryptionAlgorithm>)>, Error> {
-        let able = self.keyring.capabilities(&Principal::strongroom())?;
+        let able = self.keyring.capabilities(&Principal::daemon())?;
         Ok(able.into_iter().filter_map(|(kind, able)| Some((kind, able?.decryptions.into_iter().max()))).collect())
     }
 
-    async fn add_ring(&self, ring: &RingId, draft: &mut Draft) -> Result<(), Error> {
-        let pairs = self.read_ring(ring, draft).await?;
+    async fn add_ring(&self, ring: &RingId, builder: &mut KeySetBuilder) -> Result<(), Error> {
+        let pairs = self.read_ring(ring, builder).await?;
         // Web keys have a place of their own, also before there is one.
         if pairs.is_empty() && ring.kind() != RingKind::WebKeys {
-            return Err(Error::new(Kind::NotFound, format!("there is no key ring {ring}")));
+            return Err(Error::new(ErrorKind::NotFound, format!("there is no key ring {ring}")));
         }
         for pair in &pairs {
-            draft.add(pair, Certificates::Shown)?;
+            builder.add(pair, CertificateDisplay::Shown)?;
         }
         Ok(())
     }
 
-    async fn add_connection(&self, name: &str, draft: &mut Draft) -> Result<(), Error> {
-        let missing = || Error::new(Kind::NotFound, format!("there is no connection {name}"));
+    async fn add_connection(&self, name: &str, builder: &mut KeySetBuilder) -> Result<(), Error> {
+        let missing = || Error::new(ErrorKind::NotFound, format!("there is no connection {name}"));
         let ring = self.catalog.connection_by_name(name).await?.ok_or_else(missing)?;
-        self.add_ring(&ring, draft).await
+        self.add_ring(&ring, builder).await
     }
 
     /// The key pairs of a ring that are published, while the draft's time is watched for changes of the ring.
-    pub(super) async fn read_ring(&self, ring: &RingId, draft: &mut Draft) -> Result<Vec<KeyPair>, Error> {
+    pub(super) async fn read_ring(&self, ring: &RingId, builder: &mut KeySetBuilder) -> Result<Vec<KeyPair>, Error> {
         let pairs = self.store.ring(ring).await?;
         let policy = self.policy(ring).await?;
-        Ok(draft.watch(ring, pairs, &policy))
+        Ok(builder.publish_ring(ring, pairs, &policy))
     }
 }
 
-impl Kept {
-    fn of(draft: &Draft) -> Result<Self, Error> {
-        let body = serde_json::to_vec(&json!({"keys": draft.keys()}))
-            .map_err(|failure| Error::new(Kind::Internal, "internal error").because(failure))?;
-        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Hash::Sha256.digest(&body)));
-        let set = KeySet { body: Bytes::from(body), etag, changes_at: draft.changes_at() };
-        Ok(Self { set: Arc::new(set), until: draft.holds_until() })
+impl CachedKeySet {
+    fn of(builder: &KeySetBuilder) -> Result<Self, Error> {
+        let body = serde_json::to_vec(&json!({"keys": builder.keys()}))
+            .map_err(|failure| Error::new(ErrorKind::Internal, "internal error").with_source(failure))?;
+        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(HashAlgorithm::Sha256.digest(&body)));
+        let set = KeySet { body: Bytes::from(body), etag, changes_at: builder.changes_at() };
+        Ok(Self { set: Arc::new(set), until: builder.holds_until() })
     }
 }

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use super::successor::{Differences, require_own};
+use super::successor::{SuccessorChanges, require_own};
 use super::{Plan, Policy, Rotation, plan};
 use crate::auth::{Principal, Scope};
-use crate::services::lifecycle::{Changed, Entry, IdempotencyKey, Joining, KeyRing, Move, NewMember, RingChange};
+use crate::services::lifecycle::{
+    IdempotencyKey, InitialState, KeyRing, NewRingKey, Placement, RingChange, RingChanged, StateChange,
+};
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::error::{Error, Kind};
-use strongroom_domain::key::{KeyAlgorithm, KeyPair, RingId, SignatureAlgorithm, State};
+use strongroom_domain::error::{Error, ErrorKind};
+use strongroom_domain::key::{KeyAlgorithm, KeyPair, KeyState, RingId, SignatureAlgorithm};
 
 const ON_DEMAND: &str = "rotation on demand";
 
@@ -37,7 +39,7 @@ pub struct Rotated {
 
 /// A ring with what has been planned for it.
 #[derive(Clone, Debug)]
-pub struct Outlook {
+pub struct RingPlan {
     pub ring: KeyRing,
     pub policy: Policy,
     pub plan: Plan,
@@ -57,15 +59,16 @@ impl Rotation {
         who.require(Scope::Manage)?;
         let ring = self.keyring.ring(who, &rotation.ring).await?;
         let policy = self.policy(&ring.id).await?;
-        let differences = Differences::of(rotation.algorithm, self.settings(&ring.id).await?);
-        let turn = Turn::of(&ring, &policy, rotation.algorithm, self.clock.now())?;
-        let members = turn.entries.iter().map(|entry| self.successor(&ring.id, turn.model, differences, *entry));
+        let differences = SuccessorChanges::of(rotation.algorithm, self.settings(&ring.id).await?);
+        let planned = OnDemandRotation::of(&ring, &policy, rotation.algorithm, self.clock.now())?;
+        let members =
+            planned.initial_states.iter().map(|entry| self.successor(&ring.id, planned.model, differences, *entry));
         let change = RingChange {
             ring: ring.id.clone(),
-            joining: Joining::Successor,
-            members: members.collect::<Result<Vec<NewMember>, Error>>()?,
-            moves: turn.moves,
-            reason: turn.reason,
+            placement: Placement::Successor,
+            keys: members.collect::<Result<Vec<NewRingKey>, Error>>()?,
+            state_changes: planned.state_changes,
+            reason: planned.reason,
             fence: None,
             idempotency: rotation.idempotency,
             deadline: rotation.deadline,
@@ -79,51 +82,51 @@ impl Rotation {
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`.
-    pub async fn outlook(&self, who: &Principal, ring: &RingId) -> Result<Outlook, Error> {
+    pub async fn ring_plan(&self, who: &Principal, ring: &RingId) -> Result<RingPlan, Error> {
         let ring = self.keyring.ring(who, ring).await?;
         let policy = self.policy(&ring.id).await?;
         let plan = plan::plan(&ring.keys, &policy, self.clock.now());
-        Ok(Outlook { ring, policy, plan })
+        Ok(RingPlan { ring, policy, plan })
     }
 
     /// What a change that was made came to, or one that the same request had made before.
-    async fn rotated(&self, who: &Principal, before: &KeyRing, changed: Changed) -> Result<Rotated, Error> {
+    async fn rotated(&self, who: &Principal, before: &KeyRing, changed: RingChanged) -> Result<Rotated, Error> {
         let keys = if changed.replayed {
             self.keyring.ring(who, &before.id).await?.keys
         } else {
-            let touched: Vec<KeyPair> = changed.made.into_iter().chain(changed.moved).collect();
+            let touched: Vec<KeyPair> = changed.created.into_iter().chain(changed.moved).collect();
             let same = before.keys.iter().filter(|pair| touched.iter().all(|other| other.id != pair.id)).cloned();
             same.collect::<Vec<_>>().into_iter().chain(touched).collect()
         };
         let of = |state| keys.iter().filter(move |pair| pair.state == state);
-        let active = of(State::Active).next().cloned();
+        let active = of(KeyState::Active).next().cloned();
         Ok(Rotated {
-            active: active.ok_or_else(|| Error::new(Kind::Conflict, "the ring was changed meanwhile"))?,
-            previous: of(State::Deactivated).max_by_key(|pair| (pair.deactivated_at, pair.generation)).cloned(),
-            next: of(State::PreActive).min_by_key(|pair| pair.generation).cloned(),
+            active: active.ok_or_else(|| Error::new(ErrorKind::Conflict, "the ring was changed meanwhile"))?,
+            previous: of(KeyState::Deactivated).max_by_key(|pair| (pair.deactivated_at, pair.generation)).cloned(),
+            next: of(KeyState::PreActive).min_by_key(|pair| pair.generation).cloned(),
         })
     }
 }
 
 /// What a rotation does to a ring.
-struct Turn<'a> {
+struct OnDemandRotation<'a> {
     /// In which states new key pairs join.
-    entries: Vec<Entry>,
-    moves: Vec<Move>,
+    initial_states: Vec<InitialState>,
+    state_changes: Vec<StateChange>,
     /// The key pair like which new ones are made.
     model: &'a KeyPair,
     reason: String,
 }
 
-impl<'a> Turn<'a> {
+impl<'a> OnDemandRotation<'a> {
     fn of(
         ring: &'a KeyRing,
         policy: &Policy,
         asked: Option<(KeyAlgorithm, SignatureAlgorithm)>,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        let active = ring.keys.iter().find(|pair| pair.state == State::Active);
-        let mut waiting: Vec<&KeyPair> = ring.keys.iter().filter(|pair| pair.state == State::PreActive).collect();
+        let active = ring.keys.iter().find(|pair| pair.state == KeyState::Active);
+        let mut waiting: Vec<&KeyPair> = ring.keys.iter().filter(|pair| pair.state == KeyState::PreActive).collect();
         waiting.sort_by_key(|pair| pair.generation);
         let unwanted = |pair: &KeyPair| {
             let differs = asked.is_some_and(|asked| asked != (pair.algorithm, pair.signature_algorithm));
@@ -132,32 +135,34 @@ impl<'a> Turn<'a> {
         let successor = waiting.iter().copied().find(|pair| !unwanted(pair));
         // What signs from now on is what a new one follows.
         let model = successor.or(active).or(ring.keys.first());
-        let model = model.ok_or_else(|| Error::new(Kind::NotFound, format!("there is no key ring {}", ring.id)))?;
+        let model =
+            model.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no key ring {}", ring.id)))?;
         for pair in active.into_iter().chain([model]) {
             require_own(&ring.id, pair)?;
         }
         let early = successor.is_none_or(|pair| now < pair.created_at.plus(policy.lead));
         let reason = if early { format!("{ON_DEMAND}; early") } else { ON_DEMAND.to_owned() };
-        let mut moves = Vec::new();
-        let mut step = |pair: &KeyPair, to| moves.push(Move { pair: pair.clone(), to, reason: reason.clone() });
+        let mut state_changes = Vec::new();
+        let mut step =
+            |pair: &KeyPair, to| state_changes.push(StateChange { pair: pair.clone(), to, reason: reason.clone() });
         if let Some(active) = active {
-            step(active, State::Deactivated);
+            step(active, KeyState::Deactivated);
         }
         if let Some(successor) = successor {
-            step(successor, State::Active);
+            step(successor, KeyState::Active);
         }
-        if policy.owns_waiting() {
+        if policy.manages_pending() {
             for pair in waiting.into_iter().filter(|pair| unwanted(pair)) {
-                step(pair, State::Destroying);
+                step(pair, KeyState::Destroying);
             }
         }
-        let mut entries = Vec::new();
+        let mut initial_states = Vec::new();
         if successor.is_none() {
-            entries.push(Entry::Active);
+            initial_states.push(InitialState::Active);
         }
         if policy.always_next {
-            entries.push(Entry::PreActive);
+            initial_states.push(InitialState::PreActive);
         }
-        Ok(Self { entries, moves, model, reason })
+        Ok(Self { initial_states, state_changes, model, reason })
     }
 }

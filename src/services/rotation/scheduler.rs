@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Rotation;
-use super::sweep::Outcome;
+use super::sweep::SweepOutcome;
 use crate::auth::Principal;
 use strongroom_domain::clock::random;
 use strongroom_domain::error::Error;
@@ -26,11 +26,11 @@ const CONFIGURED: [RingKind; 2] = [RingKind::Connection, RingKind::WebKeys];
 impl Rotation {
     /// Sweeps at once, about every `interval`, and soon after a change, until `stop` says so: then a
     /// step that has begun is finished, and no other begun.
-    pub async fn keep_rotating(&self, interval: Duration, mut stop: watch::Receiver<bool>) {
+    pub async fn run_scheduler(&self, interval: Duration, mut stop: watch::Receiver<bool>) {
         let mut planned_anew = false;
         self.await_providers(stop.clone()).await;
         while !*stop.borrow() {
-            let wait = match self.turn(&mut planned_anew, &stop).await {
+            let wait = match self.run_once(&mut planned_anew, &stop).await {
                 Ok(()) => jittered(interval),
                 Err(failure) => {
                     tracing::warn!(error = %failure, "a sweep failed");
@@ -53,7 +53,7 @@ impl Rotation {
 
     /// Waits a while for providers that have just been started, lest what they are needed for fails first.
     async fn await_providers(&self, mut stop: watch::Receiver<bool>) {
-        let who = Principal::strongroom();
+        let who = Principal::daemon();
         let ready = async {
             let all = || self.keyring.capabilities(&who).is_ok_and(|all| all.iter().all(|(_, able)| able.is_some()));
             while !all() {
@@ -67,10 +67,10 @@ impl Rotation {
         }
     }
 
-    async fn turn(&self, planned_anew: &mut bool, stop: &watch::Receiver<bool>) -> Result<(), Error> {
+    async fn run_once(&self, planned_anew: &mut bool, stop: &watch::Receiver<bool>) -> Result<(), Error> {
         if !*planned_anew {
             for kind in CONFIGURED {
-                self.store.plan_anew(kind).await?;
+                self.store.make_kind_due(kind).await?;
             }
             *planned_anew = true;
         }
@@ -78,7 +78,7 @@ impl Rotation {
         if sweep.postponed > 0 {
             tracing::warn!(postponed = sweep.postponed, "more keys are due for destruction than one sweep may destroy");
         }
-        if sweep.outcome == Outcome::Elsewhere {
+        if sweep.outcome == SweepOutcome::Elsewhere {
             tracing::debug!("another daemon sweeps");
         }
         Ok(())

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::Rotation;
 use crate::auth::Principal;
-use crate::services::lifecycle::{CertificateSpec, Entry, NewKid, NewMember};
+use crate::services::lifecycle::{CertificateSpec, InitialState, KidScheme, NewRingKey};
 use crate::services::settings::RotationSettings;
-use strongroom_domain::error::{Error, Kind};
-use strongroom_domain::key::{CertificateDer, KeyAlgorithm, KeyPair, Origin, RingId, RingKind, SignatureAlgorithm};
-use strongroom_formats::x509::{CertificateSummary, Names, Profile, is_issued_by};
+use strongroom_domain::error::{Error, ErrorKind};
+use strongroom_domain::key::{CertificateDer, KeyAlgorithm, KeyOrigin, KeyPair, RingId, RingKind, SignatureAlgorithm};
+use strongroom_formats::x509::{CertificateNames, CertificateProfile, CertificateSummary, is_issued_by};
 
 const DAY: u64 = 86_400;
 /// About a century: what generation allows too.
@@ -16,12 +16,12 @@ const MAX_VALID_DAYS: u32 = 36_500;
 
 /// In what a successor differs from the key that it follows.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Differences {
+pub(super) struct SuccessorChanges {
     pub(super) algorithm: Option<(KeyAlgorithm, SignatureAlgorithm)>,
     pub(super) valid_days: Option<u32>,
 }
 
-impl Differences {
+impl SuccessorChanges {
     /// What a request asks for, else what the settings of the ring say.
     pub(super) fn of(asked: Option<(KeyAlgorithm, SignatureAlgorithm)>, settings: Option<RotationSettings>) -> Self {
         let said = settings.map(|settings| (settings.algorithm, settings.signature_algorithm));
@@ -40,15 +40,15 @@ impl Rotation {
         &self,
         ring: &RingId,
         of: &KeyPair,
-        differences: Differences,
-        entry: Entry,
-    ) -> Result<NewMember, Error> {
+        differences: SuccessorChanges,
+        entry: InitialState,
+    ) -> Result<NewRingKey, Error> {
         require_own(ring, of)?;
         let (algorithm, signature_algorithm) = differences.algorithm.unwrap_or((of.algorithm, of.signature_algorithm));
-        let certificate = of.leaf().map(|leaf| like(ring.kind(), leaf, differences.valid_days)).transpose()?;
-        Ok(NewMember {
-            entry,
-            kid: if ring.kind() == RingKind::WebKeys { NewKid::Decimal } else { NewKid::Thumbprint },
+        let certificate = of.leaf().map(|leaf| spec_like(ring.kind(), leaf, differences.valid_days)).transpose()?;
+        Ok(NewRingKey {
+            initial_state: entry,
+            kid_scheme: if ring.kind() == RingKind::WebKeys { KidScheme::Decimal } else { KidScheme::Thumbprint },
             provider: of.provider,
             key_use: of.key_use,
             algorithm,
@@ -72,7 +72,7 @@ impl Rotation {
         if of.permitted.len() == 1 {
             return Ok(vec![signature_algorithm]);
         }
-        let providers = self.keyring.capabilities(&Principal::strongroom())?;
+        let providers = self.keyring.capabilities(&Principal::daemon())?;
         let able = providers.into_iter().find(|(kind, _)| *kind == of.provider).and_then(|(_, able)| able);
         let able = able.as_ref().and_then(|able| able.signatures_of(algorithm));
         let usual = algorithm.usual_signature_algorithms();
@@ -86,11 +86,11 @@ impl Rotation {
 /// Passes when we may make a key pair in the place of this one.
 pub(super) fn require_own(ring: &RingId, pair: &KeyPair) -> Result<(), Error> {
     let name = if ring.name().is_empty() { ring.to_string() } else { ring.name().to_owned() };
-    if pair.origin == Origin::Linked {
+    if pair.origin == KeyOrigin::Linked {
         let message = format!(
             "The key pair '{name}' was linked: its key is another's, who has to make a new one; link that one then."
         );
-        return Err(Error::new(Kind::Conflict, message));
+        return Err(Error::new(ErrorKind::Conflict, message));
     }
     if pair.leaf().is_none_or(|leaf| is_issued_by(leaf, leaf)) {
         return Ok(());
@@ -99,22 +99,23 @@ pub(super) fn require_own(ring: &RingId, pair: &KeyPair) -> Result<(), Error> {
         "The certificate of the key pair '{name}' was issued by a certificate authority, which has to issue one for \
          a new key too: generate a key pair, have its CSR signed, and import the response."
     );
-    Err(Error::new(Kind::Conflict, message))
+    Err(Error::new(ErrorKind::Conflict, message))
 }
 
 /// A certificate with the names of `leaf`, valid as long as it was unless something else is said.
-fn like(kind: RingKind, leaf: &CertificateDer, valid_days: Option<u32>) -> Result<CertificateSpec, Error> {
-    let unreadable =
-        |failure| Error::new(Kind::Damaged, "the stored certificate of the key pair cannot be read").because(failure);
+fn spec_like(kind: RingKind, leaf: &CertificateDer, valid_days: Option<u32>) -> Result<CertificateSpec, Error> {
+    let unreadable = |failure| {
+        Error::new(ErrorKind::Damaged, "the stored certificate of the key pair cannot be read").with_source(failure)
+    };
     let summary = CertificateSummary::of(leaf).map_err(unreadable)?;
     let lifetime: Duration = summary.not_after.since(summary.not_before);
     let days = u32::try_from(lifetime.as_secs().div_ceil(DAY)).unwrap_or(MAX_VALID_DAYS);
     let profile = match kind {
-        RingKind::SslServer => Profile::TlsServer,
-        RingKind::SslClient => Profile::TlsClient,
-        RingKind::Connection => Profile::Connection,
-        RingKind::Signing | RingKind::WebKeys => Profile::Signing,
+        RingKind::SslServer => CertificateProfile::TlsServer,
+        RingKind::SslClient => CertificateProfile::TlsClient,
+        RingKind::Connection => CertificateProfile::Connection,
+        RingKind::Signing | RingKind::WebKeys => CertificateProfile::Signing,
     };
     let valid_days = valid_days.unwrap_or(days).clamp(1, MAX_VALID_DAYS);
-    Ok(CertificateSpec { names: Names::Of(leaf.clone()), valid_days, profile })
+    Ok(CertificateSpec { names: CertificateNames::Of(leaf.clone()), valid_days, profile })
 }

@@ -7,15 +7,15 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::plan::{Plan, Step, StepKind, plan};
-use super::successor::Differences;
+use super::successor::SuccessorChanges;
 use super::{Policy, Rotation, gauges};
 use crate::auth::{Denied, Principal, Scope};
 use crate::failpoint::{self, Failpoint};
-use crate::services::lifecycle::{Entry, Joining, KeyRing, Move, RingChange};
+use crate::services::lifecycle::{InitialState, KeyRing, Placement, RingChange, StateChange};
 use crate::store::{DueRing, StoreError};
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::error::{Error, Kind};
-use strongroom_domain::key::{KeyId, KeyPair, RingId, State};
+use strongroom_domain::error::{Error, ErrorKind};
+use strongroom_domain::key::{KeyId, KeyPair, KeyState, RingId};
 
 /// Rings that are read at a time.
 const PAGE: u32 = 100;
@@ -49,7 +49,7 @@ impl Default for SweepOptions {
 
 /// Whether a sweep acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum SweepMode {
     /// It carries out what is due.
     Run,
     /// It only says what is due.
@@ -58,7 +58,7 @@ pub enum Mode {
 
 /// What a sweep came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum SweepOutcome {
     /// What is due was carried out, as far as nothing below says otherwise.
     Done,
     /// The steps are due; nothing was carried out.
@@ -68,27 +68,27 @@ pub enum Outcome {
     /// Another daemon is sweeping.
     Elsewhere,
     /// It was stopped between two steps, or another sweep has begun.
-    Cut,
+    Interrupted,
 }
 
-impl Outcome {
+impl SweepOutcome {
     /// The word for logs, metrics and answers.
     #[must_use]
-    pub const fn word(&self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::Done => "done",
             Self::Planned => "planned",
             Self::Held(_) => "held",
             Self::Elsewhere => "elsewhere",
-            Self::Cut => "cut",
+            Self::Interrupted => "cut",
         }
     }
 }
 
 /// What a sweep did.
 #[derive(Clone, Debug)]
-pub struct Sweep {
-    pub outcome: Outcome,
+pub struct SweepResult {
+    pub outcome: SweepOutcome,
     /// What was carried out, or is due where nothing was.
     pub steps: Vec<(RingId, Step)>,
     /// Rings that failed, and why; they are tried again later.
@@ -97,21 +97,21 @@ pub struct Sweep {
     pub postponed: usize,
 }
 
-impl Sweep {
-    const fn new(outcome: Outcome) -> Self {
+impl SweepResult {
+    const fn new(outcome: SweepOutcome) -> Self {
         Self { outcome, steps: Vec::new(), failures: Vec::new(), postponed: 0 }
     }
 }
 
 /// A sweep under way.
-struct Pass {
+struct SweepPass {
     fence: i64,
     leased_at: Timestamp,
     /// What is due by then is carried out.
     now: Timestamp,
     destroyed: u32,
     visits: HashMap<RingId, u32>,
-    report: Sweep,
+    report: SweepResult,
 }
 
 impl Rotation {
@@ -120,19 +120,19 @@ impl Rotation {
     /// # Errors
     /// `Forbidden` without the scope `manage` or `operate`, `ProviderUnavailable` when the store
     /// cannot be read or written. What was done until then stays, and is done once.
-    pub async fn sweep(&self, who: &Principal, mode: Mode) -> Result<Sweep, Error> {
+    pub async fn sweep(&self, who: &Principal, mode: SweepMode) -> Result<SweepResult, Error> {
         who.require(Scope::Manage).or_else(|_: Denied| who.require(Scope::Operate))?;
         match mode {
-            Mode::PlanOnly => self.look(Outcome::Planned, self.clock.now()).await,
-            Mode::Run => self.sweep_until(None).await,
+            SweepMode::PlanOnly => self.plan_only(SweepOutcome::Planned, self.clock.now()).await,
+            SweepMode::Run => self.sweep_until(None).await,
         }
     }
 
     /// A sweep that ends between two steps when it is told to stop.
-    pub(super) async fn sweep_until(&self, stop: Option<&watch::Receiver<bool>>) -> Result<Sweep, Error> {
+    pub(super) async fn sweep_until(&self, stop: Option<&watch::Receiver<bool>>) -> Result<SweepResult, Error> {
         // The lease keeps other daemons away, not this one.
         let _one_at_a_time = self.sweeping.lock().await;
-        let timer = gauges::Timer::start();
+        let timer = gauges::SweepTimer::start();
         let outcome = self.under_lease(stop).await;
         timer.end(&outcome);
         if let Ok(agenda) = self.store.agenda(self.clock.now()).await {
@@ -141,22 +141,22 @@ impl Rotation {
         outcome
     }
 
-    async fn under_lease(&self, stop: Option<&watch::Receiver<bool>>) -> Result<Sweep, Error> {
+    async fn under_lease(&self, stop: Option<&watch::Receiver<bool>>) -> Result<SweepResult, Error> {
         let now = self.clock.now();
         let Some(lease) = self.store.lease_sweep(self.keyring.owner(), now, self.keyring.lease()).await? else {
-            return Ok(Sweep::new(Outcome::Elsewhere));
+            return Ok(SweepResult::new(SweepOutcome::Elsewhere));
         };
         failpoint::hit(Failpoint::SweepLease).await?;
         if let Some(why) = self.suspicion(lease.swept_at, now) {
-            return self.hold(lease.fence, why, now).await;
+            return self.hold_sweep(lease.fence, why, now).await;
         }
         self.release_hold();
-        let report = Sweep::new(Outcome::Done);
+        let report = SweepResult::new(SweepOutcome::Done);
         let (visits, fence) = (HashMap::new(), lease.fence);
-        let mut pass = Pass { fence, leased_at: now, now, destroyed: 0, visits, report };
+        let mut pass = SweepPass { fence, leased_at: now, now, destroyed: 0, visits, report };
         let ended = match self.work(&mut pass, stop).await {
             Err(failure) if is_fenced(&failure) => {
-                pass.report.outcome = Outcome::Cut;
+                pass.report.outcome = SweepOutcome::Interrupted;
                 return Ok(pass.report);
             }
             Err(failure) => {
@@ -174,7 +174,7 @@ impl Rotation {
                 gauges::swept(self.clock.now());
                 Ok(pass.report)
             }
-            Err(StoreError::Fenced) => Ok(Sweep { outcome: Outcome::Cut, ..pass.report }),
+            Err(StoreError::Fenced) => Ok(SweepResult { outcome: SweepOutcome::Interrupted, ..pass.report }),
             Err(failure) => Err(failure.into()),
         }
     }
@@ -191,8 +191,8 @@ impl Rotation {
     }
 
     /// What is due at `now`, as far as one look goes.
-    pub(super) async fn look(&self, outcome: Outcome, now: Timestamp) -> Result<Sweep, Error> {
-        let mut report = Sweep::new(outcome);
+    pub(super) async fn plan_only(&self, outcome: SweepOutcome, now: Timestamp) -> Result<SweepResult, Error> {
+        let mut report = SweepResult::new(outcome);
         for due in self.store.due_rings(now, MOST_PLANNED).await? {
             let (_, _, plan) = self.planned(&due.ring, now).await?;
             report.steps.extend(plan.due(now).map(|step| (due.ring.clone(), step.clone())));
@@ -201,7 +201,7 @@ impl Rotation {
     }
 
     /// Visits due rings, one step of one ring at a time, until none is left.
-    async fn work(&self, pass: &mut Pass, stop: Option<&watch::Receiver<bool>>) -> Result<(), Error> {
+    async fn work(&self, pass: &mut SweepPass, stop: Option<&watch::Receiver<bool>>) -> Result<(), Error> {
         loop {
             let due = self.store.due_rings(pass.now, PAGE).await?;
             if due.is_empty() {
@@ -209,13 +209,13 @@ impl Rotation {
             }
             for ring in due {
                 if stop.is_some_and(|stop| *stop.borrow()) {
-                    pass.report.outcome = Outcome::Cut;
+                    pass.report.outcome = SweepOutcome::Interrupted;
                     return Ok(());
                 }
                 let visits = pass.visits.entry(ring.ring.clone()).or_default();
                 *visits += 1;
                 if *visits > MOST_VISITS {
-                    pass.report.outcome = Outcome::Cut;
+                    pass.report.outcome = SweepOutcome::Interrupted;
                     return Ok(());
                 }
                 self.visit(pass, &ring).await?;
@@ -224,7 +224,7 @@ impl Rotation {
     }
 
     /// Carries out the first due step of a ring, after which it is due again; or notes when it will be.
-    async fn visit(&self, pass: &mut Pass, due: &DueRing) -> Result<(), Error> {
+    async fn visit(&self, pass: &mut SweepPass, due: &DueRing) -> Result<(), Error> {
         self.keep_lease(pass).await?;
         let (ring, policy, plan) = self.planned(&due.ring, pass.now).await?;
         failpoint::hit(Failpoint::SweepPlan).await?;
@@ -235,7 +235,7 @@ impl Rotation {
             pass.report.postponed += postponed;
             // What is left is for the next sweep, not for this one again.
             let soon = (postponed > 0).then(|| pass.now.plus(Duration::from_micros(1)));
-            self.store.plan_ring(due, soon.or_else(|| plan.next_work())).await?;
+            self.store.set_ring_due(due, soon.or_else(|| plan.next_work())).await?;
             self.forgive(&due.ring);
             failpoint::hit(Failpoint::SweepNote).await?;
             return Ok(());
@@ -244,17 +244,17 @@ impl Rotation {
             Ok(()) => {
                 pass.destroyed += u32::from(matches!(step.kind, StepKind::Destroy(_)));
                 gauges::step(step);
-                tracing::info!(ring = %due.ring, step = step.kind.word(), early = step.early, "{}", step.reason);
+                tracing::info!(ring = %due.ring, step = step.kind.name(), early = step.early, "{}", step.reason);
                 pass.report.steps.push((due.ring.clone(), step.clone()));
             }
             Err(failure) if is_fenced(&failure) => return Err(failure),
             Err(failure) => {
                 let wait = self.backoff(&due.ring);
-                let what = step.kind.word();
+                let what = step.kind.name();
                 tracing::warn!(ring = %due.ring, step = what, error = %failure, wait = wait.as_secs(), "it failed");
                 gauges::failure();
                 pass.report.failures.push((due.ring.clone(), format!("{what}: {}", failure.public())));
-                self.store.plan_ring(due, Some(pass.now.plus(wait))).await?;
+                self.store.set_ring_due(due, Some(pass.now.plus(wait))).await?;
             }
         }
         Ok(())
@@ -270,42 +270,42 @@ impl Rotation {
 
     async fn carry_out(&self, fence: i64, ring: &KeyRing, policy: &Policy, step: &Step) -> Result<(), Error> {
         let reason = if step.early { format!("{}; early", step.reason) } else { step.reason.clone() };
-        let active = ring.keys.iter().find(|pair| pair.state == State::Active);
+        let active = ring.keys.iter().find(|pair| pair.state == KeyState::Active);
         let active = || active.ok_or_else(|| changed("no key is Active there"));
-        let to = |pair: &KeyPair, to| Move { pair: pair.clone(), to, reason: reason.clone() };
+        let to = |pair: &KeyPair, to| StateChange { pair: pair.clone(), to, reason: reason.clone() };
         let (moves, makes_next) = match step.kind {
             StepKind::Create => (Vec::new(), true),
             StepKind::Activate(Some(id)) => {
-                (vec![to(active()?, State::Deactivated), to(of(ring, id)?, State::Active)], policy.always_next)
+                (vec![to(active()?, KeyState::Deactivated), to(of(ring, id)?, KeyState::Active)], policy.always_next)
             }
-            StepKind::Destroy(id) => (vec![to(of(ring, id)?, State::Destroying)], false),
+            StepKind::Destroy(id) => (vec![to(of(ring, id)?, KeyState::Destroying)], false),
             StepKind::Activate(None) | StepKind::Withdraw(_) => return Ok(()),
         };
         let mut members = Vec::new();
         if makes_next {
-            let differences = Differences::of(None, self.settings(&ring.id).await?);
-            members.push(self.successor(&ring.id, active()?, differences, Entry::PreActive)?);
+            let differences = SuccessorChanges::of(None, self.settings(&ring.id).await?);
+            members.push(self.successor(&ring.id, active()?, differences, InitialState::PreActive)?);
         }
         failpoint::hit(Failpoint::SweepBegin).await?;
         let change = RingChange {
             ring: ring.id.clone(),
-            joining: Joining::Successor,
-            members,
-            moves,
+            placement: Placement::Successor,
+            keys: members,
+            state_changes: moves,
             reason,
             fence: Some(fence),
             idempotency: None,
             deadline: self.options.deadline,
             request_id: None,
         };
-        self.keyring.change_ring(&Principal::strongroom(), change).await?;
+        self.keyring.change_ring(&Principal::daemon(), change).await?;
         // What is committed stays, whatever a test wants here.
         let _ = failpoint::hit(Failpoint::SweepStep).await;
         Ok(())
     }
 
     /// Takes the lease anew while enough of it is left for another step.
-    async fn keep_lease(&self, pass: &mut Pass) -> Result<(), Error> {
+    async fn keep_lease(&self, pass: &mut SweepPass) -> Result<(), Error> {
         let now = self.clock.now();
         if now.since(pass.leased_at) < self.keyring.lease() / 2 {
             return Ok(());
@@ -341,9 +341,9 @@ fn of(ring: &KeyRing, id: KeyId) -> Result<&KeyPair, Error> {
 }
 
 fn changed(why: &'static str) -> Error {
-    Error::new(Kind::Conflict, "the ring was changed meanwhile").because(why)
+    Error::new(ErrorKind::Conflict, "the ring was changed meanwhile").with_source(why)
 }
 
 fn is_fenced(failure: &Error) -> bool {
-    matches!(failure.cause(), Some(StoreError::Fenced))
+    matches!(failure.source_as(), Some(StoreError::Fenced))
 }

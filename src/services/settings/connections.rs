@@ -3,11 +3,11 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-use super::{Catalog, Change, not_found, read, unreadable};
+use super::{Catalog, DocumentChange, not_found, read, unreadable};
 use crate::auth::{Principal, Scope};
-use crate::store::{Document, DocumentKind, Put};
+use crate::store::{DocumentKind, PutOutcome, StoredDocument};
 use strongroom_domain::audit::Action;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{RingId, RingKind};
 use strongroom_formats::json::JsonObject;
 
@@ -89,9 +89,11 @@ impl Catalog {
         request_id: Option<String>,
     ) -> Result<String, Error> {
         let id = Connection::id_of(&connection.name);
-        match self.keep_connection(Change { who, kind: KIND, id: &id, request_id }, connection, true).await? {
-            Put::Exists => Err(Error::new(Kind::Conflict, "A connection with the same name already exists.")),
-            Put::Done | Put::NoSuchRing(_) => Ok(id),
+        match self.keep_connection(DocumentChange { who, kind: KIND, id: &id, request_id }, connection, true).await? {
+            PutOutcome::Exists => {
+                Err(Error::new(ErrorKind::Conflict, "A connection with the same name already exists."))
+            }
+            PutOutcome::Done | PutOutcome::NoSuchRing(_) => Ok(id),
         }
     }
 
@@ -106,7 +108,7 @@ impl Catalog {
         request_id: Option<String>,
     ) -> Result<(), Error> {
         let id = Connection::id_of(&connection.name);
-        self.keep_connection(Change { who, kind: KIND, id: &id, request_id }, connection, false).await.map(drop)
+        self.keep_connection(DocumentChange { who, kind: KIND, id: &id, request_id }, connection, false).await.map(drop)
     }
 
     /// Removes a connection; its keys are the keyring's to delete, before.
@@ -115,16 +117,21 @@ impl Catalog {
     /// `Forbidden`; `NotFound` when there is none of this id.
     pub async fn delete_connection(&self, who: &Principal, id: &str, request_id: Option<String>) -> Result<(), Error> {
         who.require(Scope::Manage)?;
-        self.remove(Change { who, kind: KIND, id, request_id }).await
+        self.remove(DocumentChange { who, kind: KIND, id, request_id }).await
     }
 
     /// The audit trail has no options: they are their owner's, and may be anything.
-    async fn keep_connection(&self, change: Change<'_>, connection: &Connection, new: bool) -> Result<Put, Error> {
+    async fn keep_connection(
+        &self,
+        change: DocumentChange<'_>,
+        connection: &Connection,
+        new: bool,
+    ) -> Result<PutOutcome, Error> {
         change.who.require(Scope::Manage)?;
         let body = serde_json::to_string(connection).map_err(unreadable)?;
         let detail = format!("{} {} {}", change.what(), connection.strategy, connection.name);
         let event = self.event(Action::SettingsChanged, &change, detail);
-        let document = Document { kind: KIND, id: change.id.to_owned(), body, updated_at: self.clock.now() };
+        let document = StoredDocument { kind: KIND, id: change.id.to_owned(), body, updated_at: self.clock.now() };
         Ok(self.store.put_document(document, &[], new, &[event]).await?)
     }
 }

@@ -9,10 +9,10 @@
 //! says more than this program knows is not read.
 
 mod connections;
-mod of_ring;
 mod oidc;
 mod oidc_rules;
 mod ring;
+mod ring_documents;
 mod rotation;
 mod rotation_period;
 mod ssl;
@@ -27,10 +27,10 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use crate::auth::Principal;
-use crate::store::{Document, DocumentKind, Put, Store};
+use crate::store::{DocumentKind, PutOutcome, Store, StoredDocument};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Clock;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::RingId;
 
 pub use connections::Connection;
@@ -55,21 +55,27 @@ impl Catalog {
         Self { store, clock, key_sets: Mutex::default() }
     }
 
-    async fn put<T: Serialize + Sync>(&self, change: Change<'_>, body: &T, place: Place<'_>) -> Result<Put, Error> {
+    async fn put<T: Serialize + Sync>(
+        &self,
+        change: DocumentChange<'_>,
+        body: &T,
+        place: DocumentReferences<'_>,
+    ) -> Result<PutOutcome, Error> {
         let body = serde_json::to_string(body).map_err(unreadable)?;
         let event = self.event(Action::SettingsChanged, &change, format!("{} {body}", change.what()));
-        let document = Document { kind: change.kind, id: change.id.to_owned(), body, updated_at: self.clock.now() };
+        let document =
+            StoredDocument { kind: change.kind, id: change.id.to_owned(), body, updated_at: self.clock.now() };
         Ok(self.store.put_document(document, place.references, place.new, &[event]).await?)
     }
 
     /// Removes a document; `NotFound` when there is none.
-    async fn remove(&self, change: Change<'_>) -> Result<(), Error> {
+    async fn remove(&self, change: DocumentChange<'_>) -> Result<(), Error> {
         let event = self.event(Action::SettingsRemoved, &change, change.what());
         let found = self.store.delete_document(change.kind, change.id, &[event]).await?;
         if found { Ok(()) } else { Err(not_found(change.kind, change.id)) }
     }
 
-    fn event(&self, action: Action, change: &Change<'_>, detail: String) -> Event {
+    fn event(&self, action: Action, change: &DocumentChange<'_>, detail: String) -> Event {
         Event {
             at: self.clock.now(),
             principal: change.who.name().to_owned(),
@@ -83,14 +89,14 @@ impl Catalog {
 }
 
 /// Who changes which document.
-struct Change<'a> {
+struct DocumentChange<'a> {
     who: &'a Principal,
     kind: DocumentKind,
     id: &'a str,
     request_id: Option<String>,
 }
 
-impl Change<'_> {
+impl DocumentChange<'_> {
     fn what(&self) -> String {
         format!("{} {}", self.kind.name(), self.id)
     }
@@ -98,20 +104,20 @@ impl Change<'_> {
 
 /// Where a document stands among others.
 #[derive(Default)]
-struct Place<'a> {
+struct DocumentReferences<'a> {
     references: &'a [RingId],
     /// It must not be there yet.
     new: bool,
 }
 
-fn read<T: DeserializeOwned>(document: &Document) -> Result<T, Error> {
+fn read<T: DeserializeOwned>(document: &StoredDocument) -> Result<T, Error> {
     serde_json::from_str(&document.body).map_err(unreadable)
 }
 
 fn unreadable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(Kind::Internal, "internal error").because(cause)
+    Error::new(ErrorKind::Internal, "internal error").with_source(cause)
 }
 
 fn not_found(kind: DocumentKind, id: &str) -> Error {
-    Error::new(Kind::NotFound, format!("there is no {} {id}", kind.name()))
+    Error::new(ErrorKind::NotFound, format!("there is no {} {id}", kind.name()))
 }

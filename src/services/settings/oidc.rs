@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::oidc_rules::{Purpose, group_violations};
-use super::{Catalog, Change, Place, not_found, read};
+use super::oidc_rules::{OidcUse, group_violations};
+use super::{Catalog, DocumentChange, DocumentReferences, not_found, read};
 use crate::auth::{Principal, Scope};
-use crate::store::{DocumentKind, Put};
+use crate::store::{DocumentKind, PutOutcome};
 use strongroom_domain::error::{Error, Rule, Violation};
-use strongroom_domain::key::{KeyPair, RingId, RingKind, State};
+use strongroom_domain::key::{KeyPair, KeyState, RingId, RingKind};
 
 const SETTINGS: DocumentKind = DocumentKind::OidcSettings;
 /// There is but one.
@@ -79,7 +79,7 @@ pub struct AdditionalKeySet {
 
 impl OidcKeys {
     /// The active key pair, then the previous one.
-    pub fn each(&self) -> impl Iterator<Item = &OidcKey> {
+    pub fn keys(&self) -> impl Iterator<Item = &OidcKey> {
         [Some(&self.active), self.previous.as_ref()].into_iter().flatten()
     }
 }
@@ -114,8 +114,8 @@ impl Catalog {
         request_id: Option<String>,
     ) -> Result<(), Error> {
         who.require(Scope::Manage)?;
-        let groups = [(&settings.signing, Purpose::Signing), (&settings.decryption, Purpose::Decryption)];
-        let change = Change { who, kind: SETTINGS, id: SETTINGS_ID, request_id };
+        let groups = [(&settings.signing, OidcUse::Signing), (&settings.decryption, OidcUse::Decryption)];
+        let change = DocumentChange { who, kind: SETTINGS, id: SETTINGS_ID, request_id };
         self.put_keys(change, &settings, (&groups, ""), false, Vec::new()).await
     }
 
@@ -153,13 +153,13 @@ impl Catalog {
         who.require(Scope::Manage)?;
         // Whose issuers are whose is a rule over all sets.
         let _turn = self.key_sets.lock().await;
-        let all = self.additional_key_sets(&Principal::strongroom()).await?;
+        let all = self.additional_key_sets(&Principal::daemon()).await?;
         if !new && !all.iter().any(|other| other.id == set.id) {
             return Err(not_found(SET, &set.id));
         }
         let findings = set.taken_issuers(&all);
-        let groups = [(&set.signing, Purpose::Signing)];
-        let change = Change { who, kind: SET, id: &set.id, request_id };
+        let groups = [(&set.signing, OidcUse::Signing)];
+        let change = DocumentChange { who, kind: SET, id: &set.id, request_id };
         self.put_keys(change, &set, (&groups, "signingKeys."), new, findings).await
     }
 
@@ -174,20 +174,20 @@ impl Catalog {
         request_id: Option<String>,
     ) -> Result<(), Error> {
         who.require(Scope::Manage)?;
-        self.remove(Change { who, kind: SET, id, request_id }).await
+        self.remove(DocumentChange { who, kind: SET, id, request_id }).await
     }
 
     /// Keeps a document about groups of keys, whose fields begin with a prefix.
     async fn put_keys<T: Serialize + Sync>(
         &self,
-        change: Change<'_>,
+        change: DocumentChange<'_>,
         body: &T,
-        (groups, prefix): (&[(&OidcGroup, Purpose)], &str),
+        (groups, prefix): (&[(&OidcGroup, OidcUse)], &str),
         new: bool,
         mut findings: Vec<Violation>,
     ) -> Result<(), Error> {
         let mut there = HashMap::new();
-        for key in groups.iter().flat_map(|(group, _)| group.values()).flat_map(OidcKeys::each) {
+        for key in groups.iter().flat_map(|(group, _)| group.values()).flat_map(OidcKeys::keys) {
             if let Some(pair) = self.signing(key).await? {
                 there.insert(key.name.clone(), pair);
             }
@@ -199,14 +199,14 @@ impl Catalog {
         let references: HashSet<RingId> = there.values().filter_map(|pair| pair.ring.clone()).collect();
         let references: Vec<RingId> = references.into_iter().collect();
         let id = change.id.to_owned();
-        match self.put(change, body, Place { references: &references, new }).await? {
-            Put::Done => Ok(()),
-            Put::NoSuchRing(ring) => {
+        match self.put(change, body, DocumentReferences { references: &references, new }).await? {
+            PutOutcome::Done => Ok(()),
+            PutOutcome::NoSuchRing(ring) => {
                 // Deleted meanwhile.
                 there.remove(ring.name());
                 Err(Error::invalid(group_violations(groups, prefix, &there)))
             }
-            Put::Exists => {
+            PutOutcome::Exists => {
                 let message = format!("The ID '{id}' is already in use.");
                 Err(Error::invalid(vec![Violation::at("id", Rule::NotUnique, message)]))
             }
@@ -216,7 +216,7 @@ impl Catalog {
     /// The Active key pair that a reference names.
     async fn signing(&self, key: &OidcKey) -> Result<Option<KeyPair>, Error> {
         let Some(ring) = key.ring() else { return Ok(None) };
-        Ok(self.store.ring(&ring).await?.into_iter().find(|pair| pair.state == State::Active))
+        Ok(self.store.ring(&ring).await?.into_iter().find(|pair| pair.state == KeyState::Active))
     }
 }
 

@@ -9,14 +9,14 @@ use strongroom_formats::jose;
 
 /// What the keys of a group are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(super) enum OidcUse {
     Signing,
     Decryption,
 }
 
 /// Which of a type's two key pairs.
 #[derive(Clone, Copy)]
-enum Turn {
+enum KeySlot {
     Active,
     Previous,
 }
@@ -27,7 +27,7 @@ impl OidcKeyType {
 
     /// How the names of its fields begin.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::P256 => "p256",
             Self::P384 => "p384",
@@ -57,7 +57,7 @@ impl OidcKeyType {
 
 /// Everything that is wrong with groups whose fields begin with `prefix`, given the key pairs that are there.
 pub(super) fn group_violations(
-    groups: &[(&OidcGroup, Purpose)],
+    groups: &[(&OidcGroup, OidcUse)],
     prefix: &str,
     there: &HashMap<String, KeyPair>,
 ) -> Vec<Violation> {
@@ -78,15 +78,15 @@ pub(super) fn group_violations(
 struct Field<'a> {
     prefix: &'a str,
     key_type: OidcKeyType,
-    purpose: Purpose,
+    purpose: OidcUse,
 }
 
 impl Field<'_> {
-    fn path(&self, turn: Turn, member: &str) -> String {
-        let (word, group) = (self.key_type.word(), if self.purpose == Purpose::Decryption { "Decryption" } else { "" });
+    fn path(&self, turn: KeySlot, member: &str) -> String {
+        let (word, group) = (self.key_type.name(), if self.purpose == OidcUse::Decryption { "Decryption" } else { "" });
         let turn = match turn {
-            Turn::Active => "Active",
-            Turn::Previous => "Previous",
+            KeySlot::Active => "Active",
+            KeySlot::Previous => "Previous",
         };
         format!("{}{word}{group}{turn}{member}", self.prefix)
     }
@@ -100,15 +100,15 @@ impl Field<'_> {
         }
         if keys.previous.as_ref().is_some_and(|previous| previous.name == keys.active.name) {
             let message = "The previous key pair must be another than the active one.";
-            findings.push(Violation::at(self.path(Turn::Previous, "CertRef.id"), Rule::InvalidValue, message));
+            findings.push(Violation::at(self.path(KeySlot::Previous, "CertRef.id"), Rule::InvalidValue, message));
         }
     }
 
     fn fault(&self, name: &str, pair: Option<&KeyPair>) -> Option<String> {
         let Some(pair) = pair else { return Some(format!("The ID '{name}' names no signing key pair.")) };
         let (wanted, title) = match self.purpose {
-            Purpose::Signing => (KeyUse::Sign, "signs"),
-            Purpose::Decryption => (KeyUse::Decrypt, "decrypts"),
+            OidcUse::Signing => (KeyUse::Sign, "signs"),
+            OidcUse::Decryption => (KeyUse::Decrypt, "decrypts"),
         };
         if pair.key_use != wanted {
             return Some(format!("The ID '{name}' must name a key pair that {title}."));
@@ -149,17 +149,17 @@ impl Field<'_> {
         }
     }
 
-    fn list(&self, turn: Turn) -> String {
+    fn list(&self, turn: KeySlot) -> String {
         let list = match turn {
-            Turn::Active => "rsaAlgorithmActiveKeyIds",
-            Turn::Previous => "rsaAlgorithmPreviousKeyIds",
+            KeySlot::Active => "rsaAlgorithmActiveKeyIds",
+            KeySlot::Previous => "rsaAlgorithmPreviousKeyIds",
         };
         format!("{}{list}", self.prefix)
     }
 }
 
-fn turns(keys: &OidcKeys) -> impl Iterator<Item = (Turn, &OidcKey)> {
-    [(Turn::Active, Some(&keys.active)), (Turn::Previous, keys.previous.as_ref())]
+fn turns(keys: &OidcKeys) -> impl Iterator<Item = (KeySlot, &OidcKey)> {
+    [(KeySlot::Active, Some(&keys.active)), (KeySlot::Previous, keys.previous.as_ref())]
         .into_iter()
         .filter_map(|(turn, key)| Some((turn, key?)))
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::of_ring::OfRing;
+use super::ring_documents::RingDocument;
 use super::{Catalog, read};
 use crate::auth::{Principal, Scope};
 use crate::store::{DocumentKind, Store};
@@ -17,7 +17,7 @@ pub struct RingSettings {
     pub raw_sign: bool,
 }
 
-impl OfRing for RingSettings {
+impl RingDocument for RingSettings {
     const KIND: DocumentKind = DocumentKind::RingSettings;
 }
 
@@ -27,7 +27,7 @@ impl Catalog {
     /// # Errors
     /// `Forbidden`; `NotFound` when the ring has none.
     pub async fn ring_settings(&self, who: &Principal, ring: &RingId) -> Result<RingSettings, Error> {
-        self.of_ring(who, ring).await
+        self.ring_document(who, ring).await
     }
 
     /// Keeps the settings of a ring that has an Active key.
@@ -47,7 +47,7 @@ impl Catalog {
             let message = "rawSign must be false: keys of this ring serve TLS and nothing else.";
             return Err(Error::invalid(vec![Violation::at("rawSign", Rule::InvalidValue, message)]));
         }
-        self.put_of_ring(who, ring, &settings, request_id).await
+        self.put_ring_document(who, ring, &settings, request_id).await
     }
 
     /// Removes the settings of a ring.
@@ -60,7 +60,7 @@ impl Catalog {
         ring: &RingId,
         request_id: Option<String>,
     ) -> Result<(), Error> {
-        self.remove_of_ring::<RingSettings>(who, ring, request_id).await
+        self.remove_ring_document::<RingSettings>(who, ring, request_id).await
     }
 }
 
@@ -73,7 +73,7 @@ pub async fn signs_raw(store: &dyn Store, ring: &RingId) -> Result<bool, Error> 
     let published = match ring.kind() {
         RingKind::SslServer | RingKind::SslClient => return Ok(false),
         RingKind::Connection | RingKind::WebKeys => true,
-        RingKind::Signing => store.referring(ring).await?.iter().any(|(kind, _)| publishes(*kind)),
+        RingKind::Signing => store.referring_documents(ring).await?.iter().any(|(kind, _)| publishes(*kind)),
     };
     let settings = store.document(RingSettings::KIND, &ring.to_string()).await?;
     let settings: Option<RingSettings> = settings.as_ref().map(read).transpose()?;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::of_ring::OfRing;
+use super::ring_documents::RingDocument;
 use super::{Catalog, read, unreadable};
 use crate::auth::{Principal, Scope};
 use crate::store::DocumentKind;
@@ -33,7 +33,7 @@ struct Body {
     signature_algorithm: String,
 }
 
-impl OfRing for Body {
+impl RingDocument for Body {
     const KIND: DocumentKind = DocumentKind::RotationSettings;
 }
 
@@ -43,7 +43,7 @@ impl Catalog {
     /// # Errors
     /// `Forbidden`; `NotFound` when the ring has none.
     pub async fn rotation_settings(&self, who: &Principal, ring: &RingId) -> Result<RotationSettings, Error> {
-        settings(&self.of_ring(who, ring).await?)
+        settings(&self.ring_document(who, ring).await?)
     }
 
     /// The rotation settings of every ring that has some.
@@ -77,7 +77,7 @@ impl Catalog {
             algorithm: settings.algorithm.name().to_owned(),
             signature_algorithm: settings.signature_algorithm.jca_name().to_owned(),
         };
-        self.put_of_ring(who, ring, &body, request_id).await
+        self.put_ring_document(who, ring, &body, request_id).await
     }
 
     /// Removes the rotation settings of a ring.
@@ -90,7 +90,7 @@ impl Catalog {
         ring: &RingId,
         request_id: Option<String>,
     ) -> Result<(), Error> {
-        self.remove_of_ring::<Body>(who, ring, request_id).await
+        self.remove_ring_document::<Body>(who, ring, request_id).await
     }
 }
 

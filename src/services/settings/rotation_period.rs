@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Catalog;
-use super::of_ring::OfRing;
+use super::ring_documents::RingDocument;
 use crate::auth::Principal;
 use crate::store::DocumentKind;
 use strongroom_domain::error::Error;
@@ -18,7 +18,7 @@ struct Body {
     period_seconds: u64,
 }
 
-impl OfRing for Body {
+impl RingDocument for Body {
     const KIND: DocumentKind = DocumentKind::RotationPeriod;
 }
 
@@ -28,7 +28,7 @@ impl Catalog {
     /// # Errors
     /// `Forbidden`; `NotFound` when no period was set for the ring.
     pub async fn rotation_period(&self, who: &Principal, ring: &RingId) -> Result<Duration, Error> {
-        let body: Body = self.of_ring(who, ring).await?;
+        let body: Body = self.ring_document(who, ring).await?;
         Ok(Duration::from_secs(body.period_seconds))
     }
 
@@ -43,7 +43,7 @@ impl Catalog {
         period: Duration,
         request_id: Option<String>,
     ) -> Result<(), Error> {
-        self.put_of_ring(who, ring, &Body { period_seconds: period.as_secs() }, request_id).await
+        self.put_ring_document(who, ring, &Body { period_seconds: period.as_secs() }, request_id).await
     }
 
     /// Removes the period of a ring: that of the configuration holds again.
@@ -56,6 +56,6 @@ impl Catalog {
         ring: &RingId,
         request_id: Option<String>,
     ) -> Result<(), Error> {
-        self.remove_of_ring::<Body>(who, ring, request_id).await
+        self.remove_ring_document::<Body>(who, ring, request_id).await
     }
 }

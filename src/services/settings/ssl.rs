@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Catalog, Change, Place, read};
+use super::{Catalog, DocumentChange, DocumentReferences, read};
 use crate::auth::{Principal, Scope};
-use crate::store::{DocumentKind, Put};
-use strongroom_domain::error::{Error, Kind, Rule, Violation};
-use strongroom_domain::key::{RingId, RingKind, State};
+use crate::store::{DocumentKind, PutOutcome};
+use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
+use strongroom_domain::key::{KeyState, RingId, RingKind};
 
 const KIND: DocumentKind = DocumentKind::SslSettings;
 /// There is but one.
@@ -65,19 +65,21 @@ impl Catalog {
             return Err(Error::invalid(found));
         }
         let kept = settings.completed();
-        let change = Change { who, kind: KIND, id: ID, request_id };
-        match self.put(change, &kept, Place { references: &references, new: false }).await? {
-            Put::Done => Ok(kept),
+        let change = DocumentChange { who, kind: KIND, id: ID, request_id };
+        match self.put(change, &kept, DocumentReferences { references: &references, new: false }).await? {
+            PutOutcome::Done => Ok(kept),
             // Deleted meanwhile.
-            Put::NoSuchRing(ring) => Err(Error::invalid(settings.unknown(&HashSet::from([ring.name().to_owned()])))),
-            Put::Exists => Err(Error::new(Kind::Conflict, "the settings were changed meanwhile")),
+            PutOutcome::NoSuchRing(ring) => {
+                Err(Error::invalid(settings.unknown(&HashSet::from([ring.name().to_owned()]))))
+            }
+            PutOutcome::Exists => Err(Error::new(ErrorKind::Conflict, "the settings were changed meanwhile")),
         }
     }
 
     /// The ring of a name, if it has an Active key.
     async fn serving(&self, name: &str) -> Result<Option<RingId>, Error> {
         let Ok(ring) = RingId::new(RingKind::SslServer, name) else { return Ok(None) };
-        let serves = self.store.ring(&ring).await?.iter().any(|pair| pair.state == State::Active);
+        let serves = self.store.ring(&ring).await?.iter().any(|pair| pair.state == KeyState::Active);
         Ok(serves.then_some(ring))
     }
 }

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use super::*;
 use crate::auth::Scope;
-use crate::store::{Commit, Joining, NewReservation, Owner, Reserve, SqlStore, StoreError, Transition};
+use crate::store::{Commit, LeaseOwner, NewReservation, Placement, ReserveOutcome, SqlStore, StoreError, Transition};
 use strongroom_domain::clock::{SystemClock, Timestamp};
 use strongroom_domain::error::Rule;
 use strongroom_domain::key::{
-    CertificateDer, Hash, KeyAlgorithm, KeyId, KeyUse, Kid, Locator, Origin, ProviderKind, SignatureAlgorithm, SpkiDer,
-    State,
+    CertificateDer, HashAlgorithm, KeyAlgorithm, KeyId, KeyOrigin, KeyState, KeyUse, Kid, Locator, ProviderKind,
+    SignatureAlgorithm, SpkiDer,
 };
 
-const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
+const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
 
 const SETTINGS: RotationSettings = RotationSettings {
     creation_buffer_days: 90,
@@ -48,26 +48,26 @@ impl Bench {
         let new = NewReservation {
             id: KeyId::new(now).unwrap(),
             ring: Some(ring.clone()),
-            joining: Joining::First,
+            placement: Placement::NewRing,
             provider: ProviderKind::Hsm,
             locator: Locator::new().unwrap(),
-            origin: Origin::Generated,
+            origin: KeyOrigin::Generated,
             key_use,
             algorithm,
             signature_algorithm: algorithm.default_signature_algorithm(),
             permitted: algorithm.usual_signature_algorithms(),
-            owner: Owner { instance: "test".to_owned(), life: "one".to_owned() },
+            owner: LeaseOwner { instance: "test".to_owned(), life: "one".to_owned() },
             now,
             lease: Duration::from_secs(60),
             idempotency: None,
             stock: None,
         };
-        let Reserve::New(pair) = self.store.reserve(new, &[]).await.unwrap() else { panic!("a new row") };
+        let ReserveOutcome::Reserved(pair) = self.store.reserve(new, &[]).await.unwrap() else { panic!("a new row") };
         let commit = Commit {
             id: pair.id,
             version: pair.version,
-            state: State::Active,
-            or_active: false,
+            state: KeyState::Active,
+            active_if_none: false,
             kid: Kid::parse("kid").unwrap(),
             spki: spki(),
             sealed: None,
@@ -80,7 +80,7 @@ impl Bench {
 
     async fn delete(&self, ring: &RingId) -> Result<(), StoreError> {
         let pair = self.store.ring(ring).await.unwrap().remove(0);
-        let to = State::Destroying;
+        let to = KeyState::Destroying;
         let now = pair.created_at;
         let transition = Transition { id: pair.id, version: pair.version, to, reactivate: false, now };
         self.store.transition(transition, &[]).await.map(drop)
@@ -122,10 +122,10 @@ async fn rotation_settings_live_and_go_with_their_ring() {
     let (catalog, admin) = (&bench.catalog, admin());
     let absent: RingId = "signing:absent".parse().unwrap();
     let outcome = catalog.put_rotation_settings(&admin, &absent, SETTINGS, None).await;
-    assert_eq!(outcome.unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::NotFound);
 
     let ring = bench.ring("signing:a").await;
-    assert_eq!(catalog.rotation_settings(&admin, &ring).await.unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(catalog.rotation_settings(&admin, &ring).await.unwrap_err().kind(), ErrorKind::NotFound);
     catalog.put_rotation_settings(&admin, &ring, SETTINGS, None).await.unwrap();
     let later = RotationSettings { valid_days: 30, ..SETTINGS };
     catalog.put_rotation_settings(&admin, &ring, later, None).await.unwrap();
@@ -133,7 +133,7 @@ async fn rotation_settings_live_and_go_with_their_ring() {
     assert_eq!(catalog.all_rotation_settings(&admin).await.unwrap(), [(ring.clone(), later)]);
     catalog.delete_rotation_settings(&admin, &ring, None).await.unwrap();
     let again = catalog.delete_rotation_settings(&admin, &ring, None).await;
-    assert_eq!(again.unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(again.unwrap_err().kind(), ErrorKind::NotFound);
     let expected = [Action::SettingsChanged, Action::SettingsChanged, Action::SettingsRemoved];
     assert_eq!(bench.actions().await, expected);
 
@@ -192,7 +192,7 @@ async fn trusted_cas_are_added_once_and_removed() {
     assert_eq!(faults(again), [("id".to_owned(), Rule::NotUnique)]);
     assert_eq!(catalog.trusted_cas(&admin).await.unwrap(), [ca]);
     catalog.delete_trusted_ca(&admin, "root", None).await.unwrap();
-    assert_eq!(catalog.delete_trusted_ca(&admin, "root", None).await.unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(catalog.delete_trusted_ca(&admin, "root", None).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(catalog.trusted_cas(&admin).await.unwrap(), []);
 }
 
@@ -214,7 +214,7 @@ async fn reader_changes_nothing_and_stranger_sees_nothing() {
         catalog.ssl_settings(&stranger).await.map(drop),
         catalog.trusted_cas(&stranger).await.map(drop),
     ] {
-        assert_eq!(refused.unwrap_err().kind(), Kind::Forbidden);
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Forbidden);
     }
     assert_eq!(bench.actions().await, []);
 }
@@ -224,9 +224,9 @@ async fn document_that_says_more_than_is_known_is_not_read() {
     let bench = Bench::new().await;
     let (kind, id) = (DocumentKind::SslSettings, "default".to_owned());
     let body = r#"{"activeRuntimeServer":[],"activeAdminConsole":[],"color":1}"#.to_owned();
-    let document = Document { kind, id, body, updated_at: Timestamp::from_micros(0) };
+    let document = StoredDocument { kind, id, body, updated_at: Timestamp::from_micros(0) };
     bench.store.put_document(document, &[], false, &[]).await.unwrap();
-    assert_eq!(bench.catalog.ssl_settings(&admin()).await.unwrap_err().kind(), Kind::Internal);
+    assert_eq!(bench.catalog.ssl_settings(&admin()).await.unwrap_err().kind(), ErrorKind::Internal);
 }
 
 fn connection(name: &str) -> Connection {
@@ -246,7 +246,7 @@ async fn connections_are_kept_apart_by_their_names() {
     assert_eq!(id, Connection::id_of("acme"));
     assert!(id.len() == 20 && id.strip_prefix("con_").unwrap().bytes().all(|byte| byte.is_ascii_alphanumeric()));
     let again = catalog.add_connection(&admin, &connection("acme"), None).await;
-    assert_eq!(again.unwrap_err().kind(), Kind::Conflict);
+    assert_eq!(again.unwrap_err().kind(), ErrorKind::Conflict);
     let other = catalog.add_connection(&admin, &connection("acmf"), None).await.unwrap();
     assert_ne!(other, id);
 
@@ -257,8 +257,8 @@ async fn connections_are_kept_apart_by_their_names() {
     all.sort_by(|one, another| one.0.cmp(&another.0));
     assert_eq!(catalog.connections(&admin).await.unwrap(), all);
     catalog.delete_connection(&admin, &id, None).await.unwrap();
-    assert_eq!(catalog.connection(&admin, &id).await.unwrap_err().kind(), Kind::NotFound);
-    assert_eq!(catalog.delete_connection(&admin, &id, None).await.unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(catalog.connection(&admin, &id).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(catalog.delete_connection(&admin, &id, None).await.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[tokio::test]
@@ -284,6 +284,6 @@ async fn who_may_only_read_changes_no_connection() {
         catalog.connections(&who(&[Scope::Sign])).await.map(drop),
         catalog.connection(&who(&[Scope::Sign]), &id).await.map(drop),
     ] {
-        assert_eq!(outcome.unwrap_err().kind(), Kind::Forbidden);
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Forbidden);
     }
 }

@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::{Catalog, Change, Place, read, unreadable};
+use super::{Catalog, DocumentChange, DocumentReferences, read, unreadable};
 use crate::auth::{Principal, Scope};
-use crate::store::{Document, DocumentKind, Put};
+use crate::store::{DocumentKind, PutOutcome, StoredDocument};
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::CertificateDer;
 use strongroom_formats::x509::check_readable;
@@ -54,10 +54,10 @@ impl Catalog {
             Error::invalid(vec![Violation::at("fileData", Rule::InvalidValue, message)])
         })?;
         let body = Body { certificate: STANDARD.encode(ca.certificate.as_bytes()) };
-        let change = Change { who, kind: KIND, id: &ca.id, request_id };
-        match self.put(change, &body, Place { references: &[], new: true }).await? {
-            Put::Done => Ok(()),
-            Put::Exists | Put::NoSuchRing(_) => {
+        let change = DocumentChange { who, kind: KIND, id: &ca.id, request_id };
+        match self.put(change, &body, DocumentReferences { references: &[], new: true }).await? {
+            PutOutcome::Done => Ok(()),
+            PutOutcome::Exists | PutOutcome::NoSuchRing(_) => {
                 let message = format!("The ID '{}' is already in use.", ca.id);
                 Err(Error::invalid(vec![Violation::at("id", Rule::NotUnique, message)]))
             }
@@ -70,11 +70,11 @@ impl Catalog {
     /// `Forbidden`, `NotFound`.
     pub async fn delete_trusted_ca(&self, who: &Principal, id: &str, request_id: Option<String>) -> Result<(), Error> {
         who.require(Scope::Manage)?;
-        self.remove(Change { who, kind: KIND, id, request_id }).await
+        self.remove(DocumentChange { who, kind: KIND, id, request_id }).await
     }
 }
 
-fn ca(document: &Document) -> Result<TrustedCa, Error> {
+fn ca(document: &StoredDocument) -> Result<TrustedCa, Error> {
     let body: Body = read(document)?;
     let der = STANDARD.decode(body.certificate).map_err(unreadable)?;
     // One that cannot be read any more must not hide the others: whoever shows it says so.

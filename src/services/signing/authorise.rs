@@ -2,13 +2,13 @@
 
 use super::sign::MESSAGE_LIMIT;
 use super::{SignInput, SigningKey};
-use strongroom_domain::error::{Error, Kind, Rule, Violation};
-use strongroom_domain::key::{KeyUse, RingKind, SignatureAlgorithm, State};
+use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
+use strongroom_domain::key::{KeyState, KeyUse, RingKind, SignatureAlgorithm};
 use strongroom_formats::jose;
 
 /// How a signature is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Manner {
+pub(super) enum SigningMode {
     /// Any bytes: whoever can have those signed can forge a token.
     Raw,
     /// As a JWS that this daemon puts together.
@@ -21,28 +21,34 @@ impl SigningKey {
     /// # Errors
     /// `Forbidden` when it never does, `Conflict` when its state is against it,
     /// `ProviderUnavailable` when its provider has lost it.
-    pub(super) fn may_sign(&self, manner: Manner) -> Result<(), Error> {
+    pub(super) fn check_may_sign(&self, mode: SigningMode) -> Result<(), Error> {
         if self.key_use != KeyUse::Sign {
-            return Err(Error::new(Kind::Forbidden, "the key's use is decryption: it does not sign"));
+            return Err(Error::new(ErrorKind::Forbidden, "the key's use is decryption: it does not sign"));
         }
-        self.in_reach()?;
-        if manner == Manner::Raw && !self.signs_raw {
-            return Err(Error::new(Kind::Forbidden, "keys of this ring are published for tokens: they sign JWS only"));
+        self.check_ring_kind()?;
+        if mode == SigningMode::Raw && !self.signs_raw {
+            return Err(Error::new(
+                ErrorKind::Forbidden,
+                "keys of this ring are published for tokens: they sign JWS only",
+            ));
         }
-        if self.state != State::Active {
-            return Err(Error::new(Kind::Conflict, format!("the key is {}: only an Active key signs", self.state)));
+        if self.state != KeyState::Active {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!("the key is {}: only an Active key signs", self.state),
+            ));
         }
-        self.is_there()
+        self.check_present()
     }
 
     /// Passes when keys of the ring work for callers at all.
     ///
     /// # Errors
     /// `Forbidden`.
-    pub(super) fn in_reach(&self) -> Result<(), Error> {
+    pub(super) fn check_ring_kind(&self) -> Result<(), Error> {
         match self.ring.kind() {
             RingKind::SslServer | RingKind::SslClient => {
-                Err(Error::new(Kind::Forbidden, "keys of this ring serve TLS and nothing else"))
+                Err(Error::new(ErrorKind::Forbidden, "keys of this ring serve TLS and nothing else"))
             }
             RingKind::Signing | RingKind::Connection | RingKind::WebKeys => Ok(()),
         }
@@ -52,9 +58,9 @@ impl SigningKey {
     ///
     /// # Errors
     /// `ProviderUnavailable`.
-    pub(super) fn is_there(&self) -> Result<(), Error> {
+    pub(super) fn check_present(&self) -> Result<(), Error> {
         if self.missing {
-            return Err(Error::new(Kind::ProviderUnavailable, "the key is missing from its crypto provider"));
+            return Err(Error::new(ErrorKind::ProviderUnavailable, "the key is missing from its crypto provider"));
         }
         Ok(())
     }
@@ -63,13 +69,13 @@ impl SigningKey {
     ///
     /// # Errors
     /// `Forbidden` when it never signs, `Conflict` when its state is against it.
-    pub(super) fn may_verify(&self) -> Result<(), Error> {
+    pub(super) fn check_may_verify(&self) -> Result<(), Error> {
         if self.key_use != KeyUse::Sign {
-            return Err(Error::new(Kind::Forbidden, "the key's use is decryption: it has no signatures"));
+            return Err(Error::new(ErrorKind::Forbidden, "the key's use is decryption: it has no signatures"));
         }
         match self.state {
-            State::Active | State::Deactivated => Ok(()),
-            state => Err(Error::new(Kind::Conflict, format!("the key is {state}: it has no signatures"))),
+            KeyState::Active | KeyState::Deactivated => Ok(()),
+            state => Err(Error::new(ErrorKind::Conflict, format!("the key is {state}: it has no signatures"))),
         }
     }
 
@@ -77,7 +83,7 @@ impl SigningKey {
     ///
     /// # Errors
     /// `Invalid` at `algorithm`.
-    pub(super) fn permitted(&self, name: &str) -> Result<SignatureAlgorithm, Error> {
+    pub(super) fn permitted_algorithm(&self, name: &str) -> Result<SignatureAlgorithm, Error> {
         let meant = SignatureAlgorithm::from_jca_name(name).or_else(|| jose::algorithm_of(self.algorithm(), name));
         meant.filter(|algorithm| self.permitted.contains(algorithm)).ok_or_else(|| {
             let names: Vec<&str> = self.permitted.iter().flat_map(|algorithm| self.names(*algorithm)).collect();

@@ -7,8 +7,8 @@ use super::find::missing;
 use super::{Client, Signing, SigningKey, Target};
 use crate::auth::{Principal, Scope};
 use crate::issuance::{own_certificate, prepare_request};
-use strongroom_domain::error::{Error, Kind};
-use strongroom_domain::key::{CertificateDer, KeyId, SignatureAlgorithm, SpkiDer, State};
+use strongroom_domain::error::{Error, ErrorKind};
+use strongroom_domain::key::{CertificateDer, KeyId, KeyState, SignatureAlgorithm, SpkiDer};
 
 /// How many bytes of certification requests, and of what they were made of, are kept.
 const KEPT: usize = 4 * 1024 * 1024;
@@ -27,9 +27,9 @@ impl Signing {
         if let Some(request) = self.requests.get(&basis) {
             return Ok(request);
         }
-        let place = self.admit(client, &key)?;
+        let admission = self.admit(client, &key)?;
         let prepared = prepare_request(&basis.certificate, &basis.spki, basis.algorithm)?;
-        let signature = self.made_by(client, &place, &key, basis.algorithm, prepared.message()).await?;
+        let signature = self.sign_admitted(client, &admission, &key, basis.algorithm, prepared.message()).await?;
         let request: Arc<[u8]> = prepared.signed(&signature)?.into();
         self.requests.keep(basis, Arc::clone(&request));
         Ok(request)
@@ -52,17 +52,17 @@ impl Signing {
     async fn requestable(&self, who: &Principal, target: &Target) -> Result<(Arc<SigningKey>, Basis), Error> {
         who.require(Scope::Read)?;
         let pair = self.pair(target).await?;
-        if pair.state == State::Deactivated {
-            return Err(Error::new(Kind::Conflict, "the key is Deactivated: it signs no requests"));
+        if pair.state == KeyState::Deactivated {
+            return Err(Error::new(ErrorKind::Conflict, "the key is Deactivated: it signs no requests"));
         }
         own_certificate(&pair)?;
         let certificate = pair.leaf().cloned().ok_or_else(|| {
             let why = "the key pair has no certificate from which a request could take its subject";
-            Error::new(Kind::NotFound, why)
+            Error::new(ErrorKind::NotFound, why)
         })?;
         let key = SigningKey::of(&pair, false).ok_or_else(|| missing(target))?;
-        key.is_there()?;
-        self.holder(&key)?;
+        key.check_present()?;
+        self.provider_of(&key)?;
         let (id, spki, algorithm) = (key.key.id, key.key.spki.clone(), key.default);
         Ok((Arc::new(key), Basis { id, spki, algorithm, certificate }))
     }
@@ -114,7 +114,7 @@ mod tests {
 
     use super::*;
     use strongroom_domain::clock::Timestamp;
-    use strongroom_domain::key::Hash;
+    use strongroom_domain::key::HashAlgorithm;
 
     /// The SubjectPublicKeyInfo of an Ed25519 key (RFC 8410 section 4).
     fn spki(key: u8) -> SpkiDer {
@@ -142,7 +142,7 @@ mod tests {
             renewed.clone(),
             basis(b"first"),
             Basis { spki: spki(2), ..first.clone() },
-            Basis { algorithm: SignatureAlgorithm::Ecdsa(Hash::Sha256), ..first.clone() },
+            Basis { algorithm: SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256), ..first.clone() },
         ];
         assert!(others.iter().all(|other| requests.get(other).is_none()));
         assert_eq!(requests.get(&first).unwrap().len(), 1);

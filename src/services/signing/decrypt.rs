@@ -7,8 +7,8 @@ use metrics::counter;
 use super::{Client, Signing, SigningKey, Target};
 use crate::auth::Scope;
 use crate::provider::ProviderError;
-use strongroom_domain::error::{Error, Kind, Rule, Violation};
-use strongroom_domain::key::{DecryptionAlgorithm, KeyUse, State};
+use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
+use strongroom_domain::key::{DecryptionAlgorithm, KeyState, KeyUse};
 use strongroom_domain::secret::Secret;
 
 impl Signing {
@@ -30,19 +30,19 @@ impl Signing {
         let key = self.find(target).await?;
         key.may_decrypt()?;
         let algorithm = DecryptionAlgorithm::from_name(algorithm).ok_or_else(unknown_algorithm)?;
-        let provider = self.holder(&key)?;
+        let provider = self.provider_of(&key)?;
         if provider.capabilities().is_some_and(|able| !able.decryptions.contains(&algorithm)) {
             let message = format!("the {} provider does not decrypt {algorithm}", key.provider.name());
-            return Err(Error::new(Kind::Unsupported, message));
+            return Err(Error::new(ErrorKind::Unsupported, message));
         }
         if usize::try_from(key.algorithm().bits() / 8) != Ok(ciphertext.len()) {
             return Err(not_decrypted());
         }
-        let place = self.admit(client, &key)?;
-        let turn = place.turn(client.deadline).await?;
+        let admission = self.admit(client, &key)?;
+        let permit = admission.acquire(client.deadline).await?;
         let (provider, reader) = (Arc::clone(provider), Arc::clone(&key));
         let work = async move { provider.decrypt(&reader.key, algorithm, ciphertext).await };
-        let opened = turn.work(client.deadline, work).await?;
+        let opened = permit.run(client.deadline, work).await?;
         let outcome = match &opened {
             Ok(_) => "decrypted",
             Err(ProviderError::NotDecrypted) => "refused",
@@ -50,7 +50,7 @@ impl Signing {
             Err(_) => "failed",
         };
         counter!("strongroom_decryptions_total", "algorithm" => algorithm.name(), "outcome" => outcome).increment(1);
-        self.audited(&client.who, &key, &opened).await?;
+        self.audit_damage(&client.who, &key, &opened).await?;
         match opened {
             Ok(plaintext) => Ok((key, plaintext)),
             Err(ProviderError::NotDecrypted) => Err(not_decrypted()),
@@ -63,12 +63,12 @@ impl SigningKey {
     /// Passes when the key decrypts: what was encrypted while it was Active stays readable.
     fn may_decrypt(&self) -> Result<(), Error> {
         if self.key_use != KeyUse::Decrypt {
-            return Err(Error::new(Kind::Forbidden, "the key's use is signing: it does not decrypt"));
+            return Err(Error::new(ErrorKind::Forbidden, "the key's use is signing: it does not decrypt"));
         }
-        self.in_reach()?;
+        self.check_ring_kind()?;
         match self.state {
-            State::Active | State::Deactivated => self.is_there(),
-            state => Err(Error::new(Kind::Conflict, format!("the key is {state}: it does not decrypt"))),
+            KeyState::Active | KeyState::Deactivated => self.check_present(),
+            state => Err(Error::new(ErrorKind::Conflict, format!("the key is {state}: it does not decrypt"))),
         }
     }
 }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use super::{Signing, SigningKey, Target};
 use crate::services::settings::signs_raw;
-use crate::store::SeenEpoch;
-use strongroom_domain::error::{Error, Kind};
+use crate::store::EpochReading;
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::KeyPair;
-use strongroom_domain::key::State;
+use strongroom_domain::key::KeyState;
 
 impl Signing {
     /// Takes note of the store's epoch: see [`crate::store::follow_epoch`].
-    pub fn confirm(&self, seen: SeenEpoch) {
-        self.cache.confirm(seen);
+    pub fn observe_epoch(&self, seen: EpochReading) {
+        self.cache.observe_epoch(seen);
     }
 
     /// The key that a target names.
@@ -21,9 +21,9 @@ impl Signing {
         if let Some(key) = self.cache.get(target, revision) {
             return Ok(key);
         }
-        let moment = self.cache.begin(revision);
+        let moment = self.cache.snapshot(revision);
         let key = Arc::new(self.read(target).await?);
-        self.cache.put(target.clone(), Arc::clone(&key), moment);
+        self.cache.insert_if_unchanged(target.clone(), Arc::clone(&key), moment);
         Ok(key)
     }
 
@@ -42,8 +42,8 @@ impl Signing {
     /// `NotFound`; `Conflict` when the kid is that of several.
     pub(super) async fn pair(&self, target: &Target) -> Result<KeyPair, Error> {
         let pair = match target {
-            Target::Key(name) => self.store.named(name).await?,
-            Target::Ring(ring) => self.store.ring(ring).await?.into_iter().find(|pair| pair.state == State::Active),
+            Target::Key(name) => self.store.find_by_name(name).await?,
+            Target::Ring(ring) => self.store.ring(ring).await?.into_iter().find(|pair| pair.state == KeyState::Active),
         };
         pair.ok_or_else(|| missing(target))
     }
@@ -55,5 +55,5 @@ pub(super) fn missing(target: &Target) -> Error {
         Target::Key(name) => format!("there is no key {name}"),
         Target::Ring(ring) => format!("there is no key ring {ring} with an Active key"),
     };
-    Error::new(Kind::NotFound, message)
+    Error::new(ErrorKind::NotFound, message)
 }

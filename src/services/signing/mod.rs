@@ -23,25 +23,25 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use crate::admission::{Bounds, Turns};
+use crate::admission::{FairQueue, QueueBounds};
 use crate::auth::Principal;
 use crate::provider::{KeyRef, Providers};
-use crate::store::{Confirmed, Store};
+use crate::store::{EpochCache, Store};
 use certification::Requests;
 use strongroom_domain::clock::Clock;
 use strongroom_domain::key::{
-    KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, ProviderKind, RingId, Signature, SignatureAlgorithm, State,
+    KeyAlgorithm, KeyId, KeyName, KeyPair, KeyState, KeyUse, Kid, ProviderKind, RingId, Signature, SignatureAlgorithm,
 };
 
 pub use crate::provider::SignInput;
-pub use jws::{Claims, JwsOrder, Payload};
-pub use sign::{IN_A_TURN, MESSAGE_LIMIT};
-pub use verify::Presented;
+pub use jws::{Claims, JwsInput, Payload};
+pub use sign::{INPUTS_PER_PERMIT, MESSAGE_LIMIT};
+pub use verify::PresentedSignature;
 
 /// What metrics call signatures and decryptions.
 const WORK: &str = "sign";
 
-const BOUNDS: Bounds = Bounds { at_once: 128, share: 1024 };
+const BOUNDS: QueueBounds = QueueBounds { concurrency: 128, share: 1024 };
 
 /// What is to sign, verify or decrypt: a key, or whichever key is Active in a ring.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -56,7 +56,7 @@ pub struct SigningKey {
     pub key: KeyRef,
     pub kid: Kid,
     pub ring: RingId,
-    pub state: State,
+    pub state: KeyState,
     pub key_use: KeyUse,
     /// The algorithm used where none is asked for.
     pub default: SignatureAlgorithm,
@@ -100,7 +100,7 @@ pub struct Client {
 
 /// A signature and the key that made it.
 #[derive(Clone, Debug)]
-pub struct Signed {
+pub struct SignResult {
     pub key: Arc<SigningKey>,
     pub signature: Signature,
 }
@@ -110,25 +110,25 @@ pub struct Signing {
     store: Arc<dyn Store>,
     providers: Providers,
     clock: Arc<dyn Clock>,
-    cache: Confirmed<Target, Arc<SigningKey>>,
-    turns: Turns,
+    cache: EpochCache<Target, Arc<SigningKey>>,
+    queue: FairQueue,
     requests: Requests,
     /// Keys whose broken seal this process has audited.
     damaged: Mutex<HashSet<KeyId>>,
 }
 
 impl Signing {
-    /// A service over a store and providers; see [`Signing::confirm`].
+    /// A service over a store and providers; see [`Signing::observe_epoch`].
     #[must_use]
     pub fn new(store: Arc<dyn Store>, providers: Providers, clock: Arc<dyn Clock>) -> Self {
-        let turns = Turns::new(WORK, BOUNDS);
-        let (cache, requests) = (Confirmed::default(), Requests::default());
-        Self { store, providers, clock, cache, turns, requests, damaged: Mutex::default() }
+        let turns = FairQueue::new(WORK, BOUNDS);
+        let (cache, requests) = (EpochCache::default(), Requests::default());
+        Self { store, providers, clock, cache, queue: turns, requests, damaged: Mutex::default() }
     }
 
     /// The same within other bounds.
     #[must_use]
-    pub fn within(self, bounds: Bounds) -> Self {
-        Self { turns: Turns::new(WORK, bounds), ..self }
+    pub fn with_bounds(self, bounds: QueueBounds) -> Self {
+        Self { queue: FairQueue::new(WORK, bounds), ..self }
     }
 }

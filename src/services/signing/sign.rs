@@ -7,23 +7,23 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, stream};
 use metrics::counter;
 
-use super::authorise::{Manner, check_input};
-use super::{Client, SignInput, Signed, Signing, SigningKey, Target};
-use crate::admission::Place;
+use super::authorise::{SigningMode, check_input};
+use super::{Client, SignInput, SignResult, Signing, SigningKey, Target};
+use crate::admission::Admission;
 use crate::auth::{Principal, Scope};
 use crate::provider::{KeyProvider, ProviderError};
 use strongroom_domain::audit::Event;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{Signature, SignatureAlgorithm};
 
 /// The longest message, in bytes; of what is longer a digest is signed.
 pub const MESSAGE_LIMIT: usize = 64 * 1024;
 
 /// How many items of a batch are one turn at a provider.
-pub const IN_A_TURN: usize = 32;
+pub const INPUTS_PER_PERMIT: usize = 32;
 
 /// How many turns one batch takes or waits for at a time: enough for every worker of every host.
-const TURNS_OF_A_BATCH: usize = 8;
+const PERMITS_PER_BATCH: usize = 8;
 
 impl Signing {
     /// Signs one input.
@@ -37,12 +37,12 @@ impl Signing {
         target: &Target,
         algorithm: &str,
         input: SignInput,
-    ) -> Result<Signed, Error> {
-        let (key, algorithm) = self.authorise(&client.who, target, Some(algorithm), Manner::Raw).await?;
+    ) -> Result<SignResult, Error> {
+        let (key, algorithm) = self.authorise(&client.who, target, Some(algorithm), SigningMode::Raw).await?;
         check_input(algorithm, &input)?;
-        let place = self.admit(client, &key)?;
-        let signature = self.made_by(client, &place, &key, algorithm, input).await?;
-        Ok(Signed { key, signature })
+        let admission = self.admit(client, &key)?;
+        let signature = self.sign_admitted(client, &admission, &key, algorithm, input).await?;
+        Ok(SignResult { key, signature })
     }
 
     /// Signs inputs with one key; each that fails, or came as a failure, fails alone.
@@ -56,8 +56,8 @@ impl Signing {
         algorithm: &str,
         inputs: Vec<Result<SignInput, Error>>,
     ) -> Result<(Arc<SigningKey>, Vec<Result<Signature, Error>>), Error> {
-        let (key, algorithm) = self.authorise(&client.who, target, Some(algorithm), Manner::Raw).await?;
-        let place = self.admit(client, &key)?;
+        let (key, algorithm) = self.authorise(&client.who, target, Some(algorithm), SigningMode::Raw).await?;
+        let admission = self.admit(client, &key)?;
         let mut good = Vec::with_capacity(inputs.len());
         let checked: Vec<Result<(), Error>> = inputs
             .into_iter()
@@ -68,8 +68,8 @@ impl Signing {
                 Ok(())
             })
             .collect();
-        let mut made = self.all_made_by(client, &place, &key, algorithm, good).await?.into_iter();
-        let lost = || Err(Error::new(Kind::Internal, "internal error"));
+        let mut made = self.sign_all_admitted(client, &admission, &key, algorithm, good).await?.into_iter();
+        let lost = || Err(Error::new(ErrorKind::Internal, "internal error"));
         let signatures = checked.into_iter().map(|good| good.and_then(|()| made.next().unwrap_or_else(lost)));
         let signatures = signatures.collect();
         Ok((key, signatures))
@@ -82,64 +82,65 @@ impl Signing {
         who: &Principal,
         target: &Target,
         algorithm: Option<&str>,
-        manner: Manner,
+        mode: SigningMode,
     ) -> Result<(Arc<SigningKey>, SignatureAlgorithm), Error> {
         who.require(Scope::Sign)?;
         let key = self.find(target).await?;
-        key.may_sign(manner)?;
-        let algorithm = algorithm.map_or(Ok(key.default), |name| key.permitted(name))?;
+        key.check_may_sign(mode)?;
+        let algorithm = algorithm.map_or(Ok(key.default), |name| key.permitted_algorithm(name))?;
         Ok((key, algorithm))
     }
 
-    /// Has the provider sign what was authorised and checked. This and [`Self::all_made_by`] are
+    /// Has the provider sign what was authorised and checked. This and [`Self::sign_all_admitted`] are
     /// the places where signatures are made, counted and, one day, audited.
-    pub(super) async fn made_by(
+    pub(super) async fn sign_admitted(
         &self,
         client: &Client,
-        place: &Place,
+        admission: &Admission,
         key: &Arc<SigningKey>,
         algorithm: SignatureAlgorithm,
         input: SignInput,
     ) -> Result<Signature, Error> {
-        let (provider, own) = (Arc::clone(self.holder(key)?), Arc::clone(key));
-        let turn = place.turn(client.deadline).await?;
+        let (provider, own) = (Arc::clone(self.provider_of(key)?), Arc::clone(key));
+        let permit = admission.acquire(client.deadline).await?;
         let work = async move { provider.sign(&own.key, algorithm, input).await };
-        let signed = turn.work(client.deadline, work).await?;
+        let signed = permit.run(client.deadline, work).await?;
         count(algorithm, std::slice::from_ref(&signed));
-        self.audited(&client.who, key, &signed).await?;
+        self.audit_damage(&client.who, key, &signed).await?;
         Ok(signed?)
     }
 
-    /// [`Self::made_by`] for several inputs, some of them in each turn; one that fails, fails alone.
-    async fn all_made_by(
+    /// [`Self::sign_admitted`] for several inputs, some of them in each turn; one that fails, fails alone.
+    async fn sign_all_admitted(
         &self,
         client: &Client,
-        place: &Place,
+        admission: &Admission,
         key: &Arc<SigningKey>,
         algorithm: SignatureAlgorithm,
         inputs: Vec<SignInput>,
     ) -> Result<Vec<Result<Signature, Error>>, Error> {
-        let provider = self.holder(key)?;
+        let provider = self.provider_of(key)?;
         let mut inputs = inputs.into_iter();
-        let parts =
-            iter::from_fn(|| Some(inputs.by_ref().take(IN_A_TURN).collect()).filter(|part: &Vec<_>| !part.is_empty()));
-        let turns = stream::iter(parts).map(async |part| {
+        let parts = iter::from_fn(|| {
+            Some(inputs.by_ref().take(INPUTS_PER_PERMIT).collect()).filter(|part: &Vec<_>| !part.is_empty())
+        });
+        let batches = stream::iter(parts).map(async |part| {
             let (provider, own, size) = (Arc::clone(provider), Arc::clone(key), part.len());
             let work = async move { provider.sign_batch(&own.key, algorithm, part).await };
-            let done = match place.turn(client.deadline).await {
-                Ok(turn) => turn.work(client.deadline, work).await,
+            let done = match admission.acquire(client.deadline).await {
+                Ok(permit) => permit.run(client.deadline, work).await,
                 Err(late) => Err(late),
             };
             done.map_err(|late| (late, size))
         });
-        let mut turns = pin!(turns.buffered(TURNS_OF_A_BATCH));
+        let mut batches = pin!(batches.buffered(PERMITS_PER_BATCH));
         let mut signatures = Vec::new();
-        while let Some(turn) = turns.next().await {
-            match turn {
+        while let Some(permit) = batches.next().await {
+            match permit {
                 Ok(signed) => {
                     count(algorithm, &signed);
                     for signed in signed.iter().filter(|signed| signed.is_err()) {
-                        self.audited(&client.who, key, signed).await?;
+                        self.audit_damage(&client.who, key, signed).await?;
                     }
                     signatures.extend(signed.into_iter().map(|signed| signed.map_err(Error::from)));
                 }
@@ -150,18 +151,18 @@ impl Signing {
     }
 
     /// Counts a request in.
-    pub(super) fn admit(&self, client: &Client, key: &SigningKey) -> Result<Place, Error> {
-        Ok(self.turns.admit(key.provider, client.who.name())?)
+    pub(super) fn admit(&self, client: &Client, key: &SigningKey) -> Result<Admission, Error> {
+        Ok(self.queue.admit(key.provider, client.who.name())?)
     }
 
     /// The provider that holds a key.
-    pub(super) fn holder(&self, key: &SigningKey) -> Result<&Arc<dyn KeyProvider>, Error> {
+    pub(super) fn provider_of(&self, key: &SigningKey) -> Result<&Arc<dyn KeyProvider>, Error> {
         let holder = self.providers.get(key.provider);
-        holder.ok_or_else(|| Error::new(Kind::ProviderUnavailable, "the key's crypto provider is not configured"))
+        holder.ok_or_else(|| Error::new(ErrorKind::ProviderUnavailable, "the key's crypto provider is not configured"))
     }
 
     /// Audits a broken seal the first time that this process sees it.
-    pub(super) async fn audited<T: Sync>(
+    pub(super) async fn audit_damage<T: Sync>(
         &self,
         who: &Principal,
         key: &SigningKey,

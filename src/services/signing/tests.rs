@@ -8,25 +8,28 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::{Claims, Client, JwsOrder, Payload, Presented, SignInput, Signing, Target};
+use super::{Claims, Client, JwsInput, Payload, PresentedSignature, SignInput, Signing, Target};
 use crate::auth::{Principal, Scope};
-use crate::provider::double::Double;
+use crate::provider::double::ProviderDouble;
 use crate::provider::{KeyProvider as _, NewKey, Providers};
-use crate::store::{Commit, Joining, NewReservation, Owner, Reserve, SeenEpoch, SqlStore, Store as _, Transition};
+use crate::store::{
+    Commit, EpochReading, LeaseOwner, NewReservation, Placement, ReserveOutcome, SqlStore, Store as _, Transition,
+};
 use strongroom_domain::clock::{SystemClock, Timestamp};
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{
-    Hash, KeyAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, SignatureAlgorithm, State,
+    HashAlgorithm, KeyAlgorithm, KeyId, KeyName, KeyOrigin, KeyPair, KeyState, KeyUse, Kid, Locator, ProviderKind,
+    SignatureAlgorithm,
 };
 use strongroom_formats::jose;
 use strongroom_formats::json::JsonText;
 
-const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
+const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
 
 struct Bench {
     directory: tempfile::TempDir,
     store: Arc<SqlStore>,
-    double: Arc<Double>,
+    double: Arc<ProviderDouble>,
     signing: Signing,
 }
 
@@ -34,7 +37,7 @@ impl Bench {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = SqlStore::open(&directory.path().join("store.db")).await.unwrap();
-        let double = Arc::new(Double::default());
+        let double = Arc::new(ProviderDouble::default());
         let providers = Providers::default().with(Arc::clone(&double) as Arc<_>);
         let signing = Signing::new(Arc::clone(&store) as Arc<_>, providers, Arc::new(SystemClock));
         Self { directory, store, double, signing }
@@ -45,22 +48,24 @@ impl Bench {
         let new = NewReservation {
             id: KeyId::new(Timestamp::from_micros(1)).unwrap(),
             ring: Some(ring.parse().unwrap()),
-            joining: Joining::First,
+            placement: Placement::NewRing,
             provider: ProviderKind::Hsm,
             locator: Locator::new().unwrap(),
-            origin: Origin::Generated,
+            origin: KeyOrigin::Generated,
             key_use,
             algorithm: KeyAlgorithm::P256,
             signature_algorithm: ES256,
             permitted: vec![ES256],
-            owner: Owner { instance: "test".to_owned(), life: "1".to_owned() },
+            owner: LeaseOwner { instance: "test".to_owned(), life: "1".to_owned() },
             now: Timestamp::from_micros(1),
             lease: Duration::from_secs(60),
             idempotency: None,
             stock: None,
         };
         let (id, locator) = (new.id, new.locator.clone());
-        let Reserve::New(pair) = self.store.reserve(new, &[]).await.unwrap() else { panic!("the ring is taken") };
+        let ReserveOutcome::Reserved(pair) = self.store.reserve(new, &[]).await.unwrap() else {
+            panic!("the ring is taken")
+        };
         let (label, algorithm) = (self.store.id().label(id), pair.algorithm);
         let made = self
             .double
@@ -68,12 +73,12 @@ impl Bench {
             .await
             .unwrap();
         let kid = kid.map_or_else(|| jose::thumbprint(&made.spki).unwrap(), |kid| Kid::parse(kid).unwrap());
-        let (version, state, now) = (pair.version, State::Active, Timestamp::from_micros(2));
+        let (version, state, now) = (pair.version, KeyState::Active, Timestamp::from_micros(2));
         let commit = Commit {
             id,
             version,
             state,
-            or_active: false,
+            active_if_none: false,
             kid,
             spki: made.spki,
             sealed: None,
@@ -91,7 +96,7 @@ impl Bench {
     async fn jws(&self, target: &Target) -> Result<String, Error> {
         let payload = Payload::Json(JsonText::parse(r#"{"sub":"a"}"#).unwrap());
         let (headers, claims) = (None, Claims::default());
-        let order = JwsOrder { algorithm: None, payload, headers, claims, detached: false };
+        let order = JwsInput { algorithm: None, payload, headers, claims, detached: false };
         self.signing.jws(&client(), target, order).await
     }
 
@@ -100,7 +105,7 @@ impl Bench {
     }
 
     async fn confirm(&self) {
-        self.signing.confirm(SeenEpoch::of(self.store.as_ref()).await.unwrap());
+        self.signing.observe_epoch(EpochReading::read(self.store.as_ref()).await.unwrap());
     }
 }
 
@@ -128,11 +133,11 @@ fn by_kid(pair: &KeyPair) -> Target {
     Target::Key(KeyName::Kid(pair.kid.clone().unwrap()))
 }
 
-fn kind(outcome: Result<(), Error>) -> Kind {
+fn kind(outcome: Result<(), Error>) -> ErrorKind {
     outcome.unwrap_err().kind()
 }
 
-async fn moved(store: &SqlStore, pair: &KeyPair, to: State) -> KeyPair {
+async fn moved(store: &SqlStore, pair: &KeyPair, to: KeyState) -> KeyPair {
     let (id, version, now) = (pair.id, pair.version, Timestamp::from_micros(3));
     store.transition(Transition { id, version, to, reactivate: false, now }, &[]).await.unwrap()
 }
@@ -151,7 +156,7 @@ async fn warm_key_is_found_without_the_store_by_each_of_its_names() {
     for name in &names {
         bench.sign(name).await.unwrap();
     }
-    assert_eq!(kind(bench.sign(&by_ring("signing:cold")).await), Kind::ProviderUnavailable);
+    assert_eq!(kind(bench.sign(&by_ring("signing:cold")).await), ErrorKind::ProviderUnavailable);
 }
 
 #[tokio::test]
@@ -161,9 +166,9 @@ async fn own_transition_counts_at_once() {
     bench.confirm().await;
     bench.sign(&by_ring("signing:a")).await.unwrap();
     bench.sign(&by_id(&pair)).await.unwrap();
-    moved(&bench.store, &pair, State::Deactivated).await;
-    assert_eq!(kind(bench.sign(&by_id(&pair)).await), Kind::Conflict);
-    assert_eq!(kind(bench.sign(&by_ring("signing:a")).await), Kind::NotFound);
+    moved(&bench.store, &pair, KeyState::Deactivated).await;
+    assert_eq!(kind(bench.sign(&by_id(&pair)).await), ErrorKind::Conflict);
+    assert_eq!(kind(bench.sign(&by_ring("signing:a")).await), ErrorKind::NotFound);
     assert_eq!(bench.signed(), 2);
 }
 
@@ -174,9 +179,9 @@ async fn transition_of_another_daemon_counts_once_its_epoch_is_seen() {
     bench.confirm().await;
     bench.sign(&by_id(&pair)).await.unwrap();
     let other = SqlStore::open(&bench.directory.path().join("store.db")).await.unwrap();
-    moved(&other, &pair, State::Deactivated).await;
+    moved(&other, &pair, KeyState::Deactivated).await;
     bench.confirm().await;
-    assert_eq!(kind(bench.sign(&by_id(&pair)).await), Kind::Conflict);
+    assert_eq!(kind(bench.sign(&by_id(&pair)).await), ErrorKind::Conflict);
 }
 
 #[tokio::test]
@@ -186,14 +191,14 @@ async fn only_active_keys_sign_and_deactivated_ones_verify() {
     let message = || SignInput::Message(b"message".to_vec());
     let signed = bench.signing.sign(&client(), &by_id(&pair), "SHA256withECDSA", message()).await.unwrap();
     let verify = async || {
-        let raw = Presented::Raw(signed.signature.raw().to_vec());
+        let raw = PresentedSignature::Raw(signed.signature.raw().to_vec());
         bench.signing.verify(&admin(), &by_id(&pair), "ES256", &message(), raw).await.map(|(_, valid)| valid)
     };
-    let deactivated = moved(&bench.store, &pair, State::Deactivated).await;
-    assert_eq!(kind(bench.sign(&by_id(&pair)).await), Kind::Conflict);
+    let deactivated = moved(&bench.store, &pair, KeyState::Deactivated).await;
+    assert_eq!(kind(bench.sign(&by_id(&pair)).await), ErrorKind::Conflict);
     assert!(verify().await.unwrap());
-    moved(&bench.store, &deactivated, State::Destroying).await;
-    assert_eq!(verify().await.unwrap_err().kind(), Kind::NotFound);
+    moved(&bench.store, &deactivated, KeyState::Destroying).await;
+    assert_eq!(verify().await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(bench.signed(), 1);
 }
 
@@ -204,7 +209,7 @@ async fn missing_key_is_unavailable_until_it_is_found_again() {
     bench.confirm().await;
     bench.sign(&by_id(&pair)).await.unwrap();
     bench.store.mark_missing(pair.id, Some((Timestamp::from_micros(9), true)), &[]).await.unwrap();
-    assert_eq!(kind(bench.sign(&by_id(&pair)).await), Kind::ProviderUnavailable);
+    assert_eq!(kind(bench.sign(&by_id(&pair)).await), ErrorKind::ProviderUnavailable);
     assert_eq!(bench.signed(), 1);
     bench.store.mark_missing(pair.id, None, &[]).await.unwrap();
     bench.sign(&by_id(&pair)).await.unwrap();
@@ -215,10 +220,10 @@ async fn published_keys_sign_jws_only_and_those_of_tls_and_decryption_nothing() 
     let bench = Bench::new().await;
     for ring in ["connection:a", "web-keys"] {
         bench.key(ring, KeyUse::Sign, None).await;
-        assert_eq!(kind(bench.sign(&by_ring(ring)).await), Kind::Forbidden);
+        assert_eq!(kind(bench.sign(&by_ring(ring)).await), ErrorKind::Forbidden);
         let items = vec![Ok(SignInput::Message(Vec::new()))];
         let batch = bench.signing.sign_batch(&client(), &by_ring(ring), "ES256", items).await;
-        assert_eq!(batch.unwrap_err().kind(), Kind::Forbidden);
+        assert_eq!(batch.unwrap_err().kind(), ErrorKind::Forbidden);
         assert_eq!(bench.signed(), 0);
         bench.jws(&by_ring(ring)).await.unwrap();
         bench.double.signed.store(0, Ordering::SeqCst);
@@ -227,8 +232,8 @@ async fn published_keys_sign_jws_only_and_those_of_tls_and_decryption_nothing() 
         [("sslServer:a", KeyUse::Sign), ("sslClient:a", KeyUse::Sign), ("signing:d", KeyUse::Decrypt)]
     {
         bench.key(ring, key_use, None).await;
-        assert_eq!(kind(bench.sign(&by_ring(ring)).await), Kind::Forbidden, "{ring}");
-        assert_eq!(bench.jws(&by_ring(ring)).await.unwrap_err().kind(), Kind::Forbidden, "{ring}");
+        assert_eq!(kind(bench.sign(&by_ring(ring)).await), ErrorKind::Forbidden, "{ring}");
+        assert_eq!(bench.jws(&by_ring(ring)).await.unwrap_err().kind(), ErrorKind::Forbidden, "{ring}");
     }
     assert_eq!(bench.signed(), 0);
 }
@@ -239,12 +244,12 @@ async fn kid_of_two_keys_is_a_conflict_that_names_both() {
     let one = bench.key("signing:a", KeyUse::Sign, Some("twin")).await;
     let other = bench.key("signing:b", KeyUse::Sign, Some("twin")).await;
     let refused = bench.sign(&by_kid(&one)).await.unwrap_err();
-    assert_eq!(refused.kind(), Kind::Conflict);
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
     for pair in [&one, &other] {
         assert!(refused.public().contains(&pair.id.to_string()), "{}", refused.public());
         bench.sign(&by_id(pair)).await.unwrap();
     }
-    moved(&bench.store, &other, State::Destroying).await;
+    moved(&bench.store, &other, KeyState::Destroying).await;
     bench.sign(&by_kid(&one)).await.unwrap();
 }
 
@@ -257,11 +262,11 @@ async fn scopes_are_required() {
     let message = || SignInput::Message(Vec::new());
     assert_eq!(
         kind(bench.signing.sign(&client_of(who.clone()), &target, "ES256", message()).await.map(drop)),
-        Kind::Forbidden
+        ErrorKind::Forbidden
     );
-    let presented = Presented::Raw(vec![0; 64]);
+    let presented = PresentedSignature::Raw(vec![0; 64]);
     let verified = bench.signing.verify(&who, &target, "ES256", &message(), presented).await;
-    assert_eq!(kind(verified.map(drop)), Kind::Forbidden);
+    assert_eq!(kind(verified.map(drop)), ErrorKind::Forbidden);
     assert_eq!(bench.signed(), 0);
 }
 
@@ -275,7 +280,8 @@ async fn raw_signature_of_another_width_is_not_valid() {
     let (r, s) = signed.signature.raw().split_at(32);
     let wide = [&[0], r, &[0], s].concat();
     for (raw, expected) in [(wide, false), (Vec::new(), false), (signed.signature.raw().to_vec(), true)] {
-        let (_, valid) = bench.signing.verify(&admin(), &target, "ES256", &message, Presented::Raw(raw)).await.unwrap();
+        let (_, valid) =
+            bench.signing.verify(&admin(), &target, "ES256", &message, PresentedSignature::Raw(raw)).await.unwrap();
         assert_eq!(valid, expected);
     }
 }

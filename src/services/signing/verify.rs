@@ -11,7 +11,7 @@ use strongroom_formats::x509;
 
 /// A signature to be looked at.
 #[derive(Clone, Debug)]
-pub enum Presented {
+pub enum PresentedSignature {
     /// In PKCS#11 form, which is also JOSE's.
     Raw(Vec<u8>),
     /// In X.509's form: ECDSA as DER.
@@ -30,12 +30,12 @@ impl Signing {
         target: &Target,
         algorithm: &str,
         input: &SignInput,
-        signature: Presented,
+        signature: PresentedSignature,
     ) -> Result<(Arc<SigningKey>, bool), Error> {
         who.require(Scope::Verify)?;
         let key = self.find(target).await?;
-        key.may_verify()?;
-        let algorithm = key.permitted(algorithm)?;
+        key.check_may_verify()?;
+        let algorithm = key.permitted_algorithm(algorithm)?;
         check_input(algorithm, input)?;
         let valid = encoded(key.algorithm(), algorithm, signature).is_some_and(|signature| {
             let spki = &key.key.spki;
@@ -50,15 +50,15 @@ impl Signing {
 }
 
 /// The form of X.509; `None` for halves that are not as wide as the curve's order.
-fn encoded(key: KeyAlgorithm, algorithm: SignatureAlgorithm, signature: Presented) -> Option<Vec<u8>> {
+fn encoded(key: KeyAlgorithm, algorithm: SignatureAlgorithm, signature: PresentedSignature) -> Option<Vec<u8>> {
     match (signature, algorithm) {
-        (Presented::Raw(raw), SignatureAlgorithm::Ecdsa(_)) => {
+        (PresentedSignature::Raw(raw), SignatureAlgorithm::Ecdsa(_)) => {
             let width = usize::try_from(key.bits().div_ceil(8)).ok()?;
             if raw.len() != 2 * width {
                 return None;
             }
             x509::encode(&Signature::from_raw(algorithm, raw)).ok()
         }
-        (Presented::Raw(bytes) | Presented::Der(bytes), _) => Some(bytes),
+        (PresentedSignature::Raw(bytes) | PresentedSignature::Der(bytes), _) => Some(bytes),
     }
 }

@@ -15,17 +15,17 @@ enum Step {
     },
     Commit {
         key: usize,
-        to: State,
+        to: KeyState,
     },
     Move {
         key: usize,
-        to: State,
+        to: KeyState,
         reactivate: bool,
     },
     /// A move by a caller who has not seen the latest change.
     Late {
         key: usize,
-        to: State,
+        to: KeyState,
     },
     Mark {
         key: usize,
@@ -37,7 +37,7 @@ const RINGS: [&str; 3] = ["signing:a", "connection:b", "web-keys"];
 
 fn step() -> impl Strategy<Value = Step> {
     let key = 0..8_usize;
-    let to = || proptest::sample::select(&State::ALL[..]);
+    let to = || proptest::sample::select(&KeyState::ALL[..]);
     prop_oneof![
         3 => (proptest::option::weighted(0.9, 0..RINGS.len()), any::<bool>())
             .prop_map(|(ring, claimed)| Step::Reserve { ring, claimed }),
@@ -96,7 +96,7 @@ impl History {
                 let wish = NewReservation { idempotency, ..new(name.as_ref(), now) };
                 let id = wish.id;
                 match store.reserve(wish, &audit).await.unwrap() {
-                    Reserve::New(_) => {
+                    ReserveOutcome::Reserved(_) => {
                         self.keys.push(id);
                         Changed::Reservation
                     }
@@ -160,8 +160,8 @@ impl History {
 
         for name in RINGS.map(ring) {
             let of_ring: Vec<&KeyPair> = rows.iter().filter(|row| row.ring.as_ref() == Some(&name)).collect();
-            assert!(of_ring.iter().filter(|row| row.state == State::Active).count() <= 1);
-            assert!(of_ring.iter().filter(|row| row.state.holds_name()).count() <= 1);
+            assert!(of_ring.iter().filter(|row| row.state == KeyState::Active).count() <= 1);
+            assert!(of_ring.iter().filter(|row| row.state.reserves_ring_id()).count() <= 1);
             let visible = store.ring(&name).await.unwrap();
             assert_eq!(visible.len(), of_ring.iter().filter(|row| row.state.is_visible()).count());
         }
@@ -171,7 +171,7 @@ impl History {
 }
 
 /// A refusal is one of the two that a caller can cause; a success is what was asked for.
-fn moved_or_refused(before: &KeyPair, to: State, outcome: Result<KeyPair, StoreError>) -> Changed {
+fn moved_or_refused(before: &KeyPair, to: KeyState, outcome: Result<KeyPair, StoreError>) -> Changed {
     match outcome {
         Ok(pair) => {
             assert_eq!((pair.id, pair.state), (before.id, to));

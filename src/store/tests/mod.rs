@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use x509_cert::der::{DecodePem, Encode};
 
-use super::{Commit, IdempotencyClaim, Joining, NewReservation, Owner, Reserve, Store, StoreError, Transition};
+use super::{
+    Commit, IdempotencyClaim, LeaseOwner, NewReservation, Placement, ReserveOutcome, Store, StoreError, Transition,
+};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{
-    CertificateDer, Hash, KeyAlgorithm, KeyId, KeyPair, KeyUse, Kid, Locator, Origin, ProviderKind, RingId,
-    SignatureAlgorithm, SpkiDer, State,
+    CertificateDer, HashAlgorithm, KeyAlgorithm, KeyId, KeyOrigin, KeyPair, KeyState, KeyUse, Kid, Locator,
+    ProviderKind, RingId, SignatureAlgorithm, SpkiDer,
 };
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -24,8 +26,8 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros((1_800_000_000 + seconds) * 1_000_000)
 }
 
-fn owner(life: &str) -> Owner {
-    Owner { instance: "here".to_owned(), life: life.to_owned() }
+fn owner(life: &str) -> LeaseOwner {
+    LeaseOwner { instance: "here".to_owned(), life: life.to_owned() }
 }
 
 fn ring(text: &str) -> RingId {
@@ -36,14 +38,17 @@ fn new(ring: Option<&RingId>, now: Timestamp) -> NewReservation {
     NewReservation {
         id: KeyId::new(now).unwrap(),
         ring: ring.cloned(),
-        joining: Joining::First,
+        placement: Placement::NewRing,
         provider: ProviderKind::Hsm,
         locator: Locator::new().unwrap(),
-        origin: Origin::Generated,
+        origin: KeyOrigin::Generated,
         key_use: KeyUse::Sign,
         algorithm: KeyAlgorithm::P256,
-        signature_algorithm: SignatureAlgorithm::Ecdsa(Hash::Sha256),
-        permitted: vec![SignatureAlgorithm::Ecdsa(Hash::Sha256), SignatureAlgorithm::Ecdsa(Hash::Sha512)],
+        signature_algorithm: SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256),
+        permitted: vec![
+            SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256),
+            SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha512),
+        ],
         owner: owner("first"),
         now,
         lease: LEASE,
@@ -85,12 +90,12 @@ fn spki() -> SpkiDer {
     SpkiDer::parse(certificate.tbs_certificate().subject_public_key_info().to_der().unwrap()).unwrap()
 }
 
-fn commit_of(pair: &KeyPair, state: State, now: Timestamp) -> Commit {
+fn commit_of(pair: &KeyPair, state: KeyState, now: Timestamp) -> Commit {
     Commit {
         id: pair.id,
         version: pair.version,
         state,
-        or_active: false,
+        active_if_none: false,
         kid: Kid::parse("a-kid").unwrap(),
         spki: spki(),
         sealed: None,
@@ -99,14 +104,14 @@ fn commit_of(pair: &KeyPair, state: State, now: Timestamp) -> Commit {
     }
 }
 
-fn move_of(pair: &KeyPair, to: State, now: Timestamp) -> Transition {
+fn move_of(pair: &KeyPair, to: KeyState, now: Timestamp) -> Transition {
     Transition { id: pair.id, version: pair.version, to, reactivate: false, now }
 }
 
 /// Reserves, and expects to be given the row.
 async fn reserved(store: &dyn Store, new: NewReservation) -> KeyPair {
     match store.reserve(new, &[]).await.unwrap() {
-        Reserve::New(pair) => *pair,
+        ReserveOutcome::Reserved(pair) => *pair,
         other => panic!("expected a new row, found {other:?}"),
     }
 }
@@ -114,11 +119,11 @@ async fn reserved(store: &dyn Store, new: NewReservation) -> KeyPair {
 /// The Active key pair of a new ring.
 async fn active(store: &dyn Store, ring: &RingId, now: Timestamp) -> KeyPair {
     let pair = reserved(store, new(Some(ring), now)).await;
-    store.commit(commit_of(&pair, State::Active, now), &[]).await.unwrap()
+    store.commit(commit_of(&pair, KeyState::Active, now), &[]).await.unwrap()
 }
 
 /// Moves a key pair and gives it back as it is then.
-async fn moved(store: &dyn Store, pair: &KeyPair, to: State, now: Timestamp) -> KeyPair {
+async fn moved(store: &dyn Store, pair: &KeyPair, to: KeyState, now: Timestamp) -> KeyPair {
     store.transition(move_of(pair, to, now), &[]).await.unwrap()
 }
 

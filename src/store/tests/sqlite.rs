@@ -10,7 +10,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::{Looked, SqlStore, key_pairs, sqlite};
+use crate::store::{ReadOnlyOpen, SqlStore, key_pairs, sqlite};
 use strongroom_domain::key::StoreId;
 
 const FILE: &str = "store.db";
@@ -44,13 +44,14 @@ async fn ring_never_has_two_active_keys() {
     let name = ring("web-keys");
     let first = active(&*store, &name, at(0)).await;
     let second = successor(&store, &name, 2).await.unwrap();
-    assert!(is_conflict(&store.commit(commit_of(&second, State::Active, at(2)), &[]).await));
-    let second = store.commit(commit_of(&second, State::PreActive, at(2)), &[]).await.unwrap();
-    assert!(is_conflict(&store.transition(move_of(&second, State::Active, at(3)), &[]).await));
-    let first = moved(&*store, &first, State::Deactivated, at(4)).await;
+    assert!(is_conflict(&store.commit(commit_of(&second, KeyState::Active, at(2)), &[]).await));
+    let second = store.commit(commit_of(&second, KeyState::PreActive, at(2)), &[]).await.unwrap();
+    assert!(is_conflict(&store.transition(move_of(&second, KeyState::Active, at(3)), &[]).await));
+    let first = moved(&*store, &first, KeyState::Deactivated, at(4)).await;
 
-    let back = Transition { reactivate: true, ..move_of(&first, State::Active, at(5)) };
-    let outcomes = join_all([back, move_of(&second, State::Active, at(5))].map(|to| store.transition(to, &[]))).await;
+    let back = Transition { reactivate: true, ..move_of(&first, KeyState::Active, at(5)) };
+    let outcomes =
+        join_all([back, move_of(&second, KeyState::Active, at(5))].map(|to| store.transition(to, &[]))).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
     assert_eq!(outcomes.iter().filter(|outcome| is_conflict(outcome)).count(), 1);
 }
@@ -67,12 +68,13 @@ async fn ring_never_has_two_keys_of_one_generation() {
 async fn ring_lists_active_first_then_by_generation() {
     let (store, _place) = open().await;
     let name = ring("web-keys");
-    let states = [State::Deactivated, State::Deactivated, State::Active, State::PreActive, State::PreActive];
+    let states =
+        [KeyState::Deactivated, KeyState::Deactivated, KeyState::Active, KeyState::PreActive, KeyState::PreActive];
     for (generation, state) in (1..).zip(states) {
         let pair = successor(&store, &name, generation).await.unwrap();
-        let first = if state == State::PreActive { State::PreActive } else { State::Active };
+        let first = if state == KeyState::PreActive { KeyState::PreActive } else { KeyState::Active };
         let pair = store.commit(commit_of(&pair, first, at(9)), &[]).await.unwrap();
-        if state == State::Deactivated {
+        if state == KeyState::Deactivated {
             moved(&*store, &pair, state, at(9)).await;
         }
     }
@@ -185,23 +187,23 @@ async fn newer_schema_is_refused() {
         Err(StoreError::Inconsistent(why)) => assert!(why.contains("version 99") && why.contains("newer"), "{why}"),
         other => panic!("opened: {}", other.is_ok()),
     }
-    assert!(matches!(SqlStore::look(&place.path().join(FILE)).await, Err(StoreError::Inconsistent(_))));
+    assert!(matches!(SqlStore::open_read_only(&place.path().join(FILE)).await, Err(StoreError::Inconsistent(_))));
 }
 
 #[tokio::test]
 async fn look_at_a_store_makes_and_changes_nothing() {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join(FILE);
-    assert!(matches!(SqlStore::look(&file).await, Ok(Looked::Absent)));
+    assert!(matches!(SqlStore::open_read_only(&file).await, Ok(ReadOnlyOpen::Absent)));
     assert!(!file.exists());
 
     let store = SqlStore::open(&file).await.unwrap();
     let pair = active(&*store, &ring("signing:a"), at(0)).await;
     let id = store.id();
-    let Ok(Looked::Current(looked)) = SqlStore::look(&file).await else { panic!("a store") };
+    let Ok(ReadOnlyOpen::Current(looked)) = SqlStore::open_read_only(&file).await else { panic!("a store") };
     assert_eq!((looked.id(), looked.pair(pair.id).await.unwrap()), (id, Some(pair.clone())));
     assert!(matches!(looked.ping().await, Err(StoreError::Unavailable(_))));
-    assert!(looked.transition(move_of(&pair, State::Destroying, at(1)), &[]).await.is_err());
+    assert!(looked.transition(move_of(&pair, KeyState::Destroying, at(1)), &[]).await.is_err());
     looked.close().await;
     store.close().await;
 
@@ -209,9 +211,11 @@ async fn look_at_a_store_makes_and_changes_nothing() {
     let latest: i64 =
         sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(&mut beside).await.unwrap();
     sqlx::query("DELETE FROM _sqlx_migrations WHERE version > 1").execute(&mut beside).await.unwrap();
-    assert!(matches!(SqlStore::look(&file).await, Ok(Looked::Outdated { version: 1, latest: l }) if l == latest));
+    assert!(
+        matches!(SqlStore::open_read_only(&file).await, Ok(ReadOnlyOpen::Outdated { version: 1, latest: l }) if l == latest)
+    );
     sqlx::query("DROP TABLE _sqlx_migrations").execute(&mut beside).await.unwrap();
-    assert!(matches!(SqlStore::look(&file).await, Ok(Looked::Outdated { version: 0, .. })));
+    assert!(matches!(SqlStore::open_read_only(&file).await, Ok(ReadOnlyOpen::Outdated { version: 0, .. })));
 }
 
 #[tokio::test]
@@ -220,7 +224,7 @@ async fn file_that_is_no_store_is_refused_and_kept() {
     let file = place.path().join(FILE);
     let text = "no database\n".repeat(1000);
     std::fs::write(&file, &text).unwrap();
-    assert!(SqlStore::look(&file).await.is_err());
+    assert!(SqlStore::open_read_only(&file).await.is_err());
     assert!(SqlStore::open(&file).await.is_err());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
     assert!(matches!(SqlStore::open(Path::new("/nowhere/at/all")).await, Err(StoreError::Unavailable(_))));

@@ -41,9 +41,9 @@ enum Mode {
 }
 
 impl Launch {
-    /// `strongroom dev` on a port that it picks, without a stock that comes and goes by itself.
+    /// `daemon dev` on a port that it picks, without a stock that comes and goes by itself.
     ///
-    /// Where tests have LOCAL keys it is `strongroom serve` without a token, in other things as `dev` is.
+    /// Where tests have LOCAL keys it is `daemon serve` without a token, in other things as `dev` is.
     pub fn dev(data: &Path) -> Self {
         if on_local_keys() {
             return Self { mode: Mode::ReadyServe, ..Self::serve(&Configuration::local(data)) };
@@ -51,19 +51,19 @@ impl Launch {
         Self::stocked_dev(data).arg("--no-stock")
     }
 
-    /// `strongroom dev` as its users start it, on a port that it picks.
+    /// `daemon dev` as its users start it, on a port that it picks.
     pub fn stocked_dev(data: &Path) -> Self {
         let mode = Mode::Dev { admin_token: data.join("admin-token") };
         let args = ["dev".as_ref(), "--data".as_ref(), data.as_os_str(), "--listen".as_ref(), "127.0.0.1:0".as_ref()];
         Self::new(args, mode)
     }
 
-    /// `strongroom serve`.
+    /// `daemon serve`.
     pub fn serve(configuration: &Configuration) -> Self {
         Self::new(["serve".as_ref(), "--config".as_ref(), configuration.write().as_os_str()], Mode::Serve)
     }
 
-    /// `strongroom ARGS...`, which ends by itself.
+    /// `daemon ARGS...`, which ends by itself.
     pub fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
         Self::new(args, Mode::Command)
     }

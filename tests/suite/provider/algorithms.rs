@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use strongroom::provider::{KeyProvider, KeyRef, NewKey, ProviderError, SignInput};
-use strongroom_domain::key::{Hash, KeyAlgorithm, KeyUse, Locator, SignatureAlgorithm};
+use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, KeyUse, Locator, SignatureAlgorithm};
 
 use super::bench::{Bench, ES256, MODULE, generated, message, new_key, started, verify};
 
@@ -29,7 +29,7 @@ async fn every_algorithm_generates_signs_and_is_destroyed() {
         let held = provider.inventory().await.unwrap();
         assert_eq!(held.len(), 1);
         assert_eq!(held[0].locator.as_ref(), Some(&new.locator));
-        assert!(held[0].has_private && held[0].has_public && !held[0].broken);
+        assert!(held[0].has_private && held[0].has_public && !held[0].incomplete);
         assert_eq!(provider.destroy(&new.locator, "sr:another:label").await.unwrap().objects, 0);
         assert_eq!(provider.destroy(&new.locator, &new.label).await.unwrap().objects, 2);
         assert_eq!(provider.destroy(&new.locator, &new.label).await.unwrap().objects, 0);
@@ -48,7 +48,7 @@ async fn senseless_requests_are_refused_before_the_token_sees_them() {
     let pids = provider.client().host_pids();
     let (ec, _) = generated(&provider, KeyAlgorithm::P256).await;
     let (other, _) = generated(&provider, KeyAlgorithm::P256).await;
-    let pss = SignatureAlgorithm::RsaPss(Hash::Sha256);
+    let pss = SignatureAlgorithm::RsaPss(HashAlgorithm::Sha256);
     assert!(matches!(provider.sign(&ec, pss, message("x")).await, Err(ProviderError::Unsupported(_))));
     let short = provider.sign(&ec, ES256, SignInput::Digest(vec![1; 20])).await;
     assert!(matches!(short, Err(ProviderError::Unsupported(_))));
@@ -110,16 +110,16 @@ async fn key_is_proven_anew_as_what_it_was_made_as_and_nothing_else() {
         let (key, made) = generated(&provider, algorithm).await;
         let (other, _) = generated(&provider, algorithm).await;
         for trial in [false, true] {
-            let proof = provider.prove(&key, &made.label, trial).await.unwrap();
+            let proof = provider.attest(&key, &made.label, trial).await.unwrap();
             assert_eq!(proof, "local, always-sensitive, never-extractable, sign", "{algorithm}");
             let swapped = KeyRef { spki: other.spki.clone(), ..key.clone() };
-            let refused = provider.prove(&swapped, &made.label, trial).await;
+            let refused = provider.attest(&swapped, &made.label, trial).await;
             assert!(matches!(refused, Err(ProviderError::Refused(_))), "{algorithm}: {refused:?}");
-            let renamed = provider.prove(&key, "sr:another", trial).await;
+            let renamed = provider.attest(&key, "sr:another", trial).await;
             assert!(matches!(renamed, Err(ProviderError::Refused(_))), "{algorithm}: {renamed:?}");
         }
         provider.destroy(&key.locator, &made.label).await.unwrap();
-        let gone = provider.prove(&key, &made.label, true).await;
+        let gone = provider.attest(&key, &made.label, true).await;
         assert!(matches!(gone, Err(ProviderError::KeyMissing)), "{algorithm}: {gone:?}");
     }
     provider.client().stop().await;
@@ -131,12 +131,12 @@ async fn token_is_idle_from_the_last_request_on_and_keys_made_ahead_are_none() {
     let provider = started(bench.options()).await;
     let (key, _) = generated(&provider, KeyAlgorithm::P256).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let before = provider.idle();
+    let before = provider.idle_for();
     assert!(before >= Duration::from_millis(300), "{before:?}");
     let (_, ahead) = new_key(KeyAlgorithm::P256);
     provider.generate_ahead(ahead).await.unwrap();
-    assert!(provider.idle() >= before);
+    assert!(provider.idle_for() >= before);
     provider.sign(&key, ES256, message("x")).await.unwrap();
-    assert!(provider.idle() < Duration::from_millis(300));
+    assert!(provider.idle_for() < Duration::from_millis(300));
     provider.client().stop().await;
 }

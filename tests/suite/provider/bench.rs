@@ -14,7 +14,7 @@ use strongroom::provider::pkcs11::Pkcs11Provider;
 use strongroom::provider::{KeyProvider, KeyRef, NewKey, SignInput};
 use strongroom_domain::clock::{Clock, SystemClock};
 use strongroom_domain::key::{
-    Hash, KeyAlgorithm, KeyFamily, KeyId, KeyUse, Locator, Signature, SignatureAlgorithm, StoreId,
+    HashAlgorithm, KeyAlgorithm, KeyFamily, KeyId, KeyUse, Locator, Signature, SignatureAlgorithm, StoreId,
 };
 use strongroom_token::{
     HostCommand, HostOptions, Initialised, PinSource, Profile, TokenAccess, TokenError, TokenOptions, TokenSelector,
@@ -23,7 +23,7 @@ use strongroom_token::{
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-pub const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
+pub const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
 pub const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 
 /// A SoftHSM installation of one test.
@@ -139,7 +139,7 @@ pub fn new_key(algorithm: KeyAlgorithm) -> (KeyId, NewKey) {
 pub async fn generated(provider: &Pkcs11Provider, algorithm: KeyAlgorithm) -> (KeyRef, NewKey) {
     let (id, key) = new_key(algorithm);
     let made = provider.generate(key.clone()).await.unwrap();
-    assert_eq!(made.proof, "local, always-sensitive, never-extractable, sign");
+    assert_eq!(made.attestation, "local, always-sensitive, never-extractable, sign");
     (KeyRef { id, locator: key.locator.clone(), algorithm, spki: made.spki, sealed: None }, key)
 }
 
@@ -155,21 +155,21 @@ pub fn message(text: &str) -> SignInput {
 pub fn verify(key: &KeyRef, signature: &Signature, message: &[u8]) {
     use SignatureAlgorithm::{Ecdsa, Ed25519, RsaPkcs1, RsaPss};
     let algorithm: &'static dyn VerificationAlgorithm = match (signature.algorithm(), key.algorithm) {
-        (RsaPkcs1(Hash::Sha256), _) => &signature::RSA_PKCS1_2048_8192_SHA256,
-        (RsaPkcs1(Hash::Sha384), _) => &signature::RSA_PKCS1_2048_8192_SHA384,
-        (RsaPkcs1(Hash::Sha512), _) => &signature::RSA_PKCS1_2048_8192_SHA512,
-        (RsaPss(Hash::Sha256), _) => &signature::RSA_PSS_2048_8192_SHA256,
-        (RsaPss(Hash::Sha384), _) => &signature::RSA_PSS_2048_8192_SHA384,
-        (RsaPss(Hash::Sha512), _) => &signature::RSA_PSS_2048_8192_SHA512,
-        (Ecdsa(Hash::Sha256), KeyAlgorithm::P256) => &signature::ECDSA_P256_SHA256_ASN1,
-        (Ecdsa(Hash::Sha384), KeyAlgorithm::P256) => &signature::ECDSA_P256_SHA384_ASN1,
-        (Ecdsa(Hash::Sha512), KeyAlgorithm::P256) => &signature::ECDSA_P256_SHA512_ASN1,
-        (Ecdsa(Hash::Sha256), KeyAlgorithm::P384) => &signature::ECDSA_P384_SHA256_ASN1,
-        (Ecdsa(Hash::Sha384), KeyAlgorithm::P384) => &signature::ECDSA_P384_SHA384_ASN1,
-        (Ecdsa(Hash::Sha512), KeyAlgorithm::P384) => &signature::ECDSA_P384_SHA512_ASN1,
-        (Ecdsa(Hash::Sha256), _) => &signature::ECDSA_P521_SHA256_ASN1,
-        (Ecdsa(Hash::Sha384), _) => &signature::ECDSA_P521_SHA384_ASN1,
-        (Ecdsa(Hash::Sha512), _) => &signature::ECDSA_P521_SHA512_ASN1,
+        (RsaPkcs1(HashAlgorithm::Sha256), _) => &signature::RSA_PKCS1_2048_8192_SHA256,
+        (RsaPkcs1(HashAlgorithm::Sha384), _) => &signature::RSA_PKCS1_2048_8192_SHA384,
+        (RsaPkcs1(HashAlgorithm::Sha512), _) => &signature::RSA_PKCS1_2048_8192_SHA512,
+        (RsaPss(HashAlgorithm::Sha256), _) => &signature::RSA_PSS_2048_8192_SHA256,
+        (RsaPss(HashAlgorithm::Sha384), _) => &signature::RSA_PSS_2048_8192_SHA384,
+        (RsaPss(HashAlgorithm::Sha512), _) => &signature::RSA_PSS_2048_8192_SHA512,
+        (Ecdsa(HashAlgorithm::Sha256), KeyAlgorithm::P256) => &signature::ECDSA_P256_SHA256_ASN1,
+        (Ecdsa(HashAlgorithm::Sha384), KeyAlgorithm::P256) => &signature::ECDSA_P256_SHA384_ASN1,
+        (Ecdsa(HashAlgorithm::Sha512), KeyAlgorithm::P256) => &signature::ECDSA_P256_SHA512_ASN1,
+        (Ecdsa(HashAlgorithm::Sha256), KeyAlgorithm::P384) => &signature::ECDSA_P384_SHA256_ASN1,
+        (Ecdsa(HashAlgorithm::Sha384), KeyAlgorithm::P384) => &signature::ECDSA_P384_SHA384_ASN1,
+        (Ecdsa(HashAlgorithm::Sha512), KeyAlgorithm::P384) => &signature::ECDSA_P384_SHA512_ASN1,
+        (Ecdsa(HashAlgorithm::Sha256), _) => &signature::ECDSA_P521_SHA256_ASN1,
+        (Ecdsa(HashAlgorithm::Sha384), _) => &signature::ECDSA_P521_SHA384_ASN1,
+        (Ecdsa(HashAlgorithm::Sha512), _) => &signature::ECDSA_P521_SHA512_ASN1,
         (Ed25519, _) => &signature::ED25519,
     };
     let mut bytes = signature.raw().to_vec();

@@ -7,7 +7,7 @@ use aws_lc_rs::rsa::{
 };
 use strongroom::provider::pkcs11::Pkcs11Provider;
 use strongroom::provider::{KeyProvider, KeyRef, NewKey, ProviderError};
-use strongroom_domain::key::{DecryptionAlgorithm, Hash, KeyAlgorithm, KeyUse, SignatureAlgorithm};
+use strongroom_domain::key::{DecryptionAlgorithm, HashAlgorithm, KeyAlgorithm, KeyUse, SignatureAlgorithm};
 
 use super::bench::{Bench, kill, message, new_key, started, until};
 
@@ -17,7 +17,7 @@ async fn decrypting(provider: &Pkcs11Provider) -> KeyRef {
     let (id, key) = new_key(KeyAlgorithm::Rsa2048);
     let key = NewKey { key_use: KeyUse::Decrypt, ..key };
     let made = provider.generate(key.clone()).await.unwrap();
-    assert_eq!(made.proof, "local, always-sensitive, never-extractable, decrypt");
+    assert_eq!(made.attestation, "local, always-sensitive, never-extractable, decrypt");
     KeyRef { id, locator: key.locator, algorithm: key.algorithm, spki: made.spki, sealed: None }
 }
 
@@ -41,7 +41,7 @@ async fn a_decryption_key_decrypts_and_does_nothing_else() {
         let ciphertext = encrypted(&key, &OAEP_SHA1_MGF1SHA1, plaintext);
         assert_eq!(provider.decrypt(&key, RSA_OAEP, ciphertext).await.unwrap().expose(), plaintext);
     }
-    let signed = provider.sign(&key, SignatureAlgorithm::RsaPkcs1(Hash::Sha256), message("x")).await;
+    let signed = provider.sign(&key, SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256), message("x")).await;
     assert!(signed.is_err(), "{signed:?}");
     let (listed, text) = bench.tool(&["--list-objects", "--type", "privkey"]);
     assert!(listed && text.contains("Usage:      decrypt\n"), "{text}");

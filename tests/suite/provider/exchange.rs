@@ -7,7 +7,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use strongroom::provider::pkcs11::Pkcs11Provider;
-use strongroom::provider::{ForeignKey, FoundKey, KeyProvider, KeyRef, NewKey, ProviderError};
+use strongroom::provider::{ExistingKey, KeyProvider, KeyRef, KeySelector, NewKey, ProviderError};
 use strongroom_domain::key::{KeyAlgorithm, KeyUse, Locator};
 use strongroom_domain::secret::Secret;
 
@@ -58,7 +58,7 @@ async fn import_each(provider: &Pkcs11Provider) -> Vec<(KeyRef, NewKey)> {
         let pkcs8 = Secret::new(openssl_key(&openssl_options(algorithm)));
         let made = provider.import(new.clone(), pkcs8).await.unwrap();
         assert_eq!(
-            made.proof,
+            made.attestation,
             "imported: not local, sensitive, not always-sensitive, not extractable, not never-extractable, sign"
         );
         let key = KeyRef { id, locator: new.locator.clone(), algorithm, spki: made.spki, sealed: None };
@@ -82,7 +82,7 @@ async fn every_algorithm_is_imported_signs_and_does_not_leave_again() {
         let imported = import_each(&provider).await;
         let held = provider.inventory().await.unwrap();
         assert_eq!(held.len(), imported.len());
-        assert!(held.iter().all(|held| held.has_private && held.has_public && !held.broken), "{held:?}");
+        assert!(held.iter().all(|held| held.has_private && held.has_public && !held.incomplete), "{held:?}");
 
         let text = bench.tool(&["--list-objects", "--type", "privkey"]).1;
         let access: Vec<&str> = text.lines().filter(|line| line.contains("Access:")).collect();
@@ -202,7 +202,7 @@ async fn a_host_that_dies_over_an_import_leaves_a_key_to_reconcile() {
     let (_, new) = new_key(KeyAlgorithm::P256);
     let pkcs8 = || Secret::new(openssl_key(&openssl_options(KeyAlgorithm::P256)));
     let outcome = provider.import(new.clone(), pkcs8()).await;
-    assert!(matches!(outcome, Err(ProviderError::Unknown(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(ProviderError::OutcomeUnknown(_))), "{outcome:?}");
     let held = provider.inventory().await.unwrap();
     assert_eq!(held.iter().map(|held| &held.label).collect::<Vec<_>>(), [&new.label], "sent once");
     assert_eq!(provider.destroy(&new.locator, &new.label).await.unwrap().objects, 2);
@@ -215,17 +215,17 @@ async fn a_host_that_dies_over_an_import_leaves_a_key_to_reconcile() {
     provider.client().stop().await;
 }
 
-fn by_id(id: &str) -> ForeignKey {
+fn by_id(id: &str) -> KeySelector {
     let bytes: Vec<u8> = id
         .as_bytes()
         .chunks(2)
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
         .collect();
-    ForeignKey { locator: Some(Locator::from_bytes(&bytes).unwrap()), ..ForeignKey::default() }
+    KeySelector { locator: Some(Locator::from_bytes(&bytes).unwrap()), ..KeySelector::default() }
 }
 
-fn by_label(label: &str) -> ForeignKey {
-    ForeignKey { label: Some(label.to_owned()), ..ForeignKey::default() }
+fn by_label(label: &str) -> KeySelector {
+    KeySelector { label: Some(label.to_owned()), ..KeySelector::default() }
 }
 
 fn made(bench: &Bench, arguments: &[&str]) {
@@ -233,7 +233,7 @@ fn made(bench: &Bench, arguments: &[&str]) {
     assert!(done, "{said}");
 }
 
-async fn refusal(provider: &Pkcs11Provider, wanted: &ForeignKey) -> String {
+async fn refusal(provider: &Pkcs11Provider, wanted: &KeySelector) -> String {
     match provider.find(wanted).await {
         Err(ProviderError::Refused(detail)) => detail,
         other => panic!("{wanted:?}: {other:?}"),
@@ -256,27 +256,27 @@ async fn keys_of_every_algorithm_are_found_by_id_and_by_label() {
     }
     let provider = started(bench.options()).await;
     for (id, _, algorithm) in kinds {
-        let found: FoundKey = provider.find(&by_id(id)).await.unwrap();
+        let found: ExistingKey = provider.find(&by_id(id)).await.unwrap();
         assert_eq!(provider.find(&by_label(&format!("theirs {id}"))).await.unwrap(), found);
         assert_eq!((found.locator.to_string().as_str(), found.algorithm), (id, algorithm));
         let words = "found: local, sensitive, always-sensitive, not extractable, never-extractable, sign";
-        assert!(found.proof.starts_with(words), "{}", found.proof);
+        assert!(found.attestation.starts_with(words), "{}", found.attestation);
         let (id, _) = new_key(algorithm);
         let key = KeyRef { id, locator: found.locator, algorithm, spki: found.spki, sealed: None };
         let way = algorithm.default_signature_algorithm();
         verify(&key, &provider.sign(&key, way, message("x")).await.unwrap(), b"x");
     }
-    let both = ForeignKey { label: Some("theirs 01".to_owned()), ..by_id("02") };
+    let both = KeySelector { label: Some("theirs 01".to_owned()), ..by_id("02") };
     assert!(matches!(provider.find(&both).await, Err(ProviderError::KeyMissing)), "each part must match");
     assert!(matches!(provider.find(&by_id("77")).await, Err(ProviderError::KeyMissing)));
     let facts = provider.client().token_facts().unwrap();
-    let here = ForeignKey { token: Some(facts.label.clone()), serial: Some(facts.serial.clone()), ..by_id("01") };
+    let here = KeySelector { token: Some(facts.label.clone()), serial: Some(facts.serial.clone()), ..by_id("01") };
     provider.find(&here).await.unwrap();
-    let token = ForeignKey { token: Some("another".to_owned()), ..by_id("01") };
+    let token = KeySelector { token: Some("another".to_owned()), ..by_id("01") };
     assert!(refusal(&provider, &token).await.starts_with("the token here is"));
-    let serial = ForeignKey { serial: Some("0".to_owned()), ..here };
+    let serial = KeySelector { serial: Some("0".to_owned()), ..here };
     assert!(refusal(&provider, &serial).await.starts_with("the serial here is"));
-    assert!(refusal(&provider, &ForeignKey::default()).await.contains("CKA_ID or its label"));
+    assert!(refusal(&provider, &KeySelector::default()).await.contains("CKA_ID or its label"));
     // An RSA key shows its own public half; an EC key needs a public object.
     made(&bench, &["--delete-object", "--type", "pubkey", "--id", "05"]);
     provider.find(&by_id("05")).await.unwrap();
@@ -310,7 +310,7 @@ async fn keys_that_cannot_be_used_are_refused_with_the_reason() {
     provider.generate(decrypting).await.unwrap();
     assert!(refusal(&provider, &by_label("decrypts")).await.contains("may not sign"));
     assert!(refusal(&provider, &by_label(&new.label)).await.contains("one of Strongroom's own"));
-    let own = ForeignKey { locator: Some(ours.locator), ..ForeignKey::default() };
+    let own = KeySelector { locator: Some(ours.locator), ..KeySelector::default() };
     assert!(refusal(&provider, &own).await.contains("one of Strongroom's own"));
     provider.client().stop().await;
 }

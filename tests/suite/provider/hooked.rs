@@ -60,7 +60,7 @@ async fn a_host_that_dies_with_the_reply_leaves_a_key_to_reconcile() {
     let provider = started(options(&bench, "host.generate.after=abort")).await;
     let (_, key) = new_key(KeyAlgorithm::P256);
     let outcome = provider.generate(key.clone()).await;
-    assert!(matches!(outcome, Err(ProviderError::Unknown(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(ProviderError::OutcomeUnknown(_))), "{outcome:?}");
     let held = provider.inventory().await.unwrap();
     assert_eq!(held.iter().map(|held| &held.label).collect::<Vec<_>>(), [&key.label]);
     assert_eq!(provider.destroy(&key.locator, &key.label).await.unwrap().objects, 2);
@@ -88,7 +88,7 @@ async fn a_hung_generation_is_given_up_and_does_not_hold_up_signing() {
     let load = Load::start(&provider, &key, 2);
     let (_, hanging) = new_key(KeyAlgorithm::P256);
     let outcome = provider.generate(hanging).await;
-    assert!(matches!(outcome, Err(ProviderError::Unknown(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(ProviderError::OutcomeUnknown(_))), "{outcome:?}");
     generated(&provider, KeyAlgorithm::P256).await;
     let errors = load.end().await;
     assert!(errors.is_empty(), "{} errors, {:?}", errors.len(), errors.first());

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use strongroom::provider::pkcs11::Pkcs11Provider;
 use strongroom::provider::{KeyProvider, ProviderError};
-use strongroom_domain::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
+use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, SignatureAlgorithm};
 use strongroom_token::Profile;
 use tokio::time::sleep;
 
@@ -59,7 +59,7 @@ async fn killing_the_generation_host_leaves_an_unknown_outcome_and_signing_alone
     sleep(Duration::from_millis(150)).await;
     kill(provider.client().keeping_host_pids()[0]);
     let outcome = generation.await.unwrap();
-    assert!(matches!(outcome, Err(ProviderError::Unknown(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(ProviderError::OutcomeUnknown(_))), "{outcome:?}");
     occasions.changed().await.unwrap();
     provider.destroy(&doomed.locator, &doomed.label).await.unwrap();
     let held = provider.inventory().await.unwrap();
@@ -150,7 +150,7 @@ async fn a_full_queue_is_busy_at_once() {
     options.hosts.sign_queue = 2;
     let provider = started(options).await;
     let (key, _) = generated(&provider, KeyAlgorithm::Rsa4096).await;
-    let calls = (0..40).map(|_| provider.sign(&key, SignatureAlgorithm::RsaPkcs1(Hash::Sha256), message("x")));
+    let calls = (0..40).map(|_| provider.sign(&key, SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256), message("x")));
     let outcomes = futures_util::future::join_all(calls).await;
     let busy = outcomes.iter().filter(|outcome| matches!(outcome, Err(ProviderError::Busy))).count();
     assert_eq!((busy, outcomes.iter().filter(|outcome| outcome.is_ok()).count()), (38, 2));
@@ -198,7 +198,7 @@ async fn half_made_keys_are_listed_and_only_nameless_ones_removed() {
     let provider = started(bench.options()).await;
     let (_, whole) = generated(&provider, KeyAlgorithm::P256).await;
     let held = provider.inventory().await.unwrap();
-    let broken: Vec<_> = held.iter().filter(|held| held.broken).collect();
+    let broken: Vec<_> = held.iter().filter(|held| held.incomplete).collect();
     assert_eq!(broken.len(), 1, "{held:?}");
     assert!(broken[0].locator.is_none() && broken[0].has_private && !broken[0].has_public);
     assert!(held.iter().any(|held| held.label == nameless.label && held.has_public && !held.has_private));
@@ -217,7 +217,7 @@ async fn half_made_keys_are_listed_and_only_nameless_ones_removed() {
     provider.client().stop().await;
     assert_eq!(empty_in_private_objects(&bench, &[EC_PARAMS]), 1);
     let provider = started(bench.options()).await;
-    assert!(provider.inventory().await.unwrap().iter().any(|held| held.broken));
+    assert!(provider.inventory().await.unwrap().iter().any(|held| held.incomplete));
     assert_eq!(provider.remove_broken().await.unwrap().objects, 0);
     assert_eq!(provider.destroy(&whole.locator, &whole.label).await.unwrap().objects, 2);
     assert_eq!(provider.inventory().await.unwrap(), []);

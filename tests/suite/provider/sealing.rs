@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use strongroom::provider::pkcs11::Pkcs11Provider;
-use strongroom::provider::{ForeignKey, KeyProvider, ProviderError};
+use strongroom::provider::{KeyProvider, KeySelector, ProviderError};
 use strongroom_domain::key::{KeyAlgorithm, Locator};
 use strongroom_domain::secret::Secret;
 use strongroom_token::{SealingScheme, TokenError, probe, probe_sealing_key};
@@ -107,12 +107,12 @@ async fn sealing_key_is_not_listed_linked_or_read() {
         assert_eq!(provider.inventory().await.unwrap(), []);
         assert_eq!(provider.remove_broken().await.unwrap().objects, 0);
         for label in [LABEL.to_owned(), format!("{LABEL}:sign")] {
-            let wanted = ForeignKey { label: Some(label), ..ForeignKey::default() };
+            let wanted = KeySelector { label: Some(label), ..KeySelector::default() };
             let found = provider.find(&wanted).await;
             assert!(found.is_err(), "{found:?}");
         }
         let locator = Some(Locator::from_bytes(&sealed[3..19]).unwrap());
-        let wanted = ForeignKey { locator, ..ForeignKey::default() };
+        let wanted = KeySelector { locator, ..KeySelector::default() };
         let found = provider.find(&wanted).await;
         assert!(matches!(found, Err(ProviderError::Refused(_))), "{found:?}");
         let destroyed = provider.destroy(&wanted.locator.unwrap(), LABEL).await;

@@ -62,7 +62,7 @@ impl World {
         daemon
     }
 
-    /// Runs `strongroom rotation COMMAND` by the same clock.
+    /// Runs `daemon rotation COMMAND` by the same clock.
     fn command(&self, command: &str, more: &[&str]) -> (bool, String) {
         let file = self.configuration.write();
         let args = ["rotation".as_ref(), command.as_ref(), "--config".as_ref(), file.as_os_str()];

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 /// A digest of the SHA-2 family (FIPS 180-4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Hash {
+pub enum HashAlgorithm {
     Sha256,
     Sha384,
     Sha512,
 }
 
-impl Hash {
+impl HashAlgorithm {
     /// Every hash, weakest first.
     pub const ALL: [Self; 3] = [Self::Sha256, Self::Sha384, Self::Sha512];
 
@@ -115,11 +115,17 @@ impl KeyAlgorithm {
         use SignatureAlgorithm::{Ecdsa, Ed25519, RsaPkcs1, RsaPss};
         match self {
             Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096 => {
-                Hash::ALL.map(RsaPkcs1).into_iter().chain(Hash::ALL.map(RsaPss)).collect()
+                HashAlgorithm::ALL.map(RsaPkcs1).into_iter().chain(HashAlgorithm::ALL.map(RsaPss)).collect()
             }
-            Self::P256 => vec![Ecdsa(Hash::Sha256), Ecdsa(Hash::Sha384), Ecdsa(Hash::Sha512)],
-            Self::P384 => vec![Ecdsa(Hash::Sha384), Ecdsa(Hash::Sha256), Ecdsa(Hash::Sha512)],
-            Self::P521 => vec![Ecdsa(Hash::Sha512), Ecdsa(Hash::Sha256), Ecdsa(Hash::Sha384)],
+            Self::P256 => {
+                vec![Ecdsa(HashAlgorithm::Sha256), Ecdsa(HashAlgorithm::Sha384), Ecdsa(HashAlgorithm::Sha512)]
+            }
+            Self::P384 => {
+                vec![Ecdsa(HashAlgorithm::Sha384), Ecdsa(HashAlgorithm::Sha256), Ecdsa(HashAlgorithm::Sha512)]
+            }
+            Self::P521 => {
+                vec![Ecdsa(HashAlgorithm::Sha512), Ecdsa(HashAlgorithm::Sha256), Ecdsa(HashAlgorithm::Sha384)]
+            }
             Self::Ed25519 => vec![Ed25519],
         }
     }
@@ -138,10 +144,10 @@ impl KeyAlgorithm {
     #[must_use]
     pub const fn default_signature_algorithm(self) -> SignatureAlgorithm {
         match self {
-            Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096 => SignatureAlgorithm::RsaPkcs1(Hash::Sha256),
-            Self::P256 => SignatureAlgorithm::Ecdsa(Hash::Sha256),
-            Self::P384 => SignatureAlgorithm::Ecdsa(Hash::Sha384),
-            Self::P521 => SignatureAlgorithm::Ecdsa(Hash::Sha512),
+            Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096 => SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256),
+            Self::P256 => SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256),
+            Self::P384 => SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384),
+            Self::P521 => SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha512),
             Self::Ed25519 => SignatureAlgorithm::Ed25519,
         }
     }
@@ -159,24 +165,24 @@ impl fmt::Display for KeyAlgorithm {
 /// section 9.1, RFC 7518 section 3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SignatureAlgorithm {
-    RsaPkcs1(Hash),
-    RsaPss(Hash),
-    Ecdsa(Hash),
+    RsaPkcs1(HashAlgorithm),
+    RsaPss(HashAlgorithm),
+    Ecdsa(HashAlgorithm),
     Ed25519,
 }
 
 impl SignatureAlgorithm {
     /// Every signature algorithm.
     pub const ALL: [Self; 10] = [
-        Self::RsaPkcs1(Hash::Sha256),
-        Self::RsaPkcs1(Hash::Sha384),
-        Self::RsaPkcs1(Hash::Sha512),
-        Self::RsaPss(Hash::Sha256),
-        Self::RsaPss(Hash::Sha384),
-        Self::RsaPss(Hash::Sha512),
-        Self::Ecdsa(Hash::Sha256),
-        Self::Ecdsa(Hash::Sha384),
-        Self::Ecdsa(Hash::Sha512),
+        Self::RsaPkcs1(HashAlgorithm::Sha256),
+        Self::RsaPkcs1(HashAlgorithm::Sha384),
+        Self::RsaPkcs1(HashAlgorithm::Sha512),
+        Self::RsaPss(HashAlgorithm::Sha256),
+        Self::RsaPss(HashAlgorithm::Sha384),
+        Self::RsaPss(HashAlgorithm::Sha512),
+        Self::Ecdsa(HashAlgorithm::Sha256),
+        Self::Ecdsa(HashAlgorithm::Sha384),
+        Self::Ecdsa(HashAlgorithm::Sha512),
         Self::Ed25519,
     ];
 
@@ -184,15 +190,15 @@ impl SignatureAlgorithm {
     #[must_use]
     pub const fn jca_name(self) -> &'static str {
         match self {
-            Self::RsaPkcs1(Hash::Sha256) => "SHA256withRSA",
-            Self::RsaPkcs1(Hash::Sha384) => "SHA384withRSA",
-            Self::RsaPkcs1(Hash::Sha512) => "SHA512withRSA",
-            Self::RsaPss(Hash::Sha256) => "SHA256withRSAandMGF1",
-            Self::RsaPss(Hash::Sha384) => "SHA384withRSAandMGF1",
-            Self::RsaPss(Hash::Sha512) => "SHA512withRSAandMGF1",
-            Self::Ecdsa(Hash::Sha256) => "SHA256withECDSA",
-            Self::Ecdsa(Hash::Sha384) => "SHA384withECDSA",
-            Self::Ecdsa(Hash::Sha512) => "SHA512withECDSA",
+            Self::RsaPkcs1(HashAlgorithm::Sha256) => "SHA256withRSA",
+            Self::RsaPkcs1(HashAlgorithm::Sha384) => "SHA384withRSA",
+            Self::RsaPkcs1(HashAlgorithm::Sha512) => "SHA512withRSA",
+            Self::RsaPss(HashAlgorithm::Sha256) => "SHA256withRSAandMGF1",
+            Self::RsaPss(HashAlgorithm::Sha384) => "SHA384withRSAandMGF1",
+            Self::RsaPss(HashAlgorithm::Sha512) => "SHA512withRSAandMGF1",
+            Self::Ecdsa(HashAlgorithm::Sha256) => "SHA256withECDSA",
+            Self::Ecdsa(HashAlgorithm::Sha384) => "SHA384withECDSA",
+            Self::Ecdsa(HashAlgorithm::Sha512) => "SHA512withECDSA",
             Self::Ed25519 => "Ed25519",
         }
     }
@@ -205,7 +211,7 @@ impl SignatureAlgorithm {
 
     /// The hash that is applied to the message, `None` where the scheme hashes itself.
     #[must_use]
-    pub const fn hash(self) -> Option<Hash> {
+    pub const fn hash(self) -> Option<HashAlgorithm> {
         match self {
             Self::RsaPkcs1(hash) | Self::RsaPss(hash) | Self::Ecdsa(hash) => Some(hash),
             Self::Ed25519 => None,

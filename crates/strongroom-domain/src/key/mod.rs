@@ -4,8 +4,8 @@
 //! sets of algorithms and states, and DER newtypes. Does not own rules about who may
 //! do what (`auth`), formats beyond plain names (`x509`, `jose`), or any I/O.
 //!
-//! Invariants: an identifier that exists is well formed; a [`State`] moves only along
-//! [`State::may_become`]; a [`Locator`] never holds an object handle.
+//! Invariants: an identifier that exists is well formed; a [`KeyState`] moves only along
+//! [`KeyState::may_become`]; a [`Locator`] never holds an object handle.
 
 mod algorithm;
 mod der;
@@ -16,9 +16,9 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use algorithm::{DecryptionAlgorithm, Hash, KeyAlgorithm, KeyFamily, SignatureAlgorithm};
+pub use algorithm::{DecryptionAlgorithm, HashAlgorithm, KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 pub use der::{CertificateDer, RsaPrivateKey, SealedKey, Signature, SpkiDer};
 pub use ids::{IdError, KeyId, KeyName, Kid, Locator, SerialNumber, StoreId};
-pub use pair::{KeyPair, KeyUse, Origin, ProviderKind};
+pub use pair::{KeyOrigin, KeyPair, KeyUse, ProviderKind};
 pub use ring::{RingId, RingKind};
-pub use state::State;
+pub use state::KeyState;

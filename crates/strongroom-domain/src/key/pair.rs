@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CertificateDer, KeyAlgorithm, KeyId, Kid, Locator, RingId, SealedKey, SignatureAlgorithm, SpkiDer, State};
+use super::{
+    CertificateDer, KeyAlgorithm, KeyId, KeyState, Kid, Locator, RingId, SealedKey, SignatureAlgorithm, SpkiDer,
+};
 use crate::clock::Timestamp;
 
 /// Who holds the private half (on the wire: `cryptoProvider`).
@@ -59,7 +61,7 @@ impl KeyUse {
 
 /// How the private half came to its provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Origin {
+pub enum KeyOrigin {
     /// Born there.
     Generated,
     /// Brought in from outside.
@@ -68,7 +70,7 @@ pub enum Origin {
     Linked,
 }
 
-impl Origin {
+impl KeyOrigin {
     /// The stable name that is stored.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -94,7 +96,7 @@ pub struct KeyPair {
     pub ring: Option<RingId>,
     /// Position in the ring: 1 for the first key, one more for each successor.
     pub generation: i64,
-    pub state: State,
+    pub state: KeyState,
     /// When the token was first seen without the key; `missing` once seen twice.
     pub missing_since: Option<Timestamp>,
     pub missing: bool,
@@ -102,7 +104,7 @@ pub struct KeyPair {
     pub locator: Locator,
     /// The private half of a `Local` key; absent for keys in a token, and once destroyed.
     pub sealed: Option<SealedKey>,
-    pub origin: Origin,
+    pub origin: KeyOrigin,
     pub key_use: KeyUse,
     pub algorithm: KeyAlgorithm,
     /// The default signature algorithm, and that of a self-signed certificate.

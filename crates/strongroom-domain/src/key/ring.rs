@@ -21,7 +21,7 @@ impl RingKind {
 
     /// The word before the colon of a ring id.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Signing => "signing",
             Self::SslServer => "sslServer",
@@ -33,8 +33,8 @@ impl RingKind {
 
     /// The kind of a word.
     #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    pub fn from_name(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == word)
     }
 }
 
@@ -73,7 +73,7 @@ impl RingId {
 
 impl fmt::Display for RingId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.word())?;
+        f.write_str(self.kind.name())?;
         if self.name.is_empty() { Ok(()) } else { write!(f, ":{}", self.name) }
     }
 }
@@ -83,7 +83,7 @@ impl FromStr for RingId {
 
     fn from_str(text: &str) -> Result<Self, IdError> {
         let (word, name) = text.split_once(':').unwrap_or((text, ""));
-        let kind = RingKind::from_word(word)
+        let kind = RingKind::from_name(word)
             .ok_or(IdError("a ring id: signing:, sslServer:, sslClient: or connection: and a name, or web-keys"))?;
         Self::new(kind, name)
     }

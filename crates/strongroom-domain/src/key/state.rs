@@ -5,7 +5,7 @@ use std::fmt;
 
 /// Where a key pair stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum State {
+pub enum KeyState {
     /// The row exists, the key may not yet; owned by a daemon instance under a lease.
     Reserved,
     /// A reservation being undone; its commit has lost.
@@ -24,7 +24,7 @@ pub enum State {
     Destroyed,
 }
 
-impl State {
+impl KeyState {
     /// Every state.
     pub const ALL: [Self; 8] = [
         Self::Reserved,
@@ -66,7 +66,7 @@ impl State {
 
     /// Whether the key holds its name in its ring: a second creation would collide.
     #[must_use]
-    pub const fn holds_name(self) -> bool {
+    pub const fn reserves_ring_id(self) -> bool {
         self.is_visible() || matches!(self, Self::Reserved)
     }
 
@@ -88,7 +88,7 @@ impl State {
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for KeyState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }

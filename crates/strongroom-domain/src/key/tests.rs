@@ -17,11 +17,11 @@ fn names_of_closed_sets_are_unique_and_read_back() {
     for algorithm in SignatureAlgorithm::ALL {
         assert_eq!(SignatureAlgorithm::from_jca_name(algorithm.jca_name()), Some(algorithm));
     }
-    for state in State::ALL {
-        assert_eq!(State::from_name(state.name()), Some(state));
+    for state in KeyState::ALL {
+        assert_eq!(KeyState::from_name(state.name()), Some(state));
     }
     for kind in RingKind::ALL {
-        assert_eq!(RingKind::from_word(kind.word()), Some(kind));
+        assert_eq!(RingKind::from_name(kind.name()), Some(kind));
     }
     for kind in [ProviderKind::Hsm, ProviderKind::Local] {
         assert_eq!(ProviderKind::from_name(kind.name()), Some(kind));
@@ -29,12 +29,12 @@ fn names_of_closed_sets_are_unique_and_read_back() {
     for key_use in [KeyUse::Sign, KeyUse::Decrypt] {
         assert_eq!(KeyUse::from_name(key_use.name()), Some(key_use));
     }
-    for origin in [Origin::Generated, Origin::Imported, Origin::Linked] {
-        assert_eq!(Origin::from_name(origin.name()), Some(origin));
+    for origin in [KeyOrigin::Generated, KeyOrigin::Imported, KeyOrigin::Linked] {
+        assert_eq!(KeyOrigin::from_name(origin.name()), Some(origin));
     }
     assert_eq!(KeyAlgorithm::from_name("RSA-2048"), None);
     assert_eq!(SignatureAlgorithm::from_jca_name("SHA1withRSA"), None);
-    assert_eq!(State::from_name("active"), None);
+    assert_eq!(KeyState::from_name("active"), None);
     assert_eq!(ProviderKind::from_name("hsm"), None);
 }
 
@@ -61,17 +61,17 @@ fn default_of_an_ec_key_follows_its_curve() {
 /// "abc" of FIPS 180-4.
 #[test]
 fn digests_have_the_length_that_they_say() {
-    for hash in Hash::ALL {
+    for hash in HashAlgorithm::ALL {
         assert_eq!(hash.digest(b"abc").len(), hash.output_len());
     }
-    assert_eq!(Hash::Sha256.digest(b"abc")[..4], [0xba, 0x78, 0x16, 0xbf]);
-    assert_eq!(Hash::Sha384.digest(b"abc")[..4], [0xcb, 0x00, 0x75, 0x3f]);
-    assert_eq!(Hash::Sha512.digest(b"abc")[..4], [0xdd, 0xaf, 0x35, 0xa1]);
+    assert_eq!(HashAlgorithm::Sha256.digest(b"abc")[..4], [0xba, 0x78, 0x16, 0xbf]);
+    assert_eq!(HashAlgorithm::Sha384.digest(b"abc")[..4], [0xcb, 0x00, 0x75, 0x3f]);
+    assert_eq!(HashAlgorithm::Sha512.digest(b"abc")[..4], [0xdd, 0xaf, 0x35, 0xa1]);
 }
 
 #[test]
 fn states_move_along_the_table_and_nowhere_else() {
-    use State::{Abandoning, Active, Deactivated, Destroyed, Destroying, PreActive, Reserved, Stocked};
+    use KeyState::{Abandoning, Active, Deactivated, Destroyed, Destroying, PreActive, Reserved, Stocked};
     let moves = [
         (Reserved, Abandoning),
         (Reserved, Stocked),
@@ -87,8 +87,8 @@ fn states_move_along_the_table_and_nowhere_else() {
         (Deactivated, Destroying),
         (Destroying, Destroyed),
     ];
-    for from in State::ALL {
-        for to in State::ALL {
+    for from in KeyState::ALL {
+        for to in KeyState::ALL {
             let allowed = moves.contains(&(from, to));
             assert_eq!(from.may_become(to, false), allowed, "{from} to {to}");
             let back = (from, to) == (Deactivated, Active);
@@ -99,19 +99,19 @@ fn states_move_along_the_table_and_nowhere_else() {
 
 #[test]
 fn no_state_leads_back_to_itself_or_out_of_the_grave() {
-    for state in State::ALL {
+    for state in KeyState::ALL {
         assert!(!state.may_become(state, true));
-        assert!(!State::Destroyed.may_become(state, true));
-        assert_eq!(state.may_become(State::Reserved, true), state == State::Stocked, "only stock is reserved");
+        assert!(!KeyState::Destroyed.may_become(state, true));
+        assert_eq!(state.may_become(KeyState::Reserved, true), state == KeyState::Stocked, "only stock is reserved");
     }
 }
 
 #[test]
 fn visible_states_hold_their_name_and_so_does_a_reservation() {
-    let visible: Vec<_> = State::ALL.into_iter().filter(|state| state.is_visible()).collect();
-    assert_eq!(visible, [State::PreActive, State::Active, State::Deactivated]);
-    let holding: Vec<_> = State::ALL.into_iter().filter(|state| state.holds_name()).collect();
-    assert_eq!(holding, [State::Reserved, State::PreActive, State::Active, State::Deactivated]);
+    let visible: Vec<_> = KeyState::ALL.into_iter().filter(|state| state.is_visible()).collect();
+    assert_eq!(visible, [KeyState::PreActive, KeyState::Active, KeyState::Deactivated]);
+    let holding: Vec<_> = KeyState::ALL.into_iter().filter(|state| state.reserves_ring_id()).collect();
+    assert_eq!(holding, [KeyState::Reserved, KeyState::PreActive, KeyState::Active, KeyState::Deactivated]);
 }
 
 #[test]

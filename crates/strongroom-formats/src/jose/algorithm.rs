@@ -1,12 +1,12 @@
 //! What JOSE calls the ways of signing.
 
-use strongroom_domain::key::{Hash, KeyAlgorithm, KeyFamily, SignatureAlgorithm};
+use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 
 /// The JOSE name of signing so with a key of this kind (RFC 7518 section 3.1, RFC 8037
 /// section 3.1); `None` where JOSE has none, as for P-256 with SHA-384.
 #[must_use]
 pub const fn algorithm_name(key: KeyAlgorithm, algorithm: SignatureAlgorithm) -> Option<&'static str> {
-    use Hash::{Sha256, Sha384, Sha512};
+    use HashAlgorithm::{Sha256, Sha384, Sha512};
     use SignatureAlgorithm::{Ecdsa, Ed25519, RsaPkcs1, RsaPss};
     if !algorithm.fits(key) {
         return None;

@@ -9,7 +9,7 @@
 mod algorithm;
 mod jwk;
 mod jws;
-mod members;
+mod required_members;
 #[cfg(test)]
 mod tests;
 mod thumbprint;
@@ -17,5 +17,5 @@ mod thumbprint;
 pub use algorithm::{algorithm_name, algorithm_of};
 pub use jwk::Jwk;
 pub use jws::{UnsignedJws, header_fault};
-pub use members::NoJwk;
+pub use required_members::UnsupportedKey;
 pub use thumbprint::thumbprint;

@@ -11,7 +11,7 @@ use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
 use serde_json::json;
 
-use super::{Jwk, NoJwk, UnsignedJws, algorithm_name, algorithm_of, thumbprint};
+use super::{Jwk, UnsignedJws, UnsupportedKey, algorithm_name, algorithm_of, thumbprint};
 use crate::json::JsonText;
 use strongroom_domain::key::{CertificateDer, KeyAlgorithm, KeyUse, Signature, SignatureAlgorithm, SpkiDer};
 
@@ -83,14 +83,14 @@ fn coordinates_keep_the_width_of_their_curve() {
 #[test]
 fn keys_of_other_kinds_have_no_thumbprint() {
     let compressed = [vec![2], vec![9; 32]].concat();
-    assert_eq!(thumbprint(&ec(SECP_256_R_1, &compressed)), Err(NoJwk));
-    assert_eq!(thumbprint(&ec(SECP_256_R_1, &[4])), Err(NoJwk));
+    assert_eq!(thumbprint(&ec(SECP_256_R_1, &compressed)), Err(UnsupportedKey));
+    assert_eq!(thumbprint(&ec(SECP_256_R_1, &[4])), Err(UnsupportedKey));
     let secp256k1 = ObjectIdentifier::new_unwrap("1.3.132.0.10");
-    assert_eq!(thumbprint(&ec(secp256k1, &[vec![4], vec![9; 64]].concat())), Err(NoJwk));
-    assert_eq!(thumbprint(&spki(ID_EC_PUBLIC_KEY, None, &[4; 65])), Err(NoJwk));
-    assert_eq!(thumbprint(&spki(ID_ED_25519, None, &[1; 31])), Err(NoJwk));
-    assert_eq!(thumbprint(&spki(RSA_ENCRYPTION, Some(Any::null()), b"no key")), Err(NoJwk));
-    assert_eq!(thumbprint(&spki(ObjectIdentifier::new_unwrap("1.3.101.110"), None, &[1; 32])), Err(NoJwk));
+    assert_eq!(thumbprint(&ec(secp256k1, &[vec![4], vec![9; 64]].concat())), Err(UnsupportedKey));
+    assert_eq!(thumbprint(&spki(ID_EC_PUBLIC_KEY, None, &[4; 65])), Err(UnsupportedKey));
+    assert_eq!(thumbprint(&spki(ID_ED_25519, None, &[1; 31])), Err(UnsupportedKey));
+    assert_eq!(thumbprint(&spki(RSA_ENCRYPTION, Some(Any::null()), b"no key")), Err(UnsupportedKey));
+    assert_eq!(thumbprint(&spki(ObjectIdentifier::new_unwrap("1.3.101.110"), None, &[1; 32])), Err(UnsupportedKey));
 }
 
 #[test]
@@ -125,13 +125,13 @@ fn compact_serialization_is_that_of_the_standard() {
 fn jwk_has_public_members_names_and_certificates_and_nothing_else() {
     let (x, y) = ("MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM");
     let point = [vec![4], URL_SAFE_NO_PAD.decode(x).unwrap(), URL_SAFE_NO_PAD.decode(y).unwrap()].concat();
-    let bare = Jwk::of(&ec(SECP_256_R_1, &point)).unwrap();
+    let bare = Jwk::from_spki(&ec(SECP_256_R_1, &point)).unwrap();
     assert_eq!(json!(bare), json!({"kty": "EC", "crv": "P-256", "x": x, "y": y}));
-    let named = bare.named("1").used(KeyUse::Sign, Some("ES256")).certified(&[]);
+    let named = bare.with_kid("1").with_use(KeyUse::Sign, Some("ES256")).with_x5c(&[]);
     let expected = json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "use": "sig", "alg": "ES256", "kid": "1"});
     assert_eq!(json!(named), expected);
     let chain = [CertificateDer::from_stored(b"leaf".to_vec()), CertificateDer::from_stored(b"issuer".to_vec())];
-    let full = json!(named.certified(&chain));
+    let full = json!(named.with_x5c(&chain));
     // The digest by another tool: printf leaf | openssl dgst -sha256 -binary | basenc --base64url
     assert_eq!(full["x5t#S256"], "n5EWH0NDPkmm3m22gNefYBWfLkrJFyYhoShGQoFYRAs");
     assert_eq!(full["x5c"], json!(["bGVhZg==", "aXNzdWVy"]));
@@ -139,7 +139,7 @@ fn jwk_has_public_members_names_and_certificates_and_nothing_else() {
 
 #[test]
 fn jwk_of_a_key_that_decrypts_says_so() {
-    let jwk = Jwk::of(&rsa("_-8", "AQAB")).unwrap().used(KeyUse::Decrypt, Some("RSA-OAEP-256"));
+    let jwk = Jwk::from_spki(&rsa("_-8", "AQAB")).unwrap().with_use(KeyUse::Decrypt, Some("RSA-OAEP-256"));
     assert_eq!(json!(jwk), json!({"kty": "RSA", "n": "_-8", "e": "AQAB", "use": "enc", "alg": "RSA-OAEP-256"}));
-    assert_eq!(Jwk::of(&ec(SECP_256_R_1, &[4])), Err(NoJwk));
+    assert_eq!(Jwk::from_spki(&ec(SECP_256_R_1, &[4])), Err(UnsupportedKey));
 }

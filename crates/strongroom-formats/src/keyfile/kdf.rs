@@ -4,11 +4,11 @@ use aws_lc_rs::digest::{self, Algorithm, Context};
 use zeroize::Zeroizing;
 
 use super::KeyFileError;
-use super::work::Work;
+use super::kdf_budget::KdfBudget;
 
 /// What the derived bytes are for (RFC 7292 appendix B.3).
 #[derive(Clone, Copy)]
-pub(super) enum Purpose {
+pub(super) enum KdfPurpose {
     Key = 1,
     Iv = 2,
     Mac = 3,
@@ -22,10 +22,10 @@ pub(super) fn derive(
     algorithm: &'static Algorithm,
     password: &str,
     salt: &[u8],
-    purpose: Purpose,
+    purpose: KdfPurpose,
     iterations: u64,
     len: usize,
-    work: &mut Work,
+    work: &mut KdfBudget,
 ) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let iterations = work.iterations(iterations, len.div_ceil(algorithm.output_len()))?;
     let block = algorithm.block_len();

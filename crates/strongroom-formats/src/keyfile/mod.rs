@@ -7,22 +7,22 @@
 //! bounded; private bytes live in [`Secret`] and are wiped; a wrong password is told apart
 //! from a container that is broken.
 
+mod detect;
 mod kdf;
+mod kdf_budget;
 mod pbe;
 mod pkcs12;
 mod private;
 mod read;
-mod shape;
 #[cfg(test)]
 mod tests;
-mod work;
 
 use aws_lc_rs::digest;
 use der::Encode as _;
 use der::asn1::OctetStringRef;
 use der::referenced::OwnedToRef as _;
 
-use crate::x509::{armoured, to_pem as certificate_to_pem};
+use crate::x509::{encode_pem, to_pem as certificate_to_pem};
 use strongroom_domain::key::{CertificateDer, KeyAlgorithm, SpkiDer};
 use strongroom_domain::secret::Secret;
 
@@ -31,7 +31,7 @@ const MOST_CERTIFICATES: usize = 32;
 
 /// How a container is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum KeyFileFormat {
     Pkcs12,
     Pem,
 }
@@ -67,7 +67,7 @@ pub enum KeyFileError {
 ///
 /// # Errors
 /// See [`KeyFileError`].
-pub fn read(data: &[u8], format: Option<Format>, password: &Secret) -> Result<KeyFile, KeyFileError> {
+pub fn read(data: &[u8], format: Option<KeyFileFormat>, password: &Secret) -> Result<KeyFile, KeyFileError> {
     read::read(data, format, password)
 }
 
@@ -89,7 +89,7 @@ pub fn to_pem(pkcs8: &Secret, certificates: &[CertificateDer], password: &Secret
     let (algorithm, ciphertext) = pbe::encrypt(pkcs8.expose(), utf8(password)?)?;
     let ciphertext = OctetStringRef::new(&ciphertext).map_err(unwritable)?;
     let key = pkcs12::EncryptedKey { algorithm: algorithm.owned_to_ref(), ciphertext };
-    let mut pem = armoured("ENCRYPTED PRIVATE KEY", &key.to_der().map_err(unwritable)?);
+    let mut pem = encode_pem("ENCRYPTED PRIVATE KEY", &key.to_der().map_err(unwritable)?);
     pem.extend(certificates.iter().map(certificate_to_pem));
     Ok(pem)
 }

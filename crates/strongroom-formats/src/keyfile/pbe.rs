@@ -18,8 +18,8 @@ use der::asn1::{Any, Null, OctetString, OctetStringRef};
 use spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef};
 use zeroize::Zeroizing;
 
-use super::kdf::{self, Purpose};
-use super::work::Work;
+use super::kdf::{self, KdfPurpose};
+use super::kdf_budget::KdfBudget;
 use super::{KeyFileError, broken, unwritable};
 use strongroom_domain::clock;
 
@@ -132,7 +132,7 @@ pub(super) fn decrypt(
     algorithm: &AlgorithmIdentifierRef<'_>,
     data: &[u8],
     password: &str,
-    work: &mut Work,
+    work: &mut KdfBudget,
 ) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let parameters = algorithm.parameters.ok_or_else(|| broken("encryption parameters"))?;
     let (cipher, key, iv) = if algorithm.oid == PBES2 {
@@ -148,7 +148,7 @@ pub(super) fn decrypt(
             let (salt, iterations) = (parameters.salt.as_bytes(), parameters.iterations);
             kdf::derive(&SHA1_FOR_LEGACY_USE_ONLY, password, salt, purpose, iterations, len, work)
         };
-        (cipher, derive(Purpose::Key, cipher.key_len())?, derive(Purpose::Iv, cipher.block_len())?)
+        (cipher, derive(KdfPurpose::Key, cipher.key_len())?, derive(KdfPurpose::Iv, cipher.block_len())?)
     };
     if iv.len() != cipher.block_len() || data.is_empty() || !data.len().is_multiple_of(cipher.block_len()) {
         return Err(broken("ciphertext"));
@@ -185,7 +185,7 @@ fn derive(
     algorithm: &AlgorithmIdentifierRef<'_>,
     len: usize,
     password: &str,
-    work: &mut Work,
+    work: &mut KdfBudget,
 ) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let parameters = algorithm.parameters.ok_or_else(|| broken("key derivation parameters"))?;
     let mut key = Zeroizing::new(vec![0; len]);

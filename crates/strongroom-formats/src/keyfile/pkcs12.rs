@@ -9,11 +9,11 @@ use der::{Decode, Encode, Sequence, Tag, Tagged};
 use spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef};
 use zeroize::Zeroizing;
 
-use super::kdf::{self, Purpose};
-use super::shape::Shape;
-use super::work::Work;
+use super::detect::KeyFileShape;
+use super::kdf::{self, KdfPurpose};
+use super::kdf_budget::KdfBudget;
 use super::{KeyFileError, MOST_CERTIFICATES, broken, pbe, unwritable};
-use crate::x509::definite;
+use crate::x509::to_der;
 use strongroom_domain::clock;
 use strongroom_domain::key::CertificateDer;
 
@@ -101,22 +101,26 @@ pub(super) struct EncryptedKey<'a> {
 impl EncryptedKey<'_> {
     /// The key as PKCS#8 in clear. Nothing but its form tells it from what a wrong password
     /// makes of it.
-    pub(super) fn decrypt(&self, password: &str, work: &mut Work) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    pub(super) fn decrypt(&self, password: &str, work: &mut KdfBudget) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
         let clear = pbe::decrypt(&self.algorithm, self.ciphertext.as_bytes(), password, work)?;
-        if matches!(Shape::of(&clear), Some(Shape::Pkcs8)) { Ok(clear) } else { Err(KeyFileError::WrongPassword) }
+        if matches!(KeyFileShape::detect(&clear), Some(KeyFileShape::Pkcs8)) {
+            Ok(clear)
+        } else {
+            Err(KeyFileError::WrongPassword)
+        }
     }
 }
 
 /// What was in a file.
 #[derive(Default)]
-pub(super) struct Contents {
+pub(super) struct Pkcs12Contents {
     /// PKCS#8 in clear.
     pub(super) keys: Vec<Zeroizing<Vec<u8>>>,
     pub(super) certificates: Vec<CertificateDer>,
 }
 
 /// Opens a file: its MAC first, where it has one.
-pub(super) fn read(der: &[u8], password: &str, work: &mut Work) -> Result<Contents, KeyFileError> {
+pub(super) fn read(der: &[u8], password: &str, work: &mut KdfBudget) -> Result<Pkcs12Contents, KeyFileError> {
     let unreadable = |_| broken("PKCS#12 file");
     let pfx = Pfx::from_der(der).map_err(unreadable)?;
     if pfx.version != 3 || pfx.safe.content_type != DATA {
@@ -131,8 +135,8 @@ pub(super) fn read(der: &[u8], password: &str, work: &mut Work) -> Result<Conten
         (None, KeyFileError::Malformed(_)) => KeyFileError::WrongPassword,
         (_, failure) => failure,
     };
-    let mut contents = Contents::default();
-    let in_der = definite(safe);
+    let mut contents = Pkcs12Contents::default();
+    let in_der = to_der(safe);
     for info in Vec::<ContentInfo<'_>>::from_der(in_der.as_deref().map_or(safe, Vec::as_slice)).map_err(unreadable)? {
         match info.content_type {
             DATA => {
@@ -151,11 +155,11 @@ pub(super) fn read(der: &[u8], password: &str, work: &mut Work) -> Result<Conten
     Ok(contents)
 }
 
-impl Contents {
+impl Pkcs12Contents {
     /// Bags of other kinds, those with bags in them included, are passed over.
-    fn collect(&mut self, bags: &[u8], password: &str, work: &mut Work) -> Result<(), KeyFileError> {
+    fn collect(&mut self, bags: &[u8], password: &str, work: &mut KdfBudget) -> Result<(), KeyFileError> {
         let unreadable = |_| broken("PKCS#12 file");
-        let in_der = definite(bags);
+        let in_der = to_der(bags);
         for bag in Vec::<SafeBag<'_>>::from_der(in_der.as_deref().map_or(bags, Vec::as_slice)).map_err(unreadable)? {
             match bag.id {
                 KEY_BAG => self.keys.push(Zeroizing::new(bag.value.to_der().map_err(unreadable)?)),
@@ -252,7 +256,7 @@ fn encode(pkcs8: &[u8], id: &[u8], certificates: &[CertificateDer], password: &s
 fn sealed(safe: &[u8], password: &str) -> Result<Vec<u8>, Failure> {
     let salt: [u8; 16] = clock::random().map_err(|_| Failure::Encoding)?;
     let iterations = u64::from(pbe::ITERATIONS.get());
-    let key = kdf::derive(&digest::SHA256, password, &salt, Purpose::Mac, iterations, 32, &mut Work::new())?;
+    let key = kdf::derive(&digest::SHA256, password, &salt, KdfPurpose::Mac, iterations, 32, &mut KdfBudget::new())?;
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), safe);
     let algorithm = AlgorithmIdentifierOwned { oid: ID_SHA_256, parameters: Some(Any::from(AnyRef::from(Null))) };
     let mac = DigestInfo { algorithm: algorithm.owned_to_ref(), digest: OctetStringRef::new(tag.as_ref())? };
@@ -263,7 +267,7 @@ fn sealed(safe: &[u8], password: &str) -> Result<Vec<u8>, Failure> {
 }
 
 /// Section 5.1: an HMAC under a key that follows from the password.
-fn verify(mac: &MacData<'_>, safe: &[u8], password: &str, work: &mut Work) -> Result<(), KeyFileError> {
+fn verify(mac: &MacData<'_>, safe: &[u8], password: &str, work: &mut KdfBudget) -> Result<(), KeyFileError> {
     let (hash, hmac) = match mac.mac.algorithm.oid {
         ID_SHA_1 => (&digest::SHA1_FOR_LEGACY_USE_ONLY, hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY),
         ID_SHA_224 => (&digest::SHA224, hmac::HMAC_SHA224),
@@ -277,7 +281,7 @@ fn verify(mac: &MacData<'_>, safe: &[u8], password: &str, work: &mut Work) -> Re
         }
     };
     let (salt, len) = (mac.salt.as_bytes(), hash.output_len());
-    let key = kdf::derive(hash, password, salt, Purpose::Mac, mac.iterations, len, work)?;
+    let key = kdf::derive(hash, password, salt, KdfPurpose::Mac, mac.iterations, len, work)?;
     hmac::verify(&hmac::Key::new(hmac, &key), safe, mac.mac.digest.as_bytes()).map_err(|_| KeyFileError::WrongPassword)
 }
 

@@ -3,12 +3,12 @@
 use der::Decode as _;
 use zeroize::Zeroizing;
 
-use super::pkcs12::{self, Contents, EncryptedKey};
+use super::detect::KeyFileShape;
+use super::kdf_budget::KdfBudget;
+use super::pkcs12::{self, EncryptedKey, Pkcs12Contents};
 use super::private::{self, PrivateKey};
-use super::shape::Shape;
-use super::work::Work;
-use super::{Format, KeyFile, KeyFileError, MOST_CERTIFICATES, broken, too_many_certificates};
-use crate::x509::armour::{PemBlock, Unarmoured, unarmour};
+use super::{KeyFile, KeyFileError, KeyFileFormat, MOST_CERTIFICATES, broken, too_many_certificates};
+use crate::x509::pem_reader::{PemBlock, PemInput, read_pem_or_der};
 use crate::x509::{certificates, public_key};
 use strongroom_domain::secret::Secret;
 
@@ -19,41 +19,48 @@ const JKS: [u8; 4] = [0xfe, 0xed, 0xfe, 0xed];
 
 const ACCEPTED: &str = "PKCS#12 and PEM are accepted, raw or in base64";
 
-pub(super) fn read(data: &[u8], format: Option<Format>, password: &Secret) -> Result<KeyFile, KeyFileError> {
+pub(super) fn read(data: &[u8], format: Option<KeyFileFormat>, password: &Secret) -> Result<KeyFile, KeyFileError> {
     if data.len() > MOST_BYTES {
         return Err(KeyFileError::Excessive(format!("more than {MOST_BYTES} bytes")));
     }
     let password = std::str::from_utf8(password.expose()).map_err(|_| KeyFileError::WrongPassword)?;
-    let unarmoured = unarmour(data);
+    let unarmoured = read_pem_or_der(data);
     let unarmoured = unarmoured.map_err(|_| malformed(format!("neither DER, PEM nor base64: {ACCEPTED}")))?;
-    let mut work = Work::new();
+    let mut work = KdfBudget::new();
     let contents = match unarmoured {
-        Unarmoured::Bare(bytes) => bare(&bytes, format, password, &mut work)?,
-        Unarmoured::Pem(_) if format == Some(Format::Pkcs12) => {
+        PemInput::Bare(bytes) => bare(&bytes, format, password, &mut work)?,
+        PemInput::Pem(_) if format == Some(KeyFileFormat::Pkcs12) => {
             return Err(malformed("this is PEM, not PKCS12 as the format says".to_owned()));
         }
-        Unarmoured::Pem(blocks) => pem(&blocks, password, &mut work)?,
+        PemInput::Pem(blocks) => pem(&blocks, password, &mut work)?,
     };
     finish(contents)
 }
 
-fn bare(bytes: &[u8], format: Option<Format>, password: &str, work: &mut Work) -> Result<Contents, KeyFileError> {
+fn bare(
+    bytes: &[u8],
+    format: Option<KeyFileFormat>,
+    password: &str,
+    work: &mut KdfBudget,
+) -> Result<Pkcs12Contents, KeyFileError> {
     if bytes.starts_with(&JKS) {
         return Err(malformed(format!("this is a Java key store (JKS): {ACCEPTED}; keytool -importkeystore converts")));
     }
-    match Shape::of(bytes) {
-        Some(Shape::Pkcs12) if format == Some(Format::Pem) => {
+    match KeyFileShape::detect(bytes) {
+        Some(KeyFileShape::Pkcs12) if format == Some(KeyFileFormat::Pem) => {
             Err(malformed("this is PKCS12, not PEM as the format says".to_owned()))
         }
-        Some(Shape::Pkcs12) => pkcs12::read(bytes, password, work),
-        Some(_) if format == Some(Format::Pkcs12) => Err(malformed("this is a bare key, not PKCS12".to_owned())),
-        Some(shape) => Ok(Contents { keys: vec![clear(shape, bytes, password, work)?], ..Contents::default() }),
+        Some(KeyFileShape::Pkcs12) => pkcs12::read(bytes, password, work),
+        Some(_) if format == Some(KeyFileFormat::Pkcs12) => Err(malformed("this is a bare key, not PKCS12".to_owned())),
+        Some(shape) => {
+            Ok(Pkcs12Contents { keys: vec![clear(shape, bytes, password, work)?], ..Pkcs12Contents::default() })
+        }
         None => Err(malformed(format!("neither a PKCS#12 file nor a private key, or broken: {ACCEPTED}"))),
     }
 }
 
-fn pem(blocks: &[PemBlock], password: &str, work: &mut Work) -> Result<Contents, KeyFileError> {
-    let mut contents = Contents::default();
+fn pem(blocks: &[PemBlock], password: &str, work: &mut KdfBudget) -> Result<Pkcs12Contents, KeyFileError> {
+    let mut contents = Pkcs12Contents::default();
     for block in blocks {
         match block.label.as_str() {
             "CERTIFICATE" | "X509 CERTIFICATE" | "PKCS7" => {
@@ -74,7 +81,7 @@ fn pem(blocks: &[PemBlock], password: &str, work: &mut Work) -> Result<Contents,
     Ok(contents)
 }
 
-fn key_block(block: &PemBlock, password: &str, work: &mut Work) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+fn key_block(block: &PemBlock, password: &str, work: &mut KdfBudget) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     if block.encrypted {
         let advice = "convert it to PKCS#8, as openssl pkcs8 -topk8 does";
         return Err(malformed(format!("a private key under OpenSSL's old PEM encryption: {advice}")));
@@ -84,32 +91,37 @@ fn key_block(block: &PemBlock, password: &str, work: &mut Work) -> Result<Zeroiz
         let advice = "RSA, EC and Ed25519 in PKCS#8, PKCS#1 or SEC1 are accepted";
         return Err(KeyFileError::UnsupportedKey(format!("a block {label}: {advice}")));
     }
-    let shape = Shape::of(&block.contents).ok_or_else(|| broken("private key"))?;
+    let shape = KeyFileShape::detect(&block.contents).ok_or_else(|| broken("private key"))?;
     clear(shape, &block.contents, password, work)
 }
 
 /// The key in clear, in the form it has under its encryption.
-fn clear(shape: Shape, der: &[u8], password: &str, work: &mut Work) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+fn clear(
+    shape: KeyFileShape,
+    der: &[u8],
+    password: &str,
+    work: &mut KdfBudget,
+) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     match shape {
-        Shape::EncryptedPkcs8 => {
+        KeyFileShape::EncryptedPkcs8 => {
             let key = EncryptedKey::from_der(der).map_err(|_| broken("encrypted private key"))?;
             key.decrypt(password, work)
         }
-        Shape::Pkcs12 => Err(broken("private key")),
-        Shape::Pkcs8 | Shape::Pkcs1 | Shape::Sec1 => Ok(Zeroizing::new(der.to_vec())),
+        KeyFileShape::Pkcs12 => Err(broken("private key")),
+        KeyFileShape::Pkcs8 | KeyFileShape::Pkcs1 | KeyFileShape::Sec1 => Ok(Zeroizing::new(der.to_vec())),
     }
 }
 
 /// The one key, and the certificates with its own first.
-fn finish(contents: Contents) -> Result<KeyFile, KeyFileError> {
+fn finish(contents: Pkcs12Contents) -> Result<KeyFile, KeyFileError> {
     let [key] = contents.keys.as_slice() else {
         let number = contents.keys.len();
         return Err(malformed(format!("{number} private keys, where exactly one is accepted")));
     };
-    let PrivateKey { pkcs8, algorithm, spki } = match Shape::of(key) {
-        Some(Shape::Pkcs8) => private::from_pkcs8(key)?,
-        Some(Shape::Pkcs1) => private::from_pkcs1(key)?,
-        Some(Shape::Sec1) => private::from_sec1(key, None)?,
+    let PrivateKey { pkcs8, algorithm, spki } = match KeyFileShape::detect(key) {
+        Some(KeyFileShape::Pkcs8) => private::from_pkcs8(key)?,
+        Some(KeyFileShape::Pkcs1) => private::from_pkcs1(key)?,
+        Some(KeyFileShape::Sec1) => private::from_sec1(key, None)?,
         _ => return Err(broken("private key")),
     };
     let mut certificates = contents.certificates;

@@ -13,7 +13,7 @@ use der::asn1::{Any, UintRef};
 use der::{Decode, Sequence};
 use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoRef};
 
-use strongroom_domain::key::{Hash, KeyAlgorithm, SignatureAlgorithm, SpkiDer};
+use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, SignatureAlgorithm, SpkiDer};
 
 /// Algorithms that only the certificates of others are signed with, by JCA name.
 const FOREIGN: [(ObjectIdentifier, &str); 10] = [
@@ -98,13 +98,13 @@ pub(super) fn jca_name(identifier: &AlgorithmIdentifierOwned) -> String {
 
 const fn oid(algorithm: SignatureAlgorithm) -> ObjectIdentifier {
     match algorithm {
-        SignatureAlgorithm::RsaPkcs1(Hash::Sha256) => SHA_256_WITH_RSA_ENCRYPTION,
-        SignatureAlgorithm::RsaPkcs1(Hash::Sha384) => SHA_384_WITH_RSA_ENCRYPTION,
-        SignatureAlgorithm::RsaPkcs1(Hash::Sha512) => SHA_512_WITH_RSA_ENCRYPTION,
+        SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256) => SHA_256_WITH_RSA_ENCRYPTION,
+        SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha384) => SHA_384_WITH_RSA_ENCRYPTION,
+        SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha512) => SHA_512_WITH_RSA_ENCRYPTION,
         SignatureAlgorithm::RsaPss(_) => ID_RSASSA_PSS,
-        SignatureAlgorithm::Ecdsa(Hash::Sha256) => ECDSA_WITH_SHA_256,
-        SignatureAlgorithm::Ecdsa(Hash::Sha384) => ECDSA_WITH_SHA_384,
-        SignatureAlgorithm::Ecdsa(Hash::Sha512) => ECDSA_WITH_SHA_512,
+        SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256) => ECDSA_WITH_SHA_256,
+        SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384) => ECDSA_WITH_SHA_384,
+        SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha512) => ECDSA_WITH_SHA_512,
         SignatureAlgorithm::Ed25519 => ID_ED_25519,
     }
 }
@@ -125,11 +125,11 @@ struct PssParameters {
 
 impl PssParameters {
     /// MGF1 with the same hash and a salt as long as the digest.
-    fn of(hash: Hash) -> der::Result<Self> {
+    fn of(hash: HashAlgorithm) -> der::Result<Self> {
         let (oid, salt_length) = match hash {
-            Hash::Sha256 => (ID_SHA_256, 32),
-            Hash::Sha384 => (ID_SHA_384, 48),
-            Hash::Sha512 => (ID_SHA_512, 64),
+            HashAlgorithm::Sha256 => (ID_SHA_256, 32),
+            HashAlgorithm::Sha384 => (ID_SHA_384, 48),
+            HashAlgorithm::Sha512 => (ID_SHA_512, 64),
         };
         let digest = AlgorithmIdentifierOwned { oid, parameters: Some(Any::null()) };
         let mask = AlgorithmIdentifierOwned { oid: ID_MGF_1, parameters: Some(Any::encode_from(&digest)?) };

@@ -11,7 +11,7 @@ const OCTET_STRING: u8 = 0x04;
 
 /// The DER of an element whose length is left open; `None` where it is not, or where it is no BER.
 #[must_use]
-pub fn definite(ber: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+pub fn to_der(ber: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     if ber.get(1) != Some(&0x80) {
         return None;
     }

@@ -5,10 +5,10 @@ use der::asn1::AnyRef;
 use der::{Decode, Encode, Sequence, SliceReader, Tag, Tagged};
 use x509_cert::Certificate;
 
-use super::armour::{Unarmoured, unarmour};
 use super::issuer::check_ca;
 use super::name::distinguished_name;
-use super::tbs::Signed;
+use super::pem_reader::{PemInput, read_pem_or_der};
+use super::tbs::SignedParts;
 use super::verify::verify_foreign;
 use strongroom_domain::key::{CertificateDer, SpkiDer};
 
@@ -20,30 +20,30 @@ const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1135
 /// Why a bundle is no chain for a key; what would be accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NoChain(pub String);
+pub struct ChainError(pub String);
 
 /// Every certificate of a bundle, in the order in which they stand there.
 ///
 /// # Errors
 /// When it is none of the accepted forms, or has no certificate.
-pub fn certificates(data: &[u8]) -> Result<Vec<CertificateDer>, NoChain> {
-    let unreadable = |_| NoChain("neither PEM nor base64: certificates are accepted as X.509 or PKCS#7".to_owned());
+pub fn certificates(data: &[u8]) -> Result<Vec<CertificateDer>, ChainError> {
+    let unreadable = |_| ChainError("neither PEM nor base64: certificates are accepted as X.509 or PKCS#7".to_owned());
     let mut found = Vec::new();
-    match unarmour(data).map_err(unreadable)? {
-        Unarmoured::Bare(der) => found = certificates_of(&der)?,
-        Unarmoured::Pem(blocks) => {
+    match read_pem_or_der(data).map_err(unreadable)? {
+        PemInput::Bare(der) => found = certificates_of(&der)?,
+        PemInput::Pem(blocks) => {
             for block in blocks {
                 if !["CERTIFICATE", "X509 CERTIFICATE", "PKCS7", "CMS"].contains(&block.label.as_str()) {
                     let label = block.label;
-                    return Err(NoChain(format!("a block {label}, where CERTIFICATE or PKCS7 is accepted")));
+                    return Err(ChainError(format!("a block {label}, where CERTIFICATE or PKCS7 is accepted")));
                 }
                 found.extend(certificates_of(&block.contents)?);
             }
         }
     }
     match found.len() {
-        0 => Err(NoChain("there is no certificate in it".to_owned())),
-        number if number > MOST => Err(NoChain(format!("{number} certificates, at most {MOST} are accepted"))),
+        0 => Err(ChainError("there is no certificate in it".to_owned())),
+        number if number > MOST => Err(ChainError(format!("{number} certificates, at most {MOST} are accepted"))),
         _ => Ok(found),
     }
 }
@@ -54,7 +54,7 @@ pub fn certificates(data: &[u8]) -> Result<Vec<CertificateDer>, NoChain> {
 ///
 /// # Errors
 /// When no certificate has the key, or one does not chain to the others.
-pub fn chain_for(certificates: Vec<CertificateDer>, spki: &SpkiDer) -> Result<Vec<CertificateDer>, NoChain> {
+pub fn chain_for(certificates: Vec<CertificateDer>, spki: &SpkiDer) -> Result<Vec<CertificateDer>, ChainError> {
     let sorted = sort(certificates, spki)?;
     if sorted.others.is_empty() { Ok(sorted.chain) } else { Err(sorted.complaint()) }
 }
@@ -64,7 +64,7 @@ pub fn chain_for(certificates: Vec<CertificateDer>, spki: &SpkiDer) -> Result<Ve
 /// # Errors
 /// When no certificate has the key, or the chain has a gap: an issuer is missing, and there is a
 /// certificate authority that it might have led to.
-pub fn chain_among(certificates: Vec<CertificateDer>, spki: &SpkiDer) -> Result<Vec<CertificateDer>, NoChain> {
+pub fn chain_among(certificates: Vec<CertificateDer>, spki: &SpkiDer) -> Result<Vec<CertificateDer>, ChainError> {
     let sorted = sort(certificates, spki)?;
     let gap = !sorted.is_complete && sorted.others.iter().any(|other| check_ca(other).is_ok());
     if gap { Err(sorted.complaint()) } else { Ok(sorted.chain) }
@@ -80,10 +80,10 @@ struct Sorted {
 
 impl Sorted {
     /// Why the others cannot stand there.
-    fn complaint(&self) -> NoChain {
+    fn complaint(&self) -> ChainError {
         let names: Vec<String> = self.others.iter().map(subject).collect();
         let names = names.join("; ");
-        NoChain(match self.chain.last().map(issuer) {
+        ChainError(match self.chain.last().map(issuer) {
             Some(missing) if !self.is_complete => {
                 format!("a chain with a gap: the issuer {missing} is missing, so that nothing leads to {names}")
             }
@@ -93,7 +93,7 @@ impl Sorted {
 }
 
 /// Puts the chain of a key in order.
-fn sort(certificates: Vec<CertificateDer>, spki: &SpkiDer) -> Result<Sorted, NoChain> {
+fn sort(certificates: Vec<CertificateDer>, spki: &SpkiDer) -> Result<Sorted, ChainError> {
     let mut rest: Vec<CertificateDer> = Vec::new();
     for certificate in certificates {
         if !rest.contains(&certificate) {
@@ -101,12 +101,12 @@ fn sort(certificates: Vec<CertificateDer>, spki: &SpkiDer) -> Result<Sorted, NoC
         }
     }
     if rest.is_empty() {
-        return Err(NoChain("there is no certificate in it, where that for the key is needed".to_owned()));
+        return Err(ChainError("there is no certificate in it, where that for the key is needed".to_owned()));
     }
     let leaf = rest
         .iter()
         .position(|certificate| public_key(certificate).is_ok_and(|key| key == *spki))
-        .ok_or_else(|| NoChain("no certificate is for this key: the public keys differ".to_owned()))?;
+        .ok_or_else(|| ChainError("no certificate is for this key: the public keys differ".to_owned()))?;
     let mut last = rest.remove(leaf);
     let mut chain = Vec::new();
     while let Some(issuer) = rest.iter().position(|issuer| is_issued_by(&last, issuer)) {
@@ -128,7 +128,7 @@ pub fn is_issued_by(certificate: &CertificateDer, issuer: &CertificateDer) -> bo
         return false;
     }
     let Ok(key) = public_key(issuer) else { return false };
-    let signed = Signed::from_der(certificate.as_bytes()).and_then(|signed| Ok((signed.tbs.to_der()?, signed)));
+    let signed = SignedParts::from_der(certificate.as_bytes()).and_then(|signed| Ok((signed.tbs.to_der()?, signed)));
     signed.is_ok_and(|(message, signed)| {
         let signature = signed.signature.as_bytes().unwrap_or_default();
         verify_foreign(&key, &signed.algorithm, &message, signature).is_ok()
@@ -139,11 +139,11 @@ pub fn is_issued_by(certificate: &CertificateDer, issuer: &CertificateDer) -> bo
 ///
 /// # Errors
 /// When it is not a key of a known form.
-pub fn public_key(certificate: &CertificateDer) -> Result<SpkiDer, NoChain> {
-    let unreadable = |_| NoChain("the certificate's public key cannot be read".to_owned());
+pub fn public_key(certificate: &CertificateDer) -> Result<SpkiDer, ChainError> {
+    let unreadable = |_| ChainError("the certificate's public key cannot be read".to_owned());
     let parsed = Certificate::from_der(certificate.as_bytes()).map_err(unreadable)?;
     let spki = parsed.tbs_certificate().subject_public_key_info().to_der().map_err(unreadable)?;
-    SpkiDer::parse(spki).map_err(|_| NoChain("the certificate's public key cannot be read".to_owned()))
+    SpkiDer::parse(spki).map_err(|_| ChainError("the certificate's public key cannot be read".to_owned()))
 }
 
 /// `ContentInfo` (RFC 2315 section 7, RFC 5652 section 3).
@@ -155,14 +155,14 @@ struct ContentInfo<'a> {
 }
 
 /// One certificate, or those of a PKCS#7, whatever the label says.
-fn certificates_of(der: &[u8]) -> Result<Vec<CertificateDer>, NoChain> {
+fn certificates_of(der: &[u8]) -> Result<Vec<CertificateDer>, ChainError> {
     if let Ok(certificate) = CertificateDer::parse(der.to_vec()) {
         return Ok(vec![certificate]);
     }
-    let unreadable = |_| NoChain("neither an X.509 certificate nor PKCS#7".to_owned());
+    let unreadable = |_| ChainError("neither an X.509 certificate nor PKCS#7".to_owned());
     let info = ContentInfo::from_der(der).map_err(unreadable)?;
     if info.content_type != SIGNED_DATA {
-        return Err(NoChain("PKCS#7 without certificates: only SignedData is accepted".to_owned()));
+        return Err(ChainError("PKCS#7 without certificates: only SignedData is accepted".to_owned()));
     }
     let fields = info.content.decode_as::<Vec<AnyRef<'_>>>().map_err(unreadable)?;
     let is_set = |field: &&AnyRef<'_>| matches!(field.tag(), Tag::ContextSpecific { constructed: true, number } if number.value() == 0);
@@ -172,7 +172,7 @@ fn certificates_of(der: &[u8]) -> Result<Vec<CertificateDer>, NoChain> {
     let mut found = Vec::new();
     while !der::Reader::is_finished(&reader) {
         let element = AnyRef::decode(&mut reader).and_then(|element| element.to_der()).map_err(unreadable)?;
-        let broken = |_| NoChain("PKCS#7 with something that is no X.509 certificate".to_owned());
+        let broken = |_| ChainError("PKCS#7 with something that is no X.509 certificate".to_owned());
         found.push(CertificateDer::parse(element).map_err(broken)?);
     }
     Ok(found)

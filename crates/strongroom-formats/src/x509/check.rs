@@ -7,24 +7,25 @@ use x509_cert::certificate::Version;
 
 use super::algorithm::identifier;
 use super::summary::timestamp;
-use super::tbs::{SelfSigned, Signed};
+use super::tbs::{SelfSigned, SignedParts};
 use super::verify_encoded;
 use strongroom_domain::key::CertificateDer;
 
 /// How a certificate differs from what was meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the certificate is flawed: {0}")]
-pub struct Flaw(pub String);
+pub struct CertificateFlaw(pub String);
 
 /// Parses a finished certificate and holds it against what was meant to be made: every
 /// field, the extensions of the profile and no others, and the signature.
 ///
 /// # Errors
 /// The first difference.
-pub fn check(certificate: &CertificateDer, meant: &SelfSigned) -> Result<(), Flaw> {
+pub fn check(certificate: &CertificateDer, meant: &SelfSigned) -> Result<(), CertificateFlaw> {
     let parsed = Certificate::from_der(certificate.as_bytes())?;
     let tbs = parsed.tbs_certificate();
-    let (subject, alternative_names) = meant.names.encode(meant.profile).map_err(|failure| Flaw(failure.0))?;
+    let (subject, alternative_names) =
+        meant.names.encode(meant.profile).map_err(|failure| CertificateFlaw(failure.0))?;
     let algorithm = identifier(meant.signature_algorithm)?;
     let spki = SubjectPublicKeyInfoRef::from_der(meant.spki.as_bytes())?;
     let extensions = meant.profile.extensions(spki, alternative_names)?;
@@ -42,15 +43,15 @@ pub fn check(certificate: &CertificateDer, meant: &SelfSigned) -> Result<(), Fla
         ("extensions", tbs.extensions() == Some(&extensions)),
     ];
     if let Some((field, _)) = fields.iter().find(|(_, as_meant)| !as_meant) {
-        return Err(Flaw((*field).to_owned()));
+        return Err(CertificateFlaw((*field).to_owned()));
     }
-    let signed = Signed::from_der(certificate.as_bytes())?;
-    let signature = signed.signature.as_bytes().ok_or_else(|| Flaw("signature".to_owned()))?;
+    let signed = SignedParts::from_der(certificate.as_bytes())?;
+    let signature = signed.signature.as_bytes().ok_or_else(|| CertificateFlaw("signature".to_owned()))?;
     verify_encoded(&meant.spki, meant.signature_algorithm, &signed.tbs.to_der()?, signature)
-        .map_err(|failure| Flaw(failure.to_string()))
+        .map_err(|failure| CertificateFlaw(failure.to_string()))
 }
 
-impl From<der::Error> for Flaw {
+impl From<der::Error> for CertificateFlaw {
     fn from(failure: der::Error) -> Self {
         Self(failure.to_string())
     }

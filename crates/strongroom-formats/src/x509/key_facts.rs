@@ -6,7 +6,7 @@ use der::asn1::UintRef;
 use spki::SubjectPublicKeyInfoRef;
 
 use super::algorithm::{algorithm_of, rsa_bits};
-use super::{Unreadable, public_key};
+use super::{ParseError, public_key};
 use strongroom_domain::key::{CertificateDer, KeyAlgorithm};
 
 /// The kind and the size of a certificate's key.
@@ -23,9 +23,9 @@ impl KeyFacts {
     ///
     /// # Errors
     /// When it is not a key of a known form.
-    pub fn of(certificate: &CertificateDer) -> Result<Self, Unreadable> {
-        let spki = public_key(certificate).map_err(|why| Unreadable(why.to_string()))?;
-        let parsed = SubjectPublicKeyInfoRef::try_from(spki.as_bytes()).map_err(|why| Unreadable(why.to_string()))?;
+    pub fn of(certificate: &CertificateDer) -> Result<Self, ParseError> {
+        let spki = public_key(certificate).map_err(|why| ParseError(why.to_string()))?;
+        let parsed = SubjectPublicKeyInfoRef::try_from(spki.as_bytes()).map_err(|why| ParseError(why.to_string()))?;
         let known = algorithm_of(&spki);
         let modulus = || {
             let modulus = Vec::<UintRef<'_>>::from_der(parsed.subject_public_key.as_bytes()?).ok()?;

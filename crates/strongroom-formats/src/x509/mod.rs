@@ -8,16 +8,16 @@
 //! (ECDSA as DER, RFC 3279 section 2.2.3); whatever is parsed here may be hostile.
 
 mod algorithm;
-pub mod armour;
 mod ber;
 mod bundle;
+mod certificate_names;
 mod check;
 pub mod ecdsa;
 mod issuer;
 mod key_facts;
 mod name;
-mod names;
 mod pem;
+pub mod pem_reader;
 mod pkcs7;
 mod profile;
 mod request;
@@ -29,18 +29,18 @@ mod tests;
 mod verify;
 
 pub use algorithm::{algorithm_of, curve_algorithm, rsa_algorithm, rsa_bits};
-pub use ber::definite;
-pub use bundle::{NoChain, certificates, chain_among, chain_for, is_issued_by, public_key};
-pub use check::{Flaw, check};
+pub use ber::to_der;
+pub use bundle::{ChainError, certificates, chain_among, chain_for, is_issued_by, public_key};
+pub use certificate_names::CertificateNames;
+pub use check::{CertificateFlaw, check};
 pub use issuer::{Untrusted, check_ca, check_trust};
 pub use key_facts::KeyFacts;
 pub use name::{NameFault, Subject, SubjectField, one_line_subject};
-pub use names::Names;
-pub use pem::{armoured, public_key_to_pem, request_to_pem, to_pem};
+pub use pem::{encode_pem, public_key_to_pem, request_to_pem, to_pem};
 pub use pkcs7::certificates_only;
-pub use profile::Profile;
+pub use profile::CertificateProfile;
 pub use request::RequestInfo;
-pub use san::{AlternativeName, NotAName};
-pub use summary::{CertificateSummary, Unreadable, check_readable, sha1_fingerprint, sha256_fingerprint};
-pub use tbs::{SelfSigned, Tbs, Unencodable, encode};
+pub use san::{AlternativeName, InvalidAlternativeName};
+pub use summary::{CertificateSummary, ParseError, check_readable, sha1_fingerprint, sha256_fingerprint};
+pub use tbs::{EncodeError, SelfSigned, Tbs, encode};
 pub use verify::{BadSignature, verify, verify_digest, verify_encoded};

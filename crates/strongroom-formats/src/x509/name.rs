@@ -11,7 +11,7 @@ use x509_cert::Certificate;
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 
-use super::Unreadable;
+use super::ParseError;
 use strongroom_domain::key::CertificateDer;
 
 /// An attribute of a subject.
@@ -135,8 +135,8 @@ impl SubjectField {
 ///
 /// # Errors
 /// When the certificate cannot be read.
-pub fn one_line_subject(certificate: &CertificateDer) -> Result<String, Unreadable> {
-    let parsed = Certificate::from_der(certificate.as_bytes()).map_err(|why| Unreadable(why.to_string()))?;
+pub fn one_line_subject(certificate: &CertificateDer) -> Result<String, ParseError> {
+    let parsed = Certificate::from_der(certificate.as_bytes()).map_err(|why| ParseError(why.to_string()))?;
     let value = |part: &AttributeTypeAndValue| {
         let word = keyword(part.oid).map_or_else(|| part.oid.to_string(), str::to_owned);
         format!("/{word}={}", text(&part.value).unwrap_or_else(|| hex(&part.value)))

@@ -3,7 +3,7 @@
 use der::asn1::{AnyRef, ObjectIdentifier, SetOfVec};
 use der::{Decode, Encode, Sequence};
 
-use super::Unencodable;
+use super::EncodeError;
 use strongroom_domain::key::CertificateDer;
 
 const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
@@ -13,7 +13,7 @@ const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1135
 ///
 /// # Errors
 /// When the certificate is too long.
-pub fn certificates_only(certificate: &CertificateDer) -> Result<Vec<u8>, Unencodable> {
+pub fn certificates_only(certificate: &CertificateDer) -> Result<Vec<u8>, EncodeError> {
     let certificates = SetOfVec::try_from(vec![AnyRef::from_der(certificate.as_bytes())?])?;
     let content = SignedData {
         version: 1,

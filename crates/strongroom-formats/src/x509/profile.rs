@@ -15,7 +15,7 @@ use super::SubjectField;
 
 /// What a leaf certificate is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
+pub enum CertificateProfile {
     /// Signs documents and tokens: digitalSignature.
     Signing,
     /// Signs for a connection: digitalSignature, and a common name as long as Auth0 lets connections have.
@@ -26,7 +26,7 @@ pub enum Profile {
     TlsClient,
 }
 
-impl Profile {
+impl CertificateProfile {
     /// The extensions of a self-signed certificate over `spki`, in the encoded order
     /// (RFC 5280 section 4.2.1).
     pub(super) fn extensions(

@@ -11,8 +11,8 @@ use x509_cert::ext::Extension;
 use x509_cert::request::{CertReqInfo, Version};
 
 use super::algorithm::identifier;
-use super::tbs::{Signed, encode};
-use super::{Unencodable, verify};
+use super::tbs::{SignedParts, encode};
+use super::{EncodeError, verify};
 use strongroom_domain::key::{CertificateDer, Signature, SignatureAlgorithm, SpkiDer};
 
 /// A certification request that only lacks its signature.
@@ -29,11 +29,11 @@ impl RequestInfo {
     ///
     /// # Errors
     /// When the certificate cannot be read or its names not be encoded.
-    pub fn like(
+    pub fn for_certificate(
         certificate: &CertificateDer,
         spki: &SpkiDer,
         algorithm: SignatureAlgorithm,
-    ) -> Result<Self, Unencodable> {
+    ) -> Result<Self, EncodeError> {
         let parsed = Certificate::from_der(certificate.as_bytes())?;
         let tbs = parsed.tbs_certificate();
         let mut extensions = tbs.extensions().into_iter().flatten();
@@ -58,14 +58,14 @@ impl RequestInfo {
     ///
     /// # Errors
     /// When the signature has the wrong form or does not verify.
-    pub fn assemble(self, signature: &Signature) -> Result<Vec<u8>, Unencodable> {
+    pub fn assemble(self, signature: &Signature) -> Result<Vec<u8>, EncodeError> {
         if signature.algorithm() != self.signature_algorithm {
-            return Err(Unencodable(format!("signed by {}, not {}", signature.algorithm(), self.signature_algorithm)));
+            return Err(EncodeError(format!("signed by {}, not {}", signature.algorithm(), self.signature_algorithm)));
         }
-        verify(&self.spki, &self.bytes, signature).map_err(|failure| Unencodable(failure.to_string()))?;
+        verify(&self.spki, &self.bytes, signature).map_err(|failure| EncodeError(failure.to_string()))?;
         let encoded = encode(signature)?;
         // A request has the same three parts as a certificate (RFC 2986 section 4.2).
-        let request = Signed {
+        let request = SignedParts {
             tbs: AnyRef::from_der(&self.bytes)?,
             algorithm: self.algorithm,
             signature: BitStringRef::from_bytes(&encoded)?,

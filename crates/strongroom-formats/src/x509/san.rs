@@ -19,7 +19,7 @@ pub enum AlternativeName {
 /// A text that is no name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a DNS name, IP address, e-mail address or URI")]
-pub struct NotAName;
+pub struct InvalidAlternativeName;
 
 impl AlternativeName {
     /// The bare value: `example.com`.
@@ -75,9 +75,9 @@ impl AlternativeName {
 /// Reads a typed name, else a bare one: as address, URI, e-mail address and DNS name, in
 /// this order.
 impl FromStr for AlternativeName {
-    type Err = NotAName;
+    type Err = InvalidAlternativeName;
 
-    fn from_str(text: &str) -> Result<Self, NotAName> {
+    fn from_str(text: &str) -> Result<Self, InvalidAlternativeName> {
         let typed = text.strip_suffix('\'').and_then(|text| text.split_once(": '"));
         match typed {
             Some(("DNS", name)) => dns(name),
@@ -87,7 +87,7 @@ impl FromStr for AlternativeName {
             Some(_) => None,
             None => ip(text).or_else(|| uri(text)).or_else(|| email(text)).or_else(|| dns(text)),
         }
-        .ok_or(NotAName)
+        .ok_or(InvalidAlternativeName)
     }
 }
 

@@ -39,9 +39,9 @@ pub struct CertificateSummary {
 /// A certificate whose fields are outside of what can be shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the certificate cannot be read: {0}")]
-pub struct Unreadable(pub String);
+pub struct ParseError(pub String);
 
-impl Unreadable {
+impl ParseError {
     /// The same about an issuer in a chain, counted from the leaf.
     fn of_issuer(self, index: usize) -> Self {
         Self(format!("issuer {index} of the chain: {}", self.0))
@@ -53,7 +53,7 @@ impl CertificateSummary {
     ///
     /// # Errors
     /// When a field is outside of what can be shown.
-    pub fn of(certificate: &CertificateDer) -> Result<Self, Unreadable> {
+    pub fn of(certificate: &CertificateDer) -> Result<Self, ParseError> {
         let parsed = parse(certificate)?;
         let alternative_names = alternative_names(parsed.tbs_certificate())?;
         Ok(Self { alternative_names, ..Self::without_alternative_names(certificate, &parsed) })
@@ -63,7 +63,7 @@ impl CertificateSummary {
     ///
     /// # Errors
     /// When the bytes are no certificate.
-    pub fn remains(certificate: &CertificateDer) -> Result<Self, Unreadable> {
+    pub fn remains(certificate: &CertificateDer) -> Result<Self, ParseError> {
         Ok(Self::without_alternative_names(certificate, &parse(certificate)?))
     }
 
@@ -86,11 +86,11 @@ impl CertificateSummary {
 
 /// Passes when every view can show every certificate: the gate of all that come from outside.
 ///
-/// It reads them as views do, by [`CertificateSummary::of`] and [`KeyFacts::of`].
+/// It reads them as views do, by [`CertificateSummary::read`] and [`KeyFacts::read`].
 ///
 /// # Errors
 /// The first that cannot be shown, by its place where there are several, and why.
-pub fn check_readable(certificates: &[CertificateDer]) -> Result<(), Unreadable> {
+pub fn check_readable(certificates: &[CertificateDer]) -> Result<(), ParseError> {
     for (index, certificate) in certificates.iter().enumerate() {
         let read = CertificateSummary::of(certificate).and_then(|_| KeyFacts::of(certificate));
         read.map_err(|why| if index == 0 { why } else { why.of_issuer(index) })?;
@@ -98,8 +98,8 @@ pub fn check_readable(certificates: &[CertificateDer]) -> Result<(), Unreadable>
     Ok(())
 }
 
-fn parse(certificate: &CertificateDer) -> Result<Certificate, Unreadable> {
-    Certificate::from_der(certificate.as_bytes()).map_err(|failure| Unreadable(failure.to_string()))
+fn parse(certificate: &CertificateDer) -> Result<Certificate, ParseError> {
+    Certificate::from_der(certificate.as_bytes()).map_err(|failure| ParseError(failure.to_string()))
 }
 
 /// SHA-1 over the DER of a certificate, in upper-case hex without separators.
@@ -121,16 +121,16 @@ pub(super) fn timestamp(time: Time) -> Timestamp {
 
 /// Names of other types are passed over, so that a directory name hides no DNS name; a second
 /// extension is refused, because the names of one would hide those of the other (RFC 5280 section 4.2).
-fn alternative_names(tbs: &TbsCertificate) -> Result<Vec<AlternativeName>, Unreadable> {
+fn alternative_names(tbs: &TbsCertificate) -> Result<Vec<AlternativeName>, ParseError> {
     let mut extensions = tbs.extensions().into_iter().flatten();
     let Some(extension) = extensions.find(|extension| extension.extn_id == ID_CE_SUBJECT_ALT_NAME) else {
         return Ok(Vec::new());
     };
     if extensions.any(|extension| extension.extn_id == ID_CE_SUBJECT_ALT_NAME) {
-        return Err(Unreadable("subjectAltName: it is there twice".to_owned()));
+        return Err(ParseError("subjectAltName: it is there twice".to_owned()));
     }
     let names = Vec::<AnyRef<'_>>::from_der(extension.extn_value.as_bytes())
-        .map_err(|failure| Unreadable(format!("subjectAltName: {failure}")))?;
+        .map_err(|failure| ParseError(format!("subjectAltName: {failure}")))?;
     Ok(names.into_iter().filter_map(AlternativeName::of_general_name).collect())
 }
 

@@ -17,14 +17,14 @@ use x509_cert::name::Name;
 use x509_cert::time::{Time, Validity};
 
 use super::algorithm::identifier;
-use super::{Names, Profile, ecdsa};
+use super::{CertificateNames, CertificateProfile, ecdsa};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{CertificateDer, SerialNumber, Signature, SignatureAlgorithm, SpkiDer};
 
 /// A self-signed certificate to be made.
 #[derive(Clone, Debug)]
 pub struct SelfSigned {
-    pub names: Names,
+    pub names: CertificateNames,
     pub serial: SerialNumber,
     /// Whole seconds, as X.509 says no less.
     pub not_before: Timestamp,
@@ -32,13 +32,13 @@ pub struct SelfSigned {
     pub not_after: Timestamp,
     pub spki: SpkiDer,
     pub signature_algorithm: SignatureAlgorithm,
-    pub profile: Profile,
+    pub profile: CertificateProfile,
 }
 
 /// What no certificate can say, or no signature can be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the certificate cannot be encoded: {0}")]
-pub struct Unencodable(pub String);
+pub struct EncodeError(pub String);
 
 impl SelfSigned {
     /// The bytes to be signed.
@@ -46,10 +46,10 @@ impl SelfSigned {
     /// # Errors
     /// When the subject has faults, a date is outside of what X.509 can say, or the
     /// public key is none.
-    pub fn tbs(&self) -> Result<Tbs, Unencodable> {
+    pub fn tbs(&self) -> Result<Tbs, EncodeError> {
         let (name, alternative_names) = self.names.encode(self.profile)?;
         if self.not_after < self.not_before {
-            return Err(Unencodable("it would end before it begins".to_owned()));
+            return Err(EncodeError("it would end before it begins".to_owned()));
         }
         let algorithm = identifier(self.signature_algorithm)?;
         let spki = SubjectPublicKeyInfoRef::from_der(self.spki.as_bytes())?;
@@ -59,7 +59,7 @@ impl SelfSigned {
         let key = SubjectPublicKeyInfoOwned::from_der(self.spki.as_bytes())?;
         let bytes = CertificateBuilder::new(blueprint, serial, validity, key)
             .and_then(|mut builder| builder.finalize(&Signer { spki: self.spki.clone(), algorithm: algorithm.clone() }))
-            .map_err(|failure| Unencodable(failure.to_string()))?;
+            .map_err(|failure| EncodeError(failure.to_string()))?;
         Ok(Tbs { bytes, signature_algorithm: self.signature_algorithm, algorithm })
     }
 }
@@ -84,18 +84,18 @@ impl Tbs {
     /// # Errors
     /// When the signature is by another algorithm or has no two halves (ECDSA). Whether it
     /// verifies is the business of [`super::check`].
-    pub fn assemble(self, signature: &Signature) -> Result<CertificateDer, Unencodable> {
+    pub fn assemble(self, signature: &Signature) -> Result<CertificateDer, EncodeError> {
         if signature.algorithm() != self.signature_algorithm {
-            return Err(Unencodable(format!("signed by {}, not {}", signature.algorithm(), self.signature_algorithm)));
+            return Err(EncodeError(format!("signed by {}, not {}", signature.algorithm(), self.signature_algorithm)));
         }
         let encoded = encode(signature)?;
-        let der = Signed {
+        let der = SignedParts {
             tbs: AnyRef::from_der(&self.bytes)?,
             algorithm: self.algorithm,
             signature: BitStringRef::from_bytes(&encoded)?,
         }
         .to_der()?;
-        CertificateDer::parse(der).map_err(|failure| Unencodable(failure.to_string()))
+        CertificateDer::parse(der).map_err(|failure| EncodeError(failure.to_string()))
     }
 }
 
@@ -114,17 +114,17 @@ pub fn encode(signature: &Signature) -> Result<Vec<u8>, ecdsa::NotEcdsa> {
 
 /// `Certificate` (RFC 5280 section 4.1) with the signed part left as it is.
 #[derive(Sequence)]
-pub(super) struct Signed<'a> {
+pub(super) struct SignedParts<'a> {
     pub tbs: AnyRef<'a>,
     pub algorithm: AlgorithmIdentifierOwned,
     pub signature: BitStringRef<'a>,
 }
 
 /// `UTCTime` until 2049, `GeneralizedTime` from then on (RFC 5280 section 4.1.2.5).
-fn time(moment: Timestamp) -> Result<Time, Unencodable> {
-    let micros = u64::try_from(moment.as_micros()).map_err(|_| Unencodable("a date before 1970".to_owned()))?;
+fn time(moment: Timestamp) -> Result<Time, EncodeError> {
+    let micros = u64::try_from(moment.as_micros()).map_err(|_| EncodeError("a date before 1970".to_owned()))?;
     let whole_seconds = Duration::from_secs(micros / 1_000_000);
-    DateTime::from_unix_duration(whole_seconds).map(Time::from).map_err(|_| Unencodable("a date after 9999".to_owned()))
+    DateTime::from_unix_duration(whole_seconds).map(Time::from).map_err(|_| EncodeError("a date after 9999".to_owned()))
 }
 
 /// Name and extensions as the builder asks for them.
@@ -179,13 +179,13 @@ impl DynSignatureAlgorithmIdentifier for Signer {
     }
 }
 
-impl From<der::Error> for Unencodable {
+impl From<der::Error> for EncodeError {
     fn from(failure: der::Error) -> Self {
         Self(failure.to_string())
     }
 }
 
-impl From<ecdsa::NotEcdsa> for Unencodable {
+impl From<ecdsa::NotEcdsa> for EncodeError {
     fn from(failure: ecdsa::NotEcdsa) -> Self {
         Self(failure.to_string())
     }

@@ -13,7 +13,7 @@ use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoRef};
 
 use super::algorithm::signature_algorithm;
 use super::tbs::encode;
-use strongroom_domain::key::{Hash, Signature, SignatureAlgorithm, SpkiDer};
+use strongroom_domain::key::{HashAlgorithm, Signature, SignatureAlgorithm, SpkiDer};
 
 /// A signature that is not by this key over this message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,9 +73,9 @@ pub fn verify_digest(
 ) -> Result<(), BadSignature> {
     let verification = verification(spki, algorithm).ok_or(BadSignature)?;
     let hash = match algorithm.hash().ok_or(BadSignature)? {
-        Hash::Sha256 => &digest::SHA256,
-        Hash::Sha384 => &digest::SHA384,
-        Hash::Sha512 => &digest::SHA512,
+        HashAlgorithm::Sha256 => &digest::SHA256,
+        HashAlgorithm::Sha384 => &digest::SHA384,
+        HashAlgorithm::Sha512 => &digest::SHA512,
     };
     let digest = Digest::import_less_safe(digest, hash).map_err(|_| BadSignature)?;
     UnparsedPublicKey::new(verification, spki.as_bytes()).verify_digest(&digest, signature).map_err(|_| BadSignature)
@@ -84,30 +84,30 @@ pub fn verify_digest(
 /// `None` where key and algorithm do not fit.
 fn verification(spki: &SpkiDer, algorithm: SignatureAlgorithm) -> Option<&'static dyn VerificationAlgorithm> {
     Some(match algorithm {
-        SignatureAlgorithm::RsaPkcs1(Hash::Sha256) => &RSA_PKCS1_2048_8192_SHA256,
-        SignatureAlgorithm::RsaPkcs1(Hash::Sha384) => &RSA_PKCS1_2048_8192_SHA384,
-        SignatureAlgorithm::RsaPkcs1(Hash::Sha512) => &RSA_PKCS1_2048_8192_SHA512,
-        SignatureAlgorithm::RsaPss(Hash::Sha256) => &RSA_PSS_2048_8192_SHA256,
-        SignatureAlgorithm::RsaPss(Hash::Sha384) => &RSA_PSS_2048_8192_SHA384,
-        SignatureAlgorithm::RsaPss(Hash::Sha512) => &RSA_PSS_2048_8192_SHA512,
+        SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256) => &RSA_PKCS1_2048_8192_SHA256,
+        SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha384) => &RSA_PKCS1_2048_8192_SHA384,
+        SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha512) => &RSA_PKCS1_2048_8192_SHA512,
+        SignatureAlgorithm::RsaPss(HashAlgorithm::Sha256) => &RSA_PSS_2048_8192_SHA256,
+        SignatureAlgorithm::RsaPss(HashAlgorithm::Sha384) => &RSA_PSS_2048_8192_SHA384,
+        SignatureAlgorithm::RsaPss(HashAlgorithm::Sha512) => &RSA_PSS_2048_8192_SHA512,
         SignatureAlgorithm::Ecdsa(hash) => return ecdsa(spki, hash),
         SignatureAlgorithm::Ed25519 => &ED25519,
     })
 }
 
 /// An ECDSA verification is one of a curve, which only the key knows.
-fn ecdsa(spki: &SpkiDer, hash: Hash) -> Option<&'static dyn VerificationAlgorithm> {
+fn ecdsa(spki: &SpkiDer, hash: HashAlgorithm) -> Option<&'static dyn VerificationAlgorithm> {
     let spki = SubjectPublicKeyInfoRef::try_from(spki.as_bytes()).ok()?;
     Some(match (spki.algorithm.parameters_oid().ok()?, hash) {
-        (SECP_256_R_1, Hash::Sha256) => &ECDSA_P256_SHA256_ASN1,
-        (SECP_256_R_1, Hash::Sha384) => &ECDSA_P256_SHA384_ASN1,
-        (SECP_256_R_1, Hash::Sha512) => &ECDSA_P256_SHA512_ASN1,
-        (SECP_384_R_1, Hash::Sha256) => &ECDSA_P384_SHA256_ASN1,
-        (SECP_384_R_1, Hash::Sha384) => &ECDSA_P384_SHA384_ASN1,
-        (SECP_384_R_1, Hash::Sha512) => &ECDSA_P384_SHA512_ASN1,
-        (SECP_521_R_1, Hash::Sha256) => &ECDSA_P521_SHA256_ASN1,
-        (SECP_521_R_1, Hash::Sha384) => &ECDSA_P521_SHA384_ASN1,
-        (SECP_521_R_1, Hash::Sha512) => &ECDSA_P521_SHA512_ASN1,
+        (SECP_256_R_1, HashAlgorithm::Sha256) => &ECDSA_P256_SHA256_ASN1,
+        (SECP_256_R_1, HashAlgorithm::Sha384) => &ECDSA_P256_SHA384_ASN1,
+        (SECP_256_R_1, HashAlgorithm::Sha512) => &ECDSA_P256_SHA512_ASN1,
+        (SECP_384_R_1, HashAlgorithm::Sha256) => &ECDSA_P384_SHA256_ASN1,
+        (SECP_384_R_1, HashAlgorithm::Sha384) => &ECDSA_P384_SHA384_ASN1,
+        (SECP_384_R_1, HashAlgorithm::Sha512) => &ECDSA_P384_SHA512_ASN1,
+        (SECP_521_R_1, HashAlgorithm::Sha256) => &ECDSA_P521_SHA256_ASN1,
+        (SECP_521_R_1, HashAlgorithm::Sha384) => &ECDSA_P521_SHA384_ASN1,
+        (SECP_521_R_1, HashAlgorithm::Sha512) => &ECDSA_P521_SHA512_ASN1,
         _ => return None,
     })
 }

@@ -44,7 +44,7 @@ pub(super) fn ignore_stop_signals() -> io::Result<()> {
 /// Not by `exit`, whose handlers finalise the module under running calls (SoftHSM 2.6.1
 /// takes SIGSEGV, 2026-11-20), and not by `abort`, which asks for a core dump: SIGKILL
 /// runs nothing.
-pub(super) fn vanish() -> ! {
+pub(super) fn exit_at_once() -> ! {
     note("kill itself", process::kill_process(process::getpid(), Signal::KILL));
     loop {
         std::thread::park();

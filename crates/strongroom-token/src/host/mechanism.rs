@@ -6,7 +6,7 @@ use cryptoki::mechanism::{Mechanism, MechanismInfo, MechanismType};
 use cryptoki::object::KeyType;
 
 use crate::protocol::SealingScheme;
-use strongroom_domain::key::{DecryptionAlgorithm, Hash, KeyAlgorithm, KeyFamily, SignatureAlgorithm};
+use strongroom_domain::key::{DecryptionAlgorithm, HashAlgorithm, KeyAlgorithm, KeyFamily, SignatureAlgorithm};
 
 /// What a token can do, as it says.
 pub(super) type MechanismList = Vec<(MechanismType, MechanismInfo)>;
@@ -23,7 +23,7 @@ pub(super) fn raw(algorithm: SignatureAlgorithm) -> Mechanism<'static> {
 
 /// The mechanism that hashes in the token.
 pub(super) fn hashing(algorithm: SignatureAlgorithm) -> Mechanism<'static> {
-    use Hash::{Sha256, Sha384, Sha512};
+    use HashAlgorithm::{Sha256, Sha384, Sha512};
     match algorithm {
         SignatureAlgorithm::RsaPkcs1(Sha256) => Mechanism::Sha256RsaPkcs,
         SignatureAlgorithm::RsaPkcs1(Sha384) => Mechanism::Sha384RsaPkcs,
@@ -133,11 +133,11 @@ fn info(mechanisms: &MechanismList, kind: MechanismType) -> Option<&MechanismInf
     mechanisms.iter().find(|(known, _)| *known == kind).map(|(_, info)| info)
 }
 
-fn pss(hash: Hash) -> PkcsPssParams {
+fn pss(hash: HashAlgorithm) -> PkcsPssParams {
     let (hash_alg, mgf, salt) = match hash {
-        Hash::Sha256 => (MechanismType::SHA256, PkcsMgfType::MGF1_SHA256, 32),
-        Hash::Sha384 => (MechanismType::SHA384, PkcsMgfType::MGF1_SHA384, 48),
-        Hash::Sha512 => (MechanismType::SHA512, PkcsMgfType::MGF1_SHA512, 64),
+        HashAlgorithm::Sha256 => (MechanismType::SHA256, PkcsMgfType::MGF1_SHA256, 32),
+        HashAlgorithm::Sha384 => (MechanismType::SHA384, PkcsMgfType::MGF1_SHA384, 48),
+        HashAlgorithm::Sha512 => (MechanismType::SHA512, PkcsMgfType::MGF1_SHA512, 64),
     };
     PkcsPssParams { hash_alg, mgf, s_len: salt.into() }
 }

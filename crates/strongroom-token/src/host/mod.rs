@@ -20,13 +20,13 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use crate::frames::FrameError;
-use crate::protocol::{self, Call, Failure, FailureClass, Opening, Reply, TokenTime};
+use crate::protocol::{self, Call, CallFailure, FailureClass, OpenCall, Reply, TokenTime};
 use operations::decrypt;
 use queue::{Outbox, Queue, Reader};
 use session::token::Token;
 use worker::Worker;
 
-mod fault;
+mod error_text;
 mod harden;
 mod initialise;
 mod mechanism;
@@ -40,7 +40,7 @@ mod session;
 mod tests;
 mod worker;
 
-pub(crate) use session::refused::forget as forget_refused_pin;
+pub(crate) use session::refused_pin::forget as forget_refused_pin;
 
 /// The token host could not start.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +59,7 @@ pub fn main() -> Result<(), HostError> {
     if let Err(error) = serve(stream) {
         note(&error);
     }
-    harden::vanish()
+    harden::exit_at_once()
 }
 
 /// Lets the stream be served until the client is at its other end no more. Threads that are
@@ -97,7 +97,7 @@ fn open(stream: UnixStream) -> Result<(), FrameError> {
             let done = |outcome| Reply::Done(outcome, TokenTime::default());
             (initialise::initialise(&request).map_or_else(Reply::Failed, done), Vec::new())
         }
-        _ => (Reply::Failed(Failure::new(FailureClass::Unsupported, "no token is open")), Vec::new()),
+        _ => (Reply::Failed(CallFailure::new(FailureClass::Unsupported, "no token is open")), Vec::new()),
     };
     outbox.add(number, &reply)?;
     outbox.send()?;
@@ -108,7 +108,7 @@ fn open(stream: UnixStream) -> Result<(), FrameError> {
             if let Err(error) = worker.serve(&queue, outbox) {
                 note(&error);
             }
-            harden::vanish()
+            harden::exit_at_once()
         })?;
     }
     Ok(())
@@ -122,12 +122,12 @@ fn note(error: &FrameError) {
 }
 
 /// Opens the token and as many sessions as it grants of those asked for, one at least.
-fn start(opening: &Opening) -> Result<(protocol::TokenFacts, Vec<Worker>), Failure> {
+fn start(opening: &OpenCall) -> Result<(protocol::TokenFacts, Vec<Worker>), CallFailure> {
     if opening.low_priority {
         harden::yield_to_others();
     }
     let (mut token, mut facts) = Token::open(opening)?;
-    token.decryptions = decrypt::able(&token.mechanisms, &token.session()?);
+    token.decryptions = decrypt::supported_algorithms(&token.mechanisms, &token.session()?);
     facts.decryptions.clone_from(&token.decryptions);
     let token = Arc::new(token);
     let mut workers = vec![Worker::new(&token)?];

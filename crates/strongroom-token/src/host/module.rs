@@ -6,18 +6,18 @@ use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use cryptoki::slot::{Slot, TokenInfo};
 
-use super::fault::describe;
+use super::error_text::describe;
 use super::mechanism::{self, MechanismList};
-use crate::protocol::{Failure, FailureClass, TokenFacts};
+use crate::protocol::{CallFailure, FailureClass, TokenFacts};
 use crate::selector::TokenSelector;
 
 /// Loads a module and initialises it for several threads.
 ///
 /// # Errors
 /// `ModuleUnloadable` when it is no module or does not start.
-pub(super) fn load(path: &Path) -> Result<Pkcs11, Failure> {
+pub(super) fn load(path: &Path) -> Result<Pkcs11, CallFailure> {
     let failed = |error: Error| {
-        Failure::new(FailureClass::ModuleUnloadable, format!("{}: {}", path.display(), describe(&error)))
+        CallFailure::new(FailureClass::ModuleUnloadable, format!("{}: {}", path.display(), describe(&error)))
     };
     let module = Pkcs11::new(path).map_err(failed)?;
     match module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
@@ -32,7 +32,7 @@ pub(super) fn load(path: &Path) -> Result<Pkcs11, Failure> {
 ///
 /// # Errors
 /// `TokenAbsent`, or `TokenAmbiguous` naming every match.
-pub(super) fn select(module: &Pkcs11, selector: &TokenSelector) -> Result<(Slot, TokenInfo), Failure> {
+pub(super) fn select(module: &Pkcs11, selector: &TokenSelector) -> Result<(Slot, TokenInfo), CallFailure> {
     let mut silent = Vec::new();
     let mut found = Vec::new();
     for slot in module.get_slots_with_token()? {
@@ -51,9 +51,9 @@ pub(super) fn select(module: &Pkcs11, selector: &TokenSelector) -> Result<(Slot,
         (Some(one), None) => Ok(one),
         (None, _) => {
             silent.insert(0, format!("no initialised token has {selector}"));
-            Err(Failure::new(FailureClass::TokenAbsent, silent.join("; ")))
+            Err(CallFailure::new(FailureClass::TokenAbsent, silent.join("; ")))
         }
-        _ => Err(Failure::new(
+        _ => Err(CallFailure::new(
             FailureClass::TokenAmbiguous,
             format!("several tokens have {selector}: {}", listed.join("; ")),
         )),
@@ -80,7 +80,7 @@ fn matches(selector: &TokenSelector, slot: Slot, info: &TokenInfo) -> bool {
 ///
 /// # Errors
 /// When the token does not answer.
-pub(super) fn mechanisms(module: &Pkcs11, slot: Slot) -> Result<MechanismList, Failure> {
+pub(super) fn mechanisms(module: &Pkcs11, slot: Slot) -> Result<MechanismList, CallFailure> {
     let listed = module.get_mechanism_list(slot)?;
     Ok(listed.into_iter().filter_map(|kind| Some((kind, module.get_mechanism_info(slot, kind).ok()?))).collect())
 }

@@ -14,15 +14,15 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 use zeroize::Zeroizing;
 
-use crate::frames::{self, Arriving, FrameError};
-use crate::protocol::{Call, Failure, FailureClass, Reply};
+use crate::frames::{self, FrameError, FrameReader};
+use crate::protocol::{Call, CallFailure, FailureClass, Reply};
 
 /// A call and its number.
-pub(super) type Numbered = (u64, Call);
+pub(super) type NumberedCall = (u64, Call);
 
 /// How many signatures a worker takes at a time.
 #[derive(Clone, Copy)]
-pub(super) struct Appetite {
+pub(super) struct BatchLimits {
     /// Whatever waits besides.
     pub(super) usual: usize,
     /// Where four times as many wait.
@@ -37,7 +37,7 @@ pub(super) struct Queue {
 }
 
 struct Waiting {
-    calls: VecDeque<Numbered>,
+    calls: VecDeque<NumberedCall>,
     /// Absent while a worker reads.
     reader: Option<Reader>,
     /// Workers that wait for `changed`.
@@ -47,7 +47,7 @@ struct Waiting {
 /// The stream, and what was read of it.
 pub(super) struct Reader {
     stream: UnixStream,
-    arriving: Arriving,
+    arriving: FrameReader,
 }
 
 impl Queue {
@@ -62,11 +62,11 @@ impl Queue {
     ///
     /// # Errors
     /// When the stream has ended or cannot be understood.
-    pub(super) fn take(&self, appetite: Appetite, outbox: &mut Outbox) -> Result<Vec<Numbered>, FrameError> {
+    pub(super) fn take(&self, limits: BatchLimits, outbox: &mut Outbox) -> Result<Vec<NumberedCall>, FrameError> {
         let mut waiting = self.lock();
         loop {
             if !waiting.calls.is_empty() {
-                let taken = waiting.take(appetite, self.workers);
+                let taken = waiting.take(limits, self.workers);
                 if waiting.idle > 0 {
                     // For the calls that are left, or for the reader's place.
                     self.changed.notify_one();
@@ -97,9 +97,9 @@ impl Queue {
 }
 
 impl Waiting {
-    fn take(&mut self, appetite: Appetite, workers: usize) -> Vec<Numbered> {
+    fn take(&mut self, limits: BatchLimits, workers: usize) -> Vec<NumberedCall> {
         let share = self.calls.len().div_ceil(workers);
-        let most = share.min(appetite.usual).max((share / 4).min(appetite.of_many));
+        let most = share.min(limits.usual).max((share / 4).min(limits.of_many));
         let mut taken = Vec::with_capacity(most);
         let mut signatures = 0;
         while let Some((_, call)) = self.calls.front() {
@@ -116,16 +116,16 @@ impl Waiting {
 impl Reader {
     /// A reader of a stream.
     pub(super) fn new(stream: UnixStream) -> Self {
-        Self { stream, arriving: Arriving::default() }
+        Self { stream, arriving: FrameReader::default() }
     }
 
     /// The next call, alone.
     ///
     /// # Errors
     /// When the stream has ended or cannot be understood.
-    pub(super) fn one(&mut self) -> Result<Numbered, FrameError> {
+    pub(super) fn one(&mut self) -> Result<NumberedCall, FrameError> {
         loop {
-            if let Some(call) = self.arriving.take()? {
+            if let Some(call) = self.arriving.next_frame()? {
                 return Ok(call);
             }
             self.wait()?;
@@ -133,10 +133,10 @@ impl Reader {
     }
 
     /// Every call that is there, at least one; sends what is in the outbox before it waits.
-    fn read(&mut self, outbox: &mut Outbox) -> Result<Vec<Numbered>, FrameError> {
+    fn read(&mut self, outbox: &mut Outbox) -> Result<Vec<NumberedCall>, FrameError> {
         let mut calls = Vec::new();
         loop {
-            while let Some(call) = self.arriving.take()? {
+            while let Some(call) = self.arriving.next_frame()? {
                 calls.push(call);
             }
             if !calls.is_empty() {
@@ -151,13 +151,13 @@ impl Reader {
 
     /// Reads what is there, however long it takes to come.
     fn wait(&mut self) -> Result<(), FrameError> {
-        let length = self.stream.read(self.arriving.room()?)?;
+        let length = self.stream.read(self.arriving.spare()?)?;
         self.note(length)
     }
 
     /// Reads what is there; false when that is nothing.
     fn poll(&mut self) -> Result<bool, FrameError> {
-        match recv(&self.stream, self.arriving.room()?, RecvFlags::DONTWAIT) {
+        match recv(&self.stream, self.arriving.spare()?, RecvFlags::DONTWAIT) {
             Ok((_, length)) => self.note(length).map(|()| true),
             Err(Errno::AGAIN) => Ok(false),
             Err(error) => Err(io::Error::from(error).into()),
@@ -168,7 +168,7 @@ impl Reader {
         if length == 0 {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
-        self.arriving.arrived(length);
+        self.arriving.advance(length);
         Ok(())
     }
 }
@@ -192,7 +192,7 @@ impl Outbox {
     pub(super) fn add(&mut self, number: u64, reply: &Reply) -> Result<(), FrameError> {
         match frames::append(&mut self.pending, number, reply) {
             Err(FrameError::TooLong(length)) => {
-                let failure = Failure::new(FailureClass::Unsupported, format!("a reply of {length} bytes"));
+                let failure = CallFailure::new(FailureClass::Unsupported, format!("a reply of {length} bytes"));
                 frames::append(&mut self.pending, number, &Reply::Failed(failure))
             }
             done => done,

@@ -18,12 +18,12 @@ use parking_lot::Mutex;
 
 use super::objects::public_key::{RSA_EXPONENT, ec_params, ec_spki, rsa_spki};
 use super::operations::sign::{check, digest_info, verifies};
-use super::queue::{Appetite, Outbox, Queue, Reader};
-use super::session::refused::{self, Prepared};
+use super::queue::{BatchLimits, Outbox, Queue, Reader};
+use super::session::refused_pin::{self, RefusalDraft};
 use crate::frames::append;
 use crate::key::SignInput;
-use crate::protocol::{Call, FailureClass, Signing};
-use strongroom_domain::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
+use crate::protocol::{Call, FailureClass, SignCall};
+use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, SignatureAlgorithm};
 use strongroom_domain::secret::Pin;
 
 const CURVES: [(KeyAlgorithm, &EcdsaSigningAlgorithm); 3] = [
@@ -122,9 +122,9 @@ fn curves_are_named_by_their_object_identifiers() {
 #[test]
 fn digest_info_is_der_of_the_hash_and_its_digest() {
     for (hash, oid) in [
-        (Hash::Sha256, "2.16.840.1.101.3.4.2.1"),
-        (Hash::Sha384, "2.16.840.1.101.3.4.2.2"),
-        (Hash::Sha512, "2.16.840.1.101.3.4.2.3"),
+        (HashAlgorithm::Sha256, "2.16.840.1.101.3.4.2.1"),
+        (HashAlgorithm::Sha384, "2.16.840.1.101.3.4.2.2"),
+        (HashAlgorithm::Sha512, "2.16.840.1.101.3.4.2.3"),
     ] {
         let digest = hash.digest(b"message");
         let der = digest_info(hash, &digest);
@@ -141,23 +141,23 @@ struct DigestInfo {
     digest: der::asn1::OctetString,
 }
 
-fn request(key: KeyAlgorithm, algorithm: SignatureAlgorithm, input: SignInput, spki: &[u8]) -> Signing {
-    Signing { id: vec![1], key, spki: spki.to_vec(), algorithm, input }
+fn request(key: KeyAlgorithm, algorithm: SignatureAlgorithm, input: SignInput, spki: &[u8]) -> SignCall {
+    SignCall { id: vec![1], key, spki: spki.to_vec(), algorithm, input }
 }
 
 #[test]
 fn key_algorithm_and_input_must_go_together() {
     let digest = SignInput::Digest(vec![0; 32]);
     let refused = [
-        request(KeyAlgorithm::P256, SignatureAlgorithm::RsaPss(Hash::Sha256), digest.clone(), &[]),
-        request(KeyAlgorithm::Rsa2048, SignatureAlgorithm::Ecdsa(Hash::Sha256), digest.clone(), &[]),
-        request(KeyAlgorithm::P256, SignatureAlgorithm::Ecdsa(Hash::Sha384), digest.clone(), &[]),
+        request(KeyAlgorithm::P256, SignatureAlgorithm::RsaPss(HashAlgorithm::Sha256), digest.clone(), &[]),
+        request(KeyAlgorithm::Rsa2048, SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256), digest.clone(), &[]),
+        request(KeyAlgorithm::P256, SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384), digest.clone(), &[]),
         request(KeyAlgorithm::Ed25519, SignatureAlgorithm::Ed25519, digest.clone(), &[]),
     ];
     for request in &refused {
         assert_eq!(check(request).unwrap_err().class, FailureClass::Unsupported, "{request:?}");
     }
-    check(&request(KeyAlgorithm::P521, SignatureAlgorithm::Ecdsa(Hash::Sha256), digest, &[])).unwrap();
+    check(&request(KeyAlgorithm::P521, SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256), digest, &[])).unwrap();
 }
 
 #[test]
@@ -180,17 +180,17 @@ fn a_refused_pin_is_remembered_for_its_token_until_it_is_forgotten() {
     let folder = tempfile::tempdir().unwrap();
     let memory = folder.path().join("refused-pin");
     let (wrong, right) = (Pin::new("111111".to_owned()), Pin::new("987654".to_owned()));
-    Prepared::new(&memory, "serial 1", &wrong).unwrap().discard().unwrap();
-    assert!(!refused::remembers(&memory, "serial 1", &wrong).unwrap());
-    Prepared::new(&memory, "serial 1", &wrong).unwrap().commit().unwrap();
-    assert!(refused::remembers(&memory, "serial 1", &wrong).unwrap());
-    assert!(!refused::remembers(&memory, "serial 2", &wrong).unwrap());
-    assert!(!refused::remembers(&memory, "serial 1", &right).unwrap());
+    RefusalDraft::new(&memory, "serial 1", &wrong).unwrap().discard().unwrap();
+    assert!(!refused_pin::is_refused(&memory, "serial 1", &wrong).unwrap());
+    RefusalDraft::new(&memory, "serial 1", &wrong).unwrap().commit().unwrap();
+    assert!(refused_pin::is_refused(&memory, "serial 1", &wrong).unwrap());
+    assert!(!refused_pin::is_refused(&memory, "serial 2", &wrong).unwrap());
+    assert!(!refused_pin::is_refused(&memory, "serial 1", &right).unwrap());
     assert_eq!(fs::metadata(&memory).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(!fs::read_to_string(&memory).unwrap().contains("111111"));
-    refused::forget(&memory).unwrap();
-    refused::forget(&memory).unwrap();
-    assert!(!refused::remembers(&memory, "serial 1", &wrong).unwrap());
+    refused_pin::forget(&memory).unwrap();
+    refused_pin::forget(&memory).unwrap();
+    assert!(!refused_pin::is_refused(&memory, "serial 1", &wrong).unwrap());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
@@ -211,7 +211,7 @@ fn signatures_that_wait_are_taken_together_and_other_calls_alone() {
     }
     daemon.write_all(&frames).unwrap();
     let mut take = |usual, of_many| {
-        let taken = queue.take(Appetite { usual, of_many }, &mut outbox).unwrap();
+        let taken = queue.take(BatchLimits { usual, of_many }, &mut outbox).unwrap();
         taken.iter().map(|(number, _)| *number).collect::<Vec<_>>()
     };
     assert_eq!(take(1, 4), [0, 1, 2, 3], "a quarter of those that wait");
@@ -224,5 +224,5 @@ fn signatures_that_wait_are_taken_together_and_other_calls_alone() {
     assert_eq!(take(4, 4), [24]);
 
     drop(daemon);
-    assert!(queue.take(Appetite { usual: 1, of_many: 1 }, &mut outbox).is_err(), "the daemon has gone");
+    assert!(queue.take(BatchLimits { usual: 1, of_many: 1 }, &mut outbox).is_err(), "the daemon has gone");
 }

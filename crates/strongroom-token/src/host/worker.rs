@@ -13,17 +13,19 @@ use cryptoki::session::Session;
 
 use super::objects::inventory;
 use super::objects::private_key::PrivateKey;
-use super::operations::keygen::Made;
+use super::operations::keygen::TokenKeyPair;
 use super::operations::{decrypt, find, import, keygen, sign};
-use super::queue::{Appetite, Outbox, Queue};
+use super::queue::{BatchLimits, Outbox, Queue};
 use super::sealing;
 use super::session::token::Token;
-use crate::carried::Carried;
 use crate::failpoint::{self, Failpoint};
 use crate::frames::FrameError;
 use crate::key::SignInput;
 use crate::options::Profile;
-use crate::protocol::{Call, Decryption, Failure, FailureClass, Generation, Outcome, Reply, Signing, TokenTime};
+use crate::protocol::{
+    Call, CallFailure, CallOutcome, DecryptCall, FailureClass, GenerateCall, Reply, SignCall, TokenTime,
+};
+use crate::wire_secret::WireSecret;
 use strongroom_domain::key::KeyAlgorithm;
 
 /// Handles that a worker remembers; beyond it they are forgotten, and each is searched for again.
@@ -49,9 +51,9 @@ pub(super) struct Worker {
 }
 
 /// Handles by `CKA_ID`, each proven to be that of its public half.
-type Keys = HashMap<Vec<u8>, Known>;
+type Keys = HashMap<Vec<u8>, CachedHandle>;
 
-struct Known {
+struct CachedHandle {
     key: KeyAlgorithm,
     spki: Vec<u8>,
     handle: ObjectHandle,
@@ -62,7 +64,7 @@ impl Worker {
     ///
     /// # Errors
     /// When the token gives no session.
-    pub(super) fn new(token: &Arc<Token>) -> Result<Self, Failure> {
+    pub(super) fn new(token: &Arc<Token>) -> Result<Self, CallFailure> {
         let session = Some(token.session()?);
         Ok(Self { token: Arc::clone(token), session, keys: Keys::new(), unexplained: 0, pace: SLICE })
     }
@@ -74,7 +76,7 @@ impl Worker {
     /// When calls cannot be read or replies not sent any more.
     pub(super) fn serve(mut self, queue: &Queue, mut outbox: Outbox) -> Result<(), FrameError> {
         loop {
-            let calls = queue.take(self.appetite(), &mut outbox)?;
+            let calls = queue.take(self.batch_limits(), &mut outbox)?;
             let alone = matches!(calls.as_slice(), [(_, Call::Sign(_))]);
             let mut numbers: VecDeque<u64> = calls.iter().map(|(number, _)| *number).collect();
             let mut due = !(alone && outbox.is_empty());
@@ -98,19 +100,24 @@ impl Worker {
         }
     }
 
-    fn appetite(&self) -> Appetite {
+    fn batch_limits(&self) -> BatchLimits {
         let fit = |time: Duration| {
             let fit = time.as_micros() / self.pace.as_micros().max(1);
             usize::try_from(fit).unwrap_or(MOST_AT_ONCE).clamp(1, MOST_AT_ONCE)
         };
-        Appetite { usual: fit(SLICE), of_many: fit(LONG_SLICE) }
+        BatchLimits { usual: fit(SLICE), of_many: fit(LONG_SLICE) }
     }
 
-    fn answer(&mut self, number: u64, call: Call, outbox: &mut Outbox) -> Result<Result<Outcome, Failure>, FrameError> {
+    fn answer(
+        &mut self,
+        number: u64,
+        call: Call,
+        outbox: &mut Outbox,
+    ) -> Result<Result<CallOutcome, CallFailure>, FrameError> {
         match call {
-            Call::Sign(request) => Ok(self.sign(&request).map(Outcome::Signed)),
+            Call::Sign(request) => Ok(self.sign(&request).map(CallOutcome::Signed)),
             Call::SignBatch { first, rest } => self.sign_batch(number, first, rest, outbox),
-            other => Ok(self.keep_house(other)),
+            other => Ok(self.other_call(other)),
         }
     }
 
@@ -118,10 +125,10 @@ impl Worker {
     fn sign_batch(
         &mut self,
         number: u64,
-        mut request: Signing,
+        mut request: SignCall,
         rest: Vec<SignInput>,
         outbox: &mut Outbox,
-    ) -> Result<Result<Outcome, Failure>, FrameError> {
+    ) -> Result<Result<CallOutcome, CallFailure>, FrameError> {
         let mut signatures = Vec::with_capacity(1 + rest.len());
         let mut rest = rest.into_iter();
         let mut told = Instant::now();
@@ -130,7 +137,7 @@ impl Worker {
                 Err(failure) if failure.class == FailureClass::Broken => return Ok(Err(failure)),
                 signed => signatures.push(signed),
             }
-            let Some(input) = rest.next() else { return Ok(Ok(Outcome::SignedBatch(signatures))) };
+            let Some(input) = rest.next() else { return Ok(Ok(CallOutcome::SignedBatch(signatures))) };
             request.input = input;
             if told.elapsed() > STILL_AT_IT {
                 outbox.add(number, &Reply::Started)?;
@@ -140,40 +147,41 @@ impl Worker {
         }
     }
 
-    fn keep_house(&mut self, call: Call) -> Result<Outcome, Failure> {
+    fn other_call(&mut self, call: Call) -> Result<CallOutcome, CallFailure> {
         match call {
             Call::Decrypt(request) => self.decrypt(&request),
             Call::Generate(request) => self.generate(&request),
             Call::Prove { key, spki, trial } => self.prove(&key, &spki, trial),
             Call::Import { key, pkcs8 } => self.import(&key, &pkcs8),
-            Call::Find { id, label } => self
-                .keep(|token, session| find::find(token, session, id.as_deref(), label.as_deref()).map(Outcome::Found)),
+            Call::Find { id, label } => self.keep(|token, session| {
+                find::find(token, session, id.as_deref(), label.as_deref()).map(CallOutcome::Found)
+            }),
             Call::Seal { label, context, secret } => self.keep(|token, session| {
-                sealing::seal(token, session, &label, &context, secret.expose()).map(Outcome::Sealed)
+                sealing::seal(token, session, &label, &context, secret.expose()).map(CallOutcome::Sealed)
             }),
             Call::Unseal { label, context, sealed } => self.keep(|token, session| {
-                sealing::unseal(token, session, &label, &context, &sealed).map(Outcome::Unsealed)
+                sealing::unseal(token, session, &label, &context, &sealed).map(CallOutcome::Unsealed)
             }),
             Call::FindSealingKey { label } => {
-                self.keep(|_, session| sealing::is_there(session, &label).map(Outcome::SealingKey))
+                self.keep(|_, session| sealing::is_there(session, &label).map(CallOutcome::SealingKey))
             }
             Call::Destroy { id, label } => {
                 failpoint::hit(Failpoint::Destroy)?;
                 self.keys.remove(&id);
-                self.keep(|_, session| inventory::destroy(session, &id, &label)).map(Outcome::Removed)
+                self.keep(|_, session| inventory::destroy(session, &id, &label)).map(CallOutcome::Removed)
             }
-            Call::Inventory => self.keep(|_, session| inventory::inventory(session)).map(Outcome::Held),
+            Call::Inventory => self.keep(|_, session| inventory::inventory(session)).map(CallOutcome::Held),
             Call::RemoveBroken => match self.token.profile {
-                Profile::Softhsm => self.keep(|_, session| inventory::remove_broken(session)).map(Outcome::Removed),
-                Profile::Generic => Ok(Outcome::Removed(0)),
+                Profile::Softhsm => self.keep(|_, session| inventory::remove_broken(session)).map(CallOutcome::Removed),
+                Profile::Generic => Ok(CallOutcome::Removed(0)),
             },
             Call::Open(_) | Call::InitToken(_) | Call::Sign(_) | Call::SignBatch { .. } => {
-                Err(Failure::new(FailureClass::Unsupported, "the token is open already"))
+                Err(CallFailure::new(FailureClass::Unsupported, "the token is open already"))
             }
         }
     }
 
-    fn sign(&mut self, request: &Signing) -> Result<Vec<u8>, Failure> {
+    fn sign(&mut self, request: &SignCall) -> Result<Vec<u8>, CallFailure> {
         sign::check(request)?;
         failpoint::hit(Failpoint::Sign)?;
         let begun = Instant::now();
@@ -186,26 +194,26 @@ impl Worker {
             let signature = sign::sign(session, handle, &token.mechanisms, request)?;
             if !sign::verifies(request, &signature) {
                 let detail = "the signature does not verify: another key has this CKA_ID, or the token errs";
-                return Err(Failure::new(FailureClass::Refused, detail));
+                return Err(CallFailure::new(FailureClass::Refused, detail));
             }
-            remember(keys, &request.id, Known { key: request.key, spki: request.spki.clone(), handle });
+            remember(keys, &request.id, CachedHandle { key: request.key, spki: request.spki.clone(), handle });
             Ok(signature)
         })?;
         self.pace = begun.elapsed();
         Ok(signature)
     }
 
-    fn prove(&mut self, request: &Generation, spki: &[u8], trial: bool) -> Result<Outcome, Failure> {
-        let proof = self.repeat(|token, session, keys| {
+    fn prove(&mut self, request: &GenerateCall, spki: &[u8], trial: bool) -> Result<CallOutcome, CallFailure> {
+        let attestation = self.repeat(|token, session, keys| {
             let handle = token.private_key(session, &request.id, request.algorithm)?;
-            let proof = keygen::prove_anew(token, session, handle, request, spki, trial)?;
-            remember(keys, &request.id, Known { key: request.algorithm, spki: spki.to_vec(), handle });
-            Ok(proof)
+            let attestation = keygen::attest_again(token, session, handle, request, spki, trial)?;
+            remember(keys, &request.id, CachedHandle { key: request.algorithm, spki: spki.to_vec(), handle });
+            Ok(attestation)
         })?;
-        Ok(Outcome::Proven(proof))
+        Ok(CallOutcome::Proven(attestation))
     }
 
-    fn decrypt(&mut self, request: &Decryption) -> Result<Outcome, Failure> {
+    fn decrypt(&mut self, request: &DecryptCall) -> Result<CallOutcome, CallFailure> {
         decrypt::check(request)?;
         failpoint::hit(Failpoint::Decrypt)?;
         let plaintext = self.repeat(|token, session, keys| {
@@ -213,20 +221,20 @@ impl Worker {
                 return decrypt::decrypt(token, session, handle, request);
             }
             let handle = token.private_key(session, &request.id, request.key)?;
-            decrypt::prove(session, handle, request.algorithm, &request.spki)?;
-            remember(keys, &request.id, Known { key: request.key, spki: request.spki.clone(), handle });
+            decrypt::attest(session, handle, request.algorithm, &request.spki)?;
+            remember(keys, &request.id, CachedHandle { key: request.key, spki: request.spki.clone(), handle });
             decrypt::decrypt(token, session, handle, request)
         })?;
-        Ok(Outcome::Decrypted(plaintext))
+        Ok(CallOutcome::Decrypted(plaintext))
     }
 
-    fn generate(&mut self, request: &Generation) -> Result<Outcome, Failure> {
+    fn generate(&mut self, request: &GenerateCall) -> Result<CallOutcome, CallFailure> {
         keygen::check(&self.token, request)?;
         failpoint::hit(Failpoint::GenerateBefore)?;
         self.make(request, |token, session| keygen::generate(token, session, request))
     }
 
-    fn import(&mut self, request: &Generation, pkcs8: &Carried) -> Result<Outcome, Failure> {
+    fn import(&mut self, request: &GenerateCall, pkcs8: &WireSecret) -> Result<CallOutcome, CallFailure> {
         keygen::check(&self.token, request)?;
         let key = PrivateKey::parse(request.algorithm, pkcs8.expose())?;
         self.make(request, |token, session| import::import(token, session, request, &key))
@@ -235,40 +243,43 @@ impl Worker {
     /// Makes a key pair once. A failure leaves nothing in the token, or is `Broken`.
     fn make(
         &mut self,
-        request: &Generation,
-        act: impl Fn(&Token, &Session) -> Result<Made, Failure>,
-    ) -> Result<Outcome, Failure> {
+        request: &GenerateCall,
+        act: impl Fn(&Token, &Session) -> Result<TokenKeyPair, CallFailure>,
+    ) -> Result<CallOutcome, CallFailure> {
         match self.attempt(|token, session, _| act(token, session)) {
             Ok(made) => {
                 // The certificate's signature comes next, and need not search for the key.
-                let known = Known { key: request.algorithm, spki: made.spki.clone(), handle: made.private };
+                let known = CachedHandle { key: request.algorithm, spki: made.spki.clone(), handle: made.private };
                 remember(&mut self.keys, &request.id, known);
-                Ok(Outcome::Generated { spki: made.spki, proof: made.proof })
+                Ok(CallOutcome::Generated { spki: made.spki, attestation: made.attestation })
             }
             Err(failure) => match self.keep(|_, session| inventory::destroy(session, &request.id, &request.label)) {
                 Ok(_) => Err(failure),
                 Err(left) => {
                     let detail = format!("{}; what it left was not removed: {}", failure.detail, left.detail);
-                    Err(Failure::new(FailureClass::Broken, detail))
+                    Err(CallFailure::new(FailureClass::Broken, detail))
                 }
             },
         }
     }
 
     /// Does what may be done twice, in a token that is known to be alive afterwards.
-    fn keep<T>(&mut self, act: impl Fn(&Token, &Session) -> Result<T, Failure>) -> Result<T, Failure> {
+    fn keep<T>(&mut self, act: impl Fn(&Token, &Session) -> Result<T, CallFailure>) -> Result<T, CallFailure> {
         self.repeat(|token, session, _| {
             let outcome = act(token, session)?;
             if token.is_alive(session) {
                 Ok(outcome)
             } else {
-                Err(Failure::new(FailureClass::Broken, "the token has gone"))
+                Err(CallFailure::new(FailureClass::Broken, "the token has gone"))
             }
         })
     }
 
     /// Tries, and once more in a new session if the failure does not explain itself.
-    fn repeat<T>(&mut self, act: impl Fn(&Token, &Session, &mut Keys) -> Result<T, Failure>) -> Result<T, Failure> {
+    fn repeat<T>(
+        &mut self,
+        act: impl Fn(&Token, &Session, &mut Keys) -> Result<T, CallFailure>,
+    ) -> Result<T, CallFailure> {
         match self.attempt(&act) {
             Err(failure) if failure.class == FailureClass::Unavailable => {
                 self.attempt(&act).map_err(|failure| self.judge(failure))
@@ -277,7 +288,10 @@ impl Worker {
         }
     }
 
-    fn attempt<T>(&mut self, act: impl Fn(&Token, &Session, &mut Keys) -> Result<T, Failure>) -> Result<T, Failure> {
+    fn attempt<T>(
+        &mut self,
+        act: impl Fn(&Token, &Session, &mut Keys) -> Result<T, CallFailure>,
+    ) -> Result<T, CallFailure> {
         let session = match self.session.take() {
             Some(session) => session,
             None => self.token.session()?,
@@ -295,12 +309,12 @@ impl Worker {
     }
 
     /// A failure that a new session did not cure: of this call, or of the whole host?
-    fn judge(&mut self, failure: Failure) -> Failure {
+    fn judge(&mut self, failure: CallFailure) -> CallFailure {
         self.unexplained += 1;
         let alive = self.token.session().is_ok_and(|session| self.token.is_alive(&session));
         match failure.class {
             FailureClass::Unavailable if !alive || self.unexplained >= PATIENCE => {
-                Failure { class: FailureClass::Broken, ..failure }
+                CallFailure { class: FailureClass::Broken, ..failure }
             }
             _ => failure,
         }
@@ -312,7 +326,7 @@ fn recall(keys: &Keys, id: &[u8], key: KeyAlgorithm, spki: &[u8]) -> Option<Obje
     keys.get(id).filter(|known| known.key == key && known.spki == spki).map(|known| known.handle)
 }
 
-fn remember(keys: &mut Keys, id: &[u8], known: Known) {
+fn remember(keys: &mut Keys, id: &[u8], known: CachedHandle) {
     if keys.len() >= MOST_KEYS {
         keys.clear();
     }

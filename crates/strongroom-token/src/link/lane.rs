@@ -13,7 +13,7 @@ use crate::error::TokenError;
 /// Hosts of one kind.
 pub(super) struct Lane {
     hosts: watch::Sender<Hosts>,
-    places: Semaphore,
+    slots: Semaphore,
     size: usize,
     /// Calls in the queue or with a host.
     depth: Gauge,
@@ -31,7 +31,7 @@ pub(super) struct Hosts {
 }
 
 /// A call's place in a lane's queue.
-pub(super) struct Place<'a> {
+pub(super) struct QueueSlots<'a> {
     lane: &'a Lane,
     permit: Option<SemaphorePermit<'a>>,
 }
@@ -41,7 +41,7 @@ impl Lane {
     pub(super) fn new(name: &'static str, size: usize) -> Self {
         Self {
             hosts: watch::Sender::default(),
-            places: Semaphore::new(size),
+            slots: Semaphore::new(size),
             size,
             depth: metrics::gauge!("strongroom_pkcs11_queue_depth", "queue" => name),
             queued: metrics::histogram!("strongroom_pkcs11_queue_duration_seconds", "queue" => name),
@@ -53,11 +53,11 @@ impl Lane {
     ///
     /// # Errors
     /// [`TokenError::Busy`] when there are none.
-    pub(super) fn enter(&self, places: usize) -> Result<Place<'_>, TokenError> {
+    pub(super) fn reserve_slots(&self, places: usize) -> Result<QueueSlots<'_>, TokenError> {
         let places = u32::try_from(places).unwrap_or(u32::MAX);
-        let permit = self.places.try_acquire_many(places).map_err(|_| TokenError::Busy)?;
+        let permit = self.slots.try_acquire_many(places).map_err(|_| TokenError::Busy)?;
         self.measure();
-        Ok(Place { lane: self, permit: Some(permit) })
+        Ok(QueueSlots { lane: self, permit: Some(permit) })
     }
 
     /// The least busy host, waited for if one is being started.
@@ -98,7 +98,7 @@ impl Lane {
     }
 
     /// Says why no host runs, if none does, and whether that is news.
-    pub(super) fn report(&self, reason: &str) -> bool {
+    pub(super) fn set_down(&self, reason: &str) -> bool {
         let mut news = false;
         self.hosts.send_modify(|hosts| {
             news = hosts.down.as_deref() != Some(reason);
@@ -110,18 +110,18 @@ impl Lane {
     }
 
     /// Notes how long a call took, and how much of that it was in its worker's hands.
-    pub(super) fn note(&self, whole: Duration, worked: Duration) {
+    pub(super) fn record_durations(&self, whole: Duration, worked: Duration) {
         self.worked.record(worked);
         self.queued.record(whole.saturating_sub(worked));
     }
 
     fn measure(&self) {
-        let depth = self.size.saturating_sub(self.places.available_permits());
+        let depth = self.size.saturating_sub(self.slots.available_permits());
         self.depth.set(u32::try_from(depth).unwrap_or(u32::MAX));
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueueSlots<'_> {
     fn drop(&mut self) {
         self.permit = None;
         self.lane.measure();
@@ -129,7 +129,7 @@ impl Drop for Place<'_> {
 }
 
 fn pick(hosts: &Hosts) -> Option<Arc<HostProcess>> {
-    let well = hosts.running.iter().filter(|host| host.trouble().is_none());
+    let well = hosts.running.iter().filter(|host| host.fault().is_none());
     // A host whose turn is taken runs a suspect, and may not live long.
-    well.min_by_key(|host| (host.turn.try_read().is_err(), host.load())).map(Arc::clone)
+    well.min_by_key(|host| (host.exclusive.try_read().is_err(), host.load())).map(Arc::clone)
 }

@@ -17,19 +17,19 @@ use tokio::task::JoinHandle;
 
 use crate::error::TokenError;
 use crate::options::TokenOptions;
-use crate::protocol::{Call, Opening, Outcome, TokenFacts};
-use attempt::Settled;
-use condemned::Condemned;
+use crate::protocol::{Call, CallOutcome, OpenCall, TokenFacts};
 use lane::Lane;
+use poisoned_keys::PoisonedKeys;
 use process::HostProcess;
+use retry::AttemptOutcome;
 use supervise::PinTrust;
 
-mod attempt;
-mod condemned;
 mod decrypt;
 mod lane;
 mod opening;
+mod poisoned_keys;
 mod process;
+mod retry;
 mod sign;
 pub(crate) mod supervise;
 #[cfg(test)]
@@ -60,16 +60,16 @@ pub(crate) struct Link {
 struct Inner {
     options: TokenOptions,
     signing: Lane,
-    keeping: Lane,
+    managing: Lane,
     pin: AsyncMutex<PinTrust>,
     /// Makes keeping calls follow each other, so that nothing waits inside the host.
-    keeping_turn: AsyncMutex<()>,
+    manage_lock: AsyncMutex<()>,
     facts: Mutex<Option<Arc<TokenFacts>>>,
     /// Why no host can be had until an operator acts.
-    verdict: Mutex<Option<String>>,
-    condemned: Condemned,
+    fatal_error: Mutex<Option<String>>,
+    poisoned: PoisonedKeys,
     /// Keys that were just made, with the host that made them and still has their handle.
-    fresh: Mutex<HashMap<Vec<u8>, Weak<HostProcess>>>,
+    new_keys: Mutex<HashMap<Vec<u8>, Weak<HostProcess>>>,
     reconcile: watch::Sender<u64>,
     /// True once generations that wait shall not begin any more.
     ending: watch::Sender<bool>,
@@ -82,13 +82,13 @@ impl Link {
         let inner = Arc::new(Inner {
             options,
             signing: Lane::new("sign", hosts.sign_queue),
-            keeping: Lane::new("generate", hosts.generate_queue),
+            managing: Lane::new("generate", hosts.generate_queue),
             pin: AsyncMutex::default(),
-            keeping_turn: AsyncMutex::default(),
+            manage_lock: AsyncMutex::default(),
             facts: Mutex::default(),
-            verdict: Mutex::default(),
-            condemned: Condemned::default(),
-            fresh: Mutex::default(),
+            fatal_error: Mutex::default(),
+            poisoned: PoisonedKeys::default(),
+            new_keys: Mutex::default(),
             reconcile: watch::Sender::new(0),
             ending: watch::Sender::new(false),
         });
@@ -99,7 +99,7 @@ impl Link {
             signing.chain([Role::Keep]).collect()
         };
         let supervisors =
-            roles.into_iter().map(|role| tokio::spawn(supervise::keep(Arc::clone(&inner), role))).collect();
+            roles.into_iter().map(|role| tokio::spawn(supervise::supervise(Arc::clone(&inner), role))).collect();
         Self { inner, supervisors: Mutex::new(supervisors) }
     }
 
@@ -109,13 +109,13 @@ impl Link {
     }
 
     /// Why there will be no host until an operator acts; `None` while there is hope.
-    pub(crate) fn verdict(&self) -> Option<String> {
-        self.inner.verdict.lock().clone()
+    pub(crate) fn fatal_error(&self) -> Option<String> {
+        self.inner.fatal_error.lock().clone()
     }
 
     /// How many hosts sign; or why none does, or why no host can be had that makes keys.
     pub(crate) fn state(&self) -> Result<usize, String> {
-        if let Some(down) = self.inner.keeping.hosts().down {
+        if let Some(down) = self.inner.managing.hosts().down {
             return Err(down);
         }
         let hosts = self.inner.signing.hosts();
@@ -137,17 +137,17 @@ impl Link {
     }
 
     /// Makes or imports a key; sent once. One with this `CKA_ID` is expected to sign soon.
-    pub(crate) async fn make(
+    pub(crate) async fn generate(
         &self,
         id: Option<Vec<u8>>,
         call: &Call,
         deadline: Instant,
-    ) -> Result<Outcome, TokenError> {
+    ) -> Result<CallOutcome, TokenError> {
         let link = &self.inner;
-        let _place = link.keeping.enter(1)?;
+        let _place = link.managing.reserve_slots(1)?;
         let mut ending = link.ending.subscribe();
         let ready = async {
-            let turn = link.keeping_turn.lock().await;
+            let turn = link.manage_lock.lock().await;
             Ok((turn, link.lane(Role::Keep).host(link.patience()).await?))
         };
         let (_turn, host) = tokio::select! {
@@ -157,37 +157,37 @@ impl Link {
             }
             ready = tokio::time::timeout_at(deadline.into(), ready) => ready.map_err(|_| TokenError::Late)??
         };
-        let _together = host.turn.read().await;
-        match link.ask(&link.keeping, &host, call, link.options.hosts.generate_timeout).await {
-            Settled::Outcome(outcome) => {
-                link.remember_fresh(id, &host);
+        let _together = host.exclusive.read().await;
+        match link.send_to(&link.managing, &host, call, link.options.hosts.generate_timeout).await {
+            AttemptOutcome::Outcome(outcome) => {
+                link.remember_new_key(id, &host);
                 Ok(outcome)
             }
-            Settled::Refused(error) => Err(error),
-            Settled::Lost { started: false } => {
+            AttemptOutcome::Refused(error) => Err(error),
+            AttemptOutcome::Lost { started: false } => {
                 Err(TokenError::Unavailable("the token host was lost before it began".to_owned()))
             }
-            Settled::Lost { started: true } => {
+            AttemptOutcome::Lost { started: true } => {
                 Err(TokenError::Unknown("the token host was lost while it made the key".to_owned()))
             }
-            Settled::Broken(detail) => Err(TokenError::Unknown(detail)),
+            AttemptOutcome::Broken(detail) => Err(TokenError::Unknown(detail)),
         }
     }
 
     /// Lists or destroys; done twice it does no harm.
-    pub(crate) async fn keep(&self, call: Call) -> Result<Outcome, TokenError> {
+    pub(crate) async fn manage(&self, call: Call) -> Result<CallOutcome, TokenError> {
         let link = &self.inner;
-        let _place = link.keeping.enter(1)?;
-        let _turn = link.keeping_turn.lock().await;
-        link.repeatable(Role::Keep, &call, link.options.hosts.generate_timeout, false, || {}).await
+        let _place = link.managing.reserve_slots(1)?;
+        let _turn = link.manage_lock.lock().await;
+        link.send_repeatable(Role::Keep, &call, link.options.hosts.generate_timeout, false, || {}).await
     }
 
     /// Looks for a key that another host or somebody else made, in a host that makes none itself:
     /// what was there before its own last write, SoftHSM (2.6.1) never shows to a process.
-    pub(crate) async fn search(&self, call: Call) -> Result<Outcome, TokenError> {
+    pub(crate) async fn search(&self, call: Call) -> Result<CallOutcome, TokenError> {
         let link = &self.inner;
-        let _place = link.signing.enter(1)?;
-        link.repeatable(Role::Sign, &call, link.options.hosts.sign_timeout, false, || {}).await
+        let _place = link.signing.reserve_slots(1)?;
+        link.send_repeatable(Role::Sign, &call, link.options.hosts.sign_timeout, false, || {}).await
     }
 
     /// Refuses generations that wait; the one under way goes on.
@@ -201,7 +201,7 @@ impl Link {
             // It was aborted; until it is gone it may still add a host.
             let _ = supervisor.await;
         }
-        let hosts: Vec<_> = self.inner.signing.clear().into_iter().chain(self.inner.keeping.clear()).collect();
+        let hosts: Vec<_> = self.inner.signing.clear().into_iter().chain(self.inner.managing.clear()).collect();
         for host in &hosts {
             host.close();
         }
@@ -213,8 +213,8 @@ impl Link {
             // A process that the kernel will not let go is left behind.
             let _ = tokio::time::timeout(FAREWELL, all()).await;
         }
-        self.inner.signing.report("stopped");
-        self.inner.keeping.report("stopped");
+        self.inner.signing.set_down("stopped");
+        self.inner.managing.set_down("stopped");
     }
 
     fn abandon(&self) -> Vec<JoinHandle<()>> {
@@ -233,16 +233,16 @@ impl Drop for Link {
 }
 
 impl Inner {
-    fn remember_fresh(&self, id: Option<Vec<u8>>, host: &Arc<HostProcess>) {
-        let mut fresh = self.fresh();
+    fn remember_new_key(&self, id: Option<Vec<u8>>, host: &Arc<HostProcess>) {
+        let mut fresh = self.new_keys();
         if fresh.len() >= MOST_FRESH {
             fresh.clear();
         }
         fresh.extend(id.map(|id| (id, Arc::downgrade(host))));
     }
 
-    fn fresh(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Weak<HostProcess>>> {
-        self.fresh.lock()
+    fn new_keys(&self) -> MutexGuard<'_, HashMap<Vec<u8>, Weak<HostProcess>>> {
+        self.new_keys.lock()
     }
 
     /// How long a call waits for a host that is being replaced.
@@ -252,24 +252,24 @@ impl Inner {
 
     const fn lane(&self, role: Role) -> &Lane {
         match role {
-            Role::Keep if !self.options.hosts.shared_host => &self.keeping,
+            Role::Keep if !self.options.hosts.shared_host => &self.managing,
             Role::Keep | Role::Sign => &self.signing,
         }
     }
 
-    fn opening(&self, role: Role, try_refused: bool) -> Opening {
+    fn opening(&self, role: Role, try_refused: bool) -> OpenCall {
         let hosts = &self.options.hosts;
         let keeps = hosts.shared_host || role == Role::Keep;
         // A host that does everything signs while it generates.
         let sessions = if role == Role::Keep { 1 } else { hosts.workers.max(1 + usize::from(hosts.shared_host)) };
-        Opening { keeps, sessions, try_refused, low_priority: role == Role::Keep, ..self.options.opening() }
+        OpenCall { keeps, sessions, try_refused, low_priority: role == Role::Keep, ..self.options.opening() }
     }
 
-    fn judge(&self, verdict: Option<String>) {
-        *self.verdict.lock() = verdict;
+    fn set_fatal_error(&self, verdict: Option<String>) {
+        *self.fatal_error.lock() = verdict;
     }
 
-    fn learn(&self, facts: TokenFacts) {
+    fn set_facts(&self, facts: TokenFacts) {
         *self.facts.lock() = Some(Arc::new(facts));
     }
 
@@ -280,7 +280,7 @@ impl Inner {
     }
 
     fn stop_hosts(&self) {
-        for host in self.signing.clear().into_iter().chain(self.keeping.clear()) {
+        for host in self.signing.clear().into_iter().chain(self.managing.clear()) {
             host.kill();
         }
     }

@@ -5,15 +5,15 @@ use std::path::Path;
 
 use crate::host;
 use crate::options::TokenOptions;
-use crate::protocol::Opening;
+use crate::protocol::OpenCall;
 
 /// The file in the state directory that remembers a refused PIN.
 const REFUSED_PIN: &str = "refused-pin";
 
 impl TokenOptions {
     /// The opening of a host with one session that keeps nothing.
-    pub(crate) fn opening(&self) -> Opening {
-        Opening {
+    pub(crate) fn opening(&self) -> OpenCall {
+        OpenCall {
             module: self.token.module.clone(),
             selector: self.token.selector.clone(),
             pin: self.token.pin.clone(),

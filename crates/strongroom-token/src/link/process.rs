@@ -17,9 +17,9 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Notify, RwLock, oneshot, watch};
 use zeroize::Zeroizing;
 
-use crate::frames::{self, Arriving, FrameError};
+use crate::frames::{self, FrameError, FrameReader};
 use crate::options::HostCommand;
-use crate::protocol::{Call, Failure, FailureClass, Reply};
+use crate::protocol::{Call, CallFailure, FailureClass, Reply};
 
 /// How often calls in flight are looked at for one that hangs.
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
@@ -29,14 +29,14 @@ const REAP_INTERVAL: Duration = Duration::from_millis(1);
 
 /// A call did not come back from its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Lost {
+pub(crate) struct CallLost {
     /// Whether a worker had taken it up.
     pub(super) started: bool,
 }
 
 /// Why a host is to be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum HostFault {
     Died,
     Hung,
     /// It said so itself.
@@ -49,14 +49,14 @@ pub(crate) struct HostProcess {
     pid: u32,
     child: Mutex<Child>,
     /// Held for reading by calls; a suspect takes it for writing and is alone.
-    pub(super) turn: RwLock<()>,
+    pub(super) exclusive: RwLock<()>,
 }
 
 struct Shared {
     calls: Mutex<Calls>,
     /// Asks for what is in [`Calls::outgoing`] to be written.
     ready: Notify,
-    trouble: watch::Sender<Option<Trouble>>,
+    fault: watch::Sender<Option<HostFault>>,
     /// Set once the stream has ended and every reply in it was read.
     ended: watch::Sender<bool>,
 }
@@ -71,23 +71,23 @@ struct Calls {
     load: usize,
     /// Frames, which may hold secrets.
     outgoing: Zeroizing<Vec<u8>>,
-    closing: Closing,
+    closing: StreamState,
     /// How many calls are worked on at a time.
     sessions: usize,
 }
 
 /// Whether the stream still takes calls.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Closing {
+enum StreamState {
     #[default]
     Open,
     /// After what is in [`Calls::outgoing`].
-    Wanted,
+    Draining,
     Closed,
 }
 
 struct InFlight {
-    answer: oneshot::Sender<Result<Reply, Lost>>,
+    answer: oneshot::Sender<Result<Reply, CallLost>>,
     limit: Duration,
     /// When a worker took it up, as far as it is known.
     started: Option<Instant>,
@@ -119,13 +119,13 @@ impl HostProcess {
         let shared = Arc::new(Shared {
             calls: Mutex::default(),
             ready: Notify::new(),
-            trouble: watch::Sender::new(None),
+            fault: watch::Sender::new(None),
             ended: watch::Sender::new(false),
         });
         tokio::spawn(write_calls(writer, Arc::clone(&shared)));
         tokio::spawn(read_replies(reader, Arc::clone(&shared)));
         tokio::spawn(watch_for_hangs(Arc::downgrade(&shared)));
-        Ok(Self { shared, pid, child: Mutex::new(child), turn: RwLock::default() })
+        Ok(Self { shared, pid, child: Mutex::new(child), exclusive: RwLock::default() })
     }
 
     /// The process's id.
@@ -141,17 +141,17 @@ impl HostProcess {
     /// Sends a call and waits for its reply, `limit` from the moment it is taken up.
     ///
     /// # Errors
-    /// [`Lost`] when host or call are given up first.
-    pub(crate) async fn call(&self, call: &Call, limit: Duration) -> Result<Reply, Lost> {
+    /// [`CallLost`] when host or call are given up first.
+    pub(crate) async fn call(&self, call: &Call, limit: Duration) -> Result<Reply, CallLost> {
         let (answer, reply) = oneshot::channel();
         {
             let mut calls = self.shared.calls();
-            if self.trouble().is_some() || calls.closing != Closing::Open {
-                return Err(Lost { started: false });
+            if self.fault().is_some() || calls.closing != StreamState::Open {
+                return Err(CallLost { started: false });
             }
             let number = calls.last + 1;
             if let Err(error) = frames::append(&mut calls.outgoing, number, call) {
-                return Ok(Reply::Failed(Failure::new(FailureClass::Unsupported, error.to_string())));
+                return Ok(Reply::Failed(CallFailure::new(FailureClass::Unsupported, error.to_string())));
             }
             let (signatures, repeatable) =
                 (call.signatures(), !matches!(call, Call::Generate(_) | Call::Import { .. }));
@@ -160,7 +160,7 @@ impl HostProcess {
             calls.in_flight.insert(number, InFlight { answer, limit, started: None, signatures, repeatable });
         }
         self.shared.ready.notify_one();
-        let reply = reply.await.unwrap_or(Err(Lost { started: true }));
+        let reply = reply.await.unwrap_or(Err(CallLost { started: true }));
         if let Ok(Reply::Ready(_, sessions)) = &reply {
             self.shared.calls().sessions = *sessions;
         }
@@ -168,24 +168,24 @@ impl HostProcess {
     }
 
     /// Why it is to be replaced, if it is.
-    pub(super) fn trouble(&self) -> Option<Trouble> {
-        *self.shared.trouble.borrow()
+    pub(super) fn fault(&self) -> Option<HostFault> {
+        *self.shared.fault.borrow()
     }
 
     /// Waits until it is to be replaced.
-    pub(super) async fn troubled(&self) -> Option<Trouble> {
-        let mut trouble = self.shared.trouble.subscribe();
-        trouble.wait_for(Option::is_some).await.ok().and_then(|trouble| *trouble)
+    pub(super) async fn wait_for_fault(&self) -> Option<HostFault> {
+        let mut fault = self.shared.fault.subscribe();
+        fault.wait_for(Option::is_some).await.ok().and_then(|fault| *fault)
     }
 
     /// Gives it up: it takes no new calls.
-    pub(super) fn give_up(&self, trouble: Trouble) {
-        self.shared.give_up(trouble);
+    pub(super) fn set_fault(&self, fault: HostFault) {
+        self.shared.set_fault(fault);
     }
 
     /// Ends the stream after what was sent, and so the process.
     pub(super) fn close(&self) {
-        self.shared.calls().closing = Closing::Wanted;
+        self.shared.calls().closing = StreamState::Draining;
         self.shared.ready.notify_one();
     }
 
@@ -209,13 +209,13 @@ impl Shared {
         self.calls.lock()
     }
 
-    fn give_up(&self, trouble: Trouble) {
+    fn set_fault(&self, fault: HostFault) {
         // Under the lock: no call slips in between.
         let _calls = self.calls();
-        self.trouble.send_if_modified(|known| {
+        self.fault.send_if_modified(|known| {
             let worse = known.is_none();
             if worse {
-                *known = Some(trouble);
+                *known = Some(fault);
             }
             worse
         });
@@ -223,7 +223,7 @@ impl Shared {
 }
 
 impl Calls {
-    fn hear(&mut self, number: u64, reply: Reply) {
+    fn handle_reply(&mut self, number: u64, reply: Reply) {
         if matches!(reply, Reply::Started) {
             if let Some(call) = self.in_flight.get_mut(&number) {
                 call.started = Some(Instant::now());
@@ -236,7 +236,7 @@ impl Calls {
     }
 
     /// Notes of signatures which workers must have taken up: an idle one does not say so.
-    fn reckon(&mut self) {
+    fn recount(&mut self) {
         let now = Instant::now();
         for call in self.in_flight.values_mut().take(self.sessions).filter(|call| call.signatures.is_some()) {
             call.started.get_or_insert(now);
@@ -247,7 +247,7 @@ impl Calls {
     fn release(&mut self, which: impl Fn(&InFlight) -> bool) {
         for (_, call) in self.in_flight.extract_if(.., |_, call| which(call)) {
             self.load -= call.signatures.unwrap_or(1);
-            let _ = call.answer.send(Err(Lost { started: call.started.is_some() }));
+            let _ = call.answer.send(Err(CallLost { started: call.started.is_some() }));
         }
     }
 }
@@ -268,19 +268,19 @@ async fn write_calls(mut stream: OwnedWriteHalf, shared: Arc<Shared>) {
         };
         if stream.write_all(&outgoing).await.is_err() {
             // The reader has not come to the stream's end yet.
-            shared.give_up(Trouble::Died);
+            shared.set_fault(HostFault::Died);
             break;
         }
-        if closing != Closing::Open {
+        if closing != StreamState::Open {
             break;
         }
         frames::wipe(&mut outgoing);
     }
-    shared.calls().closing = Closing::Closed;
+    shared.calls().closing = StreamState::Closed;
 }
 
 async fn read_replies(mut stream: OwnedReadHalf, shared: Arc<Shared>) {
-    let mut arriving = Arriving::default();
+    let mut arriving = FrameReader::default();
     loop {
         match read_some(&mut stream, &mut arriving, &shared).await {
             Ok(()) => {}
@@ -291,11 +291,11 @@ async fn read_replies(mut stream: OwnedReadHalf, shared: Arc<Shared>) {
             }
         }
     }
-    shared.give_up(Trouble::Died);
+    shared.set_fault(HostFault::Died);
     {
         let mut calls = shared.calls();
-        calls.closing = Closing::Closed;
-        calls.reckon();
+        calls.closing = StreamState::Closed;
+        calls.recount();
         calls.release(|_| true);
     }
     shared.ready.notify_one();
@@ -303,15 +303,15 @@ async fn read_replies(mut stream: OwnedReadHalf, shared: Arc<Shared>) {
 }
 
 /// Reads once, and hears every reply that is there whole.
-async fn read_some(stream: &mut OwnedReadHalf, arriving: &mut Arriving, shared: &Shared) -> Result<(), FrameError> {
-    let length = stream.read(arriving.room()?).await?;
+async fn read_some(stream: &mut OwnedReadHalf, arriving: &mut FrameReader, shared: &Shared) -> Result<(), FrameError> {
+    let length = stream.read(arriving.spare()?).await?;
     if length == 0 {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
     }
-    arriving.arrived(length);
+    arriving.advance(length);
     let mut calls = shared.calls();
-    while let Some((number, reply)) = arriving.take()? {
-        calls.hear(number, reply);
+    while let Some((number, reply)) = arriving.next_frame()? {
+        calls.handle_reply(number, reply);
     }
     Ok(())
 }
@@ -328,11 +328,11 @@ async fn watch_for_hangs(shared: Weak<Shared>) {
         let overdue = |call: &InFlight| call.started.is_some_and(|since| since.elapsed() > call.limit);
         let hangs = {
             let mut calls = shared.calls();
-            calls.reckon();
+            calls.recount();
             calls.in_flight.values().any(overdue)
         };
         if hangs {
-            shared.give_up(Trouble::Hung);
+            shared.set_fault(HostFault::Hung);
             shared.calls().release(|call| overdue(call) || (call.started.is_none() && call.repeatable));
         }
     }

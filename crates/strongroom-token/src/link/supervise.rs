@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
 
-use super::process::{HostProcess, Trouble};
+use super::process::{HostFault, HostProcess};
 use super::{Inner, Role};
 use crate::options::{HostCommand, TokenOptions};
-use crate::protocol::{Call, Failure, FailureClass, Opening, Reply, TokenFacts};
+use crate::protocol::{Call, CallFailure, FailureClass, OpenCall, Reply, TokenFacts};
 
 /// A host that lived this long has earned an immediate restart.
 const GOOD_LIFE: Duration = Duration::from_secs(30);
@@ -34,7 +34,7 @@ pub(super) enum PinTrust {
     Untried,
     Worked,
     /// Refused after it had worked: one more try from then on.
-    OnceMore(Instant),
+    SecondTry(Instant),
     Refused,
 }
 
@@ -46,7 +46,7 @@ struct NotStarted {
 }
 
 /// Keeps one host of `role` alive for ever.
-pub(super) async fn keep(link: Arc<Inner>, role: Role) {
+pub(super) async fn supervise(link: Arc<Inner>, role: Role) {
     let lane = link.lane(role);
     let mut setbacks = 0;
     let mut again = None;
@@ -63,16 +63,16 @@ pub(super) async fn keep(link: Arc<Inner>, role: Role) {
                 lane.add(Arc::clone(&host));
                 end(old.take()).await;
                 link.became_ready(role);
-                let trouble = host.troubled().await;
+                let fault = host.wait_for_fault().await;
                 lane.remove(&host);
-                tracing::warn!(pid = host.pid(), ?role, ?trouble, "a token host is replaced");
+                tracing::warn!(pid = host.pid(), ?role, trouble = ?fault, "a token host is replaced");
                 metrics::counter!("strongroom_token_host_restarts_total").increment(1);
                 setbacks = if born.elapsed() > GOOD_LIFE { 1 } else { setbacks + 1 };
-                old = Some(host).filter(|_| trouble != Some(Trouble::Died));
+                old = Some(host).filter(|_| fault != Some(HostFault::Died));
             }
             Err(failed) => {
                 end(old.take()).await;
-                if lane.report(&failed.reason) {
+                if lane.set_down(&failed.reason) {
                     tracing::warn!(?role, reason = failed.reason, "a token host did not start");
                 }
                 setbacks = (setbacks + 1).max(2);
@@ -85,14 +85,14 @@ pub(super) async fn keep(link: Arc<Inner>, role: Role) {
 /// Starts a host when its turn has come.
 async fn start(link: &Inner, role: Role) -> Result<Arc<HostProcess>, NotStarted> {
     let mut pin = link.pin.lock().await;
-    if let PinTrust::OnceMore(due) = *pin {
+    if let PinTrust::SecondTry(due) = *pin {
         let left = due.saturating_duration_since(Instant::now());
         if !left.is_zero() {
             let reason = "the PIN is refused; it has worked and will be tried once more".to_owned();
             return Err(NotStarted { reason, again: Some(left) });
         }
     }
-    let failure = match open(&link.options, link.opening(role, matches!(*pin, PinTrust::OnceMore(_)))).await {
+    let failure = match open(&link.options, link.opening(role, matches!(*pin, PinTrust::SecondTry(_)))).await {
         Ok((host, facts)) => {
             tracing::info!(
                 pid = host.pid(),
@@ -102,8 +102,8 @@ async fn start(link: &Inner, role: Role) -> Result<Arc<HostProcess>, NotStarted>
                 "a token host is ready"
             );
             *pin = PinTrust::Worked;
-            link.judge(None);
-            link.learn(facts);
+            link.set_fatal_error(None);
+            link.set_facts(facts);
             return Ok(Arc::new(host));
         }
         Err(failure) => failure,
@@ -112,7 +112,7 @@ async fn start(link: &Inner, role: Role) -> Result<Arc<HostProcess>, NotStarted>
         FailureClass::PinRefused | FailureClass::PinRemembered | FailureClass::PinLocked => {
             let locked = failure.class == FailureClass::PinLocked;
             if *pin == PinTrust::Worked && !locked {
-                *pin = PinTrust::OnceMore(Instant::now() + PIN_SECOND_THOUGHT);
+                *pin = PinTrust::SecondTry(Instant::now() + PIN_SECOND_THOUGHT);
                 Some(PIN_SECOND_THOUGHT)
             } else {
                 *pin = PinTrust::Refused;
@@ -123,8 +123,8 @@ async fn start(link: &Inner, role: Role) -> Result<Arc<HostProcess>, NotStarted>
         FailureClass::TokenAbsent => Some(ABSENT_DELAY),
         _ => None,
     };
-    let reason = format!("{}: {}", failure.class.advice(), failure.detail);
-    link.judge(failure.class.needs_operator().then(|| reason.clone()));
+    let reason = format!("{}: {}", failure.class.operator_advice(), failure.detail);
+    link.set_fatal_error(failure.class.needs_operator().then(|| reason.clone()));
     Err(NotStarted { reason, again })
 }
 
@@ -132,9 +132,9 @@ async fn start(link: &Inner, role: Role) -> Result<Arc<HostProcess>, NotStarted>
 ///
 /// # Errors
 /// What the host said, or that it did not say anything.
-pub(crate) async fn open(options: &TokenOptions, opening: Opening) -> Result<(HostProcess, TokenFacts), Failure> {
+pub(crate) async fn open(options: &TokenOptions, opening: OpenCall) -> Result<(HostProcess, TokenFacts), CallFailure> {
     let (command, limit) = (&options.command, options.hosts.login_timeout);
-    match ask_new_host(command, &options.token.environment, &Call::Open(opening), limit).await? {
+    match call_new_host(command, &options.token.environment, &Call::Open(opening), limit).await? {
         (host, Reply::Ready(facts, _)) => Ok((host, *facts)),
         (_, other) => Err(unavailable(format!("the token host answered its opening with {other:?}"))),
     }
@@ -144,12 +144,12 @@ pub(crate) async fn open(options: &TokenOptions, opening: Opening) -> Result<(Ho
 ///
 /// # Errors
 /// What the host said, or that it did not say anything.
-pub(crate) async fn ask_new_host(
+pub(crate) async fn call_new_host(
     command: &HostCommand,
     environment: &BTreeMap<String, String>,
     call: &Call,
     limit: Duration,
-) -> Result<(HostProcess, Reply), Failure> {
+) -> Result<(HostProcess, Reply), CallFailure> {
     let host = HostProcess::spawn(command, &whole_environment(environment))
         .map_err(|error| unavailable(format!("{}: {error}", command.program.display())))?;
     // The clock of the call runs from its `Started`; a process that never gets that far
@@ -157,7 +157,7 @@ pub(crate) async fn ask_new_host(
     match timeout(limit + GRACE, host.call(call, limit)).await {
         Ok(Ok(Reply::Failed(failure))) => Err(failure),
         Ok(Ok(reply)) => Ok((host, reply)),
-        Ok(Err(_)) if host.trouble() == Some(Trouble::Hung) => {
+        Ok(Err(_)) if host.fault() == Some(HostFault::Hung) => {
             Err(unavailable(format!("the module did not open the token within {} s", limit.as_secs())))
         }
         Ok(Err(_)) => Err(unavailable("the token host died while it opened the token".to_owned())),
@@ -195,6 +195,6 @@ pub(super) fn delay_after(setbacks: u32) -> Duration {
     }
 }
 
-fn unavailable(detail: String) -> Failure {
-    Failure::new(FailureClass::Unavailable, detail)
+fn unavailable(detail: String) -> CallFailure {
+    CallFailure::new(FailureClass::Unavailable, detail)
 }

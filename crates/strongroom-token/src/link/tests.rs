@@ -12,7 +12,7 @@ use super::process::HostProcess;
 use super::supervise::delay_after;
 use crate::error::TokenError;
 use crate::options::{HostCommand, HostOptions, PinSource, Profile, TokenAccess, TokenOptions};
-use crate::protocol::{Call, Generation};
+use crate::protocol::{Call, GenerateCall};
 use crate::selector::TokenSelector;
 use strongroom_domain::key::{KeyAlgorithm, KeyUse};
 
@@ -70,7 +70,7 @@ async fn dropped_hosts_are_reaped_and_the_runtime_does_not_sleep_for_it() {
 
 fn generation() -> Call {
     let (algorithm, key_use) = (KeyAlgorithm::P256, KeyUse::Sign);
-    Call::Generate(Generation { id: vec![1; 16], label: "sr:test".to_owned(), algorithm, key_use })
+    Call::Generate(GenerateCall { id: vec![1; 16], label: "sr:test".to_owned(), algorithm, key_use })
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn generation_that_waits_for_a_host_is_late_once_its_deadline_passes() {
     let directory = tempfile::tempdir().unwrap();
     let link = mute(&directory);
     let deadline = Instant::now() + Duration::from_millis(100);
-    let failure = link.make(Some(vec![1; 16]), &generation(), deadline).await.unwrap_err();
+    let failure = link.generate(Some(vec![1; 16]), &generation(), deadline).await.unwrap_err();
     assert!(matches!(failure, TokenError::Late), "{failure:?}");
     link.stop().await;
 }
@@ -89,7 +89,7 @@ async fn generation_that_waits_for_a_host_is_refused_when_the_daemon_stops() {
     let link = mute(&directory);
     let since = Instant::now();
     let (id, call) = (vec![1; 16], generation());
-    let made = link.make(Some(id), &call, since + Duration::from_secs(60));
+    let made = link.generate(Some(id), &call, since + Duration::from_secs(60));
     let stop = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         link.refuse_generations();

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use super::*;
 use crate::provider::{KeyRef, SignInput};
-use crate::services::lifecycle::{ForeignKey, ImportKeyPair, LinkKeyPair};
-use strongroom_domain::key::{CertificateDer, KeyPair, Locator, Origin};
+use crate::services::lifecycle::{ImportKeyPair, KeySelector, LinkKeyPair};
+use strongroom_domain::key::{CertificateDer, KeyOrigin, KeyPair, Locator};
 use strongroom_domain::secret::Secret;
 
 /// A key pair from elsewhere, with its certificate.
@@ -43,7 +43,7 @@ impl Foreign {
     }
 
     /// Puts the key into a token under somebody else's label.
-    async fn put_into(&self, token: &Double, label: &str) -> Locator {
+    async fn put_into(&self, token: &ProviderDouble, label: &str) -> Locator {
         let locator = Locator::new().unwrap();
         let key = NewKey {
             id: self.pair.id,
@@ -60,7 +60,7 @@ impl Foreign {
     fn link(&self, name: &str, label: &str) -> LinkKeyPair {
         LinkKeyPair {
             ring: ring(name),
-            wanted: ForeignKey { label: Some(label.to_owned()), ..ForeignKey::default() },
+            selector: KeySelector { label: Some(label.to_owned()), ..KeySelector::default() },
             certificates: self.certificates(),
             idempotency: None,
             deadline: Duration::from_secs(60),
@@ -70,25 +70,25 @@ impl Foreign {
 }
 
 /// The kind of a refusal, and the places that it complains of.
-fn complaint<T: std::fmt::Debug>(outcome: Result<T, strongroom_domain::error::Error>) -> (Kind, Vec<String>) {
+fn complaint<T: std::fmt::Debug>(outcome: Result<T, strongroom_domain::error::Error>) -> (ErrorKind, Vec<String>) {
     let failure = outcome.unwrap_err();
     (failure.kind(), failure.violations().iter().filter_map(|violation| violation.path.clone()).collect())
 }
 
-fn invalid(path: &str) -> (Kind, Vec<String>) {
-    (Kind::Invalid, vec![path.to_owned()])
+fn invalid(path: &str) -> (ErrorKind, Vec<String>) {
+    (ErrorKind::Invalid, vec![path.to_owned()])
 }
 
 #[tokio::test]
 async fn imported_key_is_active_with_its_certificates() {
     let (bench, foreign) = (Bench::new().await, Foreign::new().await);
     let made = bench.keyring.import(&admin(), foreign.import("a", ProviderKind::Hsm)).await.unwrap();
-    assert_eq!((made.pair.state, made.pair.origin), (State::Active, Origin::Imported));
+    assert_eq!((made.pair.state, made.pair.origin), (KeyState::Active, KeyOrigin::Imported));
     assert_eq!((&made.pair.spki, &made.pair.certificates), (&foreign.pair.spki, &foreign.certificates()));
     assert_eq!(bench.double.signed.load(Ordering::SeqCst), 0, "no certificate is issued");
     let (key, message) = (KeyRef::of(&made.pair).unwrap(), SignInput::Message(b"m".to_vec()));
     bench.double.sign(&key, made.pair.signature_algorithm, message).await.unwrap();
-    assert!(bench.keyring.reconcile(Mode::Report).await.unwrap().findings.is_empty());
+    assert!(bench.keyring.reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
     let again = bench.keyring.import(&admin(), foreign.import("a", ProviderKind::Hsm)).await;
     assert_eq!(complaint(again), invalid("id"));
     assert_eq!(bench.double.locators().len(), 1);
@@ -98,16 +98,16 @@ async fn imported_key_is_active_with_its_certificates() {
 async fn any_fault_of_an_import_leaves_nothing_behind() {
     let foreign = Foreign::new().await;
     for (fault, kind) in [
-        (Fault::Refuse(ProviderError::Unavailable("asked to".to_owned())), Kind::ProviderUnavailable),
-        (Fault::LoseReply, Kind::ProviderUnavailable),
-        (Fault::Corrupt, Kind::Invalid),
+        (Fault::Refuse(ProviderError::Unavailable("asked to".to_owned())), ErrorKind::ProviderUnavailable),
+        (Fault::LoseReply, ErrorKind::ProviderUnavailable),
+        (Fault::Corrupt, ErrorKind::Invalid),
     ] {
         let bench = Bench::new().await;
         *bench.double.generate_fault.lock().unwrap() = Some(fault.clone());
         let outcome = bench.keyring.import(&admin(), foreign.import("a", ProviderKind::Hsm)).await;
         assert_eq!(outcome.unwrap_err().kind(), kind, "{fault:?}");
         assert!(bench.double.locators().is_empty(), "{fault:?}");
-        assert!(bench.keyring.reconcile(Mode::Report).await.unwrap().findings.is_empty());
+        assert!(bench.keyring.reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
         bench.keyring.import(&admin(), foreign.import("a", ProviderKind::Hsm)).await.unwrap();
     }
 }
@@ -120,13 +120,13 @@ async fn import_whose_parts_do_not_fit_never_reaches_the_provider() {
         assert_eq!(complaint(bench.keyring.import(&admin(), new).await), invalid("fileData"));
     }
     let new = ImportKeyPair { algorithm: KeyAlgorithm::P384, ..foreign.import("a", ProviderKind::Hsm) };
-    assert_eq!(complaint(bench.keyring.import(&admin(), new).await).0, Kind::Unsupported);
+    assert_eq!(complaint(bench.keyring.import(&admin(), new).await).0, ErrorKind::Unsupported);
     let elsewhere = bench.keyring.import(&admin(), foreign.import("a", ProviderKind::Local)).await;
-    assert_eq!(complaint(elsewhere).0, Kind::Unsupported, "there is no LOCAL provider");
+    assert_eq!(complaint(elsewhere).0, ErrorKind::Unsupported, "there is no LOCAL provider");
     assert_eq!(bench.double.generated.load(Ordering::SeqCst), 0);
     let no_key = ImportKeyPair { pkcs8: Secret::new(b"no key".to_vec()), ..foreign.import("a", ProviderKind::Hsm) };
     assert_eq!(complaint(bench.keyring.import(&admin(), no_key).await), invalid("fileData"));
-    assert!(bench.keyring.reconcile(Mode::Report).await.unwrap().findings.is_empty());
+    assert!(bench.keyring.reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
 }
 
 #[tokio::test]
@@ -135,13 +135,13 @@ async fn linked_key_outlives_its_row_and_can_be_linked_again() {
     let locator = foreign.put_into(&bench.double, "theirs").await;
     for name in ["a", "b"] {
         let made = bench.keyring.link(&admin(), foreign.link(name, "theirs")).await.unwrap();
-        assert_eq!((made.pair.origin, &made.pair.locator), (Origin::Linked, &locator));
-        assert!(bench.keyring.reconcile(Mode::Report).await.unwrap().findings.is_empty());
+        assert_eq!((made.pair.origin, &made.pair.locator), (KeyOrigin::Linked, &locator));
+        assert!(bench.keyring.reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
         let twice = bench.keyring.link(&admin(), foreign.link("another", "theirs")).await;
         assert_eq!(complaint(twice), invalid("privateKeyId"));
         bench.keyring.delete(&admin(), &ring(name), None).await.unwrap();
         bench.keyring.reconcile(REPAIR).await.unwrap();
-        assert_eq!(bench.store.pair(made.pair.id).await.unwrap().unwrap().state, State::Destroyed);
+        assert_eq!(bench.store.pair(made.pair.id).await.unwrap().unwrap().state, KeyState::Destroyed);
         assert_eq!(bench.double.locators(), std::slice::from_ref(&locator));
     }
 }
@@ -159,7 +159,7 @@ async fn link_is_replayed_without_asking_the_token() {
     bench.double.lose(&locator);
     let again = bench.keyring.link(&admin(), link("body")).await.unwrap();
     assert!(again.replayed && again.pair == made.pair);
-    assert_eq!(complaint(bench.keyring.link(&admin(), link("other")).await).0, Kind::Invalid);
+    assert_eq!(complaint(bench.keyring.link(&admin(), link("other")).await).0, ErrorKind::Invalid);
     assert_eq!(bench.double.sought.load(Ordering::SeqCst), 1, "by the first request alone");
 }
 
@@ -174,7 +174,7 @@ async fn request_whose_key_pair_was_deleted_is_not_answered_as_if_it_were_there(
     bench.keyring.delete(&admin(), &ring("a"), None).await.unwrap();
     for finished in [false, true] {
         let failure = bench.keyring.generate(&admin(), request()).await.unwrap_err();
-        assert_eq!(failure.kind(), Kind::Conflict, "{finished}");
+        assert_eq!(failure.kind(), ErrorKind::Conflict, "{finished}");
         assert!(failure.public().contains("deleted since"), "{}", failure.public());
         bench.keyring.reconcile(REPAIR).await.unwrap();
     }
@@ -196,7 +196,7 @@ async fn link_that_does_not_fit_is_refused_at_its_field() {
     let outcome = bench.keyring.link(&admin(), other.link("a", "theirs")).await;
     assert_eq!(complaint(outcome), invalid("certificateData"));
     let late = LinkKeyPair { deadline: Duration::ZERO, ..foreign.link("a", "theirs") };
-    assert_eq!(complaint(bench.keyring.link(&admin(), late).await).0, Kind::Deadline);
+    assert_eq!(complaint(bench.keyring.link(&admin(), late).await).0, ErrorKind::Deadline);
     assert_eq!(bench.double.locators().len(), 3, "a link that failed costs no key");
     bench.keyring.link(&admin(), foreign.link("a", "theirs")).await.unwrap();
 }
@@ -204,21 +204,21 @@ async fn link_that_does_not_fit_is_refused_at_its_field() {
 #[tokio::test]
 async fn software_key_is_erased_without_its_provider() {
     let foreign = Foreign::new().await;
-    let bench = Bench::over(Double::local()).await;
+    let bench = Bench::over(ProviderDouble::local()).await;
     bench.keyring.import(&admin(), foreign.import("a", ProviderKind::Local)).await.unwrap();
-    let without = keyring(&bench.store, &Arc::new(Double::default()), &bench.clock, "second");
+    let without = keyring(&bench.store, &Arc::new(ProviderDouble::default()), &bench.clock, "second");
     without.delete(&admin(), &ring("a"), None).await.unwrap();
     let pair = bench.store.page(None, Timestamp::from_micros(i64::MAX), 9).await.unwrap().remove(0);
-    assert_eq!(pair.state, State::Destroying);
-    without.finish(&pair).await.unwrap();
+    assert_eq!(pair.state, KeyState::Destroying);
+    without.finish_destruction(&pair).await.unwrap();
     let pair = bench.store.pair(pair.id).await.unwrap().unwrap();
-    assert_eq!((pair.state, pair.sealed), (State::Destroyed, None));
+    assert_eq!((pair.state, pair.sealed), (KeyState::Destroyed, None));
 }
 
 #[tokio::test]
 async fn only_software_keys_are_given_out() {
     let foreign = Foreign::new().await;
-    let software = Bench::over(Double::local()).await;
+    let software = Bench::over(ProviderDouble::local()).await;
     software.keyring.import(&admin(), foreign.import("a", ProviderKind::Local)).await.unwrap();
     let exported = software.keyring.export(&admin(), &ring("a"), None).await.unwrap();
     assert!(exported.pkcs8.expose() == foreign.pkcs8.expose());
@@ -226,15 +226,15 @@ async fn only_software_keys_are_given_out() {
     let other = software.keyring.generate(&admin(), NewKeyPair { provider: ProviderKind::Local, ..wanted("c") }).await;
     let (pair, chain) = (exported.pair, other.unwrap().pair.certificates);
     software.store.replace_certificates(pair.id, pair.version, chain, None, &[]).await.unwrap();
-    assert_eq!(complaint(software.keyring.export(&admin(), &ring("a"), None).await).0, Kind::Damaged);
+    assert_eq!(complaint(software.keyring.export(&admin(), &ring("a"), None).await).0, ErrorKind::Damaged);
     let linked = software.keyring.link(&admin(), foreign.link("b", "theirs")).await;
-    assert_eq!(complaint(linked).0, Kind::Unsupported, "there is no token");
+    assert_eq!(complaint(linked).0, ErrorKind::Unsupported, "there is no token");
 
     // The double would give the key out; the keyring does not ask it.
     let token = Bench::new().await;
     token.keyring.import(&admin(), foreign.import("a", ProviderKind::Hsm)).await.unwrap();
-    assert_eq!(complaint(token.keyring.export(&admin(), &ring("a"), None).await).0, Kind::NotExportable);
-    assert_eq!(complaint(token.keyring.export(&admin(), &ring("b"), None).await).0, Kind::NotFound);
+    assert_eq!(complaint(token.keyring.export(&admin(), &ring("a"), None).await).0, ErrorKind::NotExportable);
+    assert_eq!(complaint(token.keyring.export(&admin(), &ring("b"), None).await).0, ErrorKind::NotFound);
 }
 
 #[tokio::test]
@@ -263,6 +263,6 @@ async fn exchange_is_for_those_who_manage() {
         complaint(keyring.export(&reader, &ring("a"), None).await),
         complaint(keyring.replace_certificates(&reader, &ring("a"), foreign.certificates(), None).await),
     ];
-    assert!(refusals.iter().all(|(kind, _)| *kind == Kind::Forbidden), "{refusals:?}");
+    assert!(refusals.iter().all(|(kind, _)| *kind == ErrorKind::Forbidden), "{refusals:?}");
     assert_eq!(bench.double.generated.load(Ordering::SeqCst), 1, "that of the foreign key itself");
 }

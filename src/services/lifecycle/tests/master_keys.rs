@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::provider::local::{LocalProvider, MasterSealer, key_file};
-use crate::services::lifecycle::{MasterKeys, out_of_reach};
+use crate::services::lifecycle::{MasterKeys, unreachable_keys};
 use strongroom_domain::audit::Action;
 
 struct Safe {
@@ -31,7 +31,7 @@ impl Safe {
         let local = LocalProvider::new(self.store.id(), MasterSealer::KeyFile(file.to_owned()));
         let masters =
             MasterKeys::new(Arc::clone(&self.store) as Arc<_>, Arc::clone(&local), Arc::clone(&self.clock) as Arc<_>);
-        let owner = Owner { instance: "test".to_owned(), life: "first".to_owned() };
+        let owner = LeaseOwner { instance: "test".to_owned(), life: "first".to_owned() };
         let providers = Providers::default().with(local as Arc<_>);
         let lease = Duration::from_secs(600);
         let keyring =
@@ -51,10 +51,10 @@ async fn renewal_goes_on_without_master_keys_that_seal_nothing() {
     safe.process(&lost).0.unlock().await.unwrap();
 
     let (masters, keyring) = safe.process(&present);
-    assert_eq!(masters.unlock().await.unwrap_err().kind(), Kind::ProviderUnavailable);
+    assert_eq!(masters.unlock().await.unwrap_err().kind(), ErrorKind::ProviderUnavailable);
     let renewed = masters.renew().await.unwrap();
     assert_eq!(renewed.version, 2);
-    let [idle] = renewed.idle.as_slice() else { panic!("{renewed:?}") };
+    let [idle] = renewed.unused.as_slice() else { panic!("{renewed:?}") };
     assert!(idle.contains("master key 1") && idle.contains("no key is sealed under it"), "{idle}");
     keyring.generate(&admin(), local("a")).await.unwrap();
     assert_eq!(masters.inspect().await.unwrap().open, 1);
@@ -69,7 +69,7 @@ async fn renewal_stops_at_a_master_key_that_seals_something() {
     let pair = keyring.generate(&admin(), local("a")).await.unwrap().pair;
 
     let (masters, _) = safe.process(&present);
-    assert_eq!(masters.renew().await.unwrap_err().kind(), Kind::ProviderUnavailable);
+    assert_eq!(masters.renew().await.unwrap_err().kind(), ErrorKind::ProviderUnavailable);
     assert_eq!(safe.store.master_keys().await.unwrap().len(), 1);
     let seen = masters.inspect().await.unwrap();
     let [master, key] = seen.findings.as_slice() else { panic!("{seen:?}") };
@@ -83,7 +83,7 @@ async fn inspection_makes_no_master_key_and_does_not_wait_for_one_that_is_gone()
     let safe = Safe::new().await;
     let file = safe.key_file("key");
     let (masters, _) = safe.process(&file);
-    assert_eq!(masters.inspect().await.unwrap(), crate::services::lifecycle::Inspection::default());
+    assert_eq!(masters.inspect().await.unwrap(), crate::services::lifecycle::LocalKeyInspection::default());
     assert_eq!(safe.store.master_keys().await.unwrap(), []);
     assert_eq!(safe.store.audit(0, 9).await.unwrap(), []);
 
@@ -125,7 +125,7 @@ async fn sealed_key_from_before_a_renewal_is_refused_once_it_is_put_back() {
     for (masters, keyring) in [(masters, keyring), safe.process(&file)] {
         masters.unlock().await.unwrap();
         let refused = keyring.export(&admin(), &"signing:a".parse().unwrap(), None).await.unwrap_err();
-        assert_eq!(refused.kind(), Kind::Damaged);
+        assert_eq!(refused.kind(), ErrorKind::Damaged);
         let seen = masters.inspect().await.unwrap();
         let [finding] = seen.findings.as_slice() else { panic!("{seen:?}") };
         assert!(finding.contains(&pair.id.to_string()) && finding.contains("an older copy, put back"), "{finding}");
@@ -146,7 +146,7 @@ async fn process_that_has_not_heard_of_a_renewal_makes_no_key_under_a_retired_ma
     masters.renew().await.unwrap();
     assert!(masters.retire_below(2).await.unwrap());
     let refused = keyring.generate(&admin(), local("a")).await.unwrap_err();
-    assert_eq!(refused.kind(), Kind::ProviderUnavailable);
+    assert_eq!(refused.kind(), ErrorKind::ProviderUnavailable);
     late.unlock().await.unwrap();
     keyring.generate(&admin(), local("a")).await.unwrap();
 }
@@ -175,7 +175,7 @@ async fn keys_of_a_provider_that_is_not_configured_are_told_with_their_number() 
     for name in ["a", "b"] {
         bench.keyring.generate(&admin(), wanted(name)).await.unwrap();
     }
-    let said = async |providers: &[ProviderKind]| out_of_reach(bench.store.as_ref(), providers).await.unwrap();
+    let said = async |providers: &[ProviderKind]| unreachable_keys(bench.store.as_ref(), providers).await.unwrap();
     assert!(said(&[ProviderKind::Hsm]).await.is_empty());
     let [sentence] = said(&[ProviderKind::Local]).await.try_into().unwrap();
     assert!(sentence.contains("provider HSM in the store: 2") && sentence.contains("[token]"), "{sentence}");

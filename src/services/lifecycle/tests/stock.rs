@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, HashSet};
 use futures_util::future::join_all;
 
 use super::*;
-use crate::config::Stock;
+use crate::config::StockConfig;
 use strongroom_domain::audit::Action;
 use strongroom_domain::key::KeyPair;
 
@@ -12,19 +12,19 @@ const IDLE: Duration = Duration::from_secs(5);
 /// A bench whose stock of P-256 keys has this target, and that has been idle long enough.
 async fn stocking(target: usize) -> Bench {
     let mut bench = Bench::new().await;
-    bench.keyring = bench.keyring.stocking(policy(target));
+    bench.keyring = bench.keyring.with_stock(policy(target));
     *bench.double.idle.lock().unwrap() = IDLE;
     bench
 }
 
-fn policy(target: usize) -> Stock {
-    Stock { targets: BTreeMap::from([(KeyAlgorithm::P256, target)]), ..Stock::default() }
+fn policy(target: usize) -> StockConfig {
+    StockConfig { targets: BTreeMap::from([(KeyAlgorithm::P256, target)]), ..StockConfig::default() }
 }
 
 impl Bench {
     /// Fills the stock up.
     async fn fill(&self) {
-        while self.keyring.restock().await.unwrap().is_zero() {}
+        while self.keyring.fill_stock_once().await.unwrap().is_zero() {}
     }
 
     async fn stock(&self) -> Vec<KeyPair> {
@@ -43,9 +43,9 @@ impl Bench {
     /// Every key of the token has its row, and there is nothing else.
     async fn agrees(&self) {
         self.keyring.reconcile(REPAIR).await.unwrap();
-        assert!(self.keyring.reconcile(Mode::Report).await.unwrap().findings.is_empty());
+        assert!(self.keyring.reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
         let rows = self.store.page(None, self.clock.now(), 1000).await.unwrap();
-        assert_eq!(rows.iter().filter(|row| row.state != State::Destroyed).count(), self.double.locators().len());
+        assert_eq!(rows.iter().filter(|row| row.state != KeyState::Destroyed).count(), self.double.locators().len());
     }
 }
 
@@ -54,12 +54,12 @@ async fn hit_costs_one_signature_and_no_generation() {
     let bench = stocking(1).await;
     bench.fill().await;
     let [stocked] = bench.stock().await.try_into().unwrap();
-    assert_eq!((stocked.state, &stocked.ring, stocked.generation), (State::Stocked, &None, 0));
+    assert_eq!((stocked.state, &stocked.ring, stocked.generation), (KeyState::Stocked, &None, 0));
     bench.pass(Duration::from_secs(3600));
     let made = bench.keyring.generate(&admin(), wanted("a")).await.unwrap().pair;
     assert_eq!((bench.generated(), bench.double.signed.load(Ordering::SeqCst)), (1, 1));
     assert_eq!((made.id, &made.locator, &made.spki), (stocked.id, &stocked.locator, &stocked.spki));
-    assert_eq!((made.state, made.generation, made.ring.clone()), (State::Active, 1, Some(ring("a"))));
+    assert_eq!((made.state, made.generation, made.ring.clone()), (KeyState::Active, 1, Some(ring("a"))));
     assert_eq!((made.kid.clone(), made.created_at), (stocked.kid, bench.clock.now()), "created when it was asked for");
     assert!(made.leaf().is_some());
     assert_eq!(bench.actions(&made).await, [Action::Requested, Action::Stocked, Action::Requested, Action::Created]);
@@ -79,21 +79,21 @@ async fn empty_stock_falls_back_to_generation() {
 async fn stock_is_filled_one_by_one_and_only_while_nobody_asks_anything() {
     let bench = stocking(3).await;
     *bench.double.idle.lock().unwrap() = Duration::from_secs(3);
-    assert_eq!(bench.keyring.restock().await.unwrap(), Duration::from_secs(2), "two more seconds to wait");
+    assert_eq!(bench.keyring.fill_stock_once().await.unwrap(), Duration::from_secs(2), "two more seconds to wait");
     assert_eq!(bench.generated(), 0);
     *bench.double.idle.lock().unwrap() = IDLE;
     for level in 1..=3 {
-        assert!(bench.keyring.restock().await.unwrap().is_zero());
+        assert!(bench.keyring.fill_stock_once().await.unwrap().is_zero());
         assert_eq!(bench.stock().await.len(), level);
     }
-    assert!(!bench.keyring.restock().await.unwrap().is_zero());
+    assert!(!bench.keyring.fill_stock_once().await.unwrap().is_zero());
     assert_eq!(bench.generated(), 3, "the target is reached");
 }
 
 #[tokio::test]
 async fn stock_stops_at_its_share_of_the_partition() {
     let mut bench = stocking(5).await;
-    bench.keyring = bench.keyring.stocking(Stock { most_keys: Some(3), ..policy(5) });
+    bench.keyring = bench.keyring.with_stock(StockConfig { most_keys: Some(3), ..policy(5) });
     bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
     bench.fill().await;
     assert_eq!(bench.stock().await.len(), 2, "the key of the ring counts too");
@@ -110,7 +110,7 @@ async fn key_that_is_too_old_is_destroyed_and_never_given_out() {
     bench.fill().await;
     bench.agrees().await;
     let old = bench.store.pair(old.id).await.unwrap().unwrap();
-    assert_eq!(old.state, State::Destroyed);
+    assert_eq!(old.state, KeyState::Destroyed);
     assert!(bench.stock().await.iter().all(|pair| pair.created_at == bench.clock.now()));
 }
 
@@ -123,7 +123,7 @@ async fn key_that_fails_its_proof_is_destroyed_and_another_is_taken() {
     let made = bench.keyring.generate(&admin(), wanted("a")).await.unwrap().pair;
     assert_eq!((made.id, bench.generated()), (second.id, 2));
     bench.agrees().await;
-    assert_eq!(bench.store.pair(first.id).await.unwrap().unwrap().state, State::Destroyed);
+    assert_eq!(bench.store.pair(first.id).await.unwrap().unwrap().state, KeyState::Destroyed);
     assert_eq!(bench.double.locators(), [second.locator]);
 }
 
@@ -138,7 +138,7 @@ async fn key_that_the_token_has_lost_is_given_up() {
     bench.keyring.reconcile(REPAIR).await.unwrap();
     bench.fill().await;
     bench.agrees().await;
-    assert_eq!(bench.store.pair(lost.id).await.unwrap().unwrap().state, State::Destroyed);
+    assert_eq!(bench.store.pair(lost.id).await.unwrap().unwrap().state, KeyState::Destroyed);
     assert_eq!(bench.stock().await.len(), 1, "another has taken its place");
 }
 
@@ -148,7 +148,7 @@ async fn token_that_is_away_at_the_claim_costs_no_stock() {
     bench.fill().await;
     *bench.double.prove_fault.lock().unwrap() = Some(Fault::Refuse(unavailable()));
     let failure = bench.keyring.generate(&admin(), wanted("a")).await.unwrap_err();
-    assert_eq!(failure.kind(), Kind::ProviderUnavailable);
+    assert_eq!(failure.kind(), ErrorKind::ProviderUnavailable);
     assert_eq!(bench.stock().await.len(), 1);
     bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
     assert_eq!(bench.generated(), 1);
@@ -190,20 +190,20 @@ async fn claim_whose_owner_dies_is_undone_by_the_next_life() {
     bench.fill().await;
     *bench.double.sign_fault.lock().unwrap() = Some(Fault::Hang);
     let principal = admin();
-    let wish = bench.keyring.generate(&principal, wanted("a"));
-    assert!(tokio::time::timeout(Duration::from_millis(300), wish).await.is_err(), "its daemon dies");
+    let spec = bench.keyring.generate(&principal, wanted("a"));
+    assert!(tokio::time::timeout(Duration::from_millis(300), spec).await.is_err(), "its daemon dies");
     let next = bench.restarted();
     next.reconcile(REPAIR).await.unwrap();
     assert!(bench.double.locators().is_empty());
     next.generate(&admin(), wanted("a")).await.unwrap();
-    assert!(next.reconcile(Mode::Report).await.unwrap().findings.is_empty());
+    assert!(next.reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
 }
 
 #[tokio::test]
 async fn generation_for_stock_whose_reply_is_lost_leaves_nothing() {
     let bench = stocking(1).await;
     *bench.double.generate_fault.lock().unwrap() = Some(Fault::LoseReply);
-    bench.keyring.restock().await.unwrap_err();
+    bench.keyring.fill_stock_once().await.unwrap_err();
     assert!(bench.double.locators().is_empty());
     bench.fill().await;
     assert_eq!(bench.stock().await.len(), 1);

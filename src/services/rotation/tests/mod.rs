@@ -12,13 +12,13 @@ use std::time::Duration;
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 
-use super::policy::{Afterwards, Policy, Schedule};
+use super::policy::{OnOverlapEnd, Policy, Schedule};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{
-    CertificateDer, KeyAlgorithm, KeyId, KeyPair, KeyUse, Locator, Origin, ProviderKind, RingId, SerialNumber,
-    Signature, SignatureAlgorithm, SpkiDer, State,
+    CertificateDer, KeyAlgorithm, KeyId, KeyOrigin, KeyPair, KeyState, KeyUse, Locator, ProviderKind, RingId,
+    SerialNumber, Signature, SignatureAlgorithm, SpkiDer,
 };
-use strongroom_formats::x509::{Names, Profile, SelfSigned, Subject};
+use strongroom_formats::x509::{CertificateNames, CertificateProfile, SelfSigned, Subject};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -33,7 +33,7 @@ fn days(n: u32) -> Duration {
 /// What holds for a signing ring of these buffers in days, with a lead and an overlap of a day.
 fn before_expiry(creation: u32, activation: u32) -> Policy {
     let schedule = Some(Schedule::BeforeExpiry { creation: days(creation), activation: days(activation) });
-    Policy { schedule, always_next: false, lead: DAY, overlap: Some(DAY), afterwards: Afterwards::Destroy }
+    Policy { schedule, always_next: false, lead: DAY, overlap: Some(DAY), on_overlap_end: OnOverlapEnd::Destroy }
 }
 
 /// What holds for a connection whose key is succeeded every so often.
@@ -41,14 +41,14 @@ fn connection(period: Option<Duration>) -> Policy {
     Policy {
         schedule: period.map(Schedule::Every),
         always_next: true,
-        afterwards: Afterwards::DestroyButLatest,
+        on_overlap_end: OnOverlapEnd::DestroyButLatest,
         ..before_expiry(0, 0)
     }
 }
 
 /// A key pair without certificate.
-fn pair(generation: i64, state: State, created_at: Timestamp) -> KeyPair {
-    let signs = (state != State::PreActive).then_some(created_at);
+fn pair(generation: i64, state: KeyState, created_at: Timestamp) -> KeyPair {
+    let signs = (state != KeyState::PreActive).then_some(created_at);
     KeyPair {
         id: KeyId::new(created_at).unwrap(),
         ring: Some("signing:a".parse::<RingId>().unwrap()),
@@ -59,7 +59,7 @@ fn pair(generation: i64, state: State, created_at: Timestamp) -> KeyPair {
         provider: ProviderKind::Hsm,
         locator: Locator::new().unwrap(),
         sealed: None,
-        origin: Origin::Generated,
+        origin: KeyOrigin::Generated,
         key_use: KeyUse::Sign,
         algorithm: KeyAlgorithm::Ed25519,
         signature_algorithm: SignatureAlgorithm::Ed25519,
@@ -69,7 +69,7 @@ fn pair(generation: i64, state: State, created_at: Timestamp) -> KeyPair {
         certificates: Vec::new(),
         created_at,
         activated_at: signs,
-        deactivated_at: signs.filter(|_| state == State::Deactivated),
+        deactivated_at: signs.filter(|_| state == KeyState::Deactivated),
         deleted_at: None,
         destroyed_at: None,
         version: 1,
@@ -77,7 +77,7 @@ fn pair(generation: i64, state: State, created_at: Timestamp) -> KeyPair {
 }
 
 /// A key pair with a self-signed certificate.
-fn certified(generation: i64, state: State, created_at: Timestamp, validity: Duration) -> KeyPair {
+fn certified(generation: i64, state: KeyState, created_at: Timestamp, validity: Duration) -> KeyPair {
     KeyPair { certificates: vec![certificate(created_at, validity)], ..pair(generation, state, created_at) }
 }
 
@@ -96,13 +96,13 @@ fn issued(from: Timestamp, validity: Duration) -> CertificateDer {
 fn signed_by(issuer: &Ed25519KeyPair, from: Timestamp, validity: Duration) -> CertificateDer {
     let subject = Subject { common_name: "planned".to_owned(), ..Subject::default() };
     let tbs = SelfSigned {
-        names: Names::Given { subject, alternative_names: Vec::new() },
+        names: CertificateNames::Given { subject, alternative_names: Vec::new() },
         serial: SerialNumber::new().unwrap(),
         not_before: from.truncate_to_seconds(),
         not_after: from.truncate_to_seconds().plus(validity),
         spki: SpkiDer::parse(KEY.public_key().as_der().unwrap().as_ref().to_vec()).unwrap(),
         signature_algorithm: SignatureAlgorithm::Ed25519,
-        profile: Profile::Signing,
+        profile: CertificateProfile::Signing,
     }
     .tbs()
     .unwrap();

@@ -22,17 +22,17 @@ fn at(hours: u32) -> Timestamp {
 #[test]
 fn successor_is_made_and_activated_before_the_certificate_expires() {
     let policy = before_expiry(90, 30);
-    let active = certified(1, State::Active, START, days(365));
+    let active = certified(1, KeyState::Active, START, days(365));
     let planned = [(StepKind::Create, 275 * 24, false), (StepKind::Activate(None), 335 * 24, false)];
     assert_eq!(steps(std::slice::from_ref(&active), &policy, at(5)), planned);
-    let next = certified(2, State::PreActive, at(275 * 24), days(365));
+    let next = certified(2, KeyState::PreActive, at(275 * 24), days(365));
     let planned = [(StepKind::Activate(Some(next.id)), 335 * 24, false)];
     assert_eq!(steps(&[active, next], &policy, at(276 * 24)), planned);
 }
 
 #[test]
 fn reasons_name_what_made_the_step_necessary() {
-    let active = certified(1, State::Active, START, days(365));
+    let active = certified(1, KeyState::Active, START, days(365));
     let plan = plan(&[active], &before_expiry(90, 30), START);
     assert_eq!(plan.steps[0].reason, "its certificate expires at 2028-01-15T08:00:00.000Z");
 }
@@ -40,21 +40,21 @@ fn reasons_name_what_made_the_step_necessary() {
 #[test]
 fn after_downtime_a_successor_is_published_for_its_lead_first() {
     let policy = before_expiry(90, 30);
-    let active = certified(1, State::Active, START, days(365));
+    let active = certified(1, KeyState::Active, START, days(365));
     // Down from before the creation until past the activation.
     let now = at(340 * 24);
     let planned = [(StepKind::Create, 275 * 24, false), (StepKind::Activate(None), 341 * 24, false)];
     assert_eq!(steps(std::slice::from_ref(&active), &policy, now), planned);
-    let late = certified(2, State::PreActive, now, days(365));
+    let late = certified(2, KeyState::PreActive, now, days(365));
     assert_eq!(steps(&[active, late.clone()], &policy, now), [(StepKind::Activate(Some(late.id)), 341 * 24, false)]);
 }
 
 #[test]
 fn lead_gives_way_to_the_expiry_of_the_certificate() {
     let policy = before_expiry(90, 30);
-    let active = certified(1, State::Active, START, days(365));
+    let active = certified(1, KeyState::Active, START, days(365));
     let now = at(365 * 24 - 10);
-    let late = certified(2, State::PreActive, now, days(365));
+    let late = certified(2, KeyState::PreActive, now, days(365));
     let planned = [(StepKind::Activate(Some(late.id)), 365 * 24, true)];
     assert_eq!(steps(&[active.clone(), late], &policy, now), planned);
     // Long expired: made and activated at once.
@@ -66,7 +66,7 @@ fn lead_gives_way_to_the_expiry_of_the_certificate() {
 #[test]
 fn equal_buffers_leave_room_for_the_lead() {
     let policy = before_expiry(30, 30);
-    let active = certified(1, State::Active, START, days(365));
+    let active = certified(1, KeyState::Active, START, days(365));
     let planned = [(StepKind::Create, 335 * 24, false), (StepKind::Activate(None), 336 * 24, false)];
     assert_eq!(steps(&[active], &policy, START), planned);
 }
@@ -74,11 +74,11 @@ fn equal_buffers_leave_room_for_the_lead() {
 #[test]
 fn period_counts_from_activation_and_the_successor_comes_a_lead_before() {
     let policy = Policy { schedule: Some(Schedule::Every(days(30))), ..before_expiry(0, 0) };
-    let active = pair(1, State::Active, START);
+    let active = pair(1, KeyState::Active, START);
     let planned = [(StepKind::Create, 29 * 24, false), (StepKind::Activate(None), 30 * 24, false)];
     assert_eq!(steps(std::slice::from_ref(&active), &policy, at(1)), planned);
     // Of two that wait the older one follows; the other is somebody's own.
-    let (second, third) = (pair(2, State::PreActive, at(3)), pair(3, State::PreActive, at(2)));
+    let (second, third) = (pair(2, KeyState::PreActive, at(3)), pair(3, KeyState::PreActive, at(2)));
     let planned = [(StepKind::Activate(Some(second.id)), 30 * 24, false)];
     assert_eq!(steps(&[active, third, second], &policy, at(4)), planned);
 }
@@ -86,10 +86,10 @@ fn period_counts_from_activation_and_the_successor_comes_a_lead_before() {
 #[test]
 fn ring_that_always_has_a_next_one_is_given_it_and_keeps_its_latest_previous() {
     let policy = connection(None);
-    let active = pair(3, State::Active, at(50));
+    let active = pair(3, KeyState::Active, at(50));
     assert_eq!(steps(std::slice::from_ref(&active), &policy, at(60)), [(StepKind::Create, 50, false)]);
-    let (next, other) = (pair(4, State::PreActive, at(50)), pair(5, State::PreActive, at(51)));
-    let (oldest, previous) = (pair(1, State::Deactivated, at(10)), pair(2, State::Deactivated, at(50)));
+    let (next, other) = (pair(4, KeyState::PreActive, at(50)), pair(5, KeyState::PreActive, at(51)));
+    let (oldest, previous) = (pair(1, KeyState::Deactivated, at(10)), pair(2, KeyState::Deactivated, at(50)));
     let ring = [active, next, other.clone(), oldest.clone(), previous.clone()];
     let planned = [
         (StepKind::Destroy(oldest.id), 34, false),
@@ -103,8 +103,8 @@ fn ring_that_always_has_a_next_one_is_given_it_and_keeps_its_latest_previous() {
 
 #[test]
 fn successor_that_waits_for_nothing_is_destroyed() {
-    let active = certified(1, State::Active, START, days(365));
-    let next = certified(2, State::PreActive, at(275 * 24), days(365));
+    let active = certified(1, KeyState::Active, START, days(365));
+    let next = certified(2, KeyState::PreActive, at(275 * 24), days(365));
     let destroyed = [(StepKind::Destroy(next.id), 275 * 24, false)];
     // The settings were removed.
     let idle = Policy { schedule: None, ..before_expiry(90, 30) };
@@ -113,7 +113,7 @@ fn successor_that_waits_for_nothing_is_destroyed() {
     let issued = KeyPair { certificates: vec![issued(START, days(365))], ..active.clone() };
     assert_eq!(steps(&[issued, next], &before_expiry(90, 30), at(276 * 24)), destroyed);
     // Made before the Active one: it would be at its end first.
-    let stale = certified(2, State::PreActive, START.before(DAY), days(365));
+    let stale = certified(2, KeyState::PreActive, START.minus(DAY), days(365));
     let planned = [
         (StepKind::Destroy(stale.id), -24, false),
         (StepKind::Create, 275 * 24, false),
@@ -121,19 +121,19 @@ fn successor_that_waits_for_nothing_is_destroyed() {
     ];
     assert_eq!(steps(&[active.clone(), stale], &before_expiry(90, 30), at(1)), planned);
     // Web keys that wait are their users' own.
-    let kept = Policy { afterwards: Afterwards::Keep, overlap: None, ..idle };
-    assert_eq!(steps(&[active, pair(2, State::PreActive, at(1))], &kept, at(2)), []);
+    let cached = Policy { on_overlap_end: OnOverlapEnd::Keep, overlap: None, ..idle };
+    assert_eq!(steps(&[active, pair(2, KeyState::PreActive, at(1))], &cached, at(2)), []);
 }
 
 #[test]
 fn successor_whose_key_is_missing_is_made_anew_and_then_given_up() {
     let policy = before_expiry(90, 30);
-    let active = certified(1, State::Active, START, days(365));
-    let missing = KeyPair { missing: true, ..certified(2, State::PreActive, at(275 * 24), days(365)) };
+    let active = certified(1, KeyState::Active, START, days(365));
+    let missing = KeyPair { missing: true, ..certified(2, KeyState::PreActive, at(275 * 24), days(365)) };
     let now = at(280 * 24);
     let planned = [(StepKind::Create, 275 * 24, false), (StepKind::Activate(None), 335 * 24, false)];
     assert_eq!(steps(&[active.clone(), missing.clone()], &policy, now), planned);
-    let another = certified(3, State::PreActive, now, days(365));
+    let another = certified(3, KeyState::PreActive, now, days(365));
     let planned =
         [(StepKind::Destroy(missing.id), 275 * 24, false), (StepKind::Activate(Some(another.id)), 335 * 24, false)];
     assert_eq!(steps(&[active, missing, another], &policy, now), planned);
@@ -163,13 +163,13 @@ fn rotation_settings_leave_room_for_the_lead() {
 #[test]
 fn key_that_always_waits_becomes_active_while_its_certificate_leaves_its_successor_a_lead() {
     let policy = connection(Some(days(365)));
-    let active = certified(1, State::Active, START, days(365));
-    let next = certified(2, State::PreActive, START, days(365));
+    let active = certified(1, KeyState::Active, START, days(365));
+    let next = certified(2, KeyState::PreActive, START, days(365));
     let planned = [(StepKind::Activate(Some(next.id)), 364 * 24 - 1, false)];
     assert_eq!(steps(&[active, next], &policy, at(5)), planned);
     // With certificates that last, the period alone counts.
     let (active, next) =
-        (certified(1, State::Active, START, days(800)), certified(2, State::PreActive, START, days(800)));
+        (certified(1, KeyState::Active, START, days(800)), certified(2, KeyState::PreActive, START, days(800)));
     let planned = [(StepKind::Activate(Some(next.id)), 365 * 24, false)];
     assert_eq!(steps(&[active, next], &policy, at(5)), planned);
 }

@@ -21,20 +21,20 @@ struct Ring {
 }
 
 impl Ring {
-    fn made(&self, state: State, now: Timestamp) -> KeyPair {
+    fn made(&self, state: KeyState, now: Timestamp) -> KeyPair {
         let generation = self.latest + 1;
         self.validity
             .map_or_else(|| pair(generation, state, now), |validity| certified(generation, state, now, validity))
     }
 
-    fn join(&mut self, state: State, now: Timestamp) {
+    fn join(&mut self, state: KeyState, now: Timestamp) {
         self.pairs.push(self.made(state, now));
         self.latest += 1;
     }
 
     fn plan(&self, now: Timestamp) -> Plan {
         let mut pairs = self.pairs.clone();
-        pairs.sort_by_key(|pair| (pair.state != State::Active, pair.state != State::PreActive, pair.generation));
+        pairs.sort_by_key(|pair| (pair.state != KeyState::Active, pair.state != KeyState::PreActive, pair.generation));
         plan(&pairs, &self.policy, now)
     }
 
@@ -51,26 +51,26 @@ impl Ring {
 
     fn carry_out(&mut self, step: &Step, now: Timestamp) {
         match step.kind {
-            StepKind::Create => self.join(State::PreActive, now),
+            StepKind::Create => self.join(KeyState::PreActive, now),
             StepKind::Activate(Some(id)) => {
                 for pair in &mut self.pairs {
-                    if pair.state == State::Active {
-                        (pair.state, pair.deactivated_at) = (State::Deactivated, Some(now));
+                    if pair.state == KeyState::Active {
+                        (pair.state, pair.deactivated_at) = (KeyState::Deactivated, Some(now));
                     } else if pair.id == id {
-                        assert_eq!(pair.state, State::PreActive);
+                        assert_eq!(pair.state, KeyState::PreActive);
                         assert!(!pair.missing, "a key that is not there is to sign");
                         let in_time = now >= pair.created_at.plus(self.policy.lead);
                         assert!(in_time || step.early, "{step:?} of {pair:?} at {now}");
-                        (pair.state, pair.activated_at) = (State::Active, Some(now));
+                        (pair.state, pair.activated_at) = (KeyState::Active, Some(now));
                     }
                 }
                 if self.policy.always_next {
-                    self.join(State::PreActive, now);
+                    self.join(KeyState::PreActive, now);
                 }
             }
             StepKind::Destroy(id) => {
                 let gone = self.pairs.iter().find(|pair| pair.id == id).unwrap();
-                assert_ne!(gone.state, State::Active);
+                assert_ne!(gone.state, KeyState::Active);
                 self.pairs.retain(|pair| pair.id != id);
             }
             StepKind::Activate(None) | StepKind::Withdraw(_) => panic!("nobody can carry out {step:?}"),
@@ -79,17 +79,17 @@ impl Ring {
 
     /// Never two Active, never none once there was one.
     fn hold(&mut self, now: Timestamp) {
-        let active = self.pairs.iter().filter(|pair| pair.state == State::Active).count();
+        let active = self.pairs.iter().filter(|pair| pair.state == KeyState::Active).count();
         assert!(active <= 1, "{active} Active at {now}");
         assert!(active == 1 || !self.had_active, "none Active at {now}");
         self.had_active |= active == 1;
     }
 
     /// What verifiers are given: who is published, and who signs.
-    fn published(&self, now: Timestamp) -> Vec<(KeyId, State)> {
+    fn published(&self, now: Timestamp) -> Vec<(KeyId, KeyState)> {
         let stays = |pair: &&KeyPair| {
             let end = pair.deactivated_at.zip(self.policy.overlap).map(|(since, overlap)| since.plus(overlap));
-            pair.state != State::Deactivated || end.is_none_or(|end| now < end)
+            pair.state != KeyState::Deactivated || end.is_none_or(|end| now < end)
         };
         self.pairs.iter().filter(stays).map(|pair| (pair.id, pair.state)).collect()
     }
@@ -107,19 +107,20 @@ fn policies() -> impl Strategy<Value = (Policy, Option<Duration>)> {
     let signing = (2..400_u32, 1..400_u32, 1..400_u32).prop_map(|(valid, creation, activation)| {
         let creation = creation.min(valid - 1);
         let schedule = Schedule::BeforeExpiry { creation: days(creation), activation: days(activation.min(creation)) };
-        (Some(schedule), false, Afterwards::Destroy, Some(days(valid)))
+        (Some(schedule), false, OnOverlapEnd::Destroy, Some(days(valid)))
     });
     let connection = (prop::option::of(hours(1..3000)), 1..4000_u32).prop_map(|(period, valid)| {
-        (period.map(Schedule::Every), true, Afterwards::DestroyButLatest, Some(days(valid)))
+        (period.map(Schedule::Every), true, OnOverlapEnd::DestroyButLatest, Some(days(valid)))
     });
-    let web_keys = hours(1..3000).prop_map(|period| (Some(Schedule::Every(period)), false, Afterwards::Destroy, None));
+    let web_keys =
+        hours(1..3000).prop_map(|period| (Some(Schedule::Every(period)), false, OnOverlapEnd::Destroy, None));
     let idle = prop_oneof![
-        Just((None, false, Afterwards::Destroy, Some(days(100)))),
-        Just((None, false, Afterwards::Keep, None)),
+        Just((None, false, OnOverlapEnd::Destroy, Some(days(100)))),
+        Just((None, false, OnOverlapEnd::Keep, None)),
     ];
     let sorts = prop_oneof![3 => signing, 3 => connection, 2 => web_keys, 1 => idle];
     (lead, overlap, sorts).prop_map(|(lead, overlap, (schedule, always_next, afterwards, validity))| {
-        (Policy { schedule, always_next, lead, overlap, afterwards }, validity)
+        (Policy { schedule, always_next, lead, overlap, on_overlap_end: afterwards }, validity)
     })
 }
 
@@ -132,16 +133,16 @@ prop_compose! {
         gone in prop::collection::vec((0..5000_u32, 0..5000_u32), 0..4),
     ) -> Ring {
         let mut ring = Ring { pairs: Vec::new(), policy, validity, latest: 0, had_active: active.is_some() };
-        let ago = |hours: u32| START.before(HOUR * hours);
+        let ago = |hours: u32| START.minus(HOUR * hours);
         for (created, ended) in gone {
-            ring.join(State::Deactivated, ago(created.max(ended)));
+            ring.join(KeyState::Deactivated, ago(created.max(ended)));
             ring.pairs.last_mut().unwrap().deactivated_at = Some(ago(created.min(ended)));
         }
         if let Some(created) = active {
-            ring.join(State::Active, ago(created));
+            ring.join(KeyState::Active, ago(created));
         }
         for (created, missing) in waiting {
-            ring.join(State::PreActive, ago(created));
+            ring.join(KeyState::PreActive, ago(created));
             ring.pairs.last_mut().unwrap().missing = missing;
         }
         ring
@@ -178,7 +179,7 @@ proptest! {
         for leap in leaps {
             ring.sweep(now);
             if let (Some(Schedule::BeforeExpiry { .. }), Some(active)) =
-                (ring.policy.schedule, ring.pairs.iter().find(|pair| pair.state == State::Active))
+                (ring.policy.schedule, ring.pairs.iter().find(|pair| pair.state == KeyState::Active))
             {
                 let end = strongroom_formats::x509::CertificateSummary::of(&active.certificates[0]).unwrap().not_after;
                 prop_assert!(end > now, "{} has ended by {now}", end);
@@ -194,11 +195,11 @@ proptest! {
         for _ in 0..count {
             ring.sweep(now);
             let (set, before) = (ring.key_set(now), ring.published(now));
-            let kept = now.plus(set.max_age(now, MAX_AGE));
+            let cached = now.plus(set.max_age(now, MAX_AGE));
             let next = ring.plan(now).next_work().unwrap_or(Timestamp::from_micros(i64::MAX)).max(now);
-            let last_look = kept.min(next).before(Duration::from_micros(1)).max(now);
+            let last_look = cached.min(next).minus(Duration::from_micros(1)).max(now);
             prop_assert_eq!(ring.published(last_look), before, "between {} and {}", now, last_look);
-            prop_assert!(kept <= next || ring.policy.schedule.is_none(), "kept until {kept}, changed at {next}");
+            prop_assert!(cached <= next || ring.policy.schedule.is_none(), "kept until {cached}, changed at {next}");
             now = set.changes_at.filter(|change| *change > now).unwrap_or(now.plus(DAY));
         }
     }
@@ -216,9 +217,9 @@ proptest! {
             prop_assume!(creation > policy.lead + HOUR && validity + activation > creation + policy.lead + HOUR * 2);
         }
         let mut ring = Ring { pairs: Vec::new(), policy, validity, latest: 0, had_active: false };
-        ring.join(State::Active, START);
+        ring.join(KeyState::Active, START);
         if ring.policy.always_next {
-            ring.join(State::PreActive, START);
+            ring.join(KeyState::PreActive, START);
         }
         let mut now = START;
         for _ in 0..20 {
@@ -233,7 +234,7 @@ proptest! {
 
     #[test]
     fn ring_without_an_active_key_is_given_none(mut ring in rings(), leaps in leaps()) {
-        ring.pairs.retain(|pair| pair.state != State::Active);
+        ring.pairs.retain(|pair| pair.state != KeyState::Active);
         ring.had_active = false;
         let mut now = START;
         for leap in leaps {

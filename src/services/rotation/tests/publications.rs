@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 
 use super::service::{Bench, admin, on_demand};
 use super::*;
-use crate::services::lifecycle::Entry;
-use crate::services::rotation::members::{Certificates, Draft};
-use crate::services::rotation::{KeySet, Published};
-use crate::store::SeenEpoch;
-use strongroom_domain::key::{DecryptionAlgorithm, Hash, Kid};
+use crate::services::lifecycle::InitialState;
+use crate::services::rotation::members::{CertificateDisplay, KeySetBuilder};
+use crate::services::rotation::{KeySet, KeySetId};
+use crate::store::EpochReading;
+use strongroom_domain::key::{DecryptionAlgorithm, HashAlgorithm, Kid};
 use strongroom_formats::jose::Jwk;
 
-const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
+const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
 
-fn empty(now: Timestamp) -> Draft {
-    Draft::new(now, vec![(ProviderKind::Hsm, Some(DecryptionAlgorithm::RsaOaep))])
+fn empty(now: Timestamp) -> KeySetBuilder {
+    KeySetBuilder::new(now, vec![(ProviderKind::Hsm, Some(DecryptionAlgorithm::RsaOaep))])
 }
 
 fn at(hours: u32) -> Timestamp {
@@ -26,13 +26,13 @@ fn at(hours: u32) -> Timestamp {
 }
 
 /// A key pair of hour 0 with a public half; deactivated, if it is, in hour `n`.
-fn member(n: u8, state: State) -> KeyPair {
+fn member(n: u8, state: KeyState) -> KeyPair {
     // RFC 8410 section 4.
     let head = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
     KeyPair {
         kid: Some(Kid::parse(format!("kid-{n}")).unwrap()),
         spki: Some(SpkiDer::parse([&head[..], &[n; 32]].concat()).unwrap()),
-        deactivated_at: (state == State::Deactivated).then(|| at(n.into())),
+        deactivated_at: (state == KeyState::Deactivated).then(|| at(n.into())),
         ..pair(n.into(), state, START)
     }
 }
@@ -42,7 +42,7 @@ fn ring() -> RingId {
 }
 
 fn policy(overlap: Option<Duration>) -> Policy {
-    Policy { schedule: None, overlap, afterwards: Afterwards::Keep, ..before_expiry(0, 0) }
+    Policy { schedule: None, overlap, on_overlap_end: OnOverlapEnd::Keep, ..before_expiry(0, 0) }
 }
 
 fn kids(pairs: &[KeyPair]) -> Vec<i64> {
@@ -52,7 +52,8 @@ fn kids(pairs: &[KeyPair]) -> Vec<i64> {
 #[test]
 fn key_is_published_before_it_signs_and_until_its_overlap_ends() {
     let pairs = || {
-        let states = [State::Active, State::PreActive, State::Deactivated, State::Stocked, State::Destroying];
+        let states =
+            [KeyState::Active, KeyState::PreActive, KeyState::Deactivated, KeyState::Stocked, KeyState::Destroying];
         states.into_iter().zip(1..).map(|(state, n)| member(n, state)).collect::<Vec<_>>()
     };
     // The third was deactivated in hour 3.
@@ -61,37 +62,41 @@ fn key_is_published_before_it_signs_and_until_its_overlap_ends() {
         (at(5), Some(HOUR * 2), vec![1, 2], None),
         (at(90), None, vec![1, 2, 3], None),
     ] {
-        let mut draft = empty(now);
-        let found = draft.watch(&ring(), pairs(), &policy(overlap));
-        assert_eq!((kids(&found), draft.holds_until()), (published, until));
+        let mut builder = empty(now);
+        let found = builder.publish_ring(&ring(), pairs(), &policy(overlap));
+        assert_eq!((kids(&found), builder.holds_until()), (published, until));
     }
-    let mut draft = empty(at(90));
+    let mut builder = empty(at(90));
     let web_keys = "web-keys".parse().unwrap();
-    assert_eq!(kids(&draft.watch(&web_keys, pairs(), &policy(Some(HOUR)))), [1, 2, 3], "until they are deleted");
+    assert_eq!(
+        kids(&builder.publish_ring(&web_keys, pairs(), &policy(Some(HOUR)))),
+        [1, 2, 3],
+        "until they are deleted"
+    );
 }
 
 #[test]
 fn key_is_shown_once_with_what_anybody_asked_for() {
-    let mut draft = empty(at(0));
-    let mut key = member(1, State::Active);
+    let mut builder = empty(at(0));
+    let mut key = member(1, KeyState::Active);
     key.certificates = vec![CertificateDer::from_stored(b"leaf".to_vec())];
-    draft.add(&key, Certificates::Hidden).unwrap();
-    assert_eq!(json!(draft.keys())[0].get("x5c"), None);
-    draft.add(&key, Certificates::Shown).unwrap();
-    draft.add(&key, Certificates::Hidden).unwrap();
-    assert_eq!((draft.keys().len(), &json!(draft.keys())[0]["x5c"]), (1, &json!(["bGVhZg=="])));
-    draft.add_named(&key, "another", Certificates::Hidden).unwrap();
-    let names: Vec<_> = draft.keys().iter().map(Jwk::kid).collect();
+    builder.add(&key, CertificateDisplay::Hidden).unwrap();
+    assert_eq!(json!(builder.keys())[0].get("x5c"), None);
+    builder.add(&key, CertificateDisplay::Shown).unwrap();
+    builder.add(&key, CertificateDisplay::Hidden).unwrap();
+    assert_eq!((builder.keys().len(), &json!(builder.keys())[0]["x5c"]), (1, &json!(["bGVhZg=="])));
+    builder.add_named(&key, "another", CertificateDisplay::Hidden).unwrap();
+    let names: Vec<_> = builder.keys().iter().map(Jwk::kid).collect();
     assert_eq!(names, [Some("kid-1"), Some("another")]);
 }
 
 #[test]
 fn algorithm_is_the_first_that_jose_has_a_name_for_or_what_the_provider_decrypts() {
-    let mut key = member(1, State::Active);
+    let mut key = member(1, KeyState::Active);
     let usual = |key: &KeyPair| empty(at(0)).usual_algorithm(key);
     assert_eq!(usual(&key), Some("EdDSA"));
     key.algorithm = KeyAlgorithm::P256;
-    key.signature_algorithm = SignatureAlgorithm::Ecdsa(Hash::Sha384);
+    key.signature_algorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384);
     key.permitted = vec![key.signature_algorithm, ES256];
     assert_eq!(usual(&key), Some("ES256"));
     key.permitted = vec![key.signature_algorithm];
@@ -101,16 +106,16 @@ fn algorithm_is_the_first_that_jose_has_a_name_for_or_what_the_provider_decrypts
     key.algorithm = KeyAlgorithm::Rsa2048;
     assert_eq!(usual(&key), Some("RSA-OAEP"));
     key.provider = ProviderKind::Local;
-    let mut draft = empty(at(0));
-    assert_eq!(draft.usual_algorithm(&key), None);
-    assert_eq!(draft.holds_until(), Some(at(0).plus(Duration::from_secs(10))), "it may know soon");
+    let mut builder = empty(at(0));
+    assert_eq!(builder.usual_algorithm(&key), None);
+    assert_eq!(builder.holds_until(), Some(at(0).plus(Duration::from_secs(10))), "it may know soon");
 }
 
 fn rings() -> impl Strategy<Value = Vec<KeyPair>> {
-    let state = prop_oneof![Just(State::PreActive), Just(State::Deactivated), Just(State::Stocked)];
+    let state = prop_oneof![Just(KeyState::PreActive), Just(KeyState::Deactivated), Just(KeyState::Stocked)];
     proptest::collection::vec((1_u8..60, state), 0..6).prop_map(|members| {
         let mut pairs: Vec<_> = members.into_iter().map(|(n, state)| member(n, state)).collect();
-        pairs.extend([member(0, State::Active)]);
+        pairs.extend([member(0, KeyState::Active)]);
         pairs
     })
 }
@@ -127,21 +132,21 @@ proptest! {
     ) {
         let schedule = period.map(|hours| Schedule::Every(HOUR * hours));
         let policy = Policy { schedule, always_next, ..policy(overlap.map(|hours| HOUR * hours)) };
-        let mut draft = empty(at(now));
-        let published = kids(&draft.watch(&ring(), pairs.clone(), &policy));
-        let set = KeySet { body: Bytes::new(), etag: String::new(), changes_at: draft.changes_at() };
+        let mut builder = empty(at(now));
+        let published = kids(&builder.publish_ring(&ring(), pairs.clone(), &policy));
+        let set = KeySet { body: Bytes::new(), etag: String::new(), changes_at: builder.changes_at() };
         let max_age = set.max_age(at(now), HOUR * 1000);
-        if let Some(until) = draft.holds_until() {
+        if let Some(until) = builder.holds_until() {
             prop_assert!(at(now) < until && max_age <= until.since(at(now)));
         }
         if max_age > Duration::ZERO && (later == 0 || HOUR * later < max_age) {
-            let kept = kids(&empty(at(now + later)).watch(&ring(), pairs, &policy));
-            prop_assert_eq!(published, kept);
+            let cached = kids(&empty(at(now + later)).publish_ring(&ring(), pairs, &policy));
+            prop_assert_eq!(published, cached);
         }
     }
 }
 
-async fn fetched(bench: &Bench, place: &Published) -> (Arc<KeySet>, Vec<String>) {
+async fn fetched(bench: &Bench, place: &KeySetId) -> (Arc<KeySet>, Vec<String>) {
     let set = bench.rotation.key_set(place).await.unwrap();
     let json: Value = serde_json::from_slice(&set.body).unwrap();
     let kids = json["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned());
@@ -151,14 +156,14 @@ async fn fetched(bench: &Bench, place: &Published) -> (Arc<KeySet>, Vec<String>)
 #[tokio::test]
 async fn kept_set_ends_with_a_change_of_its_ring_and_with_the_overlap_of_a_key() {
     let bench = Bench::new().await;
-    let ring = bench.ring_of("connection:a", &[Entry::Active, Entry::PreActive]).await;
-    let place = Published::ConnectionNamed("a".to_owned());
-    bench.rotation.confirm(SeenEpoch::of(bench.store.as_ref()).await.unwrap());
+    let ring = bench.ring_of("connection:a", &[InitialState::Active, InitialState::PreActive]).await;
+    let place = KeySetId::ConnectionNamed("a".to_owned());
+    bench.rotation.observe_epoch(EpochReading::read(bench.store.as_ref()).await.unwrap());
     let (first, _) = fetched(&bench, &place).await;
     assert!(Arc::ptr_eq(&first, &fetched(&bench, &place).await.0), "it was kept");
 
     let rotated = bench.rotation.rotate(&admin(), on_demand(&ring)).await.unwrap();
-    bench.rotation.confirm(SeenEpoch::of(bench.store.as_ref()).await.unwrap());
+    bench.rotation.observe_epoch(EpochReading::read(bench.store.as_ref()).await.unwrap());
     let name = |pair: &KeyPair| pair.kid.as_ref().unwrap().to_string();
     let [active, next, previous] =
         [Some(rotated.active), rotated.next, rotated.previous].map(|pair| name(&pair.unwrap()));
@@ -181,9 +186,9 @@ async fn kept_set_ends_with_a_change_of_its_ring_and_with_the_overlap_of_a_key()
 async fn what_is_overdue_is_for_nobody_to_keep_but_asks_the_store_no_more_for_it() {
     let bench = Bench::new().await;
     let ring = bench.rotating("a").await;
-    let place = Published::Ring(ring);
+    let place = KeySetId::Ring(ring);
     bench.pass(days(276));
-    bench.rotation.confirm(SeenEpoch::of(bench.store.as_ref()).await.unwrap());
+    bench.rotation.observe_epoch(EpochReading::read(bench.store.as_ref()).await.unwrap());
     let (set, kids) = fetched(&bench, &place).await;
     assert_eq!((kids.len(), bench.rotation.max_age(&set)), (1, Duration::ZERO));
     assert!(Arc::ptr_eq(&set, &fetched(&bench, &place).await.0), "it was kept");

@@ -6,16 +6,18 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use super::*;
 use crate::auth::{Principal, Scope};
 use crate::provider::Providers;
-use crate::provider::double::{Double, Fault, unavailable};
-use crate::services::lifecycle::{CertificateSpec, Entry, Joining, Keyring, NewKeyPair, NewKid, NewMember, RingChange};
-use crate::services::rotation::{Defaults, RotateRing, Rotation};
+use crate::provider::double::{Fault, ProviderDouble, unavailable};
+use crate::services::lifecycle::{
+    CertificateSpec, InitialState, Keyring, KidScheme, NewKeyPair, NewRingKey, Placement, RingChange,
+};
+use crate::services::rotation::{PolicyDefaults, RotateRing, Rotation};
 use crate::services::settings::{Catalog, RotationSettings};
-use crate::store::{Owner, SqlStore, Store as _};
+use crate::store::{LeaseOwner, SqlStore, Store as _};
 use strongroom_domain::clock::Clock;
-use strongroom_domain::error::Kind;
-use strongroom_domain::key::{Hash, RingKind};
+use strongroom_domain::error::ErrorKind;
+use strongroom_domain::key::{HashAlgorithm, RingKind};
 
-const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
+const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
 
 struct Hand(AtomicI64);
 
@@ -28,7 +30,7 @@ impl Clock for Hand {
 pub(super) struct Bench {
     _directory: tempfile::TempDir,
     pub(super) store: Arc<SqlStore>,
-    pub(super) double: Arc<Double>,
+    pub(super) double: Arc<ProviderDouble>,
     clock: Arc<Hand>,
     pub(super) keyring: Arc<Keyring>,
     pub(super) catalog: Arc<Catalog>,
@@ -39,7 +41,7 @@ impl Bench {
     pub(super) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = SqlStore::open(&directory.path().join("store.db")).await.unwrap();
-        let double = Arc::new(Double::default());
+        let double = Arc::new(ProviderDouble::default());
         let clock = Arc::new(Hand(AtomicI64::new(START.as_micros())));
         let catalog = Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock) as Arc<_>));
         let keyring = keyring(&store, &double, &clock, "here");
@@ -91,11 +93,11 @@ impl Bench {
     }
 
     /// A ring with members in these states, without certificates.
-    pub(super) async fn ring_of(&self, ring: &str, entries: &[Entry]) -> RingId {
+    pub(super) async fn ring_of(&self, ring: &str, entries: &[InitialState]) -> RingId {
         let ring: RingId = ring.parse().unwrap();
-        let member = |entry: &Entry| NewMember {
-            entry: *entry,
-            kid: if ring.kind() == RingKind::WebKeys { NewKid::Decimal } else { NewKid::Thumbprint },
+        let member = |entry: &InitialState| NewRingKey {
+            initial_state: *entry,
+            kid_scheme: if ring.kind() == RingKind::WebKeys { KidScheme::Decimal } else { KidScheme::Thumbprint },
             provider: ProviderKind::Hsm,
             key_use: KeyUse::Sign,
             algorithm: KeyAlgorithm::P256,
@@ -105,9 +107,9 @@ impl Bench {
         };
         let change = RingChange {
             ring: ring.clone(),
-            joining: Joining::First,
-            members: entries.iter().map(member).collect(),
-            moves: Vec::new(),
+            placement: Placement::NewRing,
+            keys: entries.iter().map(member).collect(),
+            state_changes: Vec::new(),
             reason: String::new(),
             fence: None,
             idempotency: None,
@@ -123,15 +125,15 @@ impl Bench {
     }
 
     /// The states of a ring's key pairs by generation.
-    pub(super) async fn states(&self, ring: &RingId) -> Vec<(i64, State)> {
+    pub(super) async fn states(&self, ring: &RingId) -> Vec<(i64, KeyState)> {
         let mut keys = self.keys(ring).await;
         keys.sort_by_key(|pair| pair.generation);
         keys.iter().map(|pair| (pair.generation, pair.state)).collect()
     }
 }
 
-fn keyring(store: &Arc<SqlStore>, double: &Arc<Double>, clock: &Arc<Hand>, instance: &str) -> Arc<Keyring> {
-    let owner = Owner { instance: instance.to_owned(), life: "first".to_owned() };
+fn keyring(store: &Arc<SqlStore>, double: &Arc<ProviderDouble>, clock: &Arc<Hand>, instance: &str) -> Arc<Keyring> {
+    let owner = LeaseOwner { instance: instance.to_owned(), life: "first".to_owned() };
     let providers = Providers::default().with(Arc::clone(double) as Arc<_>);
     let lease = Duration::from_secs(600);
     Arc::new(Keyring::new(Arc::clone(store) as Arc<_>, providers, Arc::clone(clock) as Arc<_>, owner, lease))
@@ -139,7 +141,7 @@ fn keyring(store: &Arc<SqlStore>, double: &Arc<Double>, clock: &Arc<Hand>, insta
 
 fn rotation(store: &Arc<SqlStore>, keyring: &Arc<Keyring>, catalog: &Arc<Catalog>, clock: &Arc<Hand>) -> Rotation {
     let (keyring, catalog) = (Arc::clone(keyring), Arc::clone(catalog));
-    Rotation::new(Arc::clone(store) as Arc<_>, keyring, catalog, Arc::clone(clock) as Arc<_>, Defaults::default())
+    Rotation::new(Arc::clone(store) as Arc<_>, keyring, catalog, Arc::clone(clock) as Arc<_>, PolicyDefaults::default())
 }
 
 pub(super) const SETTINGS: RotationSettings = RotationSettings {
@@ -156,8 +158,8 @@ pub(super) fn admin() -> Principal {
 
 fn year(name: &str) -> CertificateSpec {
     let subject = Subject { common_name: name.to_owned(), ..Subject::default() };
-    let names = Names::Given { subject, alternative_names: vec!["example.com".parse().unwrap()] };
-    CertificateSpec { names, valid_days: 365, profile: Profile::Signing }
+    let names = CertificateNames::Given { subject, alternative_names: vec!["example.com".parse().unwrap()] };
+    CertificateSpec { names, valid_days: 365, profile: CertificateProfile::Signing }
 }
 
 pub(super) fn on_demand(ring: &RingId) -> RotateRing {
@@ -175,7 +177,7 @@ async fn rotation_on_demand_makes_a_key_like_the_one_that_it_follows() {
     assert_eq!(rotated.previous.as_ref().map(|pair| pair.id), Some(before.id));
     assert!(rotated.next.is_none());
     let active = &rotated.active;
-    assert_eq!(bench.states(&ring).await, [(1, State::Deactivated), (2, State::Active)]);
+    assert_eq!(bench.states(&ring).await, [(1, KeyState::Deactivated), (2, KeyState::Active)]);
     assert_eq!(
         (active.algorithm, active.key_use, active.provider),
         (before.algorithm, before.key_use, before.provider)
@@ -194,7 +196,8 @@ async fn rotation_on_demand_makes_a_key_like_the_one_that_it_follows() {
 #[tokio::test]
 async fn rotation_on_demand_takes_the_successor_that_waits() {
     let bench = Bench::new().await;
-    let ring = bench.ring_of("web-keys", &[Entry::Active, Entry::PreActive, Entry::PreActive]).await;
+    let ring =
+        bench.ring_of("web-keys", &[InitialState::Active, InitialState::PreActive, InitialState::PreActive]).await;
     bench.pass(days(2));
     let made = bench.double.locators().len();
     let rotated = bench.rotation.rotate(&admin(), on_demand(&ring)).await.unwrap();
@@ -207,7 +210,7 @@ async fn rotation_on_demand_takes_the_successor_that_waits() {
 #[tokio::test]
 async fn connection_is_given_a_new_next_with_each_rotation() {
     let bench = Bench::new().await;
-    let ring = bench.ring_of("connection:c", &[Entry::Active, Entry::PreActive]).await;
+    let ring = bench.ring_of("connection:c", &[InitialState::Active, InitialState::PreActive]).await;
     for n in 1..=3 {
         bench.pass(HOUR);
         let rotated = bench.rotation.rotate(&admin(), on_demand(&ring)).await.unwrap();
@@ -215,21 +218,24 @@ async fn connection_is_given_a_new_next_with_each_rotation() {
         assert_eq!(generations, [n, n + 1, n + 2]);
     }
     // Without a next one, what is needed is made at once.
-    let alone = bench.ring_of("connection:alone", &[Entry::Active]).await;
+    let alone = bench.ring_of("connection:alone", &[InitialState::Active]).await;
     bench.rotation.rotate(&admin(), on_demand(&alone)).await.unwrap();
-    assert_eq!(bench.states(&alone).await, [(1, State::Deactivated), (2, State::Active), (3, State::PreActive)]);
+    assert_eq!(
+        bench.states(&alone).await,
+        [(1, KeyState::Deactivated), (2, KeyState::Active), (3, KeyState::PreActive)]
+    );
 }
 
 #[tokio::test]
 async fn rotation_that_fails_at_the_token_changes_nothing() {
     let bench = Bench::new().await;
-    let connection = bench.ring_of("connection:c", &[Entry::Active, Entry::PreActive]).await;
+    let connection = bench.ring_of("connection:c", &[InitialState::Active, InitialState::PreActive]).await;
     let signing = bench.signing("a").await;
     for ring in [&connection, &signing] {
         let (before, objects) = (bench.keys(ring).await, bench.double.locators());
         *bench.double.generate_fault.lock().unwrap() = Some(Fault::Refuse(unavailable()));
         let failure = bench.rotation.rotate(&admin(), on_demand(ring)).await.unwrap_err();
-        assert_eq!(failure.kind(), Kind::ProviderUnavailable, "{failure:?}");
+        assert_eq!(failure.kind(), ErrorKind::ProviderUnavailable, "{failure:?}");
         assert_eq!(bench.keys(ring).await, before);
         assert_eq!(bench.double.locators(), objects);
     }
@@ -238,13 +244,13 @@ async fn rotation_that_fails_at_the_token_changes_nothing() {
 #[tokio::test]
 async fn algorithms_that_the_provider_cannot_do_are_refused() {
     let bench = Bench::new().await;
-    let es512 = SignatureAlgorithm::Ecdsa(Hash::Sha512);
+    let es512 = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha512);
     let algorithm = Some((KeyAlgorithm::P521, es512));
-    let connection = bench.ring_of("connection:c", &[Entry::Active, Entry::PreActive]).await;
+    let connection = bench.ring_of("connection:c", &[InitialState::Active, InitialState::PreActive]).await;
     let asked = RotateRing { algorithm, ..on_demand(&connection) };
     let refused = bench.rotation.rotate(&admin(), asked).await.unwrap_err();
-    assert_eq!((refused.kind(), refused.public().contains("p-521")), (Kind::Unsupported, true), "{refused}");
-    assert_eq!(bench.states(&connection).await, [(1, State::Active), (2, State::PreActive)]);
+    assert_eq!((refused.kind(), refused.public().contains("p-521")), (ErrorKind::Unsupported, true), "{refused}");
+    assert_eq!(bench.states(&connection).await, [(1, KeyState::Active), (2, KeyState::PreActive)]);
 }
 
 #[tokio::test]
@@ -253,11 +259,11 @@ async fn who_may_not_manage_may_not_rotate_and_unknown_rings_are_not_found() {
     let ring = bench.signing("a").await;
     let reader = Principal::new("reader".to_owned(), vec![Scope::Read, Scope::Sign]);
     let kind = |outcome: Result<_, strongroom_domain::error::Error>| outcome.map(drop).unwrap_err().kind();
-    assert_eq!(kind(bench.rotation.rotate(&reader, on_demand(&ring)).await.map(drop)), Kind::Forbidden);
+    assert_eq!(kind(bench.rotation.rotate(&reader, on_demand(&ring)).await.map(drop)), ErrorKind::Forbidden);
     let nobody = RingId::new(RingKind::Signing, "nobody").unwrap();
-    assert_eq!(kind(bench.rotation.rotate(&admin(), on_demand(&nobody)).await.map(drop)), Kind::NotFound);
-    assert_eq!(kind(bench.rotation.outlook(&reader, &nobody).await.map(drop)), Kind::NotFound);
-    assert_eq!(bench.rotation.outlook(&reader, &ring).await.unwrap().plan.steps, []);
+    assert_eq!(kind(bench.rotation.rotate(&admin(), on_demand(&nobody)).await.map(drop)), ErrorKind::NotFound);
+    assert_eq!(kind(bench.rotation.ring_plan(&reader, &nobody).await.map(drop)), ErrorKind::NotFound);
+    assert_eq!(bench.rotation.ring_plan(&reader, &ring).await.unwrap().plan.steps, []);
 }
 
 #[tokio::test]
@@ -267,9 +273,9 @@ async fn key_pairs_of_others_are_not_rotated() {
     let pair = bench.keys(&ring).await.remove(0);
     bench.store.replace_certificates(pair.id, pair.version, vec![issued(START, days(365))], None, &[]).await.unwrap();
     let refused = bench.rotation.rotate(&admin(), on_demand(&ring)).await.unwrap_err();
-    assert_eq!(refused.kind(), Kind::Conflict);
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
     assert!(refused.public().contains("CSR"), "{refused}");
-    assert_eq!(bench.states(&ring).await, [(1, State::Active)]);
+    assert_eq!(bench.states(&ring).await, [(1, KeyState::Active)]);
 }
 
 #[tokio::test]
@@ -282,10 +288,10 @@ async fn of_two_rotations_at_once_each_wins_or_changes_nothing() {
     let outcomes = [&first, &second];
     let won = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     for failure in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
-        assert_eq!(failure.kind(), Kind::Conflict);
+        assert_eq!(failure.kind(), ErrorKind::Conflict);
     }
     let keys = bench.keys(&ring).await;
     assert_eq!(keys.len(), won + 1);
-    assert_eq!(keys.iter().filter(|pair| pair.state == State::Active).count(), 1);
+    assert_eq!(keys.iter().filter(|pair| pair.state == KeyState::Active).count(), 1);
     assert_eq!(bench.double.locators().len(), keys.len());
 }

@@ -4,18 +4,18 @@ use super::service::{Bench, SETTINGS, admin, on_demand};
 use super::*;
 use crate::auth::{Principal, Scope};
 use crate::provider::double::{Fault, unavailable};
-use crate::services::lifecycle::Entry;
-use crate::services::rotation::{Mode, Outcome, Rotation, StepKind, Sweep, SweepOptions};
+use crate::services::lifecycle::InitialState;
+use crate::services::rotation::{Rotation, StepKind, SweepMode, SweepOptions, SweepOutcome, SweepResult};
 use crate::store::Store as _;
 use strongroom_domain::audit::Action;
-use strongroom_domain::error::Kind;
+use strongroom_domain::error::ErrorKind;
 
-async fn swept(rotation: &Rotation) -> Sweep {
-    rotation.sweep(&admin(), Mode::Run).await.unwrap()
+async fn swept(rotation: &Rotation) -> SweepResult {
+    rotation.sweep(&admin(), SweepMode::Run).await.unwrap()
 }
 
-fn words(sweep: &Sweep) -> Vec<&'static str> {
-    sweep.steps.iter().map(|(_, step)| step.kind.word()).collect()
+fn words(sweep: &SweepResult) -> Vec<&'static str> {
+    sweep.steps.iter().map(|(_, step)| step.kind.name()).collect()
 }
 
 /// Lets time pass in steps that no guard minds, with a sweep at each.
@@ -33,23 +33,23 @@ async fn sweeps_make_activate_and_destroy_in_their_time_and_once() {
     let ring = bench.rotating("a").await;
     for generation in 1..=3 {
         let active = bench.keys(&ring).await.remove(0);
-        assert_eq!((active.generation, active.state), (generation, State::Active));
+        assert_eq!((active.generation, active.state), (generation, KeyState::Active));
         let end = strongroom_formats::x509::CertificateSummary::of(active.leaf().unwrap()).unwrap().not_after;
-        live(&bench, end.before(days(91)).since(bench.now())).await;
-        assert_eq!(bench.states(&ring).await, [(generation, State::Active)]);
+        live(&bench, end.minus(days(91)).since(bench.now())).await;
+        assert_eq!(bench.states(&ring).await, [(generation, KeyState::Active)]);
         bench.pass(days(1));
         assert_eq!(words(&swept(&bench.rotation).await), ["create"]);
         assert_eq!(words(&swept(&bench.rotation).await), [""; 0], "a sweep of a sweep");
         live(&bench, days(59)).await;
-        let both = [(generation, State::Active), (generation + 1, State::PreActive)];
+        let both = [(generation, KeyState::Active), (generation + 1, KeyState::PreActive)];
         assert_eq!(bench.states(&ring).await, both);
         bench.pass(days(1));
         assert_eq!(words(&swept(&bench.rotation).await), ["activate"]);
-        let both = [(generation, State::Deactivated), (generation + 1, State::Active)];
+        let both = [(generation, KeyState::Deactivated), (generation + 1, KeyState::Active)];
         assert_eq!(bench.states(&ring).await, both);
         bench.pass(days(1));
         assert_eq!(words(&swept(&bench.rotation).await), ["destroy"]);
-        assert_eq!(bench.states(&ring).await, [(generation + 1, State::Active)]);
+        assert_eq!(bench.states(&ring).await, [(generation + 1, KeyState::Active)]);
     }
     assert_eq!(bench.catalog.rotation_settings(&admin(), &ring).await.unwrap(), SETTINGS, "they stay");
 }
@@ -88,7 +88,7 @@ async fn steps_that_come_early_are_audited_so() {
     // Down until after the expiry: made and activated at once.
     bench.pass(days(400));
     let sweep = swept(&rotation).await;
-    let steps: Vec<_> = sweep.steps.iter().map(|(_, step)| (step.kind.word(), step.early)).collect();
+    let steps: Vec<_> = sweep.steps.iter().map(|(_, step)| (step.kind.name(), step.early)).collect();
     assert_eq!(steps, [("destroy", false), ("create", false), ("activate", true)]);
     let trail = bench.store.audit(0, 1000).await.unwrap();
     let early = |event: &strongroom_domain::audit::Event| {
@@ -108,11 +108,11 @@ async fn failure_of_one_ring_stops_no_other_and_is_tried_again_later() {
     assert_eq!((words(&sweep), sweep.failures.len()), (vec!["create"], 1), "{sweep:?}");
     let failed = sweep.failures[0].0.clone();
     assert!(failed == first || failed == second);
-    assert_eq!(bench.states(&failed).await, [(1, State::Active)]);
+    assert_eq!(bench.states(&failed).await, [(1, KeyState::Active)]);
     assert_eq!(words(&swept(&bench.rotation).await), [""; 0], "it is left alone for a while");
     bench.pass(Duration::from_secs(61));
     assert_eq!(words(&swept(&bench.rotation).await), ["create"]);
-    assert_eq!(bench.states(&failed).await, [(1, State::Active), (3, State::PreActive)]);
+    assert_eq!(bench.states(&failed).await, [(1, KeyState::Active), (3, KeyState::PreActive)]);
 }
 
 #[tokio::test]
@@ -136,37 +136,40 @@ async fn destruction_is_limited_per_sweep() {
 async fn clock_that_stands_wrong_holds_sweeps_until_an_operator_says_otherwise() {
     let bench = Bench::new().await;
     let ring = bench.rotating("a").await;
-    assert_eq!(swept(&bench.rotation).await.outcome, Outcome::Done);
+    assert_eq!(swept(&bench.rotation).await.outcome, SweepOutcome::Done);
     bench.pass(days(300));
     for _ in 0..2 {
         let sweep = swept(&bench.rotation).await;
-        assert!(matches!(&sweep.outcome, Outcome::Held(why) if why.contains("more than 7days after")), "{sweep:?}");
+        assert!(
+            matches!(&sweep.outcome, SweepOutcome::Held(why) if why.contains("more than 7days after")),
+            "{sweep:?}"
+        );
         assert_eq!(words(&sweep), ["create"], "it says what it would do");
     }
-    assert_eq!(bench.states(&ring).await, [(1, State::Active)]);
+    assert_eq!(bench.states(&ring).await, [(1, KeyState::Active)]);
     let trail = async |action| {
         let trail = bench.store.audit(0, 1000).await.unwrap();
         trail.iter().filter(|(_, event)| event.action == action).count()
     };
     assert_eq!(trail(Action::RotationHeld).await, 1, "once");
     let reader = Principal::new("reader".to_owned(), vec![Scope::Read]);
-    assert_eq!(bench.rotation.resume(&reader).await.unwrap_err().kind(), Kind::Forbidden);
+    assert_eq!(bench.rotation.resume(&reader).await.unwrap_err().kind(), ErrorKind::Forbidden);
     bench.rotation.resume(&admin()).await.unwrap();
     assert_eq!(trail(Action::RotationResumed).await, 1);
     assert_eq!(words(&swept(&bench.rotation).await), ["create"]);
-    assert_eq!(bench.states(&ring).await, [(1, State::Active), (2, State::PreActive)]);
+    assert_eq!(bench.states(&ring).await, [(1, KeyState::Active), (2, KeyState::PreActive)]);
 }
 
 #[tokio::test]
 async fn clock_behind_the_last_sweep_holds_too_beyond_a_minute() {
     let bench = Bench::new().await;
     bench.pass(HOUR);
-    assert_eq!(swept(&bench.rotation).await.outcome, Outcome::Done);
+    assert_eq!(swept(&bench.rotation).await.outcome, SweepOutcome::Done);
     bench.turn_back(Duration::from_secs(59));
-    assert_eq!(swept(&bench.rotation).await.outcome, Outcome::Done);
+    assert_eq!(swept(&bench.rotation).await.outcome, SweepOutcome::Done);
     bench.turn_back(HOUR);
     let sweep = swept(&bench.rotation).await;
-    assert!(matches!(&sweep.outcome, Outcome::Held(why) if why.contains("before the last sweep")), "{sweep:?}");
+    assert!(matches!(&sweep.outcome, SweepOutcome::Held(why) if why.contains("before the last sweep")), "{sweep:?}");
 }
 
 #[tokio::test]
@@ -175,12 +178,12 @@ async fn sweep_that_only_plans_changes_nothing() {
     let ring = bench.rotating("a").await;
     bench.pass(days(300));
     let operator = Principal::new("operator".to_owned(), vec![Scope::Operate]);
-    let sweep = bench.rotation.sweep(&operator, Mode::PlanOnly).await.unwrap();
-    assert_eq!((sweep.outcome, sweep.steps[0].1.kind), (Outcome::Planned, StepKind::Create));
-    assert_eq!(bench.states(&ring).await, [(1, State::Active)]);
+    let sweep = bench.rotation.sweep(&operator, SweepMode::PlanOnly).await.unwrap();
+    assert_eq!((sweep.outcome, sweep.steps[0].1.kind), (SweepOutcome::Planned, StepKind::Create));
+    assert_eq!(bench.states(&ring).await, [(1, KeyState::Active)]);
     let reader = Principal::new("reader".to_owned(), vec![Scope::Read, Scope::Sign]);
-    assert_eq!(bench.rotation.sweep(&reader, Mode::Run).await.unwrap_err().kind(), Kind::Forbidden);
-    assert_eq!(swept(&bench.rotation).await.outcome, Outcome::Done, "it left no trace in the store");
+    assert_eq!(bench.rotation.sweep(&reader, SweepMode::Run).await.unwrap_err().kind(), ErrorKind::Forbidden);
+    assert_eq!(swept(&bench.rotation).await.outcome, SweepOutcome::Done, "it left no trace in the store");
 }
 
 #[tokio::test]
@@ -190,31 +193,31 @@ async fn only_one_daemon_sweeps_at_a_time() {
     let ring = bench.rotating("a").await;
     live(&bench, days(274)).await;
     bench.pass(days(2));
-    let owner = crate::store::Owner { instance: "elsewhere".to_owned(), life: "dead".to_owned() };
+    let owner = crate::store::LeaseOwner { instance: "elsewhere".to_owned(), life: "dead".to_owned() };
     let lease = bench.store.lease_sweep(&owner, bench.now(), bench.keyring.lease()).await.unwrap().unwrap();
-    assert_eq!(swept(&bench.rotation).await.outcome, Outcome::Elsewhere);
-    assert_eq!(bench.states(&ring).await, [(1, State::Active)]);
+    assert_eq!(swept(&bench.rotation).await.outcome, SweepOutcome::Elsewhere);
+    assert_eq!(bench.states(&ring).await, [(1, KeyState::Active)]);
     // A dead sweeper's lease ends by itself.
     bench.pass(bench.keyring.lease());
     let (here, there) = tokio::join!(swept(&bench.rotation), swept(&neighbour));
     let created = [&here, &there].iter().map(|sweep| sweep.steps.len()).sum::<usize>();
     assert_eq!(created, 1, "{here:?} {there:?}");
-    assert_eq!(bench.states(&ring).await, [(1, State::Active), (2, State::PreActive)]);
+    assert_eq!(bench.states(&ring).await, [(1, KeyState::Active), (2, KeyState::PreActive)]);
     assert!(bench.store.end_sweep(lease.fence, Some(bench.now()), &[]).await.is_err(), "the dead one is fenced off");
 }
 
 #[tokio::test]
 async fn connection_is_succeeded_by_its_period_with_a_next_in_the_same_step() {
     let bench = Bench::new().await;
-    let ring = bench.ring_of("connection:c", &[Entry::Active, Entry::PreActive]).await;
+    let ring = bench.ring_of("connection:c", &[InitialState::Active, InitialState::PreActive]).await;
     bench.catalog.put_rotation_period(&admin(), &ring, days(4), None).await.unwrap();
     bench.pass(days(4));
     assert_eq!(words(&swept(&bench.rotation).await), ["activate"]);
-    let states = [(1, State::Deactivated), (2, State::Active), (3, State::PreActive)];
+    let states = [(1, KeyState::Deactivated), (2, KeyState::Active), (3, KeyState::PreActive)];
     assert_eq!(bench.states(&ring).await, states);
     bench.pass(days(4));
     assert_eq!(words(&swept(&bench.rotation).await), ["activate", "destroy"], "the latest previous stays");
-    let states = [(2, State::Deactivated), (3, State::Active), (4, State::PreActive)];
+    let states = [(2, KeyState::Deactivated), (3, KeyState::Active), (4, KeyState::PreActive)];
     assert_eq!(bench.states(&ring).await, states);
     bench.catalog.delete_rotation_period(&admin(), &ring, None).await.unwrap();
     bench.pass(days(6));
@@ -224,7 +227,7 @@ async fn connection_is_succeeded_by_its_period_with_a_next_in_the_same_step() {
 #[tokio::test]
 async fn web_key_is_succeeded_by_its_period_and_never_destroyed_without_one() {
     let bench = Bench::new().await;
-    let ring = bench.ring_of("web-keys", &[Entry::Active]).await;
+    let ring = bench.ring_of("web-keys", &[InitialState::Active]).await;
     bench.catalog.put_rotation_period(&admin(), &ring, days(6), None).await.unwrap();
     bench.pass(days(5));
     assert_eq!(words(&swept(&bench.rotation).await), ["create"]);
@@ -236,7 +239,7 @@ async fn web_key_is_succeeded_by_its_period_and_never_destroyed_without_one() {
     bench.catalog.delete_rotation_period(&admin(), &ring, None).await.unwrap();
     bench.pass(days(6));
     assert_eq!(words(&swept(&bench.rotation).await), [""; 0]);
-    assert_eq!(bench.states(&ring).await, [(1, State::Deactivated), (2, State::Active)]);
+    assert_eq!(bench.states(&ring).await, [(1, KeyState::Deactivated), (2, KeyState::Active)]);
 }
 
 #[tokio::test]
@@ -245,7 +248,7 @@ async fn successor_does_not_strand_when_its_ring_is_no_longer_succeeded() {
     let (issued_ring, removed) = (bench.rotating("a").await, bench.rotating("b").await);
     live(&bench, days(280)).await;
     for ring in [&issued_ring, &removed] {
-        assert_eq!(bench.states(ring).await, [(1, State::Active), (2, State::PreActive)]);
+        assert_eq!(bench.states(ring).await, [(1, KeyState::Active), (2, KeyState::PreActive)]);
     }
     let pair = bench.keys(&issued_ring).await.remove(0);
     bench.store.replace_certificates(pair.id, pair.version, vec![issued(START, days(900))], None, &[]).await.unwrap();
@@ -254,7 +257,7 @@ async fn successor_does_not_strand_when_its_ring_is_no_longer_succeeded() {
     assert!(refused.public().contains("CSR"), "{refused}: what waits does not take a CA's key's place");
     assert_eq!(words(&swept(&bench.rotation).await), ["destroy", "destroy"]);
     for ring in [&issued_ring, &removed] {
-        assert_eq!(bench.states(ring).await, [(1, State::Active)]);
+        assert_eq!(bench.states(ring).await, [(1, KeyState::Active)]);
     }
     let trail = bench.store.audit(0, 1000).await.unwrap();
     assert!(trail.iter().any(|(_, event)| event.detail == "nothing is scheduled that it could wait for"));

@@ -134,14 +134,14 @@ async fn additional_key_sets_share_no_issuer_and_hold_their_key_pairs() {
     assert_eq!(catalog.additional_key_set(&admin, "one").await.unwrap(), changed);
     let absent = set("absent", rsa(), &["e"]);
     let refused = catalog.put_additional_key_set(&admin, absent, false, None).await.unwrap_err();
-    assert_eq!(refused.kind(), Kind::NotFound);
+    assert_eq!(refused.kind(), ErrorKind::NotFound);
 
     let ring = "signing:rsa".parse().unwrap();
     for id in ["one", "two"] {
         assert!(matches!(bench.delete(&ring).await, Err(StoreError::InUse(_))), "{id}");
         catalog.delete_additional_key_set(&admin, id, None).await.unwrap();
         let again = catalog.delete_additional_key_set(&admin, id, None).await.unwrap_err();
-        assert_eq!(again.kind(), Kind::NotFound);
+        assert_eq!(again.kind(), ErrorKind::NotFound);
     }
     bench.delete(&ring).await.unwrap();
 }
@@ -159,6 +159,6 @@ async fn readers_change_no_oidc_keys_and_strangers_see_none() {
         bench.catalog.additional_key_sets(&stranger).await.map(drop),
         bench.catalog.additional_key_set(&stranger, "one").await.map(drop),
     ] {
-        assert_eq!(refused.unwrap_err().kind(), Kind::Forbidden);
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Forbidden);
     }
 }

@@ -24,7 +24,7 @@ async fn keys_of_this_use_decrypt_while_active_and_after() {
     let pair = bench.key("signing:d", KeyUse::Decrypt, None).await;
     let plaintext = bench.decrypt(&admin(), &by_ring("signing:d"), "RSA-OAEP", 1).await.unwrap();
     assert_eq!((plaintext[0], plaintext[LENGTH - 1]), (7, 1));
-    moved(&bench.store, &pair, State::Deactivated).await;
+    moved(&bench.store, &pair, KeyState::Deactivated).await;
     bench.decrypt(&admin(), &by_id(&pair), "RSA-OAEP", 1).await.unwrap();
     assert_eq!(bench.decrypted(), 2);
 }
@@ -40,18 +40,18 @@ async fn what_is_refused_reaches_no_provider() {
         bench.decrypt(who, target, algorithm, 1).await.unwrap_err().kind()
     };
     let others = [Scope::Read, Scope::Manage, Scope::Sign, Scope::Verify, Scope::Operate];
-    assert_eq!(kind(&Principal::new("b".to_owned(), others.to_vec()), &target, "RSA-OAEP").await, Kind::Forbidden);
-    assert_eq!(kind(&admin(), &by_ring("signing:s"), "RSA-OAEP").await, Kind::Forbidden);
-    assert_eq!(kind(&admin(), &by_ring("sslServer:d"), "RSA-OAEP").await, Kind::Forbidden);
-    assert_eq!(kind(&admin(), &by_ring("signing:nobody"), "RSA-OAEP").await, Kind::NotFound);
-    assert_eq!(kind(&admin(), &target, "RSA1_5").await, Kind::Invalid);
-    assert_eq!(kind(&admin(), &target, "RSA-OAEP-256").await, Kind::Unsupported);
+    assert_eq!(kind(&Principal::new("b".to_owned(), others.to_vec()), &target, "RSA-OAEP").await, ErrorKind::Forbidden);
+    assert_eq!(kind(&admin(), &by_ring("signing:s"), "RSA-OAEP").await, ErrorKind::Forbidden);
+    assert_eq!(kind(&admin(), &by_ring("sslServer:d"), "RSA-OAEP").await, ErrorKind::Forbidden);
+    assert_eq!(kind(&admin(), &by_ring("signing:nobody"), "RSA-OAEP").await, ErrorKind::NotFound);
+    assert_eq!(kind(&admin(), &target, "RSA1_5").await, ErrorKind::Invalid);
+    assert_eq!(kind(&admin(), &target, "RSA-OAEP-256").await, ErrorKind::Unsupported);
     bench.store.mark_missing(pair.id, Some((Timestamp::from_micros(9), true)), &[]).await.unwrap();
-    assert_eq!(kind(&admin(), &target, "RSA-OAEP").await, Kind::ProviderUnavailable);
+    assert_eq!(kind(&admin(), &target, "RSA-OAEP").await, ErrorKind::ProviderUnavailable);
     bench.store.mark_missing(pair.id, None, &[]).await.unwrap();
     assert_eq!(bench.decrypted(), 0);
-    moved(&bench.store, &bench.store.pair(pair.id).await.unwrap().unwrap(), State::Destroying).await;
-    assert_eq!(kind(&admin(), &target, "RSA-OAEP").await, Kind::NotFound);
+    moved(&bench.store, &bench.store.pair(pair.id).await.unwrap().unwrap(), KeyState::Destroying).await;
+    assert_eq!(kind(&admin(), &target, "RSA-OAEP").await, ErrorKind::NotFound);
     assert_eq!(bench.decrypted(), 0);
 }
 
@@ -67,7 +67,7 @@ async fn whatever_does_not_decrypt_is_refused_in_the_same_words() {
     }
     assert_eq!(bench.decrypted(), 1, "another length needs no provider");
     for refusal in &refusals {
-        assert_eq!(refusal.kind(), Kind::Invalid);
+        assert_eq!(refusal.kind(), ErrorKind::Invalid);
         assert_eq!(refusal.violations()[0].path.as_deref(), Some("ciphertext"));
         assert_eq!(format!("{refusal:?}"), format!("{:?}", refusals[0]));
     }

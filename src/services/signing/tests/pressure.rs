@@ -1,13 +1,13 @@
 //! Deadlines, shares and turns.
 
 use super::*;
-use crate::admission::Bounds;
+use crate::admission::QueueBounds;
 use crate::provider::double::Fault;
 
 impl Bench {
     async fn within(at_once: usize, share: usize) -> Self {
         let Self { directory, store, double, signing } = Self::new().await;
-        Self { directory, store, double, signing: signing.within(Bounds { at_once, share }) }
+        Self { directory, store, double, signing: signing.with_bounds(QueueBounds { concurrency: at_once, share }) }
     }
 
     /// The next signature never comes.
@@ -33,13 +33,13 @@ fn named(name: &str) -> Principal {
 async fn past_its_deadline_a_request_is_refused_and_no_provider_is_asked() {
     let bench = Bench::within(1, 100).await;
     bench.key("signing:a", KeyUse::Sign, None).await;
-    assert_eq!(kind(bench.sign_as("a", Duration::ZERO).await), Kind::Deadline);
+    assert_eq!(kind(bench.sign_as("a", Duration::ZERO).await), ErrorKind::Deadline);
     assert_eq!(bench.signed(), 0);
     bench.hang();
-    assert_eq!(kind(bench.sign_as("a", SHORT).await), Kind::Deadline);
+    assert_eq!(kind(bench.sign_as("a", SHORT).await), ErrorKind::Deadline);
     assert_eq!(bench.signed(), 1);
     // The one turn is still with the provider, whoever has gone.
-    assert_eq!(kind(bench.sign_as("b", SHORT).await), Kind::Deadline);
+    assert_eq!(kind(bench.sign_as("b", SHORT).await), ErrorKind::Deadline);
     assert_eq!(bench.signed(), 1);
 }
 
@@ -53,12 +53,12 @@ async fn principal_with_its_share_under_way_is_told_so_and_others_go_on() {
             tokio::task::yield_now().await;
         }
         let refused = bench.sign_as("a", LONG).await.unwrap_err();
-        assert_eq!(refused.kind(), Kind::Busy);
+        assert_eq!(refused.kind(), ErrorKind::Busy);
         assert!(refused.public().contains("its share"), "{}", refused.public());
         bench.sign_as("b", LONG).await.unwrap();
     };
     let (first, ()) = tokio::join!(bench.sign_as("a", Duration::from_millis(500)), meanwhile);
-    assert_eq!(kind(first), Kind::Deadline);
+    assert_eq!(kind(first), ErrorKind::Deadline);
     bench.sign_as("a", LONG).await.unwrap();
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::services::settings::{Catalog, RingSettings};
-use crate::store::{Document, DocumentKind, Put};
+use crate::store::{DocumentKind, PutOutcome, StoredDocument};
 use strongroom_domain::key::RingId;
 
 impl Bench {
@@ -20,8 +20,8 @@ impl Bench {
 
     async fn refer(&self, kind: DocumentKind, ring: &str) {
         let updated_at = Timestamp::from_micros(5);
-        let document = Document { kind, id: "one".to_owned(), body: "{}".to_owned(), updated_at };
-        assert_eq!(self.store.put_document(document, &[id(ring)], false, &[]).await.unwrap(), Put::Done);
+        let document = StoredDocument { kind, id: "one".to_owned(), body: "{}".to_owned(), updated_at };
+        assert_eq!(self.store.put_document(document, &[id(ring)], false, &[]).await.unwrap(), PutOutcome::Done);
     }
 }
 
@@ -36,20 +36,20 @@ async fn being_referred_to_by_a_key_set_turns_raw_signing_off_at_once() {
     bench.key("signing:b", KeyUse::Sign, None).await;
     bench.confirm().await;
     let targets = [by_ring("signing:a"), by_id(&pair), by_kid(&pair)];
-    for (turn, document) in [DocumentKind::OidcSettings, DocumentKind::AdditionalKeySet].into_iter().enumerate() {
+    for (permit, document) in [DocumentKind::OidcSettings, DocumentKind::AdditionalKeySet].into_iter().enumerate() {
         for target in &targets {
             bench.sign(target).await.unwrap();
         }
         bench.refer(document, "signing:a").await;
         for target in &targets {
-            assert_eq!(kind(bench.sign(target).await), Kind::Forbidden, "{turn}");
+            assert_eq!(kind(bench.sign(target).await), ErrorKind::Forbidden, "{permit}");
             bench.jws(target).await.unwrap();
         }
         bench.sign(&by_ring("signing:b")).await.unwrap();
         bench.set_raw("signing:a", true).await;
         bench.sign(&targets[1]).await.unwrap();
         bench.unset("signing:a").await;
-        assert_eq!(kind(bench.sign(&targets[1]).await), Kind::Forbidden, "{turn}");
+        assert_eq!(kind(bench.sign(&targets[1]).await), ErrorKind::Forbidden, "{permit}");
         bench.store.delete_document(document, "one", &[]).await.unwrap();
     }
     bench.sign(&targets[0]).await.unwrap();
@@ -64,10 +64,10 @@ async fn reference_made_by_another_daemon_counts_once_its_epoch_is_seen() {
     let other = SqlStore::open(&bench.directory.path().join("store.db")).await.unwrap();
     let updated_at = Timestamp::from_micros(5);
     let document =
-        Document { kind: DocumentKind::OidcSettings, id: "one".to_owned(), body: "{}".to_owned(), updated_at };
+        StoredDocument { kind: DocumentKind::OidcSettings, id: "one".to_owned(), body: "{}".to_owned(), updated_at };
     other.put_document(document, &[id("signing:a")], false, &[]).await.unwrap();
     bench.confirm().await;
-    assert_eq!(kind(bench.sign(&by_ring("signing:a")).await), Kind::Forbidden);
+    assert_eq!(kind(bench.sign(&by_ring("signing:a")).await), ErrorKind::Forbidden);
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn settings_rule_every_ring_but_those_of_tls() {
     let settings = RingSettings { raw_sign: true };
     let refused = bench.catalog().put_ring_settings(&admin(), &id("sslServer:a"), settings, None).await;
     assert_eq!(refused.unwrap_err().violations()[0].path.as_deref(), Some("rawSign"));
-    assert_eq!(kind(bench.sign(&by_ring("sslServer:a")).await), Kind::Forbidden);
+    assert_eq!(kind(bench.sign(&by_ring("sslServer:a")).await), ErrorKind::Forbidden);
 }
 
 #[tokio::test]
@@ -96,9 +96,9 @@ async fn settings_go_with_the_last_key_of_their_ring() {
     let bench = Bench::new().await;
     let pair = bench.key("signing:a", KeyUse::Sign, None).await;
     bench.set_raw("signing:a", false).await;
-    moved(&bench.store, &pair, State::Destroying).await;
+    moved(&bench.store, &pair, KeyState::Destroying).await;
     let gone = bench.catalog().ring_settings(&admin(), &id("signing:a")).await;
-    assert_eq!(gone.unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(gone.unwrap_err().kind(), ErrorKind::NotFound);
     bench.key("signing:a", KeyUse::Sign, None).await;
     bench.sign(&by_ring("signing:a")).await.unwrap();
 }

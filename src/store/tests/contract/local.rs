@@ -18,7 +18,7 @@ fn master(version: i64) -> MasterKey {
 async fn local(store: &dyn Store, name: &str) -> KeyPair {
     let wish = NewReservation { provider: ProviderKind::Local, ..new(Some(&ring(name)), at(0)) };
     let pair = reserved(store, wish).await;
-    let commit = Commit { sealed: Some(sealed(1)), ..commit_of(&pair, State::Active, at(1)) };
+    let commit = Commit { sealed: Some(sealed(1)), ..commit_of(&pair, KeyState::Active, at(1)) };
     store.commit(commit, &[]).await.unwrap()
 }
 
@@ -34,9 +34,9 @@ pub(in super::super) async fn sealed_half_is_kept_replaced_and_erased(store: Any
     assert_eq!(grown, (epoch + 1, revision + 1), "caches hold sealed halves");
     assert!(is_conflict(&store.reseal(pair.id, pair.version, sealed(3), &resealed).await));
 
-    let pair = moved(store, &later, State::Destroying, at(2)).await;
+    let pair = moved(store, &later, KeyState::Destroying, at(2)).await;
     assert_eq!(pair.sealed, Some(sealed(2)));
-    let pair = moved(store, &pair, State::Destroyed, at(3)).await;
+    let pair = moved(store, &pair, KeyState::Destroyed, at(3)).await;
     assert_eq!(pair.sealed, None);
     assert!(is_conflict(&store.reseal(pair.id, pair.version, sealed(3), &resealed).await), "a tombstone stays empty");
     assert_eq!(trail(store).await, resealed);
@@ -71,7 +71,7 @@ pub(in super::super) async fn retired_master_keys_seal_nothing_any_more(store: A
     let committing = async |name: &str, version| {
         let wish = NewReservation { provider: ProviderKind::Local, ..new(Some(&ring(name)), at(0)) };
         let pair = reserved(store, wish).await;
-        let commit = Commit { sealed: Some(under(version)), ..commit_of(&pair, State::Active, at(1)) };
+        let commit = Commit { sealed: Some(under(version)), ..commit_of(&pair, KeyState::Active, at(1)) };
         store.commit(commit, &[]).await
     };
     let retired = [event(Action::MasterRetired, None)];
@@ -104,7 +104,7 @@ pub(in super::super) async fn certificates_of_a_visible_key_are_replaced_at_once
     assert_eq!(later, expected);
     assert_eq!(store.epoch().await.unwrap(), epoch + 1);
     assert!(is_conflict(&store.replace_certificates(pair.id, pair.version, leaf.clone(), None, &changed).await));
-    let gone = moved(store, &later, State::Destroying, at(2)).await;
+    let gone = moved(store, &later, KeyState::Destroying, at(2)).await;
     assert!(is_conflict(&store.replace_certificates(gone.id, gone.version, leaf, None, &changed).await));
     assert_eq!(trail(store).await, changed);
 }

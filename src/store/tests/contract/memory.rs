@@ -11,8 +11,8 @@ pub(in super::super) async fn page_walks_all_but_old_tombstones(store: AnyStore)
     }
     for (n, destroyed) in [(7, at(100)), (8, at(200))] {
         let pair = reserved(store, new(Some(&ring(&format!("signing:{n}"))), at(n))).await;
-        let pair = moved(store, &pair, State::Abandoning, at(50)).await;
-        let pair = moved(store, &pair, State::Destroyed, destroyed).await;
+        let pair = moved(store, &pair, KeyState::Abandoning, at(50)).await;
+        let pair = moved(store, &pair, KeyState::Destroyed, destroyed).await;
         if destroyed >= at(200) {
             expected.push(pair);
         }
@@ -34,16 +34,16 @@ pub(in super::super) async fn page_walks_all_but_old_tombstones(store: AnyStore)
 pub(in super::super) async fn keys_of_a_provider_are_counted_until_they_are_gone(store: AnyStore) {
     let store = &*store;
     let count = async || {
-        let held = async |provider| store.held_by(provider).await.unwrap();
+        let held = async |provider| store.count_held_by(provider).await.unwrap();
         (held(ProviderKind::Hsm).await, held(ProviderKind::Local).await)
     };
     assert_eq!(count().await, (0, 0));
     reserved(store, new(Some(&ring("signing:a")), at(0))).await;
     let pair = active(store, &ring("signing:b"), at(0)).await;
     assert_eq!(count().await, (2, 0));
-    let pair = moved(store, &pair, State::Destroying, at(1)).await;
+    let pair = moved(store, &pair, KeyState::Destroying, at(1)).await;
     assert_eq!(count().await, (2, 0), "its private half may still be there");
-    moved(store, &pair, State::Destroyed, at(2)).await;
+    moved(store, &pair, KeyState::Destroyed, at(2)).await;
     reserved(store, NewReservation { provider: ProviderKind::Local, ..new(Some(&ring("signing:c")), at(3)) }).await;
     assert_eq!(count().await, (1, 1));
 }
@@ -73,7 +73,7 @@ pub(in super::super) async fn missing_mark_is_refused_for_keys_that_need_not_be_
     let unborn = reserved(store, new(Some(&ring("signing:a")), at(0))).await;
     assert!(refused(unborn.id).await);
     let pair = active(store, &ring("signing:b"), at(0)).await;
-    let pair = moved(store, &pair, State::Destroying, at(1)).await;
+    let pair = moved(store, &pair, KeyState::Destroying, at(1)).await;
     assert!(refused(pair.id).await);
     assert!(refused(KeyId::new(at(0)).unwrap()).await);
     assert_eq!(trail(store).await, []);
@@ -88,15 +88,15 @@ pub(in super::super) async fn audit_events_stand_or_fall_with_their_change(store
     let pair = store.pair(wish.id).await.unwrap().unwrap();
 
     let created = [event(Action::Created, id)];
-    let outdated = Commit { version: 7, ..commit_of(&pair, State::Active, at(1)) };
+    let outdated = Commit { version: 7, ..commit_of(&pair, KeyState::Active, at(1)) };
     assert!(is_conflict(&store.commit(outdated, &created).await));
-    assert!(is_forbidden(&store.commit(commit_of(&pair, State::Stocked, at(1)), &created).await));
-    let pair = store.commit(commit_of(&pair, State::Active, at(1)), &created).await.unwrap();
+    assert!(is_forbidden(&store.commit(commit_of(&pair, KeyState::Stocked, at(1)), &created).await));
+    let pair = store.commit(commit_of(&pair, KeyState::Active, at(1)), &created).await.unwrap();
 
     let deleted = [event(Action::DeleteCommitted, id)];
-    assert!(is_forbidden(&store.transition(move_of(&pair, State::Destroyed, at(2)), &deleted).await));
-    store.transition(move_of(&pair, State::Destroying, at(2)), &deleted).await.unwrap();
-    assert!(is_conflict(&store.transition(move_of(&pair, State::Destroying, at(2)), &deleted).await));
+    assert!(is_forbidden(&store.transition(move_of(&pair, KeyState::Destroyed, at(2)), &deleted).await));
+    store.transition(move_of(&pair, KeyState::Destroying, at(2)), &deleted).await.unwrap();
+    assert!(is_conflict(&store.transition(move_of(&pair, KeyState::Destroying, at(2)), &deleted).await));
 
     let expected = [Action::Requested, Action::Created, Action::DeleteCommitted].map(|action| event(action, id));
     assert_eq!(trail(store).await, expected);
@@ -123,11 +123,11 @@ pub(in super::super) async fn epoch_and_revision_grow_with_what_caches_may_know(
     let pair = reserved(store, new(Some(&ring("signing:a")), at(0))).await;
     store.record(&[event(Action::Orphaned, None)]).await.unwrap();
     store.ping().await.unwrap();
-    assert!(is_forbidden(&store.transition(move_of(&pair, State::Active, at(1)), &[]).await));
+    assert!(is_forbidden(&store.transition(move_of(&pair, KeyState::Active, at(1)), &[]).await));
     assert_eq!(now().await, (epoch, revision));
-    let pair = store.commit(commit_of(&pair, State::Active, at(1)), &[]).await.unwrap();
+    let pair = store.commit(commit_of(&pair, KeyState::Active, at(1)), &[]).await.unwrap();
     assert_eq!(now().await, (epoch + 1, revision + 1));
-    let pair = moved(store, &pair, State::Deactivated, at(1)).await;
+    let pair = moved(store, &pair, KeyState::Deactivated, at(1)).await;
     assert_eq!(now().await, (epoch + 2, revision + 2));
     store.mark_missing(pair.id, Some((at(2), true)), &[]).await.unwrap();
     assert_eq!(now().await, (epoch + 3, revision + 3));

@@ -18,34 +18,34 @@ pub(in super::super) async fn fingerprint_is_the_same_for_the_same_body_only(sto
 pub(in super::super) async fn same_request_is_answered_from_memory(store: AnyStore) {
     let store = &*store;
     let pair = reserved(store, claiming(store, "signing:a", b"body", at(0))).await;
-    let pair = store.commit(commit_of(&pair, State::Active, at(1)), &[]).await.unwrap();
+    let pair = store.commit(commit_of(&pair, KeyState::Active, at(1)), &[]).await.unwrap();
     let replayed = async || match store.reserve(claiming(store, "signing:a", b"body", at(2)), &[]).await.unwrap() {
-        Reserve::Replay(id) => id == pair.id,
+        ReserveOutcome::Replay(id) => id == pair.id,
         _ => false,
     };
     assert!(replayed().await);
     let other = store.reserve(claiming(store, "signing:a", b"other body", at(2)), &[]).await.unwrap();
-    assert!(matches!(other, Reserve::Mismatch));
+    assert!(matches!(other, ReserveOutcome::BodyMismatch));
 
     let deleted = async || {
         let again = store.reserve(claiming(store, "signing:a", b"body", at(2)), &[]).await.unwrap();
-        matches!(again, Reserve::Deleted)
+        matches!(again, ReserveOutcome::Deleted)
     };
-    let destroying = moved(store, &pair, State::Destroying, at(3)).await;
+    let destroying = moved(store, &pair, KeyState::Destroying, at(3)).await;
     assert!(deleted().await, "being destroyed");
-    moved(store, &destroying, State::Destroyed, at(4)).await;
+    moved(store, &destroying, KeyState::Destroyed, at(4)).await;
     assert!(deleted().await, "destroyed");
     let other = store.reserve(claiming(store, "signing:a", b"other body", at(2)), &[]).await.unwrap();
-    assert!(matches!(other, Reserve::Mismatch));
+    assert!(matches!(other, ReserveOutcome::BodyMismatch));
 }
 
 pub(in super::super) async fn same_request_while_running_is_in_progress(store: AnyStore) {
     let store = &*store;
     reserved(store, claiming(store, "signing:a", b"body", at(0))).await;
     let again = store.reserve(claiming(store, "signing:a", b"body", at(1)), &[]).await.unwrap();
-    assert!(matches!(again, Reserve::InProgress));
+    assert!(matches!(again, ReserveOutcome::InProgress));
     let other = store.reserve(claiming(store, "signing:a", b"other body", at(1)), &[]).await.unwrap();
-    assert!(matches!(other, Reserve::Mismatch));
+    assert!(matches!(other, ReserveOutcome::BodyMismatch));
     assert_eq!(store.page(None, at(0), 10).await.unwrap().len(), 1);
 }
 
@@ -69,47 +69,47 @@ pub(in super::super) async fn refused_ring_takes_no_claim(store: AnyStore) {
     let store = &*store;
     active(store, &ring("signing:a"), at(0)).await;
     let refused = store.reserve(claiming(store, "signing:a", b"body", at(1)), &[]).await.unwrap();
-    assert!(matches!(refused, Reserve::RingExists));
+    assert!(matches!(refused, ReserveOutcome::RingExists));
     reserved(store, claiming(store, "signing:b", b"another body", at(2))).await;
 }
 
 pub(in super::super) async fn abandonment_frees_name_and_claim(store: AnyStore) {
     let store = &*store;
     let lost = reserved(store, claiming(store, "signing:a", b"body", at(0))).await;
-    let lost = moved(store, &lost, State::Abandoning, at(1)).await;
+    let lost = moved(store, &lost, KeyState::Abandoning, at(1)).await;
     let won = reserved(store, claiming(store, "signing:a", b"body", at(2))).await;
     assert_eq!((lost.generation, won.generation), (1, 2));
-    moved(store, &lost, State::Destroyed, at(3)).await;
+    moved(store, &lost, KeyState::Destroyed, at(3)).await;
     let again = store.reserve(claiming(store, "signing:a", b"body", at(4)), &[]).await.unwrap();
-    assert!(matches!(again, Reserve::InProgress), "the claim of the second is untouched");
+    assert!(matches!(again, ReserveOutcome::InProgress), "the claim of the second is untouched");
 }
 
 pub(in super::super) async fn expired_claim_is_forgotten(store: AnyStore) {
     let store = &*store;
     reserved(store, claiming(store, "signing:a", b"body", at(0))).await;
     let in_time = store.reserve(claiming(store, "signing:b", b"other", at(86_399)), &[]).await.unwrap();
-    assert!(matches!(in_time, Reserve::Mismatch));
+    assert!(matches!(in_time, ReserveOutcome::BodyMismatch));
     let late = reserved(store, claiming(store, "signing:b", b"other", at(86_400))).await;
-    store.commit(commit_of(&late, State::Active, at(86_400)), &[]).await.unwrap();
+    store.commit(commit_of(&late, KeyState::Active, at(86_400)), &[]).await.unwrap();
     let replay = store.reserve(claiming(store, "signing:b", b"other", at(86_401)), &[]).await.unwrap();
-    assert!(matches!(replay, Reserve::Replay(id) if id == late.id));
+    assert!(matches!(replay, ReserveOutcome::Replay(id) if id == late.id));
 }
 
 pub(in super::super) async fn unfinished_knows_leases_and_former_lives(store: AnyStore) {
     let store = &*store;
-    let elsewhere = Owner { instance: "elsewhere".to_owned(), life: "second".to_owned() };
-    let made_by = |name: &str, owner: Owner| NewReservation { owner, ..new(Some(&ring(name)), at(0)) };
+    let elsewhere = LeaseOwner { instance: "elsewhere".to_owned(), life: "second".to_owned() };
+    let made_by = |name: &str, owner: LeaseOwner| NewReservation { owner, ..new(Some(&ring(name)), at(0)) };
     let former = reserved(store, made_by("signing:former", owner("first"))).await;
     let present = reserved(store, made_by("signing:present", owner("second"))).await;
     let foreign = reserved(store, made_by("signing:foreign", elsewhere)).await;
     let done = active(store, &ring("signing:done"), at(0)).await;
     let deleted = active(store, &ring("signing:deleted"), at(0)).await;
-    let deleted = moved(store, &deleted, State::Destroying, at(1)).await;
+    let deleted = moved(store, &deleted, KeyState::Destroying, at(1)).await;
     let undone = reserved(store, made_by("signing:undone", owner("second"))).await;
-    let undone = moved(store, &undone, State::Abandoning, at(1)).await;
+    let undone = moved(store, &undone, KeyState::Abandoning, at(1)).await;
     let gone = active(store, &ring("signing:gone"), at(0)).await;
-    let gone = moved(store, &gone, State::Destroying, at(1)).await;
-    let gone = moved(store, &gone, State::Destroyed, at(1)).await;
+    let gone = moved(store, &gone, KeyState::Destroying, at(1)).await;
+    let gone = moved(store, &gone, KeyState::Destroyed, at(1)).await;
 
     let sorted = |pairs: &[&KeyPair]| {
         let mut ids: Vec<KeyId> = pairs.iter().map(|pair| pair.id).collect();

@@ -6,7 +6,7 @@ use crate::store::tests::*;
 /// A key in stock, made then.
 async fn stocked(store: &dyn Store, now: Timestamp) -> KeyPair {
     let pair = reserved(store, new(None, now)).await;
-    store.commit(commit_of(&pair, State::Stocked, now), &[]).await.unwrap()
+    store.commit(commit_of(&pair, KeyState::Stocked, now), &[]).await.unwrap()
 }
 
 /// A wish for a ring that a key of the stock fulfils.
@@ -22,16 +22,16 @@ async fn next(store: &dyn Store, since: Timestamp) -> Option<KeyPair> {
 pub(in super::super) async fn stock_is_claimed_once_and_becomes_a_reservation(store: AnyStore) {
     let store = &*store;
     let stock = stocked(store, at(0)).await;
-    assert!(is_forbidden(&store.transition(move_of(&stock, State::Reserved, at(1)), &[]).await), "by a claim only");
+    assert!(is_forbidden(&store.transition(move_of(&stock, KeyState::Reserved, at(1)), &[]).await), "by a claim only");
     let pair = reserved(store, wish(&stock, "signing:a", at(5))).await;
-    assert_eq!((pair.id, pair.state, pair.version), (stock.id, State::Reserved, stock.version + 1));
+    assert_eq!((pair.id, pair.state, pair.version), (stock.id, KeyState::Reserved, stock.version + 1));
     assert_eq!((&pair.ring, pair.generation), (&Some(ring("signing:a")), 1));
     assert_eq!((&pair.spki, &pair.kid, pair.created_at), (&stock.spki, &None, at(5)));
     let late = store.reserve(wish(&stock, "signing:b", at(6)), &[]).await;
     assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
-    assert!(matches!(store.reserve(new(pair.ring.as_ref(), at(6)), &[]).await, Ok(Reserve::RingExists)));
-    let active = store.commit(commit_of(&pair, State::Active, at(7)), &[]).await.unwrap();
-    assert_eq!((active.id, active.state), (stock.id, State::Active));
+    assert!(matches!(store.reserve(new(pair.ring.as_ref(), at(6)), &[]).await, Ok(ReserveOutcome::RingExists)));
+    let active = store.commit(commit_of(&pair, KeyState::Active, at(7)), &[]).await.unwrap();
+    assert_eq!((active.id, active.state), (stock.id, KeyState::Active));
 }
 
 pub(in super::super) async fn stock_that_is_not_as_it_was_seen_is_not_claimed(store: AnyStore) {
@@ -45,7 +45,7 @@ pub(in super::super) async fn stock_that_is_not_as_it_was_seen_is_not_claimed(st
     }
     store.mark_missing(stock.id, Some((at(1), false)), &[]).await.unwrap();
     assert!(matches!(store.reserve(wish(&stock, "signing:a", at(2)), &[]).await, Err(StoreError::Conflict)));
-    assert_eq!(store.pair(stock.id).await.unwrap().unwrap().state, State::Stocked);
+    assert_eq!(store.pair(stock.id).await.unwrap().unwrap().state, KeyState::Stocked);
 }
 
 pub(in super::super) async fn oldest_usable_key_of_the_stock_comes_first(store: AnyStore) {
@@ -73,9 +73,9 @@ pub(in super::super) async fn claim_that_is_abandoned_frees_ring_and_request(sto
     let request = claim(store, b"body", at(1000));
     let wish = NewReservation { idempotency: Some(request.clone()), ..wish(&stock, "signing:a", at(1)) };
     let pair = reserved(store, wish).await;
-    assert!(matches!(store.precedent(&request, at(2)).await, Ok(Some(Reserve::InProgress))));
+    assert!(matches!(store.prior_outcome(&request, at(2)).await, Ok(Some(ReserveOutcome::InProgress))));
     assert_eq!(store.unfinished(&owner("second"), at(2)).await.unwrap()[0].id, pair.id, "of a former life");
-    moved(store, &pair, State::Abandoning, at(2)).await;
-    assert!(matches!(store.precedent(&request, at(3)).await, Ok(None)));
+    moved(store, &pair, KeyState::Abandoning, at(2)).await;
+    assert!(matches!(store.prior_outcome(&request, at(3)).await, Ok(None)));
     reserved(store, new(Some(&ring("signing:a")), at(3))).await;
 }

@@ -6,7 +6,7 @@ use crate::keyfile::{to_pem, to_pkcs12};
 /// A key file of openssl's: key, leaf and issuer.
 fn key_file(at: &Path) -> KeyFile {
     let pem = [file(at, "key.pem"), file(at, "leaf.pem"), file(at, "ca.pem")].concat();
-    read(&pem, Some(Format::Pem), &password()).unwrap()
+    read(&pem, Some(KeyFileFormat::Pem), &password()).unwrap()
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn exported_pkcs12_is_read_by_openssl_and_keytool() {
             keytool_reads(at, algorithm);
         }
 
-        let again = read(&p12, Some(Format::Pkcs12), &password()).unwrap();
+        let again = read(&p12, Some(KeyFileFormat::Pkcs12), &password()).unwrap();
         assert_eq!(again.pkcs8.expose(), key.pkcs8.expose());
         assert_eq!(again.certificates, key.certificates);
         let wrong = Secret::new(b"wrong".to_vec());

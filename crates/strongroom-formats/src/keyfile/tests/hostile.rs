@@ -177,7 +177,7 @@ proptest! {
 }
 
 #[test]
-fn any_bit_may_be_flipped() {
+fn pkcs12_with_any_bit_flipped_never_panics() {
     let folder = folder(KeyAlgorithm::P256);
     let at = folder.path();
     let whole = openssl(at, "pkcs12 -export -inkey key.pem -in leaf.pem -passout file:pw -iter 1 -nomac");

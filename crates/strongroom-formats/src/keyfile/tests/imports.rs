@@ -76,7 +76,7 @@ fn key_files_of_java_are_read() {
             std::fs::write(at.join("java.pem"), certificate).unwrap();
             openssl(at, "x509 -in java.pem -pubkey -noout -out java.pub");
             openssl(at, "pkey -pubin -in java.pub -outform DER -out spki.der");
-            let found = read(&file(at, "java.p12"), Some(Format::Pkcs12), &password());
+            let found = read(&file(at, "java.p12"), Some(KeyFileFormat::Pkcs12), &password());
             assert_is_key(&found, at, algorithm, legacy);
             assert_eq!(found.unwrap().certificates.len(), 1);
         }
@@ -104,7 +104,7 @@ fn pem_is_read_however_it_was_pasted() {
         }),
     ];
     for text in rows {
-        for format in [None, Some(Format::Pem)] {
+        for format in [None, Some(KeyFileFormat::Pem)] {
             let found = read(text.as_bytes(), format, &password());
             assert_is_key(&found, at, KeyAlgorithm::P256, &text);
             let ders: Vec<_> = found.unwrap().certificates.iter().map(|c| c.as_bytes().to_vec()).collect();
@@ -175,7 +175,7 @@ fn format_that_the_data_do_not_have_is_refused() {
     let folder = folder(KeyAlgorithm::P256);
     let at = folder.path();
     let p12 = openssl(at, "pkcs12 -export -inkey key.pem -in leaf.pem -passout file:pw");
-    let rows = [(p12, Format::Pem), (file(at, "key.pem"), Format::Pkcs12)];
+    let rows = [(p12, KeyFileFormat::Pem), (file(at, "key.pem"), KeyFileFormat::Pkcs12)];
     for (data, format) in rows {
         for data in [data.clone(), STANDARD.encode(&data).into_bytes()] {
             let failure = read(&data, Some(format), &password()).unwrap_err();
@@ -219,7 +219,7 @@ fn pkcs12_in_ber_is_read_as_bouncy_castle_writes_it() {
         let p12 = format!("pkcs12 -export -inkey key.pem -in leaf.pem -certfile ca.pem -passout file:pw {options}");
         let ber = in_ber(&openssl(at, &p12));
         assert_eq!(ber[..2], [0x30, 0x80]);
-        let found = read(&ber, Some(Format::Pkcs12), &password());
+        let found = read(&ber, Some(KeyFileFormat::Pkcs12), &password());
         assert_is_key(&found, at, KeyAlgorithm::Rsa2048, options);
         assert_eq!(found.unwrap().certificates.len(), 2);
         for length in 0..ber.len() {

@@ -7,7 +7,7 @@ mod imports;
 use std::path::Path;
 use std::process::Command;
 
-use super::{Format, KeyFile, KeyFileError, read};
+use super::{KeyFile, KeyFileError, KeyFileFormat, read};
 use strongroom_domain::key::KeyAlgorithm;
 use strongroom_domain::secret::Secret;
 

@@ -8,13 +8,16 @@ use der::{Decode, Encode};
 
 use super::openssl;
 use crate::x509::algorithm::identifier;
-use crate::x509::tbs::Signed;
-use crate::x509::{Flaw, Names, Profile, SelfSigned, Subject, certificates_only, check, one_line_subject, to_pem};
+use crate::x509::tbs::SignedParts;
+use crate::x509::{
+    CertificateFlaw, CertificateNames, CertificateProfile, SelfSigned, Subject, certificates_only, check,
+    one_line_subject, to_pem,
+};
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::key::{CertificateDer, Hash, SerialNumber, Signature, SignatureAlgorithm, SpkiDer};
+use strongroom_domain::key::{CertificateDer, HashAlgorithm, SerialNumber, Signature, SignatureAlgorithm, SpkiDer};
 
-const SHA256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha256);
-const SHA384: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(Hash::Sha384);
+const SHA256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+const SHA384: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384);
 
 fn key() -> (EcdsaKeyPair, SpkiDer) {
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
@@ -30,12 +33,12 @@ fn meant(spki: SpkiDer) -> SelfSigned {
         not_after: Timestamp::from_micros(1_786_652_461_000_000),
         spki,
         signature_algorithm: SHA256,
-        profile: Profile::Signing,
+        profile: CertificateProfile::Signing,
     }
 }
 
-fn named(common_name: &str, alternative_names: &[&str]) -> Names {
-    Names::Given {
+fn named(common_name: &str, alternative_names: &[&str]) -> CertificateNames {
+    CertificateNames::Given {
         subject: Subject { common_name: common_name.to_owned(), ..Subject::default() },
         alternative_names: alternative_names.iter().map(|name| name.parse().unwrap()).collect(),
     }
@@ -66,12 +69,12 @@ fn every_difference_from_what_was_meant_is_a_flaw() {
         ("notBefore", SelfSigned { not_before: meant.not_before.plus(one_second), ..meant.clone() }),
         ("notAfter", SelfSigned { not_after: meant.not_after.plus(one_second), ..meant.clone() }),
         ("public key", SelfSigned { spki: key().1, ..meant.clone() }),
-        ("extensions", SelfSigned { profile: Profile::TlsServer, ..meant.clone() }),
+        ("extensions", SelfSigned { profile: CertificateProfile::TlsServer, ..meant.clone() }),
         ("extensions", SelfSigned { names: named("finished", &[]), ..meant.clone() }),
         ("extensions", SelfSigned { names: named("finished", &["example.org"]), ..meant.clone() }),
     ];
     for (field, other) in rows {
-        assert_eq!(check(&certificate, &other), Err(Flaw(field.to_owned())));
+        assert_eq!(check(&certificate, &other), Err(CertificateFlaw(field.to_owned())));
     }
 }
 
@@ -82,7 +85,7 @@ fn signature_and_both_algorithms_must_agree() {
     let tbs = meant.tbs().unwrap();
     let encoded = |tbs: &[u8], algorithm, signature: &Signature| {
         let signature = crate::x509::ecdsa::to_der(signature.raw()).unwrap();
-        let signed = Signed {
+        let signed = SignedParts {
             tbs: AnyRef::from_der(tbs).unwrap(),
             algorithm: identifier(algorithm).unwrap(),
             signature: BitStringRef::from_bytes(&signature).unwrap(),
@@ -92,14 +95,14 @@ fn signature_and_both_algorithms_must_agree() {
     let signature = sign(&pair, tbs.bytes());
     assert_eq!(check(&encoded(tbs.bytes(), SHA256, &signature), &meant), Ok(()));
     let outer = encoded(tbs.bytes(), SHA384, &signature);
-    assert_eq!(check(&outer, &meant), Err(Flaw("signature algorithm".to_owned())));
+    assert_eq!(check(&outer, &meant), Err(CertificateFlaw("signature algorithm".to_owned())));
 
     let inner = SelfSigned { signature_algorithm: SHA384, ..meant.clone() }.tbs().unwrap();
     let inner = encoded(inner.bytes(), SHA256, &sign(&pair, inner.bytes()));
-    assert_eq!(check(&inner, &meant), Err(Flaw("signature algorithm, the inner one".to_owned())));
+    assert_eq!(check(&inner, &meant), Err(CertificateFlaw("signature algorithm, the inner one".to_owned())));
 
     let unsigned = encoded(tbs.bytes(), SHA256, &sign(&pair, b"something else"));
-    assert_eq!(check(&unsigned, &meant), Err(Flaw("the signature does not verify".to_owned())));
+    assert_eq!(check(&unsigned, &meant), Err(CertificateFlaw("the signature does not verify".to_owned())));
 }
 
 #[test]
@@ -147,12 +150,12 @@ fn pem_is_that_of_openssl() {
 fn a_connections_name_may_be_twice_as_long_as_others() {
     let (pair, spki) = key();
     let long = |length, profile| SelfSigned { names: named(&"ü".repeat(length), &[]), profile, ..meant(spki.clone()) };
-    let longest = long(128, Profile::Connection);
+    let longest = long(128, CertificateProfile::Connection);
     let certificate = certificate(&pair, &longest);
     assert_eq!(check(&certificate, &longest), Ok(()));
     assert_eq!(one_line_subject(&certificate), Ok(format!("/CN={}", "ü".repeat(128))));
-    assert!(long(129, Profile::Connection).tbs().is_err());
-    assert!(long(65, Profile::Signing).tbs().is_err());
+    assert!(long(129, CertificateProfile::Connection).tbs().is_err());
+    assert!(long(65, CertificateProfile::Signing).tbs().is_err());
 }
 
 #[test]

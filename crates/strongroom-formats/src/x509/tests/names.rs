@@ -7,7 +7,7 @@ use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 
 use crate::x509::name::distinguished_name;
-use crate::x509::{AlternativeName, NameFault, NotAName, Subject, SubjectField};
+use crate::x509::{AlternativeName, InvalidAlternativeName, NameFault, Subject, SubjectField};
 
 fn subject() -> Subject {
     Subject {
@@ -157,7 +157,7 @@ fn read_back(text: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn names_in_every_form_are_read() {
+fn alternative_names_of_every_form_are_parsed() {
     use AlternativeName::{Dns, Email, Uri};
     let rows = [
         ("example.com", Dns("example.com".into())),
@@ -262,7 +262,7 @@ const NO_NAMES: &[&str] = &[
 #[test]
 fn what_is_no_name_is_refused() {
     for text in NO_NAMES {
-        assert_eq!(text.parse::<AlternativeName>(), Err(NotAName), "{text:?}");
+        assert_eq!(text.parse::<AlternativeName>(), Err(InvalidAlternativeName), "{text:?}");
     }
 }
 

@@ -191,7 +191,7 @@ fn hostile_bytes_never_panic() {
 
 proptest! {
     #[test]
-    fn decimals_are_those_of_the_naive_method(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+    fn decimal_serials_match_long_division(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
         let positive = [vec![0], bytes.clone()].concat();
         let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         prop_assert_eq!(decimal(&positive), naive_decimal(&hex));

@@ -7,7 +7,7 @@ use cryptoki::error::{Error, RvError};
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 
-use crate::protocol::{Failure, FailureClass, HeldObject};
+use crate::protocol::{CallFailure, FailureClass, InventoryObject};
 
 /// How long a half-made object must stay as it is before it is taken for abandoned: many
 /// times what a token takes between an object's creation and its last attribute.
@@ -23,8 +23,8 @@ const HALVES: [ObjectClass; 2] = [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_
 ///
 /// # Errors
 /// What the token answered.
-pub(in crate::host) fn inventory(session: &Session) -> Result<Vec<HeldObject>, Failure> {
-    let mut whole: BTreeMap<(Vec<u8>, String), HeldObject> = BTreeMap::new();
+pub(in crate::host) fn inventory(session: &Session) -> Result<Vec<InventoryObject>, CallFailure> {
+    let mut whole: BTreeMap<(Vec<u8>, String), InventoryObject> = BTreeMap::new();
     let mut broken = Vec::new();
     for class in HALVES {
         for handle in session.find_objects(&[Attribute::Class(class)])? {
@@ -47,7 +47,7 @@ pub(in crate::host) fn inventory(session: &Session) -> Result<Vec<HeldObject>, F
 ///
 /// # Errors
 /// What the token answered, or `Unavailable` when objects remain.
-pub(in crate::host) fn destroy(session: &Session, id: &[u8], label: &str) -> Result<u32, Failure> {
+pub(in crate::host) fn destroy(session: &Session, id: &[u8], label: &str) -> Result<u32, CallFailure> {
     let find = || {
         let mut found = Vec::new();
         for class in HALVES {
@@ -57,14 +57,14 @@ pub(in crate::host) fn destroy(session: &Session, id: &[u8], label: &str) -> Res
                 }
             }
         }
-        Ok::<_, Failure>(found)
+        Ok::<_, CallFailure>(found)
     };
     let found = find()?;
     let removed = remove(session, &found)?;
     if find()?.is_empty() {
         Ok(removed)
     } else {
-        Err(Failure::new(FailureClass::Unavailable, "objects remain after their destruction"))
+        Err(CallFailure::new(FailureClass::Unavailable, "objects remain after their destruction"))
     }
 }
 
@@ -73,7 +73,7 @@ pub(in crate::host) fn destroy(session: &Session, id: &[u8], label: &str) -> Res
 ///
 /// # Errors
 /// What the token answered.
-pub(in crate::host) fn remove_broken(session: &Session) -> Result<u32, Failure> {
+pub(in crate::host) fn remove_broken(session: &Session) -> Result<u32, CallFailure> {
     let first = abandoned(session)?;
     if first.is_empty() {
         return Ok(0);
@@ -84,7 +84,7 @@ pub(in crate::host) fn remove_broken(session: &Session) -> Result<u32, Failure> 
 }
 
 /// Half-made objects that nothing can be found by any more.
-fn abandoned(session: &Session) -> Result<Vec<ObjectHandle>, Failure> {
+fn abandoned(session: &Session) -> Result<Vec<ObjectHandle>, CallFailure> {
     let mut found = Vec::new();
     for class in HALVES {
         for handle in session.find_objects(&[Attribute::Class(class)])? {
@@ -96,7 +96,7 @@ fn abandoned(session: &Session) -> Result<Vec<ObjectHandle>, Failure> {
     Ok(found)
 }
 
-fn remove(session: &Session, handles: &[ObjectHandle]) -> Result<u32, Failure> {
+fn remove(session: &Session, handles: &[ObjectHandle]) -> Result<u32, CallFailure> {
     let mut removed = 0;
     for handle in handles {
         match session.destroy_object(*handle) {
@@ -129,19 +129,19 @@ impl Seen {
         ours && self.id.is_empty() && !self.has_components
     }
 
-    fn held(&self, private: bool) -> HeldObject {
-        HeldObject {
+    fn held(&self, private: bool) -> InventoryObject {
+        InventoryObject {
             id: self.id.clone(),
             label: self.label.clone(),
             has_private: private,
             has_public: !private,
-            broken: self.is_half_made(private),
+            incomplete: self.is_half_made(private),
         }
     }
 }
 
 /// Reads one object; `None` when it has gone since it was found.
-fn look(session: &Session, handle: ObjectHandle) -> Result<Option<Seen>, Failure> {
+fn look(session: &Session, handle: ObjectHandle) -> Result<Option<Seen>, CallFailure> {
     let read = match session.get_attributes(handle, &[AttributeType::Id, AttributeType::Label, AttributeType::KeyType])
     {
         Err(Error::Pkcs11(RvError::ObjectHandleInvalid, _)) => return Ok(None),
@@ -159,7 +159,7 @@ fn look(session: &Session, handle: ObjectHandle) -> Result<Option<Seen>, Failure
     Ok(Some(seen))
 }
 
-fn has_components(session: &Session, handle: ObjectHandle, kind: KeyType) -> Result<bool, Failure> {
+fn has_components(session: &Session, handle: ObjectHandle, kind: KeyType) -> Result<bool, CallFailure> {
     let wanted = match kind {
         KeyType::RSA => AttributeType::Modulus,
         KeyType::EC | KeyType::EC_EDWARDS => AttributeType::EcParams,

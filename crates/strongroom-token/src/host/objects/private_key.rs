@@ -15,7 +15,7 @@ use spki::AlgorithmIdentifierRef;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::public_key::{RSA_EXPONENT, ec_params};
-use crate::protocol::{Failure, FailureClass};
+use crate::protocol::{CallFailure, FailureClass};
 use strongroom_domain::key::{KeyAlgorithm, RsaPrivateKey};
 
 /// A private key that is whole and of the algorithm that was named.
@@ -31,10 +31,10 @@ impl PrivateKey {
     ///
     /// # Errors
     /// `Refused` when it is no such key, or an RSA key with an unusual exponent.
-    pub(in crate::host) fn parse(algorithm: KeyAlgorithm, pkcs8: &[u8]) -> Result<Self, Failure> {
+    pub(in crate::host) fn parse(algorithm: KeyAlgorithm, pkcs8: &[u8]) -> Result<Self, CallFailure> {
         let refused = |Rejected| {
             let detail = format!("what was given is no private key {algorithm} (RSA with the exponent 65537)");
-            Failure::new(FailureClass::Refused, detail)
+            CallFailure::new(FailureClass::Refused, detail)
         };
         match algorithm {
             KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => rsa(algorithm, pkcs8),

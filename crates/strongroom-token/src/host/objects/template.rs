@@ -4,7 +4,7 @@ use cryptoki::object::{Attribute, AttributeType, ObjectHandle};
 use cryptoki::session::Session;
 
 use super::public_key::{RSA_EXPONENT, ec_params, ec_spki, rsa_spki};
-use crate::protocol::{Failure, FailureClass, Generation};
+use crate::protocol::{CallFailure, FailureClass, GenerateCall};
 use strongroom_domain::key::{KeyAlgorithm, KeyFamily, KeyUse};
 
 /// What is read back of a private key.
@@ -26,7 +26,7 @@ const PROVEN: [AttributeType; 14] = [
 ];
 
 /// The template of the public half of a pair that is generated.
-pub(in crate::host) fn public(request: &Generation) -> Vec<Attribute> {
+pub(in crate::host) fn public(request: &GenerateCall) -> Vec<Attribute> {
     let mut template = public_uses(request);
     match ec_params(request.algorithm) {
         Some(params) => template.push(Attribute::EcParams(params)),
@@ -39,7 +39,7 @@ pub(in crate::host) fn public(request: &Generation) -> Vec<Attribute> {
 }
 
 /// What a public half may be used for and is found by, however it came about.
-pub(in crate::host) fn public_uses(request: &Generation) -> Vec<Attribute> {
+pub(in crate::host) fn public_uses(request: &GenerateCall) -> Vec<Attribute> {
     let decrypts = request.key_use == KeyUse::Decrypt;
     vec![
         Attribute::Token(true),
@@ -54,7 +54,7 @@ pub(in crate::host) fn public_uses(request: &Generation) -> Vec<Attribute> {
 
 /// The template of the private half. Usages that are not wanted are denied by name:
 /// leaving them out would leave them to the token (SoftHSM grants them).
-pub(in crate::host) fn private(request: &Generation) -> Vec<Attribute> {
+pub(in crate::host) fn private(request: &GenerateCall) -> Vec<Attribute> {
     let decrypts = request.key_use == KeyUse::Decrypt;
     vec![
         Attribute::Token(true),
@@ -73,7 +73,7 @@ pub(in crate::host) fn private(request: &Generation) -> Vec<Attribute> {
 
 /// How a key came into the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::host) enum Origin {
+pub(in crate::host) enum ExpectedOrigin {
     Born,
     Imported,
 }
@@ -82,15 +82,15 @@ pub(in crate::host) enum Origin {
 ///
 /// # Errors
 /// `Refused` when it is not as it was asked for.
-pub(in crate::host) fn prove(
+pub(in crate::host) fn attest(
     session: &Session,
     key: ObjectHandle,
-    request: &Generation,
-    origin: Origin,
-) -> Result<String, Failure> {
+    request: &GenerateCall,
+    origin: ExpectedOrigin,
+) -> Result<String, CallFailure> {
     let read = session.get_attributes(key, &PROVEN)?;
     let has = |attribute: Attribute| read.contains(&attribute);
-    let (decrypts, imported) = (request.key_use == KeyUse::Decrypt, origin == Origin::Imported);
+    let (decrypts, imported) = (request.key_use == KeyUse::Decrypt, origin == ExpectedOrigin::Imported);
     let granted = if decrypts { Attribute::Decrypt(true) } else { Attribute::Sign(true) };
     let demanded = [
         ("in the token", has(Attribute::Token(true))),
@@ -114,8 +114,8 @@ pub(in crate::host) fn prove(
         return Err(refused(format!("the key is not {}", wanting.join(", not "))));
     }
     Ok(match origin {
-        Origin::Born => format!("local, always-sensitive, never-extractable, {}", request.key_use.name()),
-        Origin::Imported => format!("imported: {}", in_words(&read)),
+        ExpectedOrigin::Born => format!("local, always-sensitive, never-extractable, {}", request.key_use.name()),
+        ExpectedOrigin::Imported => format!("imported: {}", attribute_names(&read)),
     })
 }
 
@@ -123,11 +123,11 @@ pub(in crate::host) fn prove(
 ///
 /// # Errors
 /// What the token answered.
-pub(in crate::host) fn describe(session: &Session, key: ObjectHandle) -> Result<String, Failure> {
-    Ok(in_words(&session.get_attributes(key, &PROVEN)?))
+pub(in crate::host) fn describe(session: &Session, key: ObjectHandle) -> Result<String, CallFailure> {
+    Ok(attribute_names(&session.get_attributes(key, &PROVEN)?))
 }
 
-fn in_words(read: &[Attribute]) -> String {
+fn attribute_names(read: &[Attribute]) -> String {
     let facts = [
         ("local", Attribute::Local(true)),
         ("sensitive", Attribute::Sensitive(true)),
@@ -151,7 +151,11 @@ fn in_words(read: &[Attribute]) -> String {
 ///
 /// # Errors
 /// `Refused` when its attributes are not those of the algorithm asked for.
-pub(in crate::host) fn spki(session: &Session, key: ObjectHandle, request: &Generation) -> Result<Vec<u8>, Failure> {
+pub(in crate::host) fn spki(
+    session: &Session,
+    key: ObjectHandle,
+    request: &GenerateCall,
+) -> Result<Vec<u8>, CallFailure> {
     let algorithm = request.algorithm;
     spki_of(session, key, algorithm)?.ok_or_else(|| refused(format!("the new public key is no {algorithm} key")))
 }
@@ -165,7 +169,7 @@ pub(in crate::host) fn spki_of(
     session: &Session,
     key: ObjectHandle,
     algorithm: KeyAlgorithm,
-) -> Result<Option<Vec<u8>>, Failure> {
+) -> Result<Option<Vec<u8>>, CallFailure> {
     if algorithm.family() == KeyFamily::Rsa {
         let (modulus, exponent) = rsa_components(session, key)?;
         return Ok(rsa_spki(algorithm, &modulus, &exponent));
@@ -181,7 +185,7 @@ pub(in crate::host) fn spki_of(
 ///
 /// # Errors
 /// What the token answered.
-pub(in crate::host) fn rsa_components(session: &Session, key: ObjectHandle) -> Result<(Vec<u8>, Vec<u8>), Failure> {
+pub(in crate::host) fn rsa_components(session: &Session, key: ObjectHandle) -> Result<(Vec<u8>, Vec<u8>), CallFailure> {
     let mut parts = (Vec::new(), Vec::new());
     for read in session.get_attributes(key, &[AttributeType::Modulus, AttributeType::PublicExponent])? {
         match read {
@@ -193,6 +197,6 @@ pub(in crate::host) fn rsa_components(session: &Session, key: ObjectHandle) -> R
     Ok(parts)
 }
 
-fn refused(detail: String) -> Failure {
-    Failure::new(FailureClass::Refused, detail)
+fn refused(detail: String) -> CallFailure {
+    CallFailure::new(FailureClass::Refused, detail)
 }

@@ -8,19 +8,19 @@ use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use subtle::ConstantTimeEq as _;
 
-use crate::carried::Carried;
-use crate::host::fault::describe;
+use crate::host::error_text::describe;
 use crate::host::mechanism::{self, MechanismList};
 use crate::host::objects::public_key::RSA_EXPONENT;
 use crate::host::session::token::Token;
-use crate::protocol::{Decryption, Failure, FailureClass};
+use crate::protocol::{CallFailure, DecryptCall, FailureClass};
+use crate::wire_secret::WireSecret;
 use strongroom_domain::clock::random;
 use strongroom_domain::key::{DecryptionAlgorithm, KeyFamily};
 
 /// How the token decrypts, the best first. Its list of mechanisms names no hashes (SoftHSM
 /// 2.6.1 takes SHA-1 alone, 2026-11-20), so a public key that is no one's is put into a
 /// session and encryption begun; a token that will not say is believed to take both.
-pub(in crate::host) fn able(mechanisms: &MechanismList, session: &Session) -> Vec<DecryptionAlgorithm> {
+pub(in crate::host) fn supported_algorithms(mechanisms: &MechanismList, session: &Session) -> Vec<DecryptionAlgorithm> {
     if !mechanism::decrypts(mechanisms) {
         return Vec::new();
     }
@@ -48,9 +48,9 @@ pub(in crate::host) fn able(mechanisms: &MechanismList, session: &Session) -> Ve
 /// # Errors
 /// `Unsupported` for keys that are not RSA, `NotDecrypted` for ciphertexts of another
 /// length than the modulus (RFC 8017 section 7.1.2, step 1).
-pub(in crate::host) fn check(request: &Decryption) -> Result<(), Failure> {
+pub(in crate::host) fn check(request: &DecryptCall) -> Result<(), CallFailure> {
     if request.key.family() != KeyFamily::Rsa {
-        return Err(Failure::new(FailureClass::Unsupported, format!("a key {} does not decrypt", request.key)));
+        return Err(CallFailure::new(FailureClass::Unsupported, format!("a key {} does not decrypt", request.key)));
     }
     if usize::try_from(request.key.bits() / 8) != Ok(request.ciphertext.len()) {
         return Err(not_decrypted());
@@ -67,10 +67,10 @@ pub(in crate::host) fn decrypt(
     token: &Token,
     session: &Session,
     key: ObjectHandle,
-    request: &Decryption,
-) -> Result<Carried, Failure> {
+    request: &DecryptCall,
+) -> Result<WireSecret, CallFailure> {
     let opened = session.decrypt(&mechanism::oaep(request.algorithm), key, &request.ciphertext);
-    opened.map(Carried::new).map_err(|error| {
+    opened.map(WireSecret::new).map_err(|error| {
         if is_about_ciphertext(&error, || token.is_alive(session)) { not_decrypted() } else { failure(error) }
     })
 }
@@ -80,16 +80,16 @@ pub(in crate::host) fn decrypt(
 /// # Errors
 /// `Refused` when it does not: it is another key; `Unsupported` when the token lacks the
 /// hash; otherwise what the token answered.
-pub(in crate::host) fn prove(
+pub(in crate::host) fn attest(
     session: &Session,
     key: ObjectHandle,
     algorithm: DecryptionAlgorithm,
     spki: &[u8],
-) -> Result<(), Failure> {
-    let refused = |why| Failure::new(FailureClass::Refused, why);
-    let secret = random::<32>().map_err(|error| Failure::new(FailureClass::Unavailable, error.to_string()))?;
+) -> Result<(), CallFailure> {
+    let refused = |why| CallFailure::new(FailureClass::Refused, why);
+    let secret = random::<32>().map_err(|error| CallFailure::new(FailureClass::Unavailable, error.to_string()))?;
     let sealed = encrypt(spki, algorithm, &secret).ok_or_else(|| refused("the public half does not encrypt"))?;
-    match session.decrypt(&mechanism::oaep(algorithm), key, &sealed).map(Carried::new) {
+    match session.decrypt(&mechanism::oaep(algorithm), key, &sealed).map(WireSecret::new) {
         Ok(opened) if bool::from(opened.expose().ct_eq(&secret)) => Ok(()),
         Err(error) if !is_about_ciphertext(&error, || true) => Err(failure(error)),
         _ => Err(refused("the key does not decrypt for its public half: another has this CKA_ID, or the token errs")),
@@ -132,10 +132,10 @@ fn lacks(error: &Error) -> bool {
     matches!(error, Error::Pkcs11(Rv::MechanismInvalid | Rv::MechanismParamInvalid | Rv::ArgumentsBad, _))
 }
 
-fn failure(error: Error) -> Failure {
-    if lacks(&error) { Failure::new(FailureClass::Unsupported, describe(&error)) } else { error.into() }
+fn failure(error: Error) -> CallFailure {
+    if lacks(&error) { CallFailure::new(FailureClass::Unsupported, describe(&error)) } else { error.into() }
 }
 
-fn not_decrypted() -> Failure {
-    Failure::new(FailureClass::NotDecrypted, "the ciphertext does not decrypt")
+fn not_decrypted() -> CallFailure {
+    CallFailure::new(FailureClass::NotDecrypted, "the ciphertext does not decrypt")
 }

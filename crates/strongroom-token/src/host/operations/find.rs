@@ -8,7 +8,7 @@ use crate::SEALING_LABEL;
 use crate::host::objects::public_key::{curve_of, rsa_algorithm};
 use crate::host::objects::template;
 use crate::host::session::token::Token;
-use crate::protocol::{Failure, FailureClass, FoundObject, Generation};
+use crate::protocol::{CallFailure, FailureClass, GenerateCall, SelectedKey};
 use strongroom_domain::key::{KeyAlgorithm, KeyFamily, KeyUse};
 
 const ACCEPTED: &str = "accepted are RSA with 2048, 3072 or 4096 bits and the exponent 65537, P-256, P-384, P-521 \
@@ -25,7 +25,7 @@ pub(in crate::host) fn find(
     session: &Session,
     id: Option<&[u8]>,
     label: Option<&str>,
-) -> Result<FoundObject, Failure> {
+) -> Result<SelectedKey, CallFailure> {
     let mut names: Vec<Attribute> = id.map(|id| Attribute::Id(id.to_vec())).into_iter().collect();
     names.extend(label.map(|label| Attribute::Label(label.as_bytes().to_vec())));
     if names.is_empty() {
@@ -43,25 +43,25 @@ pub(in crate::host) fn find(
     one(token, session, &[Attribute::Id(called.id.clone())])?;
     check_usable(session, private)?;
     let algorithm = algorithm(session, private)?.ok_or_else(|| refused(ACCEPTED))?;
-    let request = Generation { id: called.id, label: called.label, algorithm, key_use: KeyUse::Sign };
+    let request = GenerateCall { id: called.id, label: called.label, algorithm, key_use: KeyUse::Sign };
     let spki = proven_spki(token, session, private, &request)?;
-    let proof = format!("found: {}", template::describe(session, private)?);
-    Ok(FoundObject { id: request.id, algorithm, spki, proof })
+    let attestation = format!("found: {}", template::describe(session, private)?);
+    Ok(SelectedKey { id: request.id, algorithm, spki, attestation })
 }
 
 /// The one private key of these names.
-fn one(token: &Token, session: &Session, names: &[Attribute]) -> Result<ObjectHandle, Failure> {
+fn one(token: &Token, session: &Session, names: &[Attribute]) -> Result<ObjectHandle, CallFailure> {
     match search(session, ObjectClass::PRIVATE_KEY, names)?.as_slice() {
         [one] => Ok(*one),
         [] if !search(session, ObjectClass::SECRET_KEY, names)?.is_empty() => {
             Err(refused("the key is a secret key; a private key is needed"))
         }
-        [] => Err(token.nothing_found(session)),
+        [] => Err(token.not_found_failure(session)),
         several => Err(refused(format!("{} private keys match; name one by a CKA_ID of its own", several.len()))),
     }
 }
 
-fn search(session: &Session, class: ObjectClass, names: &[Attribute]) -> Result<Vec<ObjectHandle>, Failure> {
+fn search(session: &Session, class: ObjectClass, names: &[Attribute]) -> Result<Vec<ObjectHandle>, CallFailure> {
     let template: Vec<Attribute> = [Attribute::Class(class)].into_iter().chain(names.iter().cloned()).collect();
     Ok(session.find_objects(&template)?)
 }
@@ -74,7 +74,7 @@ struct Named {
 }
 
 impl Named {
-    fn read(session: &Session, key: ObjectHandle) -> Result<Self, Failure> {
+    fn read(session: &Session, key: ObjectHandle) -> Result<Self, CallFailure> {
         let mut called = Self::default();
         for attribute in session.get_attributes(key, &[AttributeType::Id, AttributeType::Label])? {
             match attribute {
@@ -88,7 +88,7 @@ impl Named {
 }
 
 /// Refuses a key that would not sign for us, or not without being asked for a PIN each time.
-fn check_usable(session: &Session, key: ObjectHandle) -> Result<(), Failure> {
+fn check_usable(session: &Session, key: ObjectHandle) -> Result<(), CallFailure> {
     let wanted = [AttributeType::Token, AttributeType::Sign];
     let read = session.get_attributes(key, &wanted)?;
     if !read.contains(&Attribute::Token(true)) {
@@ -105,7 +105,7 @@ fn check_usable(session: &Session, key: ObjectHandle) -> Result<(), Failure> {
 }
 
 /// What the key is; `None` when it is none that could be used here.
-fn algorithm(session: &Session, key: ObjectHandle) -> Result<Option<KeyAlgorithm>, Failure> {
+fn algorithm(session: &Session, key: ObjectHandle) -> Result<Option<KeyAlgorithm>, CallFailure> {
     let mut algorithm = None;
     for attribute in session.get_attributes(key, &[AttributeType::KeyType])? {
         algorithm = match attribute {
@@ -120,7 +120,7 @@ fn algorithm(session: &Session, key: ObjectHandle) -> Result<Option<KeyAlgorithm
     Ok(algorithm)
 }
 
-fn curve(session: &Session, key: ObjectHandle) -> Result<Option<KeyAlgorithm>, Failure> {
+fn curve(session: &Session, key: ObjectHandle) -> Result<Option<KeyAlgorithm>, CallFailure> {
     let read = session.get_attributes(key, &[AttributeType::EcParams])?;
     Ok(read.iter().find_map(|attribute| match attribute {
         Attribute::EcParams(params) => curve_of(params),
@@ -134,13 +134,13 @@ fn proven_spki(
     token: &Token,
     session: &Session,
     private: ObjectHandle,
-    request: &Generation,
-) -> Result<Vec<u8>, Failure> {
+    request: &GenerateCall,
+) -> Result<Vec<u8>, CallFailure> {
     let publics = search(session, ObjectClass::PUBLIC_KEY, &[Attribute::Id(request.id.clone())])?;
     let mut why = refused(format!("the token shows no public half of this {} key; {ACCEPTED}", request.algorithm));
     for object in [private].into_iter().chain(publics) {
         let Some(spki) = template::spki_of(session, object, request.algorithm)? else { continue };
-        match keygen::prove_by_signature(token, session, private, request, &spki) {
+        match keygen::attest_by_signature(token, session, private, request, &spki) {
             Ok(()) => return Ok(spki),
             Err(failure) if failure.class == FailureClass::Refused => why = failure,
             Err(failure) => return Err(failure),
@@ -149,6 +149,6 @@ fn proven_spki(
     Err(why)
 }
 
-fn refused(detail: impl Into<String>) -> Failure {
-    Failure::new(FailureClass::Refused, detail)
+fn refused(detail: impl Into<String>) -> CallFailure {
+    CallFailure::new(FailureClass::Refused, detail)
 }

@@ -6,14 +6,14 @@ use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use zeroize::Zeroizing;
 
-use super::keygen::{self, Made};
+use super::keygen::{self, TokenKeyPair};
 use crate::failpoint::{self, Failpoint};
 use crate::host::mechanism::{self, MechanismList};
 use crate::host::objects::inventory;
 use crate::host::objects::private_key::{PrivateKey, SecretParts};
-use crate::host::objects::template::{self, Origin};
+use crate::host::objects::template::{self, ExpectedOrigin};
 use crate::host::session::token::Token;
-use crate::protocol::{Failure, FailureClass, Generation};
+use crate::protocol::{CallFailure, FailureClass, GenerateCall};
 use strongroom_domain::clock;
 
 /// What key wrap with padding adds at most (RFC 5649 section 4).
@@ -28,9 +28,9 @@ const WRAPPING: usize = 15;
 pub(in crate::host) fn import(
     token: &Token,
     session: &Session,
-    request: &Generation,
+    request: &GenerateCall,
     key: &PrivateKey,
-) -> Result<Made, Failure> {
+) -> Result<TokenKeyPair, CallFailure> {
     let private = match unwrapped(session, &token.mechanisms, request, key) {
         Ok(handle) => handle,
         Err(failure) => {
@@ -41,13 +41,13 @@ pub(in crate::host) fn import(
         }
     };
     let public = session.create_object(&public(request, key))?;
-    let proof = template::prove(session, private, request, Origin::Imported)?;
+    let attestation = template::attest(session, private, request, ExpectedOrigin::Imported)?;
     if template::spki(session, public, request)? != key.spki() {
-        return Err(Failure::new(FailureClass::Refused, "the token shows another public key than was given"));
+        return Err(CallFailure::new(FailureClass::Refused, "the token shows another public key than was given"));
     }
-    keygen::prove_pair(token, session, private, request, key.spki())?;
+    keygen::attest_pair(token, session, private, request, key.spki())?;
     failpoint::hit(Failpoint::ImportAfter)?;
-    Ok(Made { private, spki: key.spki().to_vec(), proof })
+    Ok(TokenKeyPair { private, spki: key.spki().to_vec(), attestation })
 }
 
 /// The key as the token unwraps it (PKCS#11 section 5.18.4) by a key that lives as long as
@@ -55,11 +55,11 @@ pub(in crate::host) fn import(
 fn unwrapped(
     session: &Session,
     mechanisms: &MechanismList,
-    request: &Generation,
+    request: &GenerateCall,
     key: &PrivateKey,
-) -> Result<ObjectHandle, Failure> {
+) -> Result<ObjectHandle, CallFailure> {
     if !mechanism::unwraps_padded(mechanisms) {
-        return Err(Failure::new(FailureClass::Unsupported, "no AES key wrap with padding"));
+        return Err(CallFailure::new(FailureClass::Unsupported, "no AES key wrap with padding"));
     }
     let kek = Zeroizing::new(clock::random::<32>().map_err(|error| internal(&error))?);
     let mut wrapped = vec![0; key.pkcs8().len() + WRAPPING];
@@ -83,16 +83,16 @@ fn unwrapped(
     Ok(unwrapped?)
 }
 
-fn identity(request: &Generation) -> Vec<Attribute> {
+fn identity(request: &GenerateCall) -> Vec<Attribute> {
     vec![Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::KeyType(mechanism::key_type(request.algorithm))]
 }
 
-fn public(request: &Generation, key: &PrivateKey) -> Vec<Attribute> {
+fn public(request: &GenerateCall, key: &PrivateKey) -> Vec<Attribute> {
     let identity =
         vec![Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::KeyType(mechanism::key_type(request.algorithm))];
     [identity, template::public_uses(request), key.public_parts()].concat()
 }
 
-fn internal(error: &dyn std::error::Error) -> Failure {
-    Failure::new(FailureClass::Unavailable, error.to_string())
+fn internal(error: &dyn std::error::Error) -> CallFailure {
+    CallFailure::new(FailureClass::Unavailable, error.to_string())
 }

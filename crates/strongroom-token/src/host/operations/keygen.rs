@@ -7,19 +7,19 @@ use super::decrypt;
 use super::sign;
 use crate::failpoint::{self, Failpoint};
 use crate::host::mechanism;
-use crate::host::objects::template::{self, Origin};
+use crate::host::objects::template::{self, ExpectedOrigin};
 use crate::host::session::token::Token;
 use crate::key::SignInput;
-use crate::protocol::{Failure, FailureClass, Generation, Signing};
+use crate::protocol::{CallFailure, FailureClass, GenerateCall, SignCall};
 use strongroom_domain::key::{KeyFamily, KeyUse};
 
 const NO_DECRYPTION: &str = "the token does not decrypt by RSA-OAEP";
 
 /// A pair that was made and proven.
-pub(in crate::host) struct Made {
+pub(in crate::host) struct TokenKeyPair {
     pub(in crate::host) private: ObjectHandle,
     pub(in crate::host) spki: Vec<u8>,
-    pub(in crate::host) proof: String,
+    pub(in crate::host) attestation: String,
 }
 
 /// Makes a key pair and proves it. After an error something may have been left in the
@@ -27,56 +27,60 @@ pub(in crate::host) struct Made {
 ///
 /// # Errors
 /// `Unsupported`, `Refused` when the proof fails, or what the token answered.
-pub(in crate::host) fn generate(token: &Token, session: &Session, request: &Generation) -> Result<Made, Failure> {
+pub(in crate::host) fn generate(
+    token: &Token,
+    session: &Session,
+    request: &GenerateCall,
+) -> Result<TokenKeyPair, CallFailure> {
     let way = mechanism::key_pair(request.algorithm);
     let (public, private) = session.generate_key_pair(&way, &template::public(request), &template::private(request))?;
-    let proof = template::prove(session, private, request, Origin::Born)?;
+    let attestation = template::attest(session, private, request, ExpectedOrigin::Born)?;
     let spki = template::spki(session, public, request)?;
-    prove_pair(token, session, private, request, &spki)?;
+    attest_pair(token, session, private, request, &spki)?;
     failpoint::hit(Failpoint::GenerateAfter)?;
-    Ok(Made { private, spki, proof })
+    Ok(TokenKeyPair { private, spki, attestation })
 }
 
 /// Reads a key back that was made here earlier; with `trial` it also signs.
 ///
 /// # Errors
 /// `Refused` when it is not as it was made, or not the key of this public half.
-pub(in crate::host) fn prove_anew(
+pub(in crate::host) fn attest_again(
     token: &Token,
     session: &Session,
     private: ObjectHandle,
-    request: &Generation,
+    request: &GenerateCall,
     spki: &[u8],
     trial: bool,
-) -> Result<String, Failure> {
-    let proof = template::prove(session, private, request, template::Origin::Born)?;
+) -> Result<String, CallFailure> {
+    let attestation = template::attest(session, private, request, template::ExpectedOrigin::Born)?;
     let shown = template::spki_of(session, private, request.algorithm)?;
     if shown.as_ref().is_some_and(|shown| shown != spki) {
-        return Err(Failure::new(FailureClass::Refused, "the key shows another public half"));
+        return Err(CallFailure::new(FailureClass::Refused, "the key shows another public half"));
     }
     // A private object that shows no public half (of a curve, mostly) is judged by its signature alone.
     if trial || shown.is_none() {
-        prove_by_signature(token, session, private, request, spki)?;
+        attest_by_signature(token, session, private, request, spki)?;
     }
-    Ok(proof)
+    Ok(attestation)
 }
 
 /// Refuses what this token will not make.
 ///
 /// # Errors
 /// `Unsupported`.
-pub(in crate::host) fn check(token: &Token, request: &Generation) -> Result<(), Failure> {
+pub(in crate::host) fn check(token: &Token, request: &GenerateCall) -> Result<(), CallFailure> {
     let algorithm = request.algorithm;
     if request.key_use == KeyUse::Decrypt && token.decryptions.is_empty() {
-        return Err(Failure::new(FailureClass::Unsupported, NO_DECRYPTION));
+        return Err(CallFailure::new(FailureClass::Unsupported, NO_DECRYPTION));
     }
     if request.key_use == KeyUse::Decrypt && algorithm.family() != KeyFamily::Rsa {
-        return Err(Failure::new(FailureClass::Unsupported, format!("a key {algorithm} does not decrypt")));
+        return Err(CallFailure::new(FailureClass::Unsupported, format!("a key {algorithm} does not decrypt")));
     }
     if mechanism::algorithms(&token.mechanisms).iter().any(|(known, _)| *known == algorithm) {
         Ok(())
     } else {
-        Err(Failure::new(FailureClass::Unsupported, format!("the token makes no {algorithm} keys")))
+        Err(CallFailure::new(FailureClass::Unsupported, format!("the token makes no {algorithm} keys")))
     }
 }
 
@@ -84,16 +88,16 @@ pub(in crate::host) fn check(token: &Token, request: &Generation) -> Result<(), 
 ///
 /// # Errors
 /// `Refused` when they do not; or what the token answered.
-pub(in crate::host) fn prove_pair(
+pub(in crate::host) fn attest_pair(
     token: &Token,
     session: &Session,
     private: ObjectHandle,
-    request: &Generation,
+    request: &GenerateCall,
     spki: &[u8],
-) -> Result<(), Failure> {
+) -> Result<(), CallFailure> {
     match request.key_use {
-        KeyUse::Sign => prove_by_signature(token, session, private, request, spki),
-        KeyUse::Decrypt => prove_by_decryption(token, session, private, spki),
+        KeyUse::Sign => attest_by_signature(token, session, private, request, spki),
+        KeyUse::Decrypt => attest_by_decryption(token, session, private, spki),
     }
 }
 
@@ -103,18 +107,18 @@ pub(in crate::host) fn prove_pair(
 ///
 /// # Errors
 /// `Refused` when it does not verify; or what the token answered.
-pub(in crate::host) fn prove_by_signature(
+pub(in crate::host) fn attest_by_signature(
     token: &Token,
     session: &Session,
     private: ObjectHandle,
-    request: &Generation,
+    request: &GenerateCall,
     spki: &[u8],
-) -> Result<(), Failure> {
+) -> Result<(), CallFailure> {
     let able = mechanism::algorithms(&token.mechanisms).into_iter().find(|(key, _)| *key == request.algorithm);
     let Some(algorithm) = able.and_then(|(_, signatures)| signatures.first().copied()) else {
-        return Err(Failure::new(FailureClass::Unsupported, "the token has no mechanism to sign with"));
+        return Err(CallFailure::new(FailureClass::Unsupported, "the token has no mechanism to sign with"));
     };
-    let trial = Signing {
+    let trial = SignCall {
         id: request.id.clone(),
         key: request.algorithm,
         spki: spki.to_vec(),
@@ -126,13 +130,18 @@ pub(in crate::host) fn prove_by_signature(
     if sign::verifies(&trial, &signature) {
         Ok(())
     } else {
-        Err(Failure::new(FailureClass::Refused, "the key's signature does not verify"))
+        Err(CallFailure::new(FailureClass::Refused, "the key's signature does not verify"))
     }
 }
 
 /// One decryption of what the public half has encrypted.
-fn prove_by_decryption(token: &Token, session: &Session, private: ObjectHandle, spki: &[u8]) -> Result<(), Failure> {
+fn attest_by_decryption(
+    token: &Token,
+    session: &Session,
+    private: ObjectHandle,
+    spki: &[u8],
+) -> Result<(), CallFailure> {
     let able = token.decryptions.first().copied();
-    let algorithm = able.ok_or_else(|| Failure::new(FailureClass::Unsupported, NO_DECRYPTION))?;
-    decrypt::prove(session, private, algorithm, spki)
+    let algorithm = able.ok_or_else(|| CallFailure::new(FailureClass::Unsupported, NO_DECRYPTION))?;
+    decrypt::attest(session, private, algorithm, spki)
 }

@@ -10,8 +10,8 @@ use cryptoki::session::Session;
 
 use crate::host::mechanism::{self, MechanismList};
 use crate::key::SignInput;
-use crate::protocol::{Failure, FailureClass, Signing};
-use strongroom_domain::key::{Hash, KeyAlgorithm, SignatureAlgorithm};
+use crate::protocol::{CallFailure, FailureClass, SignCall};
+use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, SignatureAlgorithm};
 
 /// Signs a request that was [`check`]ed by the raw mechanism, or by the hashing one where
 /// the token lacks the raw one and the message is there.
@@ -22,8 +22,8 @@ pub(in crate::host) fn sign(
     session: &Session,
     key: ObjectHandle,
     mechanisms: &MechanismList,
-    request: &Signing,
-) -> Result<Vec<u8>, Failure> {
+    request: &SignCall,
+) -> Result<Vec<u8>, CallFailure> {
     let algorithm = request.algorithm;
     let raw = mechanism::raw(algorithm);
     if mechanism::signs(mechanisms, &raw) {
@@ -42,8 +42,8 @@ pub(in crate::host) fn sign(
 ///
 /// # Errors
 /// `Unsupported` when key, algorithm and input do not go together.
-pub(in crate::host) fn check(request: &Signing) -> Result<(), Failure> {
-    let Signing { key, algorithm, .. } = request;
+pub(in crate::host) fn check(request: &SignCall) -> Result<(), CallFailure> {
+    let SignCall { key, algorithm, .. } = request;
     if !algorithm.fits(*key) {
         return Err(unsupported(format!("a key {key} does not sign {algorithm}")));
     }
@@ -57,18 +57,30 @@ pub(in crate::host) fn check(request: &Signing) -> Result<(), Failure> {
 }
 
 /// Whether `signature` is one of the request by the key of its SubjectPublicKeyInfo.
-pub(in crate::host) fn verifies(request: &Signing, signature: &[u8]) -> bool {
+pub(in crate::host) fn verifies(request: &SignCall, signature: &[u8]) -> bool {
     let Some(hash) = request.algorithm.hash() else {
         let SignInput::Message(message) = &request.input else { return false };
         return UnparsedPublicKey::new(&signature::ED25519, &request.spki).verify(message, signature).is_ok();
     };
     let (algorithm, kind): (&'static dyn VerificationAlgorithm, _) = match (request.algorithm, request.key) {
-        (SignatureAlgorithm::RsaPkcs1(Hash::Sha256), _) => (&signature::RSA_PKCS1_2048_8192_SHA256, &digest::SHA256),
-        (SignatureAlgorithm::RsaPkcs1(Hash::Sha384), _) => (&signature::RSA_PKCS1_2048_8192_SHA384, &digest::SHA384),
-        (SignatureAlgorithm::RsaPkcs1(Hash::Sha512), _) => (&signature::RSA_PKCS1_2048_8192_SHA512, &digest::SHA512),
-        (SignatureAlgorithm::RsaPss(Hash::Sha256), _) => (&signature::RSA_PSS_2048_8192_SHA256, &digest::SHA256),
-        (SignatureAlgorithm::RsaPss(Hash::Sha384), _) => (&signature::RSA_PSS_2048_8192_SHA384, &digest::SHA384),
-        (SignatureAlgorithm::RsaPss(Hash::Sha512), _) => (&signature::RSA_PSS_2048_8192_SHA512, &digest::SHA512),
+        (SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256), _) => {
+            (&signature::RSA_PKCS1_2048_8192_SHA256, &digest::SHA256)
+        }
+        (SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha384), _) => {
+            (&signature::RSA_PKCS1_2048_8192_SHA384, &digest::SHA384)
+        }
+        (SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha512), _) => {
+            (&signature::RSA_PKCS1_2048_8192_SHA512, &digest::SHA512)
+        }
+        (SignatureAlgorithm::RsaPss(HashAlgorithm::Sha256), _) => {
+            (&signature::RSA_PSS_2048_8192_SHA256, &digest::SHA256)
+        }
+        (SignatureAlgorithm::RsaPss(HashAlgorithm::Sha384), _) => {
+            (&signature::RSA_PSS_2048_8192_SHA384, &digest::SHA384)
+        }
+        (SignatureAlgorithm::RsaPss(HashAlgorithm::Sha512), _) => {
+            (&signature::RSA_PSS_2048_8192_SHA512, &digest::SHA512)
+        }
         (_, KeyAlgorithm::P256) => (&signature::ECDSA_P256_SHA256_FIXED, &digest::SHA256),
         (_, KeyAlgorithm::P384) => (&signature::ECDSA_P384_SHA384_FIXED, &digest::SHA384),
         (_, _) => (&signature::ECDSA_P521_SHA512_FIXED, &digest::SHA512),
@@ -85,7 +97,7 @@ pub(in crate::host) fn verifies(request: &Signing, signature: &[u8]) -> bool {
 }
 
 /// What the raw mechanism takes.
-fn prepared(request: &Signing) -> Cow<'_, [u8]> {
+fn prepared(request: &SignCall) -> Cow<'_, [u8]> {
     let input = &request.input;
     match request.algorithm {
         SignatureAlgorithm::Ed25519 => match input {
@@ -101,7 +113,7 @@ fn prepared(request: &Signing) -> Cow<'_, [u8]> {
     }
 }
 
-fn digest_of(input: &SignInput, hash: Hash) -> Cow<'_, [u8]> {
+fn digest_of(input: &SignInput, hash: HashAlgorithm) -> Cow<'_, [u8]> {
     match input {
         SignInput::Message(message) => Cow::Owned(hash.digest(message)),
         SignInput::Digest(digest) => Cow::Borrowed(digest),
@@ -109,11 +121,11 @@ fn digest_of(input: &SignInput, hash: Hash) -> Cow<'_, [u8]> {
 }
 
 /// The `DigestInfo` of a digest in DER (RFC 8017 section 9.2, note 1).
-pub(in crate::host) fn digest_info(hash: Hash, digest: &[u8]) -> Vec<u8> {
+pub(in crate::host) fn digest_info(hash: HashAlgorithm, digest: &[u8]) -> Vec<u8> {
     let (total, arc, length) = match hash {
-        Hash::Sha256 => (0x31, 0x01, 0x20),
-        Hash::Sha384 => (0x41, 0x02, 0x30),
-        Hash::Sha512 => (0x51, 0x03, 0x40),
+        HashAlgorithm::Sha256 => (0x31, 0x01, 0x20),
+        HashAlgorithm::Sha384 => (0x41, 0x02, 0x30),
+        HashAlgorithm::Sha512 => (0x51, 0x03, 0x40),
     };
     let mut der =
         vec![0x30, total, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, arc, 0x05, 0x00];
@@ -137,6 +149,6 @@ const fn order_length(key: KeyAlgorithm) -> usize {
     }
 }
 
-fn unsupported(detail: impl Into<String>) -> Failure {
-    Failure::new(FailureClass::Unsupported, detail)
+fn unsupported(detail: impl Into<String>) -> CallFailure {
+    CallFailure::new(FailureClass::Unsupported, detail)
 }

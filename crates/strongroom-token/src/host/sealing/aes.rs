@@ -8,12 +8,12 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::{Method, SealingKey, does_not_open, find, judge, new_id};
-use crate::carried::Carried;
 use crate::host::objects::private_key::SecretParts;
 use crate::host::session::token::Token;
-use crate::protocol::{Failure, FailureClass};
+use crate::protocol::{CallFailure, FailureClass};
+use crate::wire_secret::WireSecret;
 use strongroom_domain::clock;
-use strongroom_domain::key::Hash;
+use strongroom_domain::key::HashAlgorithm;
 
 /// The one nonce length that GCM takes as it is (NIST SP 800-38D section 8.2).
 const NONCE: usize = 12;
@@ -25,7 +25,7 @@ const SEMIBLOCK: usize = 8;
 ///
 /// # Errors
 /// `Refused` when a new one is not as asked for, or what the token answered.
-pub(super) fn key(session: &Session, method: Method, label: &str) -> Result<SealingKey, Failure> {
+pub(super) fn key(session: &Session, method: Method, label: &str) -> Result<SealingKey, CallFailure> {
     for key in find(session, ObjectClass::SECRET_KEY, label)? {
         if is_fit(session, key.handle, method)? {
             return Ok(key);
@@ -45,15 +45,21 @@ pub(super) fn key(session: &Session, method: Method, label: &str) -> Result<Seal
         return Ok(SealingKey { id, handle });
     }
     session.destroy_object(handle)?;
-    Err(Failure::new(FailureClass::Refused, "the token did not make the sealing key as it was asked to"))
+    Err(CallFailure::new(FailureClass::Refused, "the token did not make the sealing key as it was asked to"))
 }
 
 /// Seals: a random nonce, ciphertext and tag.
 ///
 /// # Errors
 /// What the token answered.
-pub(super) fn seal_gcm(session: &Session, key: ObjectHandle, bound: &[u8], secret: &[u8]) -> Result<Vec<u8>, Failure> {
-    let nonce = clock::random::<NONCE>().map_err(|error| Failure::new(FailureClass::Unavailable, error.to_string()))?;
+pub(super) fn seal_gcm(
+    session: &Session,
+    key: ObjectHandle,
+    bound: &[u8],
+    secret: &[u8],
+) -> Result<Vec<u8>, CallFailure> {
+    let nonce =
+        clock::random::<NONCE>().map_err(|error| CallFailure::new(FailureClass::Unavailable, error.to_string()))?;
     let mut given = nonce;
     let sealed = session.encrypt(&gcm(&mut given, bound)?, key, secret)?;
     Ok([nonce.as_slice(), &sealed].concat())
@@ -69,10 +75,10 @@ pub(super) fn open_gcm(
     key: ObjectHandle,
     bound: &[u8],
     body: &[u8],
-) -> Result<Carried, Failure> {
+) -> Result<WireSecret, CallFailure> {
     let (nonce, sealed) = body.split_first_chunk::<NONCE>().ok_or_else(does_not_open)?;
     let opened = session.decrypt(&gcm(&mut nonce.clone(), bound)?, key, sealed);
-    opened.map(Carried::new).map_err(|error| judge(token, session, error))
+    opened.map(WireSecret::new).map_err(|error| judge(token, session, error))
 }
 
 /// Wraps the digest of what is bound, the secret's length and the secret, filled up to
@@ -80,11 +86,11 @@ pub(super) fn open_gcm(
 ///
 /// # Errors
 /// What the token answered.
-pub(super) fn wrap(session: &Session, key: ObjectHandle, bound: &[u8], secret: &[u8]) -> Result<Vec<u8>, Failure> {
+pub(super) fn wrap(session: &Session, key: ObjectHandle, bound: &[u8], secret: &[u8]) -> Result<Vec<u8>, CallFailure> {
     let length = u32::try_from(secret.len())
-        .map_err(|_| Failure::new(FailureClass::Unsupported, "the secret is too long to be wrapped"))?;
+        .map_err(|_| CallFailure::new(FailureClass::Unsupported, "the secret is too long to be wrapped"))?;
     let mut plain = Zeroizing::new(Vec::with_capacity(secret.len() + 64));
-    plain.extend(Hash::Sha256.digest(bound));
+    plain.extend(HashAlgorithm::Sha256.digest(bound));
     plain.extend(length.to_be_bytes());
     plain.extend_from_slice(secret);
     let whole = plain.len().next_multiple_of(SEMIBLOCK);
@@ -107,7 +113,7 @@ pub(super) fn unwrap(
     key: ObjectHandle,
     bound: &[u8],
     body: &[u8],
-) -> Result<Carried, Failure> {
+) -> Result<WireSecret, CallFailure> {
     let passing = session
         .unwrap_key(&Mechanism::AesKeyWrap, key, body, &passing())
         .map_err(|error| judge(token, session, error))?;
@@ -122,12 +128,13 @@ pub(super) fn unwrap(
         let (digest, plain) = plain.split_first_chunk::<32>()?;
         let (length, plain) = plain.split_first_chunk::<4>()?;
         let (secret, _) = plain.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
-        bool::from(digest.ct_eq(Hash::Sha256.digest(bound).as_slice())).then(|| Carried::new(secret.to_vec()))
+        bool::from(digest.ct_eq(HashAlgorithm::Sha256.digest(bound).as_slice()))
+            .then(|| WireSecret::new(secret.to_vec()))
     });
     secret.ok_or_else(does_not_open)
 }
 
-fn gcm<'a>(nonce: &'a mut [u8], bound: &'a [u8]) -> Result<Mechanism<'a>, Failure> {
+fn gcm<'a>(nonce: &'a mut [u8], bound: &'a [u8]) -> Result<Mechanism<'a>, CallFailure> {
     Ok(Mechanism::AesGcm(GcmParams::new(nonce, bound, TAG_BITS.into())?))
 }
 
@@ -148,7 +155,7 @@ fn nature(method: Method) -> Vec<Attribute> {
     ]
 }
 
-fn is_fit(session: &Session, key: ObjectHandle, method: Method) -> Result<bool, Failure> {
+fn is_fit(session: &Session, key: ObjectHandle, method: Method) -> Result<bool, CallFailure> {
     let mut nature = nature(method);
     nature.extend([
         Attribute::Token(true),

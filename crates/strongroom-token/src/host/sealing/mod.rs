@@ -14,10 +14,10 @@ use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use subtle::ConstantTimeEq as _;
 
-use crate::carried::Carried;
 use crate::host::mechanism;
 use crate::host::session::token::Token;
-use crate::protocol::{Failure, FailureClass, SealingScheme};
+use crate::protocol::{CallFailure, FailureClass, SealingScheme};
+use crate::wire_secret::WireSecret;
 use strongroom_domain::key::Locator;
 
 mod aes;
@@ -50,9 +50,9 @@ pub(super) fn seal(
     label: &str,
     context: &[u8],
     secret: &[u8],
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Vec<u8>, CallFailure> {
     let Some(scheme) = mechanism::sealing(&token.mechanisms) else {
-        return Err(Failure::new(FailureClass::Unsupported, "the token has no mechanism to seal with"));
+        return Err(CallFailure::new(FailureClass::Unsupported, "the token has no mechanism to seal with"));
     };
     let methods: &[Method] = match scheme {
         SealingScheme::AesGcm => &[Method::AesGcm],
@@ -82,13 +82,13 @@ pub(super) fn unseal(
     label: &str,
     context: &[u8],
     sealed: &[u8],
-) -> Result<Carried, Failure> {
+) -> Result<WireSecret, CallFailure> {
     let (header, body) = Header::parse(sealed).ok_or_else(does_not_open)?;
     let bound = [header.to_bytes()?.as_slice(), context].concat();
     let class = header.method.class();
     let Some(key) = find(session, class, label)?.into_iter().find(|key| key.id == header.id) else {
         // A blob that names another key than there is was altered; without any key, it was lost.
-        return Err(if is_there(session, label)? { does_not_open() } else { token.nothing_found(session) });
+        return Err(if is_there(session, label)? { does_not_open() } else { token.not_found_failure(session) });
     };
     match header.method {
         Method::AesGcm => aes::open_gcm(token, session, key.handle, &bound, body),
@@ -101,7 +101,7 @@ pub(super) fn unseal(
 ///
 /// # Errors
 /// What the token answered.
-pub(super) fn is_there(session: &Session, label: &str) -> Result<bool, Failure> {
+pub(super) fn is_there(session: &Session, label: &str) -> Result<bool, CallFailure> {
     Ok(!find(session, ObjectClass::SECRET_KEY, label)?.is_empty()
         || !find(session, ObjectClass::PRIVATE_KEY, label)?.is_empty())
 }
@@ -113,7 +113,7 @@ fn seal_by(
     label: &str,
     context: &[u8],
     secret: &[u8],
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Vec<u8>, CallFailure> {
     let key = match method {
         Method::AesGcm | Method::AesKeyWrap => aes::key(session, method, label)?,
         Method::OaepSha256 | Method::OaepSha1 => oaep::key(token, session, label)?,
@@ -136,7 +136,7 @@ struct SealingKey {
 }
 
 /// Every key of a class and label that has a `CKA_ID`.
-fn find(session: &Session, class: ObjectClass, label: &str) -> Result<Vec<SealingKey>, Failure> {
+fn find(session: &Session, class: ObjectClass, label: &str) -> Result<Vec<SealingKey>, CallFailure> {
     let mut keys = Vec::new();
     for handle in session.find_objects(&[Attribute::Class(class), Attribute::Label(label.as_bytes().to_vec())])? {
         for attribute in session.get_attributes(handle, &[AttributeType::Id])? {
@@ -152,13 +152,13 @@ fn find(session: &Session, class: ObjectClass, label: &str) -> Result<Vec<Sealin
     Ok(keys)
 }
 
-fn new_id() -> Result<Vec<u8>, Failure> {
-    let locator = Locator::new().map_err(|error| Failure::new(FailureClass::Unavailable, error.to_string()))?;
+fn new_id() -> Result<Vec<u8>, CallFailure> {
+    let locator = Locator::new().map_err(|error| CallFailure::new(FailureClass::Unavailable, error.to_string()))?;
     Ok(locator.as_bytes().to_vec())
 }
 
 /// What an error means while something is opened: that it was altered, or of the token.
-fn judge(token: &Token, session: &Session, error: Error) -> Failure {
+fn judge(token: &Token, session: &Session, error: Error) -> CallFailure {
     use RvError as Rv;
     match &error {
         Error::Pkcs11(
@@ -179,8 +179,8 @@ fn judge(token: &Token, session: &Session, error: Error) -> Failure {
     }
 }
 
-fn does_not_open() -> Failure {
-    Failure::new(FailureClass::Refused, "what was sealed does not open: altered, or sealed for another purpose")
+fn does_not_open() -> CallFailure {
+    CallFailure::new(FailureClass::Refused, "what was sealed does not open: altered, or sealed for another purpose")
 }
 
 impl Header {
@@ -191,9 +191,9 @@ impl Header {
         (version == VERSION && !id.is_empty()).then(|| (Self { method, id: id.to_vec() }, body))
     }
 
-    fn to_bytes(&self) -> Result<Vec<u8>, Failure> {
+    fn to_bytes(&self) -> Result<Vec<u8>, CallFailure> {
         let length = u8::try_from(self.id.len())
-            .map_err(|_| Failure::new(FailureClass::Refused, "the sealing key's CKA_ID is too long"))?;
+            .map_err(|_| CallFailure::new(FailureClass::Refused, "the sealing key's CKA_ID is too long"))?;
         Ok([&[VERSION, self.method as u8, length], self.id.as_slice()].concat())
     }
 }

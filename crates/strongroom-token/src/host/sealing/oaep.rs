@@ -5,17 +5,17 @@ use cryptoki::object::{ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 
 use super::{Method, SealingKey, does_not_open, find, judge, new_id};
-use crate::carried::Carried;
 use crate::host::mechanism;
 use crate::host::objects::{
     inventory,
     public_key::rsa_algorithm,
-    template::{self, Origin},
+    template::{self, ExpectedOrigin},
 };
 use crate::host::operations::{decrypt, keygen, sign};
 use crate::host::session::token::Token;
 use crate::key::SignInput;
-use crate::protocol::{Failure, FailureClass, Generation, Signing};
+use crate::protocol::{CallFailure, FailureClass, GenerateCall, SignCall};
+use crate::wire_secret::WireSecret;
 use strongroom_domain::key::{DecryptionAlgorithm, KeyAlgorithm, KeyUse};
 
 /// What a signature is over comes after this, so that it can be mistaken for no other.
@@ -25,14 +25,14 @@ const DOMAIN: &[u8] = b"strongroom sealed by RSA-OAEP\0";
 ///
 /// # Errors
 /// `Refused` when a new one is not as asked for, or what the token answered.
-pub(super) fn key(token: &Token, session: &Session, label: &str) -> Result<SealingKey, Failure> {
+pub(super) fn key(token: &Token, session: &Session, label: &str) -> Result<SealingKey, CallFailure> {
     for key in find(session, ObjectClass::PRIVATE_KEY, label)? {
         let algorithm = algorithm(session, key.handle)?;
         let twin = signing_key(session, label, &key.id)?;
         if let (Some(algorithm), Some(twin)) = (algorithm, twin) {
             let (sealing, signing) = requests(label, &key.id, algorithm);
-            if template::prove(session, key.handle, &sealing, Origin::Born).is_ok()
-                && template::prove(session, twin, &signing, Origin::Born).is_ok()
+            if template::attest(session, key.handle, &sealing, ExpectedOrigin::Born).is_ok()
+                && template::attest(session, twin, &signing, ExpectedOrigin::Born).is_ok()
             {
                 return Ok(key);
             }
@@ -54,10 +54,10 @@ pub(super) fn seal(
     label: &str,
     bound: &[u8],
     secret: &[u8],
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Vec<u8>, CallFailure> {
     let (_, spki) = public(session, key.handle)?;
     let mut sealed = decrypt::encrypt(&spki, algorithm_of(method), secret)
-        .ok_or_else(|| Failure::new(FailureClass::Unsupported, "the secret is too long for RSA-OAEP"))?;
+        .ok_or_else(|| CallFailure::new(FailureClass::Unsupported, "the secret is too long for RSA-OAEP"))?;
     let twin = signing_key(session, label, &key.id)?.ok_or_else(does_not_open)?;
     let request = signing(session, twin, key, bound, &sealed)?;
     sealed.extend(sign::sign(session, twin, &token.mechanisms, &request)?);
@@ -76,8 +76,8 @@ pub(super) fn open(
     label: &str,
     bound: &[u8],
     body: &[u8],
-) -> Result<Carried, Failure> {
-    let Some(twin) = signing_key(session, label, &key.id)? else { return Err(token.nothing_found(session)) };
+) -> Result<WireSecret, CallFailure> {
+    let Some(twin) = signing_key(session, label, &key.id)? else { return Err(token.not_found_failure(session)) };
     // Both keys are of one length, and so are ciphertext and signature.
     let (sealed, signature) = body.split_at(body.len() / 2);
     let request = signing(session, twin, key, bound, sealed)?;
@@ -85,13 +85,13 @@ pub(super) fn open(
         return Err(does_not_open());
     }
     let opened = session.decrypt(&mechanism::oaep(algorithm_of(method)), key.handle, sealed);
-    opened.map(Carried::new).map_err(|error| judge(token, session, error))
+    opened.map(WireSecret::new).map_err(|error| judge(token, session, error))
 }
 
 /// Makes both pairs, or leaves neither.
-fn make(token: &Token, session: &Session, label: &str) -> Result<SealingKey, Failure> {
+fn make(token: &Token, session: &Session, label: &str) -> Result<SealingKey, CallFailure> {
     let Some(algorithm) = mechanism::sealing_rsa(&token.mechanisms) else {
-        return Err(Failure::new(FailureClass::Unsupported, "the token makes no RSA keys to seal with"));
+        return Err(CallFailure::new(FailureClass::Unsupported, "the token makes no RSA keys to seal with"));
     };
     let id = new_id()?;
     let (sealing, signing) = requests(label, &id, algorithm);
@@ -104,15 +104,15 @@ fn make(token: &Token, session: &Session, label: &str) -> Result<SealingKey, Fai
         }
     }
     let mut made = find(session, ObjectClass::PRIVATE_KEY, label)?.into_iter();
-    made.find(|key| key.id == id).ok_or_else(|| token.nothing_found(session))
+    made.find(|key| key.id == id).ok_or_else(|| token.not_found_failure(session))
 }
 
 fn algorithm_of(method: Method) -> DecryptionAlgorithm {
     if method == Method::OaepSha256 { DecryptionAlgorithm::RsaOaep256 } else { DecryptionAlgorithm::RsaOaep }
 }
 
-fn requests(label: &str, id: &[u8], algorithm: KeyAlgorithm) -> (Generation, Generation) {
-    let request = |label, key_use| Generation { id: id.to_vec(), label, algorithm, key_use };
+fn requests(label: &str, id: &[u8], algorithm: KeyAlgorithm) -> (GenerateCall, GenerateCall) {
+    let request = |label, key_use| GenerateCall { id: id.to_vec(), label, algorithm, key_use };
     (request(label.to_owned(), KeyUse::Decrypt), request(signing_label(label), KeyUse::Sign))
 }
 
@@ -120,7 +120,7 @@ fn signing_label(label: &str) -> String {
     format!("{label}:sign")
 }
 
-fn signing_key(session: &Session, label: &str, id: &[u8]) -> Result<Option<ObjectHandle>, Failure> {
+fn signing_key(session: &Session, label: &str, id: &[u8]) -> Result<Option<ObjectHandle>, CallFailure> {
     let found = find(session, ObjectClass::PRIVATE_KEY, &signing_label(label))?;
     Ok(found.into_iter().find(|key| key.id == id).map(|key| key.handle))
 }
@@ -133,10 +133,10 @@ fn signing(
     key: &SealingKey,
     bound: &[u8],
     sealed: &[u8],
-) -> Result<Signing, Failure> {
+) -> Result<SignCall, CallFailure> {
     let (algorithm, spki) = public(session, twin)?;
     let message = [DOMAIN, bound, sealed].concat();
-    Ok(Signing {
+    Ok(SignCall {
         id: key.id.clone(),
         key: algorithm,
         spki,
@@ -145,11 +145,11 @@ fn signing(
     })
 }
 
-fn algorithm(session: &Session, key: ObjectHandle) -> Result<Option<KeyAlgorithm>, Failure> {
+fn algorithm(session: &Session, key: ObjectHandle) -> Result<Option<KeyAlgorithm>, CallFailure> {
     Ok(rsa_algorithm(&template::rsa_components(session, key)?.0))
 }
 
-fn public(session: &Session, key: ObjectHandle) -> Result<(KeyAlgorithm, Vec<u8>), Failure> {
+fn public(session: &Session, key: ObjectHandle) -> Result<(KeyAlgorithm, Vec<u8>), CallFailure> {
     let algorithm = algorithm(session, key)?.ok_or_else(does_not_open)?;
     Ok((algorithm, template::spki_of(session, key, algorithm)?.ok_or_else(does_not_open)?))
 }

@@ -14,10 +14,10 @@ use cryptoki::types::AuthPin;
 use rustix::fs::{FlockOperation, flock};
 use zeroize::Zeroize;
 
-use super::refused::{self, Prepared};
-use crate::host::fault::describe;
+use super::refused_pin::{self, RefusalDraft};
+use crate::host::error_text::describe;
 use crate::options::PinSource;
-use crate::protocol::{Failure, FailureClass, Opening};
+use crate::protocol::{CallFailure, FailureClass, OpenCall};
 use strongroom_domain::secret::Pin;
 
 /// How long another process's start is waited for.
@@ -28,8 +28,8 @@ const LOCK_POLL: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// `PinUnreadable`.
-pub(in crate::host) fn read_pin(source: &PinSource) -> Result<Pin, Failure> {
-    let unreadable = |detail: String| Failure::new(FailureClass::PinUnreadable, detail);
+pub(in crate::host) fn read_pin(source: &PinSource) -> Result<Pin, CallFailure> {
+    let unreadable = |detail: String| CallFailure::new(FailureClass::PinUnreadable, detail);
     let path = match source {
         PinSource::File(path) => path.clone(),
         PinSource::Credential(name) => env::var_os("CREDENTIALS_DIRECTORY")
@@ -84,24 +84,30 @@ pub(in crate::host) fn log_in(
     session: &Session,
     info: &TokenInfo,
     pin: &Pin,
-    opening: &Opening,
-) -> Result<(), Failure> {
+    opening: &OpenCall,
+) -> Result<(), CallFailure> {
     if info.user_pin_locked() || info.user_pin_final_try() {
-        return Err(Failure::new(FailureClass::PinLocked, "the token is one wrong PIN from being locked, or past it"));
+        return Err(CallFailure::new(
+            FailureClass::PinLocked,
+            "the token is one wrong PIN from being locked, or past it",
+        ));
     }
     let memory = &opening.refused_pin;
     let unwritable = |error: std::io::Error| {
-        Failure::new(FailureClass::Unavailable, format!("no log-in without {}: {error}", memory.display()))
+        CallFailure::new(FailureClass::Unavailable, format!("no log-in without {}: {error}", memory.display()))
     };
     let once_more = opening.try_refused && !info.user_pin_count_low();
-    if !once_more && refused::remembers(memory, info.serial_number(), pin).map_err(unwritable)? {
-        return Err(Failure::new(FailureClass::PinRemembered, "this PIN was refused before; it was not tried again"));
+    if !once_more && refused_pin::is_refused(memory, info.serial_number(), pin).map_err(unwritable)? {
+        return Err(CallFailure::new(
+            FailureClass::PinRemembered,
+            "this PIN was refused before; it was not tried again",
+        ));
     }
-    let prepared = Prepared::new(memory, info.serial_number(), pin).map_err(unwritable)?;
+    let prepared = RefusalDraft::new(memory, info.serial_number(), pin).map_err(unwritable)?;
     let (class, error) = match session.login(UserType::User, Some(&auth_pin(pin))) {
         Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {
             prepared.discard().map_err(unwritable)?;
-            return refused::forget(memory).map_err(unwritable);
+            return refused_pin::forget(memory).map_err(unwritable);
         }
         Err(error) => (refusal(&error), error),
     };
@@ -110,7 +116,7 @@ pub(in crate::host) fn log_in(
         _ => prepared.discard(),
     }
     .map_err(unwritable)?;
-    Err(Failure::new(class, describe(&error)))
+    Err(CallFailure::new(class, describe(&error)))
 }
 
 const fn refusal(error: &Error) -> FailureClass {

@@ -8,5 +8,5 @@
 //! only while the token is opened; one idle session keeps the log-in alive.
 
 pub(super) mod login;
-pub(super) mod refused;
+pub(super) mod refused_pin;
 pub(super) mod token;

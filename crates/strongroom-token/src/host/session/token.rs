@@ -10,7 +10,7 @@ use super::login::{lock, log_in, read_pin};
 use crate::host::mechanism::{self, MechanismList};
 use crate::host::module;
 use crate::options::Profile;
-use crate::protocol::{Failure, FailureClass, Opening, TokenFacts};
+use crate::protocol::{CallFailure, FailureClass, OpenCall, TokenFacts};
 use strongroom_domain::key::{DecryptionAlgorithm, KeyAlgorithm};
 
 /// A logged-in token.
@@ -32,7 +32,7 @@ impl Token {
     /// # Errors
     /// Everything that can be wrong with module, token or PIN; with the token's facts
     /// once it was found.
-    pub(in crate::host) fn open(opening: &Opening) -> Result<(Self, TokenFacts), Failure> {
+    pub(in crate::host) fn open(opening: &OpenCall) -> Result<(Self, TokenFacts), CallFailure> {
         let pin = read_pin(&opening.pin)?;
         let _lock = lock(&opening.lock);
         let module = module::load(&opening.module)?;
@@ -45,7 +45,7 @@ impl Token {
         // Read again, because a log-in changes what the token says of its PIN.
         let info = module.get_token_info(slot).unwrap_or(info);
         let facts = module::facts(slot, &info, &mechanisms);
-        let idle = logged_in.map_err(|failure| Failure { facts: Some(Box::new(facts.clone())), ..failure })?;
+        let idle = logged_in.map_err(|failure| CallFailure { facts: Some(Box::new(facts.clone())), ..failure })?;
         let (keeps, profile, decryptions) = (opening.keeps, opening.profile, Vec::new());
         Ok((Self { module, slot, keeps, profile, mechanisms, decryptions, _idle: Mutex::new(idle) }, facts))
     }
@@ -54,7 +54,7 @@ impl Token {
     ///
     /// # Errors
     /// What the token answered.
-    pub(in crate::host) fn session(&self) -> Result<Session, Failure> {
+    pub(in crate::host) fn session(&self) -> Result<Session, CallFailure> {
         open_session(&self.module, self.slot, self.keeps)
     }
 
@@ -69,11 +69,11 @@ impl Token {
     }
 
     /// What it means that a search found nothing.
-    pub(in crate::host) fn nothing_found(&self, session: &Session) -> Failure {
+    pub(in crate::host) fn not_found_failure(&self, session: &Session) -> CallFailure {
         if self.is_alive(session) {
-            Failure::new(FailureClass::KeyMissing, "the token has no such key")
+            CallFailure::new(FailureClass::KeyMissing, "the token has no such key")
         } else {
-            Failure::new(FailureClass::Broken, "the token has gone")
+            CallFailure::new(FailureClass::Broken, "the token has gone")
         }
     }
 
@@ -87,26 +87,26 @@ impl Token {
         session: &Session,
         id: &[u8],
         algorithm: KeyAlgorithm,
-    ) -> Result<ObjectHandle, Failure> {
+    ) -> Result<ObjectHandle, CallFailure> {
         let class = Attribute::Class(ObjectClass::PRIVATE_KEY);
         let found = session.find_objects(&[class, Attribute::Id(id.to_vec())])?;
         let handle = match found.as_slice() {
             [one] => *one,
-            [] => return Err(self.nothing_found(session)),
+            [] => return Err(self.not_found_failure(session)),
             several => {
                 let detail = format!("{} private keys have this CKA_ID", several.len());
-                return Err(Failure::new(FailureClass::Refused, detail));
+                return Err(CallFailure::new(FailureClass::Refused, detail));
             }
         };
         let wanted = mechanism::key_type(algorithm);
         if session.get_attributes(handle, &[AttributeType::KeyType])?.contains(&Attribute::KeyType(wanted)) {
             Ok(handle)
         } else {
-            Err(Failure::new(FailureClass::Refused, format!("the private key with this CKA_ID is no {algorithm}")))
+            Err(CallFailure::new(FailureClass::Refused, format!("the private key with this CKA_ID is no {algorithm}")))
         }
     }
 }
 
-fn open_session(module: &Pkcs11, slot: Slot, read_write: bool) -> Result<Session, Failure> {
+fn open_session(module: &Pkcs11, slot: Slot, read_write: bool) -> Result<Session, CallFailure> {
     Ok(if read_write { module.open_rw_session(slot) } else { module.open_ro_session(slot) }?)
 }

@@ -3,12 +3,12 @@
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use proptest::prelude::*;
 
-use super::ForeignKey;
+use super::KeySelector;
 use strongroom_domain::key::Locator;
 
-fn key(id: Option<&[u8]>, label: Option<&str>) -> ForeignKey {
+fn key(id: Option<&[u8]>, label: Option<&str>) -> KeySelector {
     let locator = id.map(|id| Locator::from_bytes(id).unwrap());
-    ForeignKey { locator, label: label.map(str::to_owned), ..ForeignKey::default() }
+    KeySelector { locator, label: label.map(str::to_owned), ..KeySelector::default() }
 }
 
 #[test]
@@ -24,10 +24,10 @@ fn keys_are_named_by_id_in_hex_or_by_uri() {
         ("pkcs11:model=a;slot-id=7;library-version=2.6;object=x;", key(None, Some("x"))),
         (
             "pkcs11:token=a%20b;serial=01;object=x",
-            ForeignKey { token: Some("a b".to_owned()), serial: Some("01".to_owned()), ..key(None, Some("x")) },
+            KeySelector { token: Some("a b".to_owned()), serial: Some("01".to_owned()), ..key(None, Some("x")) },
         ),
     ] {
-        assert_eq!(text.parse::<ForeignKey>().unwrap(), wanted, "{text}");
+        assert_eq!(text.parse::<KeySelector>().unwrap(), wanted, "{text}");
     }
 }
 
@@ -58,7 +58,7 @@ fn texts_that_name_no_key_are_refused_with_the_reason() {
         ("pkcs11:label=x", "`label` names no key"),
         ("pkcs11:id=%a1?pin-value=1234", "query attributes"),
     ] {
-        let why = text.parse::<ForeignKey>().unwrap_err().to_string();
+        let why = text.parse::<KeySelector>().unwrap_err().to_string();
         assert!(why.contains(words), "{text}: {why}");
         assert!(!why.contains("1234"), "a PIN is never repeated");
     }
@@ -72,13 +72,13 @@ proptest! {
     ) {
         let escaped = |bytes| percent_encode(bytes, NON_ALPHANUMERIC).to_string();
         let uri = format!("pkcs11:id={};object={}", escaped(&id), escaped(label.as_bytes()));
-        prop_assert_eq!(uri.parse::<ForeignKey>().unwrap(), key(Some(&id), Some(&label)));
+        prop_assert_eq!(uri.parse::<KeySelector>().unwrap(), key(Some(&id), Some(&label)));
         let hex = Locator::from_bytes(&id).unwrap().to_string();
-        prop_assert_eq!(hex.parse::<ForeignKey>().unwrap(), key(Some(&id), None));
+        prop_assert_eq!(hex.parse::<KeySelector>().unwrap(), key(Some(&id), None));
     }
 
     #[test]
     fn any_text_is_read_or_refused(text in "(pkcs11:)?\\PC{0,40}") {
-        let _ = text.parse::<ForeignKey>();
+        let _ = text.parse::<KeySelector>();
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::holders;
+use super::components;
 use super::instance::new_life;
 use crate::config::Config;
 use crate::provider::Providers;
@@ -15,14 +15,14 @@ use crate::store::SqlStore;
 use strongroom_domain::clock::{Clock, SystemClock, Timestamp};
 
 /// The services over the store alone: what needs a private key is out of their reach.
-pub struct Bystander {
+pub struct StoreOnly {
     store: Arc<SqlStore>,
     keyring: Arc<Keyring>,
     rotation: Arc<Rotation>,
     clock: Arc<dyn Clock>,
 }
 
-impl Bystander {
+impl StoreOnly {
     /// Opens the store.
     ///
     /// # Errors
@@ -32,11 +32,11 @@ impl Bystander {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         // Nothing of the daemon's is this one's.
         let owner = new_life(&format!("{}/bystander", config.instance))?;
-        let (providers, lease) = (Providers::default(), holders::lease(config));
+        let (providers, lease) = (Providers::default(), components::lease(config));
         let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease);
         let (keyring, catalog) =
             (Arc::new(keyring), Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock))));
-        let rotation = holders::rotation(config, &store, &keyring, &catalog, &clock);
+        let rotation = components::rotation(config, &store, &keyring, &catalog, &clock);
         Ok(Self { store, keyring, rotation, clock })
     }
 

@@ -3,9 +3,9 @@
 use cryptoki::error::{Error, RvError};
 
 use crate::failpoint::Injected;
-use crate::protocol::{Failure, FailureClass};
+use crate::protocol::{CallFailure, FailureClass};
 
-impl From<Error> for Failure {
+impl From<Error> for CallFailure {
     fn from(error: Error) -> Self {
         let class = match &error {
             Error::Pkcs11(value, _) => class_of(*value),
@@ -16,7 +16,7 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<Injected> for Failure {
+impl From<Injected> for CallFailure {
     fn from(injected: Injected) -> Self {
         Self::new(FailureClass::Unavailable, injected.to_string())
     }

@@ -3,20 +3,20 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Catalog, Change, Place, not_found, read};
+use super::{Catalog, DocumentChange, DocumentReferences, not_found, read};
 use crate::auth::{Principal, Scope};
-use crate::store::{DocumentKind, Put};
+use crate::store::{DocumentKind, PutOutcome};
 use strongroom_domain::error::Error;
 use strongroom_domain::key::RingId;
 
 /// What such a document says.
-pub(super) trait OfRing: Serialize + DeserializeOwned + Sync {
+pub(super) trait RingDocument: Serialize + DeserializeOwned + Sync {
     const KIND: DocumentKind;
 }
 
 impl Catalog {
     /// What is kept about a ring; `NotFound` when nothing is.
-    pub(super) async fn of_ring<T: OfRing>(&self, who: &Principal, ring: &RingId) -> Result<T, Error> {
+    pub(super) async fn ring_document<T: RingDocument>(&self, who: &Principal, ring: &RingId) -> Result<T, Error> {
         who.require(Scope::Read)?;
         let id = ring.to_string();
         let document = self.store.document(T::KIND, &id).await?;
@@ -24,7 +24,7 @@ impl Catalog {
     }
 
     /// Keeps what is said about a ring; `NotFound` when it has no Active key.
-    pub(super) async fn put_of_ring<T: OfRing>(
+    pub(super) async fn put_ring_document<T: RingDocument>(
         &self,
         who: &Principal,
         ring: &RingId,
@@ -33,20 +33,23 @@ impl Catalog {
     ) -> Result<(), Error> {
         who.require(Scope::Manage)?;
         let id = ring.to_string();
-        match self.put(Change { who, kind: T::KIND, id: &id, request_id }, body, Place::default()).await? {
-            Put::Done => Ok(()),
-            Put::NoSuchRing(_) | Put::Exists => Err(not_found(T::KIND, &id)),
+        match self
+            .put(DocumentChange { who, kind: T::KIND, id: &id, request_id }, body, DocumentReferences::default())
+            .await?
+        {
+            PutOutcome::Done => Ok(()),
+            PutOutcome::NoSuchRing(_) | PutOutcome::Exists => Err(not_found(T::KIND, &id)),
         }
     }
 
     /// Removes what is kept about a ring; `NotFound` when nothing is.
-    pub(super) async fn remove_of_ring<T: OfRing>(
+    pub(super) async fn remove_ring_document<T: RingDocument>(
         &self,
         who: &Principal,
         ring: &RingId,
         request_id: Option<String>,
     ) -> Result<(), Error> {
         who.require(Scope::Manage)?;
-        self.remove(Change { who, kind: T::KIND, id: &ring.to_string(), request_id }).await
+        self.remove(DocumentChange { who, kind: T::KIND, id: &ring.to_string(), request_id }).await
     }
 }

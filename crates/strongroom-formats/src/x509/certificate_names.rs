@@ -8,25 +8,25 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::name::Name;
 
 use super::profile::extension;
-use super::{AlternativeName, Profile, Subject, Unencodable};
+use super::{AlternativeName, CertificateProfile, EncodeError, Subject};
 use strongroom_domain::key::CertificateDer;
 
 /// The subject of a certificate and its alternative names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Names {
+pub enum CertificateNames {
     /// Spelt out.
     Given { subject: Subject, alternative_names: Vec<AlternativeName> },
     /// Those of this certificate as they are encoded there, of whatever types they are.
     Of(CertificateDer),
 }
 
-impl Names {
+impl CertificateNames {
     /// The encoded subject, and the extension of the alternative names, if there are some.
-    pub(super) fn encode(&self, profile: Profile) -> Result<(Name, Option<Extension>), Unencodable> {
+    pub(super) fn encode(&self, profile: CertificateProfile) -> Result<(Name, Option<Extension>), EncodeError> {
         match self {
             Self::Given { subject, alternative_names } => {
                 if let Some((field, fault)) = subject.faults_within(profile.longest_common_name()).first() {
-                    return Err(Unencodable(format!("subject: {field:?} {fault:?}")));
+                    return Err(EncodeError(format!("subject: {field:?} {fault:?}")));
                 }
                 Ok((subject.to_name()?, spelt(alternative_names)?))
             }

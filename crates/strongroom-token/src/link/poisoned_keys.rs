@@ -9,22 +9,22 @@ use crate::error::TokenError;
 use strongroom_domain::key::Locator;
 
 /// How long a key and algorithm that took down two hosts are refused.
-const CONDEMNED: Duration = Duration::from_secs(600);
+const REFUSED_FOR: Duration = Duration::from_secs(600);
 
 /// A `CKA_ID`, and the name of the algorithm that it was to be used with.
-pub(super) type Suspect = (Vec<u8>, &'static str);
+pub(super) type KeyAndAlgorithm = (Vec<u8>, &'static str);
 
 /// What is refused, and since when.
 #[derive(Default)]
-pub(super) struct Condemned(Mutex<HashMap<Suspect, Instant>>);
+pub(super) struct PoisonedKeys(Mutex<HashMap<KeyAndAlgorithm, Instant>>);
 
-impl Condemned {
+impl PoisonedKeys {
     /// Passes what may be asked of a host.
     ///
     /// # Errors
     /// [`TokenError::Unsupported`] for what took down two hosts lately.
-    pub(super) fn pass(&self, suspect: &Suspect) -> Result<(), TokenError> {
-        if self.known().get(suspect).is_some_and(|since| since.elapsed() < CONDEMNED) {
+    pub(super) fn check(&self, suspect: &KeyAndAlgorithm) -> Result<(), TokenError> {
+        if self.known().get(suspect).is_some_and(|since| since.elapsed() < REFUSED_FOR) {
             let detail = "this key and algorithm took down two token hosts; refused for ten minutes";
             return Err(TokenError::Unsupported(detail.to_owned()));
         }
@@ -32,15 +32,15 @@ impl Condemned {
     }
 
     /// Refuses a key and algorithm from now on.
-    pub(super) fn add(&self, suspect: &Suspect) {
+    pub(super) fn add(&self, suspect: &KeyAndAlgorithm) {
         let (locator, algorithm) = (Locator::from_bytes(&suspect.0).ok(), suspect.1);
         tracing::error!(?locator, algorithm, "a key took down two token hosts and is refused");
         let mut known = self.known();
-        known.retain(|_, since| since.elapsed() < CONDEMNED);
+        known.retain(|_, since| since.elapsed() < REFUSED_FOR);
         known.insert(suspect.clone(), Instant::now());
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<Suspect, Instant>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<KeyAndAlgorithm, Instant>> {
         self.0.lock()
     }
 }

@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::lane::Lane;
-use super::process::{HostProcess, Lost, Trouble};
+use super::process::{CallLost, HostFault, HostProcess};
 use super::{Inner, Role};
 use crate::error::TokenError;
-use crate::protocol::{Call, Failure, FailureClass, Outcome, Reply};
+use crate::protocol::{Call, CallFailure, CallOutcome, FailureClass, Reply};
 
 /// How often a call is sent that no worker has taken up yet.
 const ATTEMPTS: u32 = 5;
 
 /// What a call came to on one host.
-pub(super) enum Settled {
-    Outcome(Outcome),
+pub(super) enum AttemptOutcome {
+    Outcome(CallOutcome),
     Refused(TokenError),
     Lost {
         started: bool,
@@ -26,30 +26,30 @@ pub(super) enum Settled {
 impl Inner {
     /// Sends a call until it is answered, a worker has been lost over it twice (`suspected`:
     /// once before), or no host takes it up.
-    pub(super) async fn repeatable(
+    pub(super) async fn send_repeatable(
         &self,
         role: Role,
         call: &Call,
         limit: Duration,
-        mut suspected: bool,
-        condemn: impl Fn(),
-    ) -> Result<Outcome, TokenError> {
+        mut retrying_alone: bool,
+        poison: impl Fn(),
+    ) -> Result<CallOutcome, TokenError> {
         let mut detail = "token hosts were lost before they took the call up".to_owned();
         for _ in 0..ATTEMPTS {
-            match self.once(role, call, limit, suspected).await? {
-                Settled::Outcome(outcome) => return Ok(outcome),
-                Settled::Refused(error) => return Err(error),
-                Settled::Lost { started: false } => {}
-                Settled::Lost { started: true } if suspected => {
-                    condemn();
+            match self.send_once(role, call, limit, retrying_alone).await? {
+                AttemptOutcome::Outcome(outcome) => return Ok(outcome),
+                AttemptOutcome::Refused(error) => return Err(error),
+                AttemptOutcome::Lost { started: false } => {}
+                AttemptOutcome::Lost { started: true } if retrying_alone => {
+                    poison();
                     return Err(TokenError::Unavailable("the call took down two token hosts".to_owned()));
                 }
-                Settled::Broken(reason) if suspected => return Err(TokenError::Unavailable(reason)),
-                Settled::Broken(reason) => {
-                    suspected = true;
+                AttemptOutcome::Broken(reason) if retrying_alone => return Err(TokenError::Unavailable(reason)),
+                AttemptOutcome::Broken(reason) => {
+                    retrying_alone = true;
                     detail = reason;
                 }
-                Settled::Lost { started: true } => suspected = true,
+                AttemptOutcome::Lost { started: true } => retrying_alone = true,
             }
         }
         Err(TokenError::Unavailable(detail))
@@ -59,48 +59,54 @@ impl Inner {
     ///
     /// # Errors
     /// When there is no host, and none soon.
-    pub(super) async fn once(
+    pub(super) async fn send_once(
         &self,
         role: Role,
         call: &Call,
         limit: Duration,
-        suspected: bool,
-    ) -> Result<Settled, TokenError> {
+        retrying_alone: bool,
+    ) -> Result<AttemptOutcome, TokenError> {
         let lane = self.lane(role);
         let host = lane.host(self.patience()).await?;
-        if suspected {
-            let _alone = host.turn.write().await;
-            Ok(self.ask(lane, &host, call, limit).await)
+        if retrying_alone {
+            let _alone = host.exclusive.write().await;
+            Ok(self.send_to(lane, &host, call, limit).await)
         } else {
-            let _together = host.turn.read().await;
-            Ok(self.ask(lane, &host, call, limit).await)
+            let _together = host.exclusive.read().await;
+            Ok(self.send_to(lane, &host, call, limit).await)
         }
     }
 
     /// Sends a call to a host in whose turn the caller is; a host that errs is given up.
-    pub(super) async fn ask(&self, lane: &Lane, host: &Arc<HostProcess>, call: &Call, limit: Duration) -> Settled {
+    pub(super) async fn send_to(
+        &self,
+        lane: &Lane,
+        host: &Arc<HostProcess>,
+        call: &Call,
+        limit: Duration,
+    ) -> AttemptOutcome {
         let asked = Instant::now();
         match host.call(call, limit).await {
             Ok(Reply::Done(outcome, time)) => {
-                lane.note(asked.elapsed(), time.into());
-                Settled::Outcome(outcome)
+                lane.record_durations(asked.elapsed(), time.into());
+                AttemptOutcome::Outcome(outcome)
             }
             Ok(Reply::Failed(failure)) if failure.class == FailureClass::Broken => {
-                host.give_up(Trouble::Broken);
-                Settled::Broken(failure.detail)
+                host.set_fault(HostFault::Broken);
+                AttemptOutcome::Broken(failure.detail)
             }
-            Ok(Reply::Failed(failure)) => Settled::Refused(error_of(failure)),
+            Ok(Reply::Failed(failure)) => AttemptOutcome::Refused(error_of(failure)),
             Ok(Reply::Ready(..) | Reply::Started) => {
-                host.give_up(Trouble::Broken);
-                Settled::Broken("the token host answered what was not asked".to_owned())
+                host.set_fault(HostFault::Broken);
+                AttemptOutcome::Broken("the token host answered what was not asked".to_owned())
             }
-            Err(Lost { started }) => Settled::Lost { started },
+            Err(CallLost { started }) => AttemptOutcome::Lost { started },
         }
     }
 }
 
 /// What a failure of a call means outside of this room.
-pub(super) fn error_of(failure: Failure) -> TokenError {
+pub(super) fn error_of(failure: CallFailure) -> TokenError {
     match failure.class {
         FailureClass::Unsupported => TokenError::Unsupported(failure.detail),
         FailureClass::KeyMissing => TokenError::KeyMissing,

@@ -13,7 +13,7 @@ use super::error::Problem;
 use crate::http::Services;
 use crate::http::extract::{Holder, Required};
 use crate::services::signing::Client;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 
 const HEADER: &str = "request-timeout";
 
@@ -21,7 +21,7 @@ const HEADER: &str = "request-timeout";
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[allow(dead_code, reason = "stands in the document only")]
-pub(super) struct Patience {
+pub(super) struct RequestTimeout {
     /// Seconds that the client waits, at most those of the configuration, which hold without it. What is not done
     /// by then is answered with 503, and the token is no longer asked.
     #[param(rename = "Request-Timeout", nullable = false, pattern = r"^[0-9]{1,9}(\.[0-9]{1,9})?$", example = "2.5")]
@@ -29,15 +29,15 @@ pub(super) struct Patience {
 }
 
 /// A caller who wants something signed or decrypted, and holds the scope `S` for it.
-pub(super) struct Asking<S>(pub Client, pub PhantomData<S>);
+pub(super) struct SigningClient<S>(pub Client, pub PhantomData<S>);
 
-impl<S: Required> FromRequestParts<Arc<Services>> for Asking<S> {
+impl<S: Required> FromRequestParts<Arc<Services>> for SigningClient<S> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, Problem> {
         let begun = Instant::now();
         let Holder(who, _) = Holder::<S, Problem>::from_request_parts(parts, services).await?;
-        let patience = patience(&parts.headers, services.sign_deadline)?;
+        let patience = request_timeout(&parts.headers, services.sign_deadline)?;
         Ok(Self(Client { who, deadline: begun + patience }, PhantomData))
     }
 }
@@ -46,7 +46,7 @@ impl<S: Required> FromRequestParts<Arc<Services>> for Asking<S> {
 ///
 /// # Errors
 /// `Malformed`.
-pub(super) fn patience(headers: &HeaderMap, most: Duration) -> Result<Duration, Error> {
+pub(super) fn request_timeout(headers: &HeaderMap, most: Duration) -> Result<Duration, Error> {
     let mut given = headers.get_all(HEADER).iter();
     let (first, second) = (given.next(), given.next());
     let Some(first) = first else { return Ok(most) };
@@ -57,7 +57,7 @@ pub(super) fn patience(headers: &HeaderMap, most: Duration) -> Result<Duration, 
         let most = most.as_secs_f64();
         let message =
             format!("the header Request-Timeout must be seconds, more than 0 and at most {most}: 2 or 0.5, say");
-        Error::new(Kind::Malformed, message)
+        Error::new(ErrorKind::Malformed, message)
     })
 }
 
@@ -76,12 +76,12 @@ mod tests {
 
     use super::*;
 
-    fn said(values: &[&str]) -> Result<Duration, Kind> {
+    fn said(values: &[&str]) -> Result<Duration, ErrorKind> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(HEADER, value.parse().unwrap());
         }
-        patience(&headers, Duration::from_secs(30)).map_err(|refused| refused.kind())
+        request_timeout(&headers, Duration::from_secs(30)).map_err(|refused| refused.kind())
     }
 
     #[test]
@@ -93,8 +93,8 @@ mod tests {
         let bad =
             ["0", "0.0", "30.001", "31", "-1", "+1", "1e1", "1.", ".5", "1,5", "1s", "", " ", "inf", "NaN", "0x1"];
         for text in bad.into_iter().chain(["1 ", "1.5.1", "9999999999", "0.00000000001"]) {
-            assert_eq!(said(&[text]), Err(Kind::Malformed), "{text:?}");
+            assert_eq!(said(&[text]), Err(ErrorKind::Malformed), "{text:?}");
         }
-        assert_eq!(said(&["1", "1"]), Err(Kind::Malformed));
+        assert_eq!(said(&["1", "1"]), Err(ErrorKind::Malformed));
     }
 }

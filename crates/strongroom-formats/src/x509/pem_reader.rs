@@ -6,7 +6,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
-use super::definite;
+use super::to_der;
 
 const BEGIN: &str = "-----BEGIN ";
 const DASHES: &str = "-----";
@@ -19,7 +19,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// What was under the armour.
 #[derive(Debug)]
-pub enum Unarmoured {
+pub enum PemInput {
     /// Not PEM: DER, unless it is something else.
     Bare(Zeroizing<Vec<u8>>),
     /// At least one block.
@@ -37,22 +37,22 @@ pub struct PemBlock {
 /// Text that is neither PEM nor base64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not base64")]
-pub struct NotArmoured;
+pub struct NotPem;
 
 /// Takes the armour off.
 ///
 /// # Errors
 /// When text is neither PEM nor base64, or a block has no end.
-pub fn unarmour(data: &[u8]) -> Result<Unarmoured, NotArmoured> {
+pub fn read_pem_or_der(data: &[u8]) -> Result<PemInput, NotPem> {
     if !is_text(data) {
-        return Ok(Unarmoured::Bare(definite(data).unwrap_or_else(|| Zeroizing::new(data.to_vec()))));
+        return Ok(PemInput::Bare(to_der(data).unwrap_or_else(|| Zeroizing::new(data.to_vec()))));
     }
     if let Some(blocks) = pem(data)? {
-        return Ok(Unarmoured::Pem(blocks));
+        return Ok(PemInput::Pem(blocks));
     }
     let decoded = base64(&unescaped(data))?;
     let blocks = if is_text(&decoded) { pem(&decoded)? } else { None };
-    Ok(blocks.map_or(Unarmoured::Bare(decoded), Unarmoured::Pem))
+    Ok(blocks.map_or(PemInput::Bare(decoded), PemInput::Pem))
 }
 
 /// Binary formats have control characters within their first bytes; PEM has none,
@@ -62,13 +62,13 @@ fn is_text(data: &[u8]) -> bool {
 }
 
 /// The blocks of a PEM text; `None` where there is none.
-fn pem(data: &[u8]) -> Result<Option<Vec<PemBlock>>, NotArmoured> {
+fn pem(data: &[u8]) -> Result<Option<Vec<PemBlock>>, NotPem> {
     let text = unescaped(data);
     let mut blocks = Vec::new();
     let mut rest = text.as_str();
     while let Some((_, after)) = rest.split_once(BEGIN) {
-        let (label, after) = after.split_once(DASHES).ok_or(NotArmoured)?;
-        let (body, after) = after.split_once(&format!("-----END {label}-----")).ok_or(NotArmoured)?;
+        let (label, after) = after.split_once(DASHES).ok_or(NotPem)?;
+        let (body, after) = after.split_once(&format!("-----END {label}-----")).ok_or(NotPem)?;
         let (headers, body): (Vec<&str>, Vec<&str>) = body.lines().partition(|line| line.contains(':'));
         let encrypted = headers.iter().any(|line| line.contains("ENCRYPTED"));
         let contents = base64(&Zeroizing::new(body.concat()))?;
@@ -85,12 +85,12 @@ fn unescaped(data: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(text.replace("\\n", "\n"))
 }
 
-fn base64(text: &str) -> Result<Zeroizing<Vec<u8>>, NotArmoured> {
+fn base64(text: &str) -> Result<Zeroizing<Vec<u8>>, NotPem> {
     // Allocated once, so that no half of a key stays behind.
     let mut letters = Zeroizing::new(Vec::with_capacity(text.len()));
     letters.extend(text.bytes().filter(|byte| !byte.is_ascii_whitespace()));
-    let decoded = BASE64.decode(letters.as_slice()).map(Zeroizing::new).map_err(|_| NotArmoured)?;
-    Ok(definite(&decoded).unwrap_or(decoded))
+    let decoded = BASE64.decode(letters.as_slice()).map(Zeroizing::new).map_err(|_| NotPem)?;
+    Ok(to_der(&decoded).unwrap_or(decoded))
 }
 
 impl std::fmt::Debug for PemBlock {

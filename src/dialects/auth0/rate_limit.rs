@@ -15,7 +15,7 @@ use super::error::ApiError;
 use crate::http::extract::authenticate;
 use crate::http::forgery;
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 
 const MINUTE: i64 = 60;
 
@@ -95,7 +95,7 @@ pub(super) async fn metered(State(meter): State<Arc<Meter>>, request: Request, n
 fn too_many(allowance: Allowance, now: Timestamp) -> Response {
     let message =
         "Too many requests. Check the X-RateLimit-Limit, X-RateLimit-Remaining and X-RateLimit-Reset headers.";
-    let mut response = ApiError::from(Error::new(Kind::Throttled, message)).into_response();
+    let mut response = ApiError::from(Error::new(ErrorKind::Throttled, message)).into_response();
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(allowance.reset - seconds(now)));
     response
 }

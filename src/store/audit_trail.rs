@@ -1,7 +1,7 @@
 //! The audit trail's rows.
 
 use super::StoreError;
-use super::records::Entry;
+use super::records::AuditRow;
 use super::sqlite::Connection;
 use strongroom_domain::audit::Event;
 
@@ -26,7 +26,7 @@ pub(super) async fn append(conn: &mut Connection, events: &[Event]) -> Result<()
 }
 
 /// Up to `limit` events with numbers above `after`.
-pub(super) async fn page(conn: &mut Connection, after: i64, limit: u32) -> Result<Vec<Entry>, StoreError> {
+pub(super) async fn page(conn: &mut Connection, after: i64, limit: u32) -> Result<Vec<AuditRow>, StoreError> {
     let sql = "SELECT * FROM audit_events WHERE number > $1 ORDER BY number LIMIT $2";
     Ok(sqlx::query_as(sql).bind(after).bind(i64::from(limit)).fetch_all(conn).await?)
 }

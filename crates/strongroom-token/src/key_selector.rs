@@ -23,7 +23,7 @@ const ELSEWHERE: [&str; 8] = [
 
 /// How the owner of a key that is already there names it; each given part must match.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ForeignKey {
+pub struct KeySelector {
     /// `CKA_ID`.
     pub locator: Option<Locator>,
     /// `CKA_LABEL` (`object` of a PKCS#11 URI).
@@ -37,12 +37,12 @@ pub struct ForeignKey {
 /// A text that names no key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NoForeignKey(String);
+pub struct InvalidKeySelector(String);
 
-impl FromStr for ForeignKey {
-    type Err = NoForeignKey;
+impl FromStr for KeySelector {
+    type Err = InvalidKeySelector;
 
-    fn from_str(text: &str) -> Result<Self, NoForeignKey> {
+    fn from_str(text: &str) -> Result<Self, InvalidKeySelector> {
         match text.strip_prefix("pkcs11:") {
             Some(path) => uri(path),
             None => hex(text).and_then(|id| locator(&id)).map(|id| Self { locator: Some(id), ..Self::default() }),
@@ -50,12 +50,12 @@ impl FromStr for ForeignKey {
     }
 }
 
-fn uri(path: &str) -> Result<ForeignKey, NoForeignKey> {
-    let refuse = |why: String| Err(NoForeignKey(why));
+fn uri(path: &str) -> Result<KeySelector, InvalidKeySelector> {
+    let refuse = |why: String| Err(InvalidKeySelector(why));
     if path.contains('?') {
         return refuse("query attributes are not accepted".to_owned());
     }
-    let mut wanted = ForeignKey::default();
+    let mut wanted = KeySelector::default();
     let mut seen: Vec<&str> = Vec::new();
     for attribute in path.split(';').filter(|attribute| !attribute.is_empty()) {
         let Some((name, value)) = attribute.split_once('=') else {
@@ -83,25 +83,25 @@ fn uri(path: &str) -> Result<ForeignKey, NoForeignKey> {
     Ok(wanted)
 }
 
-fn decoded(name: &str, value: &str) -> Result<Vec<u8>, NoForeignKey> {
+fn decoded(name: &str, value: &str) -> Result<Vec<u8>, InvalidKeySelector> {
     let complete = |escape: &str| escape.len() >= 2 && escape.bytes().take(2).all(|digit| digit.is_ascii_hexdigit());
     if value.split('%').skip(1).all(complete) {
         Ok(percent_decode_str(value).collect())
     } else {
-        Err(NoForeignKey(format!("`{name}` has a `%` without two hexadecimal digits")))
+        Err(InvalidKeySelector(format!("`{name}` has a `%` without two hexadecimal digits")))
     }
 }
 
-fn text(name: &str, bytes: Vec<u8>) -> Result<String, NoForeignKey> {
-    String::from_utf8(bytes).map_err(|_| NoForeignKey(format!("`{name}` is not UTF-8")))
+fn text(name: &str, bytes: Vec<u8>) -> Result<String, InvalidKeySelector> {
+    String::from_utf8(bytes).map_err(|_| InvalidKeySelector(format!("`{name}` is not UTF-8")))
 }
 
-fn locator(bytes: &[u8]) -> Result<Locator, NoForeignKey> {
-    Locator::from_bytes(bytes).map_err(|_| NoForeignKey("CKA_ID must be 1 to 255 bytes".to_owned()))
+fn locator(bytes: &[u8]) -> Result<Locator, InvalidKeySelector> {
+    Locator::from_bytes(bytes).map_err(|_| InvalidKeySelector("CKA_ID must be 1 to 255 bytes".to_owned()))
 }
 
-fn hex(text: &str) -> Result<Vec<u8>, NoForeignKey> {
-    let fault = || NoForeignKey("neither CKA_ID in hex nor a PKCS#11 URI".to_owned());
+fn hex(text: &str) -> Result<Vec<u8>, InvalidKeySelector> {
+    let fault = || InvalidKeySelector("neither CKA_ID in hex nor a PKCS#11 URI".to_owned());
     if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return Err(fault());
     }

@@ -9,9 +9,9 @@ use zeroize::Zeroizing;
 use strongroom_domain::secret::Secret;
 
 /// Secret bytes in a frame.
-pub(crate) struct Carried(Zeroizing<Vec<u8>>);
+pub(crate) struct WireSecret(Zeroizing<Vec<u8>>);
 
-impl Carried {
+impl WireSecret {
     pub(crate) fn new(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
     }
@@ -21,31 +21,31 @@ impl Carried {
     }
 }
 
-impl From<Secret> for Carried {
+impl From<Secret> for WireSecret {
     fn from(secret: Secret) -> Self {
         Self::new(secret.expose().to_vec())
     }
 }
 
-impl From<Carried> for Secret {
-    fn from(mut carried: Carried) -> Self {
+impl From<WireSecret> for Secret {
+    fn from(mut carried: WireSecret) -> Self {
         Self::new(std::mem::take(&mut *carried.0))
     }
 }
 
-impl fmt::Debug for Carried {
+impl fmt::Debug for WireSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Carried(redacted)")
     }
 }
 
-impl Serialize for Carried {
+impl Serialize for WireSecret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
     }
 }
 
-impl<'de> Deserialize<'de> for Carried {
+impl<'de> Deserialize<'de> for WireSecret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Vec::deserialize(deserializer).map(Self::new)
     }

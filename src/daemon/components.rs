@@ -6,16 +6,16 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use super::instance::{InstanceLock, new_life};
-use crate::admission::Bounds;
+use crate::admission::QueueBounds;
 use crate::config::{Config, MasterKeySource};
 use crate::provider::local::{LocalProvider, MasterSealer};
 use crate::provider::pkcs11::Pkcs11Provider;
 use crate::provider::{KeyProvider as _, Providers};
-use crate::services::lifecycle::{Keyring, MasterKeys, out_of_reach};
+use crate::services::lifecycle::{Keyring, MasterKeys, unreachable_keys};
 use crate::services::rotation::{self, Rotation};
 use crate::services::settings::Catalog;
-use crate::services::signing::{IN_A_TURN, Signing};
-use crate::store::{Owner, SqlStore, Store as _};
+use crate::services::signing::{INPUTS_PER_PERMIT, Signing};
+use crate::store::{LeaseOwner, SqlStore, Store as _};
 use strongroom_domain::clock::{Clock, SystemClock};
 use strongroom_domain::key::StoreId;
 use strongroom_token::{HostCommand, TokenOptions};
@@ -24,7 +24,7 @@ use strongroom_token::{HostCommand, TokenOptions};
 const LEASE_MARGIN: Duration = Duration::from_secs(120);
 
 /// Store, providers and the services over both.
-pub(super) struct Holders {
+pub(super) struct Components {
     pub(super) keyring: Arc<Keyring>,
     pub(super) catalog: Arc<Catalog>,
     pub(super) rotation: Arc<Rotation>,
@@ -37,13 +37,13 @@ pub(super) struct Holders {
     pub(super) store: Arc<SqlStore>,
 }
 
-impl Holders {
-    pub(super) async fn open(config: &Config, owner: Owner) -> anyhow::Result<Self> {
+impl Components {
+    pub(super) async fn open(config: &Config, owner: LeaseOwner) -> anyhow::Result<Self> {
         let store = SqlStore::open(&config.store).await.context("the store cannot be opened")?;
         Self::over(store, config, owner)
     }
 
-    fn over(store: Arc<SqlStore>, config: &Config, owner: Owner) -> anyhow::Result<Self> {
+    fn over(store: Arc<SqlStore>, config: &Config, owner: LeaseOwner) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let token = token_options(config)?.map(Pkcs11Provider::start);
         let local = local_provider(config, store.id(), token.as_ref());
@@ -55,9 +55,11 @@ impl Holders {
             providers = providers.with(Arc::clone(local) as Arc<_>);
         }
         let signing = Signing::new(Arc::clone(&store) as Arc<_>, providers.clone(), Arc::clone(&clock));
-        let signing = signing.within(signing_bounds(config));
+        let signing = signing.with_bounds(signing_bounds(config));
         let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease(config));
-        let keyring = keyring.with_share(config.limits.generations_per_principal).stocking(config.stock.clone());
+        let keyring = keyring
+            .with_requests_per_principal(config.limits.generations_per_principal)
+            .with_stock(config.stock.clone());
         let catalog = Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock)));
         let master_keys =
             local.map(|local| Arc::new(MasterKeys::new(Arc::clone(&store) as Arc<_>, local, Arc::clone(&clock))));
@@ -67,8 +69,8 @@ impl Holders {
     }
 
     /// What the configuration leaves out of reach of what the store holds, in sentences.
-    pub(super) async fn out_of_reach(&self, config: &Config) -> anyhow::Result<Vec<String>> {
-        Ok(out_of_reach(self.store.as_ref(), &config.providers()).await?)
+    pub(super) async fn unreachable_keys(&self, config: &Config) -> anyhow::Result<Vec<String>> {
+        Ok(unreachable_keys(self.store.as_ref(), &config.providers()).await?)
     }
 
     pub(super) async fn close(self) {
@@ -82,11 +84,11 @@ impl Holders {
 /// How many turns there are at a provider at once: enough to keep every worker of every host
 /// busy and calls coalesced, and so few that its queue has room for all of them and nobody
 /// waits long behind another's.
-fn signing_bounds(config: &Config) -> Bounds {
+fn signing_bounds(config: &Config) -> QueueBounds {
     let hosts = &config.hosts;
     let workers = hosts.signing_hosts.saturating_mul(hosts.workers);
-    let at_once = workers.saturating_mul(4).max(128).min(hosts.sign_queue / IN_A_TURN).max(1);
-    Bounds { at_once, share: config.limits.signatures_per_principal }
+    let at_once = workers.saturating_mul(4).max(128).min(hosts.sign_queue / INPUTS_PER_PERMIT).max(1);
+    QueueBounds { concurrency: at_once, share: config.limits.signatures_per_principal }
 }
 
 /// The service over succession, with the policies of the configuration.
@@ -98,7 +100,7 @@ pub(super) fn rotation(
     clock: &Arc<dyn Clock>,
 ) -> Arc<Rotation> {
     let settings = &config.rotation;
-    let defaults = rotation::Defaults {
+    let defaults = rotation::PolicyDefaults {
         lead: settings.lead,
         max_age: settings.jwks_max_age,
         overlap: settings.overlap,
@@ -115,7 +117,7 @@ pub(super) fn rotation(
     };
     let store = Arc::clone(store) as Arc<_>;
     let rotation = Rotation::new(store, Arc::clone(keyring), Arc::clone(catalog), Arc::clone(clock), defaults);
-    Arc::new(rotation.sweeping_with(options))
+    Arc::new(rotation.with_sweep_options(options))
 }
 
 /// How long a reservation is safe from other daemons.
@@ -156,7 +158,7 @@ pub fn host_command() -> anyhow::Result<HostCommand> {
 
 /// A keyring without a daemon, for commands.
 pub struct Offline {
-    holders: Holders,
+    components: Components,
     lock: Option<InstanceLock>,
 }
 
@@ -169,15 +171,15 @@ impl Offline {
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let mut config = config.clone();
         config.hosts.signing_hosts = 1;
-        let lock = InstanceLock::take(&config.state_dir)?;
+        let lock = InstanceLock::try_acquire(&config.state_dir)?;
         // While the daemon lives, its reservations are no former life's.
         let instance = if lock.is_some() { config.instance.clone() } else { format!("{}/command", config.instance) };
-        let holders = Holders::open(&config, new_life(&instance)?).await?;
-        if let Err(failure) = ready(&holders, config.hosts.login_timeout).await {
-            holders.close().await;
+        let components = Components::open(&config, new_life(&instance)?).await?;
+        if let Err(failure) = ready(&components, config.hosts.login_timeout).await {
+            components.close().await;
             return Err(failure);
         }
-        Ok(Self { holders, lock })
+        Ok(Self { components, lock })
     }
 
     /// Stands on a store that was opened to look at it, to see whether its LOCAL keys open: nothing
@@ -185,56 +187,56 @@ impl Offline {
     ///
     /// # Errors
     /// When that token does not become ready in time.
-    pub async fn looking(config: &Config, store: Arc<SqlStore>) -> anyhow::Result<Self> {
+    pub async fn inspect(config: &Config, store: Arc<SqlStore>) -> anyhow::Result<Self> {
         let mut config = config.clone();
         config.hosts.signing_hosts = 1;
         if !matches!(config.local, Some(MasterKeySource::Token)) {
             config.token = None;
         }
         let owner = new_life(&format!("{}/command", config.instance))?;
-        let holders = Holders::over(store, &config, owner)?;
-        if let Err(failure) = logged_in(&holders, config.hosts.login_timeout).await {
-            holders.close().await;
+        let components = Components::over(store, &config, owner)?;
+        if let Err(failure) = logged_in(&components, config.hosts.login_timeout).await {
+            components.close().await;
             return Err(failure);
         }
-        Ok(Self { holders, lock: None })
+        Ok(Self { components, lock: None })
     }
 
     /// The keyring.
     #[must_use]
     pub fn keyring(&self) -> &Keyring {
-        &self.holders.keyring
+        &self.components.keyring
     }
 
     /// The master keys of the provider `LOCAL`, where there is one.
     #[must_use]
     pub fn master_keys(&self) -> Option<&MasterKeys> {
-        self.holders.master_keys.as_deref()
+        self.components.master_keys.as_deref()
     }
 
     /// Whether no daemon is running on the same state.
     #[must_use]
-    pub const fn is_alone(&self) -> bool {
+    pub const fn holds_lock(&self) -> bool {
         self.lock.is_some()
     }
 
     /// Closes store and token.
     pub async fn close(self) {
-        self.holders.close().await;
+        self.components.close().await;
     }
 }
 
 /// Waits until the token is logged in, then unlocks the software keys as far as they are needed.
-async fn ready(holders: &Holders, patience: Duration) -> anyhow::Result<()> {
-    logged_in(holders, patience).await?;
-    if let Some(master_keys) = &holders.master_keys {
+async fn ready(components: &Components, patience: Duration) -> anyhow::Result<()> {
+    logged_in(components, patience).await?;
+    if let Some(master_keys) = &components.master_keys {
         master_keys.unlock_needed().await.context("the LOCAL keys are locked")?;
     }
     Ok(())
 }
 
-async fn logged_in(holders: &Holders, patience: Duration) -> anyhow::Result<()> {
-    if let Some(token) = &holders.token {
+async fn logged_in(components: &Components, patience: Duration) -> anyhow::Result<()> {
+    if let Some(token) = &components.token {
         let waited = tokio::time::timeout(patience, async {
             while !token.health().ready && token.client().verdict().is_none() {
                 tokio::time::sleep(super::POLL_EVERY).await;

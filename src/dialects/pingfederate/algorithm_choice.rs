@@ -1,7 +1,7 @@
 //! The key algorithm and signature algorithm that a request asks for.
 
 use super::algorithms::{FAMILIES, default_of, family_name, members};
-use super::rules::{given, one_of, required};
+use super::rules::{non_empty, one_of, required};
 use crate::services::lifecycle::Capabilities;
 use strongroom_domain::error::{Rule, Violation};
 use strongroom_domain::key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
@@ -12,7 +12,7 @@ const SIGNATURE: &str = "signatureAlgorithm";
 
 /// The algorithms of a request, by name.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked<'a> {
+pub(super) struct AlgorithmRequest<'a> {
     pub key_algorithm: Option<&'a String>,
     pub key_size: Option<i32>,
     pub signature_algorithm: Option<&'a String>,
@@ -20,7 +20,7 @@ pub(super) struct Asked<'a> {
 
 /// Algorithms that fit each other.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Choice {
+pub(super) struct AlgorithmChoice {
     pub algorithm: KeyAlgorithm,
     pub signature_algorithm: SignatureAlgorithm,
     pub permitted: Vec<SignatureAlgorithm>,
@@ -30,16 +30,16 @@ pub(super) struct Choice {
 ///
 /// A provider that was never ready cannot be asked, and limits nothing.
 pub(super) fn choose(
-    asked: Asked<'_>,
+    asked: AlgorithmRequest<'_>,
     capabilities: Option<&Capabilities>,
     findings: &mut Vec<Violation>,
-) -> Option<Choice> {
-    let family = family(given(asked.key_algorithm), findings);
+) -> Option<AlgorithmChoice> {
+    let family = family(non_empty(asked.key_algorithm), findings);
     let algorithm = family.and_then(|family| sized(family, asked.key_size, findings));
-    let signature = signature(given(asked.signature_algorithm), family, algorithm, findings);
+    let signature = signature(non_empty(asked.signature_algorithm), family, algorithm, findings);
     let (algorithm, signature) = (algorithm?, signature?);
     let able = capabilities.is_none_or(|capabilities| is_able(capabilities, algorithm, signature, findings));
-    able.then(|| Choice {
+    able.then(|| AlgorithmChoice {
         algorithm,
         signature_algorithm: signature,
         permitted: permitted(algorithm, signature, capabilities),

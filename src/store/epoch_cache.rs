@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::{Store, StoreError};
 
 /// How long what was read may be used while the epoch has not been confirmed.
-pub const CONFIRMED: Duration = Duration::from_secs(3);
+pub const EPOCH_VALID_FOR: Duration = Duration::from_secs(3);
 
 /// Between two looks at the epoch.
 const POLL: Duration = Duration::from_secs(1);
@@ -18,46 +18,46 @@ const POLL: Duration = Duration::from_secs(1);
 /// Values that were read at one revision and one epoch of the store.
 ///
 /// One is given out only at the store's revision in this process, and only while the
-/// store's epoch was confirmed within [`CONFIRMED`].
-pub struct Confirmed<K, V>(RwLock<Known<K, V>>);
+/// store's epoch was confirmed within [`EPOCH_VALID_FOR`].
+pub struct EpochCache<K, V>(RwLock<CacheContents<K, V>>);
 
-struct Known<K, V> {
+struct CacheContents<K, V> {
     values: HashMap<K, V>,
-    at: Moment,
+    at: CacheStamp,
     /// When the epoch was last asked for and found unchanged.
     confirmed: Option<Instant>,
 }
 
 /// What must not have changed between the reading of a row and its use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Moment {
+pub struct CacheStamp {
     revision: u64,
     epoch: Option<i64>,
 }
 
 /// The epoch of a store, and since when it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SeenEpoch {
+pub struct EpochReading {
     pub epoch: i64,
     /// What was asked then is confirmed as of then, however late the answer came.
     pub asked: Instant,
 }
 
-impl SeenEpoch {
+impl EpochReading {
     /// Asks the store.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn of(store: &dyn Store) -> Result<Self, StoreError> {
+    pub async fn read(store: &dyn Store) -> Result<Self, StoreError> {
         let asked = Instant::now();
         Ok(Self { epoch: store.epoch().await?, asked })
     }
 }
 
-/// Asks for the epoch every second until `stop`, and tells it to `confirm`.
-pub async fn follow_epoch(store: Arc<dyn Store>, mut stop: watch::Receiver<bool>, confirm: impl Fn(SeenEpoch) + Send) {
+/// Asks for the epoch every second until `stop`, and tells it to `observe_epoch`.
+pub async fn poll_epoch(store: Arc<dyn Store>, mut stop: watch::Receiver<bool>, confirm: impl Fn(EpochReading) + Send) {
     loop {
-        match SeenEpoch::of(store.as_ref()).await {
+        match EpochReading::read(store.as_ref()).await {
             Ok(seen) => confirm(seen),
             Err(failure) => tracing::warn!(error = %failure, "the epoch of the store cannot be read"),
         }
@@ -68,23 +68,23 @@ pub async fn follow_epoch(store: Arc<dyn Store>, mut stop: watch::Receiver<bool>
     }
 }
 
-impl<K, V> Default for Confirmed<K, V> {
+impl<K, V> Default for EpochCache<K, V> {
     fn default() -> Self {
-        Self(RwLock::new(Known { values: HashMap::new(), at: Moment::default(), confirmed: None }))
+        Self(RwLock::new(CacheContents { values: HashMap::new(), at: CacheStamp::default(), confirmed: None }))
     }
 }
 
-impl<K: Eq + Hash, V: Clone> Confirmed<K, V> {
+impl<K: Eq + Hash, V: Clone> EpochCache<K, V> {
     /// The value of a key, if what is known was read at `revision` and confirmed lately.
     pub fn get(&self, key: &K, revision: u64) -> Option<V> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let current =
-            known.at.revision == revision && known.confirmed.is_some_and(|moment| moment.elapsed() < CONFIRMED);
+            known.at.revision == revision && known.confirmed.is_some_and(|moment| moment.elapsed() < EPOCH_VALID_FOR);
         if current { known.values.get(key).cloned() } else { None }
     }
 
     /// The moment at which a reading begins; forgets what is older than `revision`.
-    pub fn begin(&self, revision: u64) -> Moment {
+    pub fn snapshot(&self, revision: u64) -> CacheStamp {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.at.revision < revision {
             known.values.clear();
@@ -94,7 +94,7 @@ impl<K: Eq + Hash, V: Clone> Confirmed<K, V> {
     }
 
     /// Keeps what was read, unless something has changed since the reading began.
-    pub fn put(&self, key: K, value: V, begun: Moment) {
+    pub fn insert_if_unchanged(&self, key: K, value: V, begun: CacheStamp) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.at == begun {
             known.values.insert(key, value);
@@ -102,7 +102,7 @@ impl<K: Eq + Hash, V: Clone> Confirmed<K, V> {
     }
 
     /// Takes note of the store's epoch; forgets everything if it is another.
-    pub fn confirm(&self, seen: SeenEpoch) {
+    pub fn observe_epoch(&self, seen: EpochReading) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.at.epoch != Some(seen.epoch) {
             known.values.clear();

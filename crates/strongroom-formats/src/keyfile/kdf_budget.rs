@@ -11,12 +11,12 @@ const HASHES: u64 = 3_000_000;
 const MIXES: u64 = 1 << 18;
 
 /// What is left to be spent on one container.
-pub(super) struct Work {
+pub(super) struct KdfBudget {
     hashes: u64,
     mixes: u64,
 }
 
-impl Work {
+impl KdfBudget {
     pub(super) const fn new() -> Self {
         Self { hashes: HASHES, mixes: MIXES }
     }

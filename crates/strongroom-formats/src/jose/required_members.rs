@@ -13,16 +13,16 @@ use strongroom_domain::key::SpkiDer;
 /// A public key that no JWK of ours can express.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an RSA, P-256, P-384, P-521 or Ed25519 public key")]
-pub struct NoJwk;
+pub struct UnsupportedKey;
 
 /// Names and values in lexicographic order of the names (RFC 7638 section 3.2, RFC 8037
 /// section 2); no value needs an escape.
 pub(super) type Members = Vec<(&'static str, String)>;
 
 /// The required members of a public key (RFC 7518 section 6, RFC 8037 section 2).
-pub(super) fn required_members(spki: &SpkiDer) -> Result<Members, NoJwk> {
-    let spki = SubjectPublicKeyInfoRef::try_from(spki.as_bytes()).map_err(|_| NoJwk)?;
-    members(&spki).ok_or(NoJwk)
+pub(super) fn required_members(spki: &SpkiDer) -> Result<Members, UnsupportedKey> {
+    let spki = SubjectPublicKeyInfoRef::try_from(spki.as_bytes()).map_err(|_| UnsupportedKey)?;
+    members(&spki).ok_or(UnsupportedKey)
 }
 
 /// `RSAPublicKey` (RFC 8017 appendix A.1.1).

@@ -19,7 +19,7 @@ const KEY_SETS: [&str; 3] = ["/jwks.json", "/pf/JWKS", "/oauth/v2/keys"];
 
 /// Every route that was asked.
 #[derive(Default)]
-pub(crate) struct Measures(RwLock<HashMap<String, Arc<Route>>>);
+pub(crate) struct RouteMetrics(RwLock<HashMap<String, Arc<Route>>>);
 
 /// One route: a pattern, never a path, because paths have no end, and a metric must.
 pub(crate) struct Route {
@@ -35,7 +35,7 @@ struct Answers {
     duration: Histogram,
 }
 
-impl Measures {
+impl RouteMetrics {
     /// Measurements of nothing so far.
     pub(crate) fn new() -> Self {
         describe_counter!(REQUESTS, "HTTP requests answered, by route, method and status.");
@@ -60,7 +60,7 @@ impl Measures {
 
 impl Route {
     /// Counts an answer.
-    pub(crate) fn note(&self, method: &'static str, status: StatusCode, elapsed: Duration) {
+    pub(crate) fn record(&self, method: &'static str, status: StatusCode, elapsed: Duration) {
         let known = self.answers.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(answers) = known.get(&(method, status)) {
             answers.note(elapsed);

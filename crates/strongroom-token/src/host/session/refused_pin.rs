@@ -17,7 +17,7 @@ use strongroom_domain::secret::Pin;
 ///
 /// # Errors
 /// When the memory is there and cannot be read.
-pub(in crate::host) fn remembers(memory: &Path, serial: &str, pin: &Pin) -> io::Result<bool> {
+pub(in crate::host) fn is_refused(memory: &Path, serial: &str, pin: &Pin) -> io::Result<bool> {
     let text = match fs::read_to_string(memory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         other => other?,
@@ -41,12 +41,12 @@ pub(crate) fn forget(memory: &Path) -> io::Result<()> {
 
 /// A memory that is written before the PIN is tried, and becomes true by a rename alone:
 /// a full disk must not turn a restart loop into a locked token.
-pub(in crate::host) struct Prepared {
+pub(in crate::host) struct RefusalDraft {
     draft: PathBuf,
     memory: PathBuf,
 }
 
-impl Prepared {
+impl RefusalDraft {
     /// Writes the draft.
     ///
     /// # Errors

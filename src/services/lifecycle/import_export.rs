@@ -3,16 +3,16 @@
 
 use std::time::Instant;
 
-use super::creation::{Order, Wish, only};
-use super::making::Source;
-use super::{Entry, ExportedKeyPair, ImportKeyPair, Keyring, LinkKeyPair, Made, NewKid};
+use super::creation::{KeySpec, RingUpdate, single_created};
+use super::obtain::KeyMaterial;
+use super::{ExportedKeyPair, ImportKeyPair, InitialState, KeyCreated, Keyring, KidScheme, LinkKeyPair};
 use crate::auth::{Principal, Scope};
 use crate::issuance::own_certificate;
-use crate::provider::{FoundKey, KeyProvider, KeyRef, ProviderError};
+use crate::provider::{ExistingKey, KeyProvider, KeyRef, ProviderError};
 use strongroom_domain::audit::{Action, Event};
-use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{
-    CertificateDer, KeyPair, KeyUse, Origin, ProviderKind, RingId, SignatureAlgorithm, SpkiDer,
+    CertificateDer, KeyOrigin, KeyPair, KeyUse, ProviderKind, RingId, SignatureAlgorithm, SpkiDer,
 };
 use strongroom_formats::x509::{check_readable, is_issued_by, public_key};
 
@@ -22,22 +22,22 @@ impl Keyring {
     /// # Errors
     /// Those of [`Keyring::generate`], and `Invalid` at `fileData` when the provider refuses the key or a
     /// certificate cannot be shown.
-    pub async fn import(&self, who: &Principal, new: ImportKeyPair) -> Result<Made, Error> {
-        let order = Order::founding(new.ring, new.idempotency, Instant::now() + new.deadline, new.request_id);
-        let wish = Wish {
-            entry: Entry::Active,
-            kid: NewKid::Thumbprint,
+    pub async fn import(&self, who: &Principal, new: ImportKeyPair) -> Result<KeyCreated, Error> {
+        let update = RingUpdate::for_new_ring(new.ring, new.idempotency, Instant::now() + new.deadline, new.request_id);
+        let spec = KeySpec {
+            initial_state: InitialState::Active,
+            kid_scheme: KidScheme::Thumbprint,
             provider: new.provider,
-            origin: Origin::Imported,
+            origin: KeyOrigin::Imported,
             key_use: KeyUse::Sign,
             algorithm: new.algorithm,
             signature_algorithm: new.signature_algorithm,
             permitted: new.permitted,
         };
         require_readable(&new.certificates, "fileData")?;
-        require_key(new.certificates.first(), &new.spki, "fileData")?;
-        let source = Source::Import { pkcs8: new.pkcs8, spki: new.spki, certificates: new.certificates };
-        self.create(who, order, wish, source).await
+        require_certificate_for(new.certificates.first(), &new.spki, "fileData")?;
+        let material = KeyMaterial::Import { pkcs8: new.pkcs8, spki: new.spki, certificates: new.certificates };
+        self.create(who, update, spec, material).await
     }
 
     /// Takes a key that is already in the token as the Active key of a new ring.
@@ -45,25 +45,25 @@ impl Keyring {
     /// # Errors
     /// Those of [`Keyring::generate`]; `Invalid` at `privateKeyId` when no single usable key
     /// matches or it is linked already, at `certificateData` when its key is another or it cannot be shown.
-    pub async fn link(&self, who: &Principal, new: LinkKeyPair) -> Result<Made, Error> {
+    pub async fn link(&self, who: &Principal, new: LinkKeyPair) -> Result<KeyCreated, Error> {
         who.require(Scope::Manage)?;
         let deadline = Instant::now() + new.deadline;
         // Before the token is asked: what was linked need not be found again.
-        let claim = self.claim(who, new.idempotency.as_ref());
-        if let Some(before) = self.replayed(claim.as_ref(), &new.ring).await? {
-            return only(before);
+        let claim = self.idempotency_claim(who, new.idempotency.as_ref());
+        if let Some(before) = self.prior_result(claim.as_ref(), &new.ring).await? {
+            return single_created(before);
         }
         require_readable(&new.certificates, "certificateData")?;
         let provider = self.provider(ProviderKind::Hsm)?;
-        let key = provider.find(&new.wanted).await.map_err(no_such_key)?;
-        require_key(new.certificates.first(), &key.spki, "certificateData")?;
-        let permitted = permitted(&key, provider.as_ref());
-        let order = Order::founding(new.ring, new.idempotency, deadline, new.request_id);
-        let wish = Wish {
-            entry: Entry::Active,
-            kid: NewKid::Thumbprint,
+        let key = provider.find(&new.selector).await.map_err(link_refused)?;
+        require_certificate_for(new.certificates.first(), &key.spki, "certificateData")?;
+        let permitted = permitted_algorithms(&key, provider.as_ref());
+        let update = RingUpdate::for_new_ring(new.ring, new.idempotency, deadline, new.request_id);
+        let spec = KeySpec {
+            initial_state: InitialState::Active,
+            kid_scheme: KidScheme::Thumbprint,
             provider: ProviderKind::Hsm,
-            origin: Origin::Linked,
+            origin: KeyOrigin::Linked,
             key_use: KeyUse::Sign,
             algorithm: key.algorithm,
             signature_algorithm: permitted
@@ -72,7 +72,7 @@ impl Keyring {
                 .unwrap_or_else(|| key.algorithm.default_signature_algorithm()),
             permitted,
         };
-        self.create(who, order, wish, Source::Found { key, certificates: new.certificates }).await
+        self.create(who, update, spec, KeyMaterial::Link { key, certificates: new.certificates }).await
     }
 
     /// The Active key pair of a ring, if its private half may leave.
@@ -98,12 +98,12 @@ impl Keyring {
     ) -> Result<ExportedKeyPair, Error> {
         let pair = self.exportable(who, ring).await?;
         own_certificate(&pair)?;
-        let exported = self.holder(&pair)?.export(&reference(&pair)?).await;
+        let exported = self.provider_of(&pair)?.export(&key_ref(&pair)?).await;
         let exported = exported.map_err(|failure| match failure {
-            ProviderError::Unsupported(_) => not_exportable(ring).because(failure),
+            ProviderError::Unsupported(_) => not_exportable(ring).with_source(failure),
             other => other.into(),
         });
-        let pkcs8 = self.judged(who, &pair, exported).await?;
+        let pkcs8 = self.audit_damage(who, &pair, exported).await?;
         // Before it leaves: an export that nobody could see afterwards must not be.
         let event = self.event(who, Action::Exported, &pair, pair.provider.name().to_owned());
         self.store.record(&[Event { request_id, ..event }]).await?;
@@ -126,31 +126,32 @@ impl Keyring {
         who.require(Scope::Manage)?;
         let pair = self.active(who, ring).await?;
         require_readable(&chain, "fileData")?;
-        require_key(chain.first(), &reference(&pair)?.spki, "fileData")?;
+        require_certificate_for(chain.first(), &key_ref(&pair)?.spki, "fileData")?;
         let detail = format!("{} certificates", chain.len());
         let event = Event { request_id, ..self.event(who, Action::CertificatesReplaced, &pair, detail) };
-        let void = Event {
+        let drop_rotation_settings = Event {
             action: Action::SettingsRemoved,
             key: None,
             detail: "rotation settings: the certificate is no longer self-signed".to_owned(),
             ..event.clone()
         };
-        let void = chain.first().is_some_and(|leaf| !is_issued_by(leaf, leaf)).then_some(void);
-        Ok(self.store.replace_certificates(pair.id, pair.version, chain, void, &[event]).await?)
+        let drop_rotation_settings =
+            chain.first().is_some_and(|leaf| !is_issued_by(leaf, leaf)).then_some(drop_rotation_settings);
+        Ok(self.store.replace_certificates(pair.id, pair.version, chain, drop_rotation_settings, &[event]).await?)
     }
 }
 
-fn reference(pair: &KeyPair) -> Result<KeyRef, Error> {
+fn key_ref(pair: &KeyPair) -> Result<KeyRef, Error> {
     KeyRef::of(pair).ok_or_else(|| internal("an Active key pair without a public half"))
 }
 
 fn not_exportable(ring: &RingId) -> Error {
     let message = format!("The private key of '{}' is held by the HSM, which gives no key out.", ring.name());
-    Error::new(Kind::NotExportable, message)
+    Error::new(ErrorKind::NotExportable, message)
 }
 
 fn internal(why: &'static str) -> Error {
-    Error::new(Kind::Internal, "internal error").because(why)
+    Error::new(ErrorKind::Internal, "internal error").with_source(why)
 }
 
 /// Passes when every view can show the certificates, so that nothing is kept that cannot be shown afterwards.
@@ -162,7 +163,7 @@ fn require_readable(chain: &[CertificateDer], path: &str) -> Result<(), Error> {
 }
 
 /// Passes when the leaf certifies the key.
-fn require_key(leaf: Option<&CertificateDer>, spki: &SpkiDer, path: &str) -> Result<(), Error> {
+fn require_certificate_for(leaf: Option<&CertificateDer>, spki: &SpkiDer, path: &str) -> Result<(), Error> {
     if leaf.is_some_and(|leaf| public_key(leaf).is_ok_and(|certified| certified == *spki)) {
         return Ok(());
     }
@@ -171,7 +172,7 @@ fn require_key(leaf: Option<&CertificateDer>, spki: &SpkiDer, path: &str) -> Res
 }
 
 /// How a key that was found may sign: as is usual, as far as its provider can.
-fn permitted(key: &FoundKey, provider: &dyn KeyProvider) -> Vec<SignatureAlgorithm> {
+fn permitted_algorithms(key: &ExistingKey, provider: &dyn KeyProvider) -> Vec<SignatureAlgorithm> {
     let capabilities = provider.capabilities();
     // Without a word about the algorithm nothing is known against it: the key has just signed.
     let able = capabilities.as_ref().and_then(|capabilities| capabilities.signatures_of(key.algorithm));
@@ -180,12 +181,12 @@ fn permitted(key: &FoundKey, provider: &dyn KeyProvider) -> Vec<SignatureAlgorit
     usual
 }
 
-fn no_such_key(failure: ProviderError) -> Error {
+fn link_refused(failure: ProviderError) -> Error {
     let why = match &failure {
         ProviderError::KeyMissing => "the token has no private key of this id",
         ProviderError::Refused(why) => why,
         _ => return failure.into(),
     };
     let message = format!("privateKeyId must name one private key that can sign here: {why}.");
-    Error::invalid(vec![Violation::at("privateKeyId", Rule::InvalidValue, message)]).because(failure)
+    Error::invalid(vec![Violation::at("privateKeyId", Rule::InvalidValue, message)]).with_source(failure)
 }

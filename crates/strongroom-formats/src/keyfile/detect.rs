@@ -5,7 +5,7 @@ use der::{Decode, Tag, Tagged};
 
 /// Forms of DER, told apart by their first two elements.
 #[derive(Clone, Copy)]
-pub(super) enum Shape {
+pub(super) enum KeyFileShape {
     Pkcs12,
     Pkcs8,
     EncryptedPkcs8,
@@ -13,9 +13,9 @@ pub(super) enum Shape {
     Sec1,
 }
 
-impl Shape {
+impl KeyFileShape {
     /// `None` for what has none of these forms, or more or less than one whole structure.
-    pub(super) fn of(der: &[u8]) -> Option<Self> {
+    pub(super) fn detect(der: &[u8]) -> Option<Self> {
         let elements = Vec::<AnyRef<'_>>::from_der(der).ok()?;
         let [first, second, ..] = elements.as_slice() else { return None };
         match (first.tag(), second.tag()) {

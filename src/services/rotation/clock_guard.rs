@@ -2,21 +2,21 @@
 
 use std::sync::atomic::Ordering;
 
-use super::sweep::{Outcome, Sweep};
+use super::sweep::{SweepOutcome, SweepResult};
 use super::{Rotation, gauges};
 use crate::auth::{Principal, Scope};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::error::{Error, Kind};
+use strongroom_domain::error::{Error, ErrorKind};
 
 impl Rotation {
     /// Gives the lease back, with a word in the audit trail the first time, and only says what is due.
-    pub(super) async fn hold(&self, fence: i64, why: String, now: Timestamp) -> Result<Sweep, Error> {
+    pub(super) async fn hold_sweep(&self, fence: i64, why: String, now: Timestamp) -> Result<SweepResult, Error> {
         let first = !self.held.swap(true, Ordering::SeqCst);
         gauges::held(true);
-        let event = event(now, &Principal::strongroom(), Action::RotationHeld, why.clone());
+        let event = event(now, &Principal::daemon(), Action::RotationHeld, why.clone());
         self.store.end_sweep(fence, None, if first { std::slice::from_ref(&event) } else { &[] }).await?;
-        let report = self.look(Outcome::Held(why.clone()), now).await?;
+        let report = self.plan_only(SweepOutcome::Held(why.clone()), now).await?;
         if first {
             let due = report.steps.len();
             tracing::error!(due, "rotation is held: {why}; if that is right, say `strongroom rotation resume`");
@@ -32,7 +32,7 @@ impl Rotation {
         who.require(Scope::Operate)?;
         let now = self.clock.now();
         let lease = self.store.lease_sweep(self.keyring.owner(), now, self.keyring.lease()).await?;
-        let lease = lease.ok_or_else(|| Error::new(Kind::Conflict, "a sweep is under way; try again"))?;
+        let lease = lease.ok_or_else(|| Error::new(ErrorKind::Conflict, "a sweep is under way; try again"))?;
         let before = lease.swept_at.map_or_else(|| "there was none before".to_owned(), |at| format!("it was at {at}"));
         let detail = format!("the last sweep counts as one of {now}; {before}");
         let event = event(now, who, Action::RotationResumed, detail);

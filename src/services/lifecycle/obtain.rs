@@ -2,25 +2,25 @@
 
 use std::time::Instant;
 
-use super::creation::Member;
-use super::reservation::{Finished, Reservation};
-use super::{CertificateSpec, Keyring, NewKid};
+use super::creation::PlannedKey;
+use super::reservation::{CommitInput, Reservation};
+use super::{CertificateSpec, Keyring, KidScheme};
 use crate::failpoint::{self, Failpoint};
 use crate::issuance;
-use crate::provider::{FoundKey, GeneratedKey, KeyProvider, KeyRef, NewKey, ProviderError};
-use strongroom_domain::error::{Error, Kind, Rule, Violation};
+use crate::provider::{ExistingKey, GeneratedKey, KeyProvider, KeyRef, NewKey, ProviderError};
+use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{CertificateDer, KeyPair, Kid, SpkiDer, StoreId};
 use strongroom_domain::secret::Secret;
 use strongroom_formats::jose;
 
 /// Where a key and its certificates come from.
-pub(super) enum Source {
+pub(super) enum KeyMaterial {
     /// The provider makes the key, or has made it ahead; its certificate is issued here, if there shall be one.
     Generate(Option<CertificateSpec>),
     /// The provider takes the key in.
     Import { pkcs8: Secret, spki: SpkiDer, certificates: Vec<CertificateDer> },
     /// The provider has had the key before.
-    Found { key: FoundKey, certificates: Vec<CertificateDer> },
+    Link { key: ExistingKey, certificates: Vec<CertificateDer> },
 }
 
 impl Keyring {
@@ -28,20 +28,20 @@ impl Keyring {
     pub(super) async fn obtain(
         &self,
         reservation: &mut Reservation,
-        Member { wish, source, provider }: Member,
+        PlannedKey { spec, material, provider }: PlannedKey,
         deadline: Instant,
-    ) -> Result<Finished, Error> {
+    ) -> Result<CommitInput, Error> {
         failpoint::hit(Failpoint::GenerateReserve).await?;
         let pair = &reservation.pair;
         let key = new_key(pair, self.store.id(), deadline);
         // Never dropped half-way: a key whose maker has gone would come after its undoing.
-        let (GeneratedKey { spki, sealed, proof }, certificates) = match source {
-            Source::Generate(spec) => {
-                let made = if let (Some(spki), Some(proof)) = (&pair.spki, reservation.proof.take()) {
-                    GeneratedKey { spki: spki.clone(), sealed: None, proof }
+        let (GeneratedKey { spki, sealed, attestation }, certificates) = match material {
+            KeyMaterial::Generate(spec) => {
+                let made = if let (Some(spki), Some(attestation)) = (&pair.spki, reservation.attestation.take()) {
+                    GeneratedKey { spki: spki.clone(), sealed: None, attestation }
                 } else {
                     let made = provider.generate(key).await;
-                    reservation.may_hold_key = made.as_ref().err().is_none_or(ProviderError::may_have_made);
+                    reservation.may_hold_key = made.as_ref().err().is_none_or(ProviderError::may_have_created_key);
                     made?
                 };
                 failpoint::hit(Failpoint::GenerateGenerate).await?;
@@ -51,34 +51,35 @@ impl Keyring {
                 };
                 (made, certificate.into_iter().collect())
             }
-            Source::Import { pkcs8, spki, certificates } => {
+            KeyMaterial::Import { pkcs8, spki, certificates } => {
                 let taken = provider.import(key, pkcs8).await;
-                reservation.may_hold_key = taken.as_ref().err().is_none_or(ProviderError::may_have_made);
-                let taken = taken.map_err(refused_file)?;
+                reservation.may_hold_key = taken.as_ref().err().is_none_or(ProviderError::may_have_created_key);
+                let taken = taken.map_err(import_refused)?;
                 failpoint::hit(Failpoint::ImportImport).await?;
                 if taken.spki != spki {
-                    return Err(refused_file(ProviderError::Refused("its public half came out as another".to_owned())));
+                    return Err(import_refused(ProviderError::Refused(
+                        "its public half came out as another".to_owned(),
+                    )));
                 }
                 (taken, certificates)
             }
-            Source::Found { key, certificates } => {
-                (GeneratedKey { spki: key.spki, sealed: None, proof: key.proof }, certificates)
+            KeyMaterial::Link { key, certificates } => {
+                (GeneratedKey { spki: key.spki, sealed: None, attestation: key.attestation }, certificates)
             }
         };
         if Instant::now() >= deadline {
-            return Err(Error::new(Kind::Deadline, "the deadline passed before the key pair was ready"));
+            return Err(Error::new(ErrorKind::Deadline, "the deadline passed before the key pair was ready"));
         }
-        let kid = self.name(wish.kid, &spki)?;
-        Ok(Finished { entry: wish.entry, kid, spki, sealed, certificates, proof })
+        let kid = self.new_kid(spec.kid_scheme, &spki)?;
+        Ok(CommitInput { initial_state: spec.initial_state, kid, spki, sealed, certificates, attestation })
     }
 
     /// What a key pair of this public half is called in JOSE.
-    pub(super) fn name(&self, how: NewKid, spki: &SpkiDer) -> Result<Kid, Error> {
+    pub(super) fn new_kid(&self, how: KidScheme, spki: &SpkiDer) -> Result<Kid, Error> {
         match how {
-            NewKid::Thumbprint => {
-                jose::thumbprint(spki).map_err(|failure| Error::new(Kind::Internal, "internal error").because(failure))
-            }
-            NewKid::Decimal => Ok(Kid::decimal(self.clock.now())?),
+            KidScheme::Thumbprint => jose::thumbprint(spki)
+                .map_err(|failure| Error::new(ErrorKind::Internal, "internal error").with_source(failure)),
+            KidScheme::Decimal => Ok(Kid::decimal(self.clock.now())?),
         }
     }
 
@@ -120,12 +121,12 @@ pub(super) fn new_key(pair: &KeyPair, store: StoreId, deadline: Instant) -> NewK
 }
 
 /// What a provider says of a key that it does not take is about the file.
-fn refused_file(failure: ProviderError) -> Error {
+fn import_refused(failure: ProviderError) -> Error {
     match failure {
         ProviderError::Refused(_) => {
             let message = "The crypto provider does not accept this private key; \
                            an RSA key in an HSM must have the public exponent 65537.";
-            Error::invalid(vec![Violation::at("fileData", Rule::InvalidValue, message)]).because(failure)
+            Error::invalid(vec![Violation::at("fileData", Rule::InvalidValue, message)]).with_source(failure)
         }
         other => other.into(),
     }
