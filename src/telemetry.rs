@@ -24,7 +24,7 @@ pub enum Verbosity {
     Command,
 }
 
-/// Starts logging; what `log` gets comes along.
+/// Starts logging, including records of the `log` crate.
 pub fn start_logging(verbosity: Verbosity) {
     let default = match verbosity {
         Verbosity::Daemon => "info,cryptoki=off,sqlx=warn,hyper=warn",

@@ -1,13 +1,13 @@
-//! Turns: who may ask a provider now, and who after whom.
+//! Admission: the order in which requests get a permit to call a provider.
 //!
-//! Owns the queue before each provider: a bounded number of calls at work, the others waiting
-//! in the order of their principals, each of which has its turn as often as any other. Does
-//! not own what is done in a turn, nor the queues of a provider's own.
+//! Owns one queue per provider: a bounded number of calls runs, the others wait, and principals get
+//! permits in round-robin order. Does not own the work done under a permit, nor the queues inside a
+//! provider.
 //!
-//! Invariants: a principal that floods a queue makes each call of another wait for one of its
-//! own at most, those at work apart; no principal has more requests here than its share; a
-//! call whose deadline has passed, or whose client has gone, takes no turn; a turn lasts as
-//! long as the work that was begun in it, whether or not anybody still waits for that.
+//! Invariants: a principal that floods a queue delays a call of another principal by at most one of its
+//! own calls, running ones apart; no principal has more requests in a queue than its share; a call whose
+//! deadline has passed, or whose client has gone, gets no permit; a permit lasts as long as the work
+//! begun under it, even if its client has gone.
 
 #[cfg(test)]
 mod tests;
@@ -26,7 +26,7 @@ use tokio::time::timeout_at;
 
 use strongroom_domain::key::ProviderKind;
 
-/// How much of what.
+/// Bounds of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueBounds {
     /// Calls at work at one provider.
@@ -35,7 +35,7 @@ pub struct QueueBounds {
     pub share: usize,
 }
 
-/// Why there was no turn, or not for long enough.
+/// Why no permit was given, or why the work was not finished in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAdmitted {
     /// The principal has as many requests under way as its share.
@@ -56,16 +56,16 @@ impl From<NotAdmitted> for Error {
     }
 }
 
-/// The queues for one kind of work, one before each provider.
+/// The queues for one kind of work, one per provider.
 #[derive(Clone, Debug)]
 pub struct FairQueue {
-    /// What is done in a turn, for metrics.
+    /// The kind of work, as metrics call it.
     work: &'static str,
     hsm: Arc<Queue>,
     local: Arc<Queue>,
 }
 
-/// A request that is counted.
+/// An admitted request; it counts against its principal's share until it is dropped.
 #[derive(Debug)]
 pub struct Admission {
     work: &'static str,
@@ -73,7 +73,7 @@ pub struct Admission {
     principal: Arc<str>,
 }
 
-/// The right to ask a provider; handed on when it is dropped.
+/// Permission to call a provider; passed to the next waiting call when it is dropped.
 #[derive(Debug)]
 pub struct Permit {
     queue: Arc<Queue>,
@@ -82,7 +82,7 @@ pub struct Permit {
 #[derive(Debug)]
 struct Queue {
     bounds: QueueBounds,
-    /// How long turns were waited for.
+    /// How long calls waited for a permit.
     waits: Histogram,
     state: Mutex<State>,
 }
@@ -114,7 +114,7 @@ impl FairQueue {
         Self { work, hsm: queue(ProviderKind::Hsm), local: queue(ProviderKind::Local) }
     }
 
-    /// Counts a request of `principal` at a provider in.
+    /// Admits a request of `principal` to a provider's queue.
     ///
     /// # Errors
     /// [`NotAdmitted::ShareExceeded`].
@@ -131,7 +131,7 @@ impl FairQueue {
 }
 
 impl Admission {
-    /// Waits for a turn, until `deadline` at most.
+    /// Waits for a permit until `deadline`.
     ///
     /// # Errors
     /// [`NotAdmitted::DeadlinePassed`].
@@ -162,8 +162,8 @@ impl Drop for Admission {
 }
 
 impl Permit {
-    /// Works until the deadline. What is not done by then, or when the caller goes away, is
-    /// finished behind its back, and the turn lasts until then.
+    /// Runs `work` until `deadline`. When the deadline passes or the caller is dropped, the future moves
+    /// to a task of its own and keeps the permit until it completes.
     ///
     /// # Errors
     /// [`NotAdmitted::DeadlinePassed`].
@@ -180,7 +180,7 @@ impl Permit {
     }
 }
 
-/// A future that goes on in a task of its own when it is dropped before its end.
+/// A future that moves to a task of its own when it is dropped before it has completed.
 struct FinishDetached<F: Future<Output: Send> + Send + 'static>(Option<Pin<Box<F>>>);
 
 impl<F: Future<Output: Send> + Send + 'static> Future for FinishDetached<F> {
@@ -205,13 +205,13 @@ impl<F: Future<Output: Send> + Send + 'static> Drop for FinishDetached<F> {
     }
 }
 
-/// What became of a call that came to a queue.
+/// Result of entering a queue.
 enum QueueEntry {
     Running(Permit),
     Waiting(QueuedCall, oneshot::Receiver<()>),
 }
 
-/// A call in a queue; one that is dropped leaves it, or hands its turn on.
+/// A waiting call. On drop it leaves the queue, or passes its permit on if it has been given one.
 struct QueuedCall {
     queue: Arc<Queue>,
     principal: Arc<str>,
@@ -280,14 +280,14 @@ impl State {
         found
     }
 
-    /// Gives a turn that has ended to the first call of the principal whose turn it is.
+    /// Gives a returned permit to the first call of the next principal.
     fn pass_permit_on(&mut self) {
         let Some((principal, mut waiters)) = self.waiting.pop_front() else {
             self.running -= 1;
             return;
         };
         if let Some(next) = waiters.pop_front() {
-            // Whoever was in the queue has it now: one that no longer listens hands it on when it ends.
+            // A receiver that no longer listens passes the permit on when it is dropped.
             let _ = next.permit.send(());
         }
         if !waiters.is_empty() {
@@ -300,7 +300,7 @@ impl Drop for QueuedCall {
     fn drop(&mut self) {
         let Some(number) = self.number else { return };
         let mut state = self.queue.state();
-        // One that is no longer in the queue was given its turn and did not live to see it.
+        // A call that has left the queue was given a permit that it can no longer use.
         if !state.forget(&self.principal, number) {
             state.pass_permit_on();
         }

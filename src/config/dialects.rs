@@ -62,7 +62,7 @@ pub enum SanFormat {
     Typed,
 }
 
-/// Who makes a dialect's keys: as the key `path` says, by default the token where there is one.
+/// The provider of a dialect's new keys: the configured one, by default the token where there is one.
 pub(super) fn default_provider(
     path: &str,
     given: Option<ProviderKind>,

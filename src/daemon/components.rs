@@ -68,7 +68,7 @@ impl Components {
         Ok(Self { keyring, catalog, rotation, signing, token, master_keys, clock, store })
     }
 
-    /// What the configuration leaves out of reach of what the store holds, in sentences.
+    /// Warnings about keys whose provider is not configured, as sentences.
     pub(super) async fn unreachable_keys(&self, config: &Config) -> anyhow::Result<Vec<String>> {
         Ok(unreachable_keys(self.store.as_ref(), &config.providers()).await?)
     }
@@ -81,9 +81,8 @@ impl Components {
     }
 }
 
-/// How many turns there are at a provider at once: enough to keep every worker of every host
-/// busy and calls coalesced, and so few that its queue has room for all of them and nobody
-/// waits long behind another's.
+/// Concurrency at the token: enough to keep every worker of every host busy and calls coalesced, and so
+/// low that the token's queue has room for all calls and no principal waits long behind another.
 fn signing_bounds(config: &Config) -> QueueBounds {
     let hosts = &config.hosts;
     let workers = hosts.signing_hosts.saturating_mul(hosts.workers);
@@ -182,8 +181,8 @@ impl Offline {
         Ok(Self { components, lock })
     }
 
-    /// Stands on a store that was opened to look at it, to see whether its LOCAL keys open: nothing
-    /// is locked, unlocked or made, and no token is asked but one that seals master keys.
+    /// Inspects the LOCAL keys of a store opened for reading only: nothing is locked, unlocked or
+    /// created, and no token is used unless it seals master keys.
     ///
     /// # Errors
     /// When that token does not become ready in time.

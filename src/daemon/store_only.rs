@@ -1,4 +1,4 @@
-//! What a command sees of the store beside a running daemon, without a token.
+//! Services over the store alone, for commands beside a running daemon.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::services::settings::Catalog;
 use crate::store::SqlStore;
 use strongroom_domain::clock::{Clock, SystemClock, Timestamp};
 
-/// The services over the store alone: what needs a private key is out of their reach.
+/// The services over the store alone; operations on private keys are unavailable.
 pub struct StoreOnly {
     store: Arc<SqlStore>,
     keyring: Arc<Keyring>,
@@ -30,7 +30,7 @@ impl StoreOnly {
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
         let store = SqlStore::open(&config.store).await.context("the store cannot be opened")?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        // Nothing of the daemon's is this one's.
+        // It owns none of the daemon's reservations.
         let owner = new_life(&format!("{}/bystander", config.instance))?;
         let (providers, lease) = (Providers::default(), components::lease(config));
         let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease);

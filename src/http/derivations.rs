@@ -1,4 +1,4 @@
-//! Keys derived from passwords and chains verified: slow and large, so only a few at a time.
+//! A bounded pool for slow work on request bodies: deriving keys from passwords, verifying chains.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use strongroom_domain::error::{Error, ErrorKind};
 
-/// Pieces of work at the same time.
+/// Pieces of work that run at a time.
 const RUNNING: usize = 2;
 
-/// Pieces of work that may wait for those.
+/// Pieces of work that may wait.
 const WAITING: usize = 8;
 
 /// Admits work on key files and chains: the rest of the daemon keeps its processors and memory.
@@ -39,7 +39,7 @@ impl KeyFilePool {
     }
 }
 
-/// The right to derive keys or verify chains.
+/// Permission to run one piece of work in the pool.
 pub(crate) struct KeyFilePermit {
     _held: [OwnedSemaphorePermit; 2],
 }

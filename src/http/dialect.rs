@@ -17,7 +17,7 @@ use strongroom_domain::error::{Error, ErrorKind};
 /// Seconds after which a client may try again what failed for now.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
-/// A domain error in the clothes of a dialect.
+/// A domain error in the form of a dialect.
 pub(crate) trait DialectError: From<Error> + IntoResponse + Send + 'static {
     /// Whether credentials may be presented in this way.
     fn knows(_scheme: AuthScheme) -> bool {
@@ -35,8 +35,7 @@ pub(crate) trait DialectError: From<Error> + IntoResponse + Send + 'static {
     }
 }
 
-/// Makes everything that the router itself refuses, and every panic, answer in the
-/// dialect's body; forbids caching.
+/// Makes refusals of the router and panics answer in the dialect's form; forbids caching.
 pub(crate) fn with_dialect_errors<S, E>(router: Router<S>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,

@@ -59,7 +59,7 @@ pub(crate) struct ProviderDouble {
     pub(crate) generate_fault: Mutex<Option<Fault>>,
     pub(crate) sign_fault: Mutex<Option<Fault>>,
     pub(crate) prove_fault: Mutex<Option<Fault>>,
-    /// How long nobody has asked anything of it.
+    /// Time since the last request.
     pub(crate) idle: Mutex<Duration>,
     pub(crate) proven: AtomicUsize,
     /// The key that cannot be destroyed.

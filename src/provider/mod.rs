@@ -1,4 +1,4 @@
-//! Who holds private halves: the trait over tokens and software keys.
+//! Providers: the trait over tokens and software keys, which hold private halves.
 //!
 //! Owns generation, signing, decryption, destruction and inventory of private keys, and the health
 //! of whoever does it. Does not know rows, rings, certificates or principals, and never
@@ -55,12 +55,12 @@ pub struct GeneratedKey {
     pub spki: SpkiDer,
     /// The private half, where the provider has no place of its own for it.
     pub sealed: Option<SealedKey>,
-    /// What was proven of the private half, in words for the audit trail:
-    /// `local, always-sensitive, never-extractable, sign`.
+    /// Proven attributes of the private half, as text for the audit trail: `local, always-sensitive,
+    /// never-extractable, sign`.
     pub attestation: String,
 }
 
-/// A key that is there: where to find it and what its public half must be.
+/// An existing key: its locator and its expected public half.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct KeyRef {
     pub id: KeyId,
@@ -71,7 +71,7 @@ pub struct KeyRef {
 }
 
 impl KeyRef {
-    /// The key of a pair; `None` for one that may not be there yet.
+    /// The key of a pair; `None` while it may not exist yet.
     #[must_use]
     pub fn of(pair: &KeyPair) -> Option<Self> {
         Some(Self {
@@ -84,7 +84,7 @@ impl KeyRef {
     }
 }
 
-/// How a provider is.
+/// Health of a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderHealth {
     pub ready: bool,
@@ -108,20 +108,22 @@ pub trait KeyProvider: Send + Sync {
     /// caller reconciles by the locator.
     async fn generate(&self, key: NewKey) -> Result<GeneratedKey, ProviderError>;
 
-    /// [`KeyProvider::generate`] for a key that nobody waits for: it counts as no request, and gives way.
+    /// [`KeyProvider::generate`] at low priority, for the stock; it does not end
+    /// [`KeyProvider::idle_for`].
     async fn generate_ahead(&self, key: NewKey) -> Result<GeneratedKey, ProviderError> {
         self.generate(key).await
     }
 
-    /// Proves a signing key anew, in words for the audit trail: that it is there, and as it was when it was made here.
-    /// With `trial` by a signature too; without, the caller judges the next signature.
+    /// Attests a signing key again: it exists and has the attributes that it was generated with. Returns
+    /// text for the audit trail. With `trial` a test signature is made and verified; without, the caller
+    /// verifies the next signature.
     ///
     /// [`ProviderError::KeyMissing`] or [`ProviderError::Refused`] when it is not.
     async fn attest(&self, _key: &KeyRef, _label: &str, _trial: bool) -> Result<String, ProviderError> {
         Err(ProviderError::Unsupported("its keys are not proven anew".to_owned()))
     }
 
-    /// How long nobody has asked anything of it.
+    /// Time since the last request.
     fn idle_for(&self) -> Duration {
         Duration::MAX
     }
@@ -156,7 +158,7 @@ pub trait KeyProvider: Send + Sync {
         ciphertext: Vec<u8>,
     ) -> Result<Secret, ProviderError>;
 
-    /// Signs each of several inputs, in order; one that fails, fails alone.
+    /// Signs several inputs, in order; a failing input fails alone.
     async fn sign_batch(
         &self,
         key: &KeyRef,

@@ -1,4 +1,4 @@
-//! What was read from a store and is known to be still so, without asking the store again.
+//! A cache of values read from the store, valid while revision and epoch are unchanged.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::{Store, StoreError};
 
-/// How long what was read may be used while the epoch has not been confirmed.
+/// How long cached values may be used after the last reading of the epoch.
 pub const EPOCH_VALID_FOR: Duration = Duration::from_secs(3);
 
 /// Between two looks at the epoch.
@@ -28,7 +28,7 @@ struct CacheContents<K, V> {
     confirmed: Option<Instant>,
 }
 
-/// What must not have changed between the reading of a row and its use.
+/// Revision and epoch at which a value was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheStamp {
     revision: u64,
@@ -39,7 +39,7 @@ pub struct CacheStamp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EpochReading {
     pub epoch: i64,
-    /// What was asked then is confirmed as of then, however late the answer came.
+    /// Time of the request: the epoch is known as of then, however late the reply came.
     pub asked: Instant,
 }
 
@@ -75,7 +75,7 @@ impl<K, V> Default for EpochCache<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> EpochCache<K, V> {
-    /// The value of a key, if what is known was read at `revision` and confirmed lately.
+    /// The cached value of a key, if the cache stands at `revision` and the epoch was read lately.
     pub fn get(&self, key: &K, revision: u64) -> Option<V> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let current =
@@ -83,7 +83,7 @@ impl<K: Eq + Hash, V: Clone> EpochCache<K, V> {
         if current { known.values.get(key).cloned() } else { None }
     }
 
-    /// The moment at which a reading begins; forgets what is older than `revision`.
+    /// The stamp of a reading that begins now; drops values older than `revision`.
     pub fn snapshot(&self, revision: u64) -> CacheStamp {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.at.revision < revision {
@@ -93,7 +93,7 @@ impl<K: Eq + Hash, V: Clone> EpochCache<K, V> {
         known.at
     }
 
-    /// Keeps what was read, unless something has changed since the reading began.
+    /// Inserts a value, unless revision or epoch has changed since the reading began.
     pub fn insert_if_unchanged(&self, key: K, value: V, begun: CacheStamp) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.at == begun {
@@ -101,7 +101,7 @@ impl<K: Eq + Hash, V: Clone> EpochCache<K, V> {
         }
     }
 
-    /// Takes note of the store's epoch; forgets everything if it is another.
+    /// Records a reading of the epoch; drops all values if it has changed.
     pub fn observe_epoch(&self, seen: EpochReading) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.at.epoch != Some(seen.epoch) {

@@ -336,8 +336,8 @@ async fn seen(conn: &mut Connection, id: KeyId, version: i64) -> Result<KeyPair,
     find(conn, id).await?.filter(|pair| pair.version == version).ok_or(StoreError::Conflict)
 }
 
-/// Whether a pair may make this move without a reservation or a commit: it leaves `Reserved` to be
-/// abandoned only, is visible in a ring only, and comes back in the ring of web keys only.
+/// Whether a transition is allowed outside of reserve and commit: `Reserved` leads to `Abandoning` only,
+/// a visible state needs a ring, and `Deactivated` leads to `Active` in the ring of web keys only.
 fn may_move(pair: &KeyPair, Transition { to, reactivate, .. }: Transition) -> bool {
     let web_key = pair.ring.as_ref().is_some_and(|ring| ring.kind() == RingKind::WebKeys);
     pair.state.may_become(to, reactivate && web_key)

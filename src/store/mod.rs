@@ -1,4 +1,4 @@
-//! What is remembered: key pairs, their certificates, requests seen, the audit trail.
+//! The store: key pairs, certificates, idempotency claims, settings and the audit trail.
 //!
 //! Owns rows and transactions. Does not know providers, principals beyond their names,
 //! or what a certificate says. SQLite embedded; PostgreSQL later by the same SQL text.
@@ -110,7 +110,7 @@ pub struct StoredDocument {
     pub updated_at: Timestamp,
 }
 
-/// What became of a wish to keep a document.
+/// Outcome of writing a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PutOutcome {
     Done,
@@ -181,7 +181,7 @@ impl From<StoreError> for Error {
     }
 }
 
-/// The memory of the daemon.
+/// The store: rows and transactions.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// The identity of this store, made at its birth.
@@ -201,7 +201,7 @@ pub trait Store: Send + Sync {
     /// made it returns: what was read at another revision may be outdated.
     fn revision(&self) -> u64;
 
-    /// What the same idempotency claim led to before; `None` when it is new.
+    /// The outcome of an earlier request with the same idempotency claim; `None` for a new one.
     async fn prior_outcome(
         &self,
         claim: &IdempotencyClaim,
@@ -212,9 +212,9 @@ pub trait Store: Send + Sync {
     /// compare-and-set, [`StoreError::Conflict`] when another was faster.
     async fn reserve(&self, new: NewReservation, audit: &[Event]) -> Result<ReserveOutcome, StoreError>;
 
-    /// Moves key pairs and makes reservations real, all together; the rows in the order of
-    /// moves and commits. [`StoreError::Conflict`] when one is not what the caller saw, or the
-    /// ring would have two Active keys; [`StoreError::Fenced`].
+    /// Applies transitions and commits in one transaction; returns the rows in that order.
+    /// [`StoreError::Conflict`] when one is not what the caller saw, or the ring would have two Active
+    /// keys; [`StoreError::Fenced`].
     ///
     /// Leaving `Reserved` for `Abandoning` also forgets the idempotency key; leaving for
     /// `Destroying` also removes the documents that go with the ring when no visible key is
@@ -222,12 +222,12 @@ pub trait Store: Send + Sync {
     /// and no other key is Active there; `Destroyed` erases the sealed private half.
     async fn change(&self, change: KeyPairChange, audit: &[Event]) -> Result<Vec<KeyPair>, StoreError>;
 
-    /// Makes one reservation real.
+    /// Commits one reservation.
     async fn commit(&self, commit: Commit, audit: &[Event]) -> Result<KeyPair, StoreError> {
         only(self.change(KeyPairChange { commits: vec![commit], ..KeyPairChange::default() }, audit).await?)
     }
 
-    /// Moves one key pair.
+    /// Applies one transition.
     async fn transition(&self, transition: Transition, audit: &[Event]) -> Result<KeyPair, StoreError> {
         only(self.change(KeyPairChange { moves: vec![transition], ..KeyPairChange::default() }, audit).await?)
     }

@@ -1,4 +1,4 @@
-//! What is asked of the store, and what it answers.
+//! Requests to the store and their results.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ pub struct LeaseOwner {
     pub life: String,
 }
 
-/// How a new key pair comes to its ring.
+/// Placement of a new key pair in its ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
-    /// As the first: no other may hold the ring's name.
+    /// The first key of a new ring: no other key may hold the ring's name.
     NewRing,
-    /// As a successor: no other may be on its way there.
+    /// A successor: no other successor may be reserved.
     Successor,
-    /// Beside whatever is there.
+    /// An additional key, whatever the ring holds.
     Additional,
 }
 
@@ -43,7 +43,7 @@ pub struct NewReservation {
     pub permitted: Vec<SignatureAlgorithm>,
     pub owner: LeaseOwner,
     pub now: Timestamp,
-    /// How long nobody else may undo it.
+    /// How long other daemons must leave the reservation alone.
     pub lease: Duration,
     pub idempotency: Option<IdempotencyClaim>,
     /// The version of the `Stocked` row of this id that is claimed; a new row where it is absent.
@@ -61,7 +61,7 @@ pub struct IdempotencyClaim {
     pub expires: Timestamp,
 }
 
-/// What became of a wish to reserve.
+/// Outcome of a reservation.
 #[derive(Clone, Debug)]
 pub enum ReserveOutcome {
     /// A row in state `Reserved`: a new one, or one that was stock.
@@ -76,11 +76,11 @@ pub enum ReserveOutcome {
     BodyMismatch,
     /// The ring has a key already.
     RingExists,
-    /// Another successor is on its way to the ring.
+    /// Another successor is reserved for the ring.
     SuccessorPending,
 }
 
-/// What a reservation becomes.
+/// Commit of a reservation.
 #[derive(Clone, Debug)]
 pub struct Commit {
     pub id: KeyId,
@@ -98,7 +98,7 @@ pub struct Commit {
     pub now: Timestamp,
 }
 
-/// A move of one key pair.
+/// State transition of one key pair.
 #[derive(Clone, Copy, Debug)]
 pub struct Transition {
     pub id: KeyId,
@@ -110,7 +110,7 @@ pub struct Transition {
     pub now: Timestamp,
 }
 
-/// Moves and commits that happen together or not at all, the moves first, each list in its order.
+/// Transitions and commits of one transaction: transitions first, each list in its order.
 #[derive(Clone, Debug, Default)]
 pub struct KeyPairChange {
     pub moves: Vec<Transition>,
@@ -119,7 +119,7 @@ pub struct KeyPairChange {
     pub fence: Option<i64>,
 }
 
-/// A ring that a sweep has to look at.
+/// A ring that is due for a sweep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueRing {
     pub ring: RingId,
@@ -127,7 +127,7 @@ pub struct DueRing {
     pub version: i64,
 }
 
-/// What awaits the sweeps.
+/// Work ahead of the sweeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Agenda {
     /// Rings that are due.
@@ -136,7 +136,7 @@ pub struct Agenda {
     pub next: Option<Timestamp>,
 }
 
-/// The right to sweep, until it ends or its time is over.
+/// The lease of a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SweepLease {
     /// Higher than that of every sweeper before.

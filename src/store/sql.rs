@@ -94,7 +94,7 @@ impl SqlStore {
     }
 }
 
-/// What a look at a store finds.
+/// Result of opening a store for reading only.
 pub enum ReadOnlyOpen {
     /// No file; the first start makes it.
     Absent,
@@ -384,7 +384,7 @@ impl Store for SqlStore {
     }
 }
 
-/// A transaction that writes; one that is dropped was never there.
+/// A write transaction; it is rolled back on drop.
 pub(super) struct WriteTransaction {
     pub(super) tx: Transaction<'static, Db>,
     _timer: MethodTimer,

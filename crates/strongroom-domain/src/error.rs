@@ -7,12 +7,12 @@ use std::fmt;
 
 use crate::clock::NoEntropy;
 
-/// What sort of failure it is: what dialects turn into a status.
+/// Class of an error; dialects map it to a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
     /// Well formed, but values that cannot be: see the violations.
     Invalid,
-    /// Not parseable as what it should be.
+    /// The body cannot be parsed.
     Malformed,
     TooLarge,
     UnsupportedMediaType,
@@ -33,12 +33,12 @@ pub enum ErrorKind {
     /// The deadline passed; nothing was changed.
     Deadline,
     Throttled,
-    /// What is stored of the key was altered; trying again does not help.
+    /// Stored data of the key was altered; a retry does not help.
     Damaged,
     Internal,
 }
 
-/// What rule a value breaks.
+/// The rule that a value breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rule {
     Required,
@@ -62,7 +62,7 @@ impl Rule {
     }
 }
 
-/// One value that cannot be, and what would be accepted.
+/// One refused value, with a sentence about accepted ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// JSON path with dots and `[n]`, in the dialect's names; absent when not about a field.
@@ -104,14 +104,14 @@ impl Error {
         error
     }
 
-    /// The same failure with one value more that cannot be, before the others.
+    /// Inserts a violation before the others.
     #[must_use]
     pub fn with_first_violation(mut self, violation: Violation) -> Self {
         self.0.violations.insert(0, violation);
         self
     }
 
-    /// The same failure with its cause for the log.
+    /// Attaches a source for the log.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());

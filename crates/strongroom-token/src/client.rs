@@ -146,7 +146,7 @@ impl TokenClient {
         }
     }
 
-    /// How long nobody has asked anything of it.
+    /// Time since the last request.
     #[must_use]
     pub fn idle(&self) -> Duration {
         self.activity.idle_for()
@@ -195,7 +195,7 @@ impl TokenClient {
         Ok(Signature::from_raw(algorithm, raw))
     }
 
-    /// Signs each of several inputs, in order; one that fails, fails alone.
+    /// Signs several inputs, in order; a failing input fails alone.
     pub async fn sign_batch(
         &self,
         key: &TokenKey,

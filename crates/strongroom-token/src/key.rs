@@ -18,12 +18,12 @@ pub struct KeyTemplate {
 #[derive(Clone, Debug)]
 pub struct ProvenKey {
     pub spki: SpkiDer,
-    /// What was proven of the private half, in words for the audit trail:
-    /// `local, always-sensitive, never-extractable, sign`.
+    /// Proven attributes of the private half, as text for the audit trail: `local, always-sensitive,
+    /// never-extractable, sign`.
     pub attestation: String,
 }
 
-/// A key that is there: where to find it and what its public half must be.
+/// An existing key: its locator and its expected public half.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TokenKey {
     pub locator: Locator,
@@ -31,13 +31,13 @@ pub struct TokenKey {
     pub spki: SpkiDer,
 }
 
-/// A key that was there already.
+/// A key that already exists in the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExistingKey {
     pub locator: Locator,
     pub algorithm: KeyAlgorithm,
     pub spki: SpkiDer,
-    /// What the token says of it, in words for the audit trail.
+    /// Attributes that the token reports, as text for the audit trail.
     pub attestation: String,
 }
 
@@ -50,7 +50,7 @@ pub enum SignInput {
     Digest(Vec<u8>),
 }
 
-/// What was found of a key that was asked to be destroyed.
+/// Result of a destruction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DestroyedObjects {
     /// Objects removed: 0 when none was left.

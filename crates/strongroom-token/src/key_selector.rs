@@ -21,7 +21,7 @@ const ELSEWHERE: [&str; 8] = [
     "library-version",
 ];
 
-/// How the owner of a key that is already there names it; each given part must match.
+/// Attributes that select an existing key in the token; each given one must match.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeySelector {
     /// `CKA_ID`.

@@ -142,7 +142,7 @@ pub(crate) struct DecryptCall {
     pub(crate) ciphertext: Vec<u8>,
 }
 
-/// What a host says of a call.
+/// Reply to a call.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Reply {
     /// The token is open and logged in, with this many sessions to work in; answers `Open`.
@@ -170,7 +170,7 @@ impl From<TokenTime> for Duration {
     }
 }
 
-/// What came of a call.
+/// Result of a call.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum CallOutcome {
     /// The token with the label asked for, and whether it was initialised just now.

@@ -209,7 +209,7 @@ pub(super) fn check(
         None => Some(lifetime.min(MAX_VALID_DAYS)),
         given => days("validDays", given, &mut findings),
     };
-    // A successor that is due for succession at its birth would never come to an end.
+    // A successor must not be due for succession when it is created.
     let shortest = valid_days.map_or(lifetime, |days| days.min(lifetime));
     if creation.is_some_and(|creation| creation >= shortest) {
         let message = format!("{CREATION} must be less than the validity of {shortest} days.");

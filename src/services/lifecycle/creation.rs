@@ -1,6 +1,5 @@
-//! How key pairs come to be and rings change: authorise, capability, reserve, obtain the
-//! keys and their certificates, commit all of it together with the moves of others; or
-//! undo all of it.
+//! Creation of key pairs and changes of rings: authorise, check capability, reserve, obtain keys and
+//! certificates, then commit everything with the state changes of other keys, or undo everything.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +23,7 @@ use strongroom_domain::key::{
 /// How long an `Idempotency-Key` is remembered.
 const IDEMPOTENCY_WINDOW: Duration = Duration::from_secs(24 * 3600);
 
-/// What a key pair shall be, wherever its key comes from.
+/// Specification of a key pair, whether generated, imported or linked.
 pub(super) struct KeySpec {
     pub(super) initial_state: InitialState,
     pub(super) kid_scheme: KidScheme,
@@ -36,12 +35,12 @@ pub(super) struct KeySpec {
     pub(super) permitted: Vec<SignatureAlgorithm>,
 }
 
-/// What becomes of a ring, new members apart.
+/// Update of a ring, without its new keys.
 pub(super) struct RingUpdate {
     pub(super) ring: RingId,
     pub(super) placement: Placement,
     pub(super) state_changes: Vec<StateChange>,
-    /// Why there are new members; empty where that is plain.
+    /// Why keys are added; empty for a new ring.
     pub(super) reason: String,
     pub(super) fence: Option<i64>,
     pub(super) idempotency: Option<IdempotencyKey>,
@@ -51,7 +50,7 @@ pub(super) struct RingUpdate {
 }
 
 impl RingUpdate {
-    /// The order for a new ring of one.
+    /// The update that makes a new ring with one key.
     pub(super) fn for_new_ring(
         ring: RingId,
         idempotency: Option<IdempotencyKey>,
@@ -63,7 +62,7 @@ impl RingUpdate {
     }
 }
 
-/// A key pair to be made, and by whom.
+/// A key pair to be made, with its material and its provider.
 pub(super) struct PlannedKey {
     pub(super) spec: KeySpec,
     pub(super) material: KeyMaterial,
@@ -71,7 +70,7 @@ pub(super) struct PlannedKey {
 }
 
 impl Keyring {
-    /// Makes a wish come true as the only key of a new ring, or changes nothing.
+    /// Creates the only key of a new ring, or changes nothing.
     pub(super) async fn create(
         &self,
         who: &Principal,
@@ -82,7 +81,7 @@ impl Keyring {
         single_created(self.apply_update(who, update, vec![(spec, material)]).await?)
     }
 
-    /// Carries an order out, its new members' keys made one after the other, or changes nothing.
+    /// Applies an update, generating its new keys one after the other, or changes nothing.
     pub(super) async fn apply_update(
         &self,
         who: &Principal,
@@ -131,7 +130,7 @@ impl Keyring {
         Err(failure)
     }
 
-    /// Reserves every member; what came of the same request before, if it did.
+    /// Reserves every planned key; returns the earlier result if the request is a replay.
     async fn reserve_all(
         &self,
         who: &Principal,
@@ -163,13 +162,13 @@ impl Keyring {
         Ok(finished)
     }
 
-    /// The provider of a kind, if there is one here.
+    /// The provider of a kind, if one is configured.
     pub(super) fn provider(&self, kind: ProviderKind) -> Result<Arc<dyn KeyProvider>, Error> {
         let provider = self.providers.get(kind).map(Arc::clone);
         provider.ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("there is no {} provider here", kind.name())))
     }
 
-    /// The provider of a key that is there: without it the key is out of reach, not unsupported.
+    /// The provider of an existing key; without it the key is unavailable, not unsupported.
     pub(super) fn provider_of(&self, pair: &KeyPair) -> Result<Arc<dyn KeyProvider>, Error> {
         let holder = self.providers.get(pair.provider).map(Arc::clone);
         holder.ok_or_else(|| Error::new(ErrorKind::ProviderUnavailable, "the key's provider is not configured"))
@@ -177,7 +176,7 @@ impl Keyring {
 
     fn capable_provider(&self, spec: &KeySpec) -> Result<Arc<dyn KeyProvider>, Error> {
         let provider = self.provider(spec.provider)?;
-        // A key that is there already has shown what it can do.
+        // A linked key has already signed once.
         if spec.origin == KeyOrigin::Linked {
             return Ok(provider);
         }
@@ -211,7 +210,7 @@ impl Keyring {
         })
     }
 
-    /// What the same request came to before; `None` when it is new.
+    /// The result of an earlier request with the same idempotency key; `None` for a new request.
     pub(super) async fn prior_result(
         &self,
         claim: Option<&IdempotencyClaim>,
@@ -224,7 +223,8 @@ impl Keyring {
         }
     }
 
-    /// Reserves a member, with a key from stock where there is one; else what stands in its way.
+    /// Reserves a planned key, from stock if possible; the inner error is the outcome that stands in its
+    /// way.
     async fn reserve(
         &self,
         who: &Principal,
@@ -243,7 +243,7 @@ impl Keyring {
                 .reserve(new, &[requested_event(who, update, planned, pair.id, &origin, self.clock.now())])
                 .await
             {
-                // Another was faster.
+                // Another request claimed it first.
                 Err(StoreError::Conflict) => {}
                 Ok(ReserveOutcome::Reserved(pair)) => {
                     self.count_stock(pair.algorithm, true);
@@ -256,7 +256,7 @@ impl Keyring {
         let id = new.id;
         let event = requested_event(who, update, planned, id, planned.spec.origin.name(), new.now);
         match self.store.reserve(new, &[event]).await {
-            // Of what a reservation says, only another's locator can be taken.
+            // The only unique value of a reservation is its locator.
             Err(StoreError::Conflict) if planned.spec.origin == KeyOrigin::Linked => {
                 let message = "The private key is already in use.";
                 Err(Error::invalid(vec![Violation::at("privateKeyId", Rule::NotUnique, message)]))
@@ -305,7 +305,8 @@ impl Keyring {
         })
     }
 
-    /// What a wish comes to that cannot be fulfilled anew.
+    /// Maps the outcome of a reservation that was not made (replay, in progress, ring exists, ...) to
+    /// the earlier result or to an error.
     async fn result_of(&self, precedent: ReserveOutcome, ring: &RingId) -> Result<RingChanged, Error> {
         match precedent {
             ReserveOutcome::Reserved(pair) => Ok(RingChanged { created: vec![*pair], ..RingChanged::default() }),
@@ -313,7 +314,7 @@ impl Keyring {
                 let pair = self.store.pair(id).await?.ok_or_else(missing_row)?;
                 Ok(RingChanged { created: vec![pair], replayed: true, ..RingChanged::default() })
             }
-            // A client that tries again must not hear of a key that there is no longer.
+            // A retry must not be answered with a key that no longer exists.
             ReserveOutcome::Deleted => Err(Error::new(
                 ErrorKind::Conflict,
                 "the key pair that this request made has been deleted since; \
@@ -353,17 +354,17 @@ fn requested_event(
     }
 }
 
-/// That the id of a ring cannot be had.
+/// Violation for a ring id that is in use.
 pub(super) fn ring_id_in_use(ring: &RingId) -> Violation {
     Violation::at("id", Rule::NotUnique, format!("The ID '{}' is already in use.", ring.name()))
 }
 
-/// Words for the audit trail, with the reason of the order.
+/// Audit detail, with the reason of the update appended.
 pub(super) fn with_reason(words: String, update: &RingUpdate) -> String {
     if update.reason.is_empty() { words } else { format!("{words}; {}", update.reason) }
 }
 
-/// What an order of one key pair has made.
+/// The result of an update with exactly one new key.
 pub(super) fn single_created(RingChanged { created: made, replayed, .. }: RingChanged) -> Result<KeyCreated, Error> {
     let pair = made.into_iter().next().ok_or_else(missing_row)?;
     Ok(KeyCreated { pair, replayed })
@@ -373,7 +374,7 @@ fn missing_row() -> Error {
     Error::new(ErrorKind::Internal, "internal error").with_source("a key pair that was made has no row")
 }
 
-/// Counts creations while they last.
+/// Guard that counts creations under way.
 pub(super) struct CreationGuard<'a>(&'a AtomicUsize, usize);
 
 impl<'a> CreationGuard<'a> {

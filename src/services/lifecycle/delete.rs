@@ -62,12 +62,12 @@ impl Keyring {
         Ok(())
     }
 
-    /// Carries out what a row in `Abandoning` or `Destroying` says, and leaves a tombstone.
+    /// Destroys the key of a row in `Abandoning` or `Destroying` and leaves a tombstone.
     pub(super) async fn finish_destruction(&self, pair: &KeyPair) -> Result<(), Error> {
         let objects = match self.providers.get(pair.provider) {
             _ if pair.origin == KeyOrigin::Linked => 0,
             Some(provider) => provider.destroy(&pair.locator, &self.store.id().label(pair.id)).await?.objects,
-            // The store alone holds it, and erases it with the burial.
+            // Only the store holds it; the tombstone erases it.
             None if pair.provider == ProviderKind::Local => 0,
             None => return self.provider_of(pair).map(drop),
         };
@@ -75,7 +75,7 @@ impl Keyring {
         self.write_tombstone(pair, objects).await
     }
 
-    /// Makes a tombstone of a row whose provider holds nothing any more.
+    /// Turns a row whose provider holds no objects of it into a tombstone.
     pub(super) async fn write_tombstone(&self, pair: &KeyPair, objects: u32) -> Result<(), Error> {
         let detail = format!("{} {} objects removed", pair.provider.name(), objects);
         let event = self.event(&Principal::daemon(), Action::Destroyed, pair, detail);
@@ -93,7 +93,7 @@ impl Keyring {
     }
 }
 
-/// Why a ring could not be changed, naming what refers to it.
+/// Maps a store error to a domain error that names the documents referring to the ring.
 pub(super) fn ring_error(ring: &RingId, failure: StoreError) -> Error {
     let StoreError::InUse(users) = &failure else { return failure.into() };
     let named = |(kind, id): &(DocumentKind, String)| match kind {

@@ -48,7 +48,7 @@ impl Keyring {
     pub async fn link(&self, who: &Principal, new: LinkKeyPair) -> Result<KeyCreated, Error> {
         who.require(Scope::Manage)?;
         let deadline = Instant::now() + new.deadline;
-        // Before the token is asked: what was linked need not be found again.
+        // Before the token is asked: a replay needs no search.
         let claim = self.idempotency_claim(who, new.idempotency.as_ref());
         if let Some(before) = self.prior_result(claim.as_ref(), &new.ring).await? {
             return single_created(before);
@@ -82,7 +82,7 @@ impl Keyring {
     pub async fn exportable(&self, who: &Principal, ring: &RingId) -> Result<KeyPair, Error> {
         who.require(Scope::Manage)?;
         let pair = self.active(who, ring).await?;
-        // Whatever a token might do, what it holds stays there.
+        // Keys in a token are never exported, whatever the token allows.
         if pair.provider == ProviderKind::Hsm { Err(not_exportable(ring)) } else { Ok(pair) }
     }
 
@@ -104,7 +104,7 @@ impl Keyring {
             other => other.into(),
         });
         let pkcs8 = self.audit_damage(who, &pair, exported).await?;
-        // Before it leaves: an export that nobody could see afterwards must not be.
+        // The audit event comes before the key leaves: an unaudited export must not exist.
         let event = self.event(who, Action::Exported, &pair, pair.provider.name().to_owned());
         self.store.record(&[Event { request_id, ..event }]).await?;
         Ok(ExportedKeyPair { pair, pkcs8 })
@@ -171,10 +171,10 @@ fn require_certificate_for(leaf: Option<&CertificateDer>, spki: &SpkiDer, path: 
     Err(Error::invalid(vec![Violation::at(path, Rule::InvalidValue, message)]))
 }
 
-/// How a key that was found may sign: as is usual, as far as its provider can.
+/// Permitted algorithms of a linked key: the usual ones of its key algorithm that the provider supports.
 fn permitted_algorithms(key: &ExistingKey, provider: &dyn KeyProvider) -> Vec<SignatureAlgorithm> {
     let capabilities = provider.capabilities();
-    // Without a word about the algorithm nothing is known against it: the key has just signed.
+    // A provider that reports nothing about the algorithm excludes nothing: the key has just signed.
     let able = capabilities.as_ref().and_then(|capabilities| capabilities.signatures_of(key.algorithm));
     let mut usual = key.algorithm.usual_signature_algorithms();
     usual.retain(|signature| able.is_none_or(|able| able.contains(signature)));

@@ -12,7 +12,8 @@ use crate::store::Store;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{KeyId, KeyName, KeyPair, KeyState, Kid, ProviderKind, RingId, RingKind};
 
-/// How long what the store answered a ping stands for it: a ping is a durable write, and anybody may ask.
+/// How long the result of one ping is reused. A ping is an fsynced write, and readiness needs no
+/// credentials.
 pub(super) const PING_VALID_FOR: Duration = Duration::from_secs(1);
 
 /// A ring with its visible key pairs, the Active one first.
@@ -52,8 +53,8 @@ impl Keyring {
         if keys.is_empty() { Err(not_found(ring)) } else { Ok(KeyRing { id: ring.clone(), keys }) }
     }
 
-    /// Adds to what is wrong with a request that the ring it wants to found is there, if it is: what would
-    /// otherwise be found last.
+    /// Prepends a `NotUnique` violation if the ring exists. The store checks uniqueness only after all
+    /// other rules have passed, and callers want all findings at once.
     pub async fn with_ring_conflict(&self, ring: Option<&RingId>, refused: Error) -> Error {
         let (Some(ring), ErrorKind::Invalid) = (ring, refused.kind()) else { return refused };
         match self.store.ring(ring).await {
@@ -129,7 +130,7 @@ impl Keyring {
         }
     }
 
-    /// What each configured provider can generate now; `None` for one that was never ready.
+    /// Capabilities of each configured provider; `None` for a provider that was never ready.
     ///
     /// # Errors
     /// `Forbidden`.
@@ -138,7 +139,7 @@ impl Keyring {
         Ok(self.providers.iter().map(|provider| (provider.kind(), provider.capabilities())).collect())
     }
 
-    /// What is wrong with store and providers, in sentences; empty when ready.
+    /// Reasons why the daemon is not ready, as sentences; empty when it is ready.
     pub async fn unready_reasons(&self) -> Vec<String> {
         let mut ailments: Vec<String> = self.store_health.of(self.store.as_ref()).await.into_iter().collect();
         for provider in self.providers.iter() {
@@ -151,7 +152,7 @@ impl Keyring {
     }
 }
 
-/// What a configuration with these providers leaves out of reach, in sentences: keys of another provider.
+/// Warnings about keys whose provider is not configured, as sentences.
 ///
 /// # Errors
 /// When the store cannot be asked.
@@ -170,12 +171,12 @@ pub async fn unreachable_keys(store: &dyn Store, providers: &[ProviderKind]) -> 
     Ok(sentences)
 }
 
-/// What the store last answered a ping; those who ask at the same time share one.
+/// The last result of a ping; concurrent callers share one.
 #[derive(Default)]
 pub(super) struct StoreHealthCache(Mutex<Option<(Instant, Option<String>)>>);
 
 impl StoreHealthCache {
-    /// What is wrong with the store.
+    /// The error of the store, if the last ping failed.
     async fn of(&self, store: &dyn Store) -> Option<String> {
         let mut last = self.0.lock().await;
         if let Some((at, ailment)) = last.as_ref()

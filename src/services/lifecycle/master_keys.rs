@@ -24,7 +24,7 @@ pub const REFRESH_EVERY: Duration = Duration::from_secs(5);
 /// Rows read from the store at a time.
 const PAGE: u32 = 500;
 
-/// What a rotation has done.
+/// Result of resealing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResealReport {
     /// Keys that were sealed anew.
@@ -41,7 +41,7 @@ pub struct NewMasterKey {
     pub unused: Vec<String>,
 }
 
-/// What a look at the LOCAL keys has seen.
+/// Result of inspecting the LOCAL keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LocalKeyInspection {
     /// Master keys that the store has.
@@ -50,7 +50,7 @@ pub struct LocalKeyInspection {
     pub open: usize,
     /// Master keys that do not open and seal nothing any more, in sentences.
     pub unused: Vec<String>,
-    /// What does not, in sentences.
+    /// Keys and master keys that do not open, as sentences.
     pub findings: Vec<String>,
 }
 
@@ -100,7 +100,7 @@ impl MasterKeys {
         let mut masters = self.sealed_masters().await?;
         if masters.is_empty() {
             if let Err(failure) = self.add(1).await {
-                // One that the store has lost must seal nothing more.
+                // A master key that the store has lost must not seal again.
                 self.local.unlock(&[]).await?;
                 return Err(failure);
             }
@@ -115,7 +115,7 @@ impl MasterKeys {
         Ok(masters.into_iter().map(|master| (master.version, master.sealed)).collect())
     }
 
-    /// The master keys that keys are sealed under, and how many.
+    /// Versions of master keys in use, with the number of keys sealed under each.
     async fn versions_in_use(&self) -> Result<BTreeMap<i64, usize>, Error> {
         let (mut needed, mut after) = (BTreeMap::new(), None);
         while let Some(pairs) = self.sealed_pairs(&mut after).await? {
@@ -226,8 +226,9 @@ impl MasterKeys {
         Ok(done)
     }
 
-    /// Retires the master keys before a version, once no key is sealed under them: what comes back under one of them
-    /// was put there. Gives whether that is so. Daemons that cache keys must have seen the last resealing by then.
+    /// Marks the master keys below `version` as retired if no key is sealed under them; returns whether
+    /// it did. A blob sealed under a retired master key is a rollback and is refused. Daemons that cache
+    /// keys must have seen the last resealing by then.
     ///
     /// # Errors
     /// When the store cannot be asked.

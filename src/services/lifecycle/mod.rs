@@ -64,9 +64,9 @@ pub struct Keyring {
     lease: Duration,
     /// Generations under way in this process.
     creations_underway: AtomicUsize,
-    /// What is generated ahead.
+    /// Targets of the stock.
     stock: StockConfig,
-    /// Wakes whoever fills the stock up.
+    /// Wakes the task that fills the stock.
     stock_due: Notify,
     /// Wakes the reconciler.
     reconcile_due: Notify,
@@ -79,7 +79,7 @@ pub struct Keyring {
     queue: FairQueue,
 }
 
-/// What metrics call making key pairs.
+/// The kind of work, as metrics call it.
 const WORK: &str = "generate";
 
 const BOUNDS: QueueBounds = QueueBounds { concurrency: 8, share: 128 };
@@ -111,13 +111,13 @@ impl Keyring {
         }
     }
 
-    /// The same, with this many requests for new key pairs that one principal may have under way.
+    /// Sets how many requests for new key pairs one principal may have under way.
     #[must_use]
     pub fn with_requests_per_principal(self, share: usize) -> Self {
         Self { queue: FairQueue::new(WORK, QueueBounds { share, ..BOUNDS }), ..self }
     }
 
-    /// Who owns the reservations of this keyring.
+    /// The owner of this keyring's reservations.
     #[must_use]
     pub const fn owner(&self) -> &LeaseOwner {
         &self.owner
@@ -147,8 +147,8 @@ impl Keyring {
         }
     }
 
-    /// Passes on what came of a provider's work; that a seal is broken goes into the audit trail
-    /// the first time that this process sees it.
+    /// Returns `outcome` unchanged. A broken seal is written to the audit trail the first time that this
+    /// process sees it.
     async fn audit_damage<T>(&self, who: &Principal, pair: &KeyPair, outcome: Result<T, Error>) -> Result<T, Error> {
         if let Some(damage @ ProviderError::Damaged(_)) = outcome.as_ref().err().and_then(Error::source_as)
             && self.warn_once(&format!("key {}: {damage}", pair.id))
@@ -159,12 +159,12 @@ impl Keyring {
     }
 }
 
-/// The event that the sealed half of a pair did not open.
+/// The event of a sealed private half that did not open.
 fn broken_seal(at: Timestamp, who: &Principal, pair: &KeyPair, damage: &ProviderError) -> Event {
     Event::seal_broken(at, who.name(), pair.id, pair.ring.clone(), damage.to_string())
 }
 
-/// An event of the daemon's own that belongs to no key pair.
+/// An event of the daemon itself, without a key pair.
 fn not_of_a_row(at: Timestamp, action: Action, detail: String) -> Event {
     let principal = Principal::daemon().name().to_owned();
     Event { at, principal, action, key: None, ring: None, detail, request_id: None }

@@ -1,4 +1,4 @@
-//! How a reserved key comes into its provider's hands, and to its certificates.
+//! Obtains the key and the certificates of a reservation.
 
 use std::time::Instant;
 
@@ -13,18 +13,19 @@ use strongroom_domain::key::{CertificateDer, KeyPair, Kid, SpkiDer, StoreId};
 use strongroom_domain::secret::Secret;
 use strongroom_formats::jose;
 
-/// Where a key and its certificates come from.
+/// Origin of the private half and the certificates.
 pub(super) enum KeyMaterial {
-    /// The provider makes the key, or has made it ahead; its certificate is issued here, if there shall be one.
+    /// The provider generates the key, or has generated it ahead; a self-signed certificate is issued if
+    /// one is specified.
     Generate(Option<CertificateSpec>),
-    /// The provider takes the key in.
+    /// The provider imports the key.
     Import { pkcs8: Secret, spki: SpkiDer, certificates: Vec<CertificateDer> },
-    /// The provider has had the key before.
+    /// The key already exists in the token.
     Link { key: ExistingKey, certificates: Vec<CertificateDer> },
 }
 
 impl Keyring {
-    /// The key with its certificates, in time and proven.
+    /// Obtains the attested key and its certificates before the deadline.
     pub(super) async fn obtain(
         &self,
         reservation: &mut Reservation,
@@ -34,7 +35,8 @@ impl Keyring {
         failpoint::hit(Failpoint::GenerateReserve).await?;
         let pair = &reservation.pair;
         let key = new_key(pair, self.store.id(), deadline);
-        // Never dropped half-way: a key whose maker has gone would come after its undoing.
+        // This future must not be dropped half-way: the key could appear after its reservation was
+        // undone.
         let (GeneratedKey { spki, sealed, attestation }, certificates) = match material {
             KeyMaterial::Generate(spec) => {
                 let made = if let (Some(spki), Some(attestation)) = (&pair.spki, reservation.attestation.take()) {
@@ -74,7 +76,7 @@ impl Keyring {
         Ok(CommitInput { initial_state: spec.initial_state, kid, spki, sealed, certificates, attestation })
     }
 
-    /// What a key pair of this public half is called in JOSE.
+    /// The kid of a key pair with this public half.
     pub(super) fn new_kid(&self, how: KidScheme, spki: &SpkiDer) -> Result<Kid, Error> {
         match how {
             KidScheme::Thumbprint => jose::thumbprint(spki)
@@ -108,7 +110,7 @@ impl Keyring {
     }
 }
 
-/// The key that a reservation in this store stands for, to be begun before `deadline`.
+/// The key of a reservation in this store; its generation must begin before `deadline`.
 pub(super) fn new_key(pair: &KeyPair, store: StoreId, deadline: Instant) -> NewKey {
     NewKey {
         id: pair.id,
@@ -120,7 +122,7 @@ pub(super) fn new_key(pair: &KeyPair, store: StoreId, deadline: Instant) -> NewK
     }
 }
 
-/// What a provider says of a key that it does not take is about the file.
+/// Maps a provider's refusal of an imported key to a violation at the file.
 fn import_refused(failure: ProviderError) -> Error {
     match failure {
         ProviderError::Refused(_) => {

@@ -22,19 +22,19 @@ const MISSING_AFTER: Duration = Duration::from_secs(60);
 /// Rows read from the store at a time.
 const PAGE: u32 = 500;
 
-/// What reconcile may do.
+/// Whether reconcile only reports or also repairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReconcileMode {
-    /// Look only.
+    /// Report findings, change nothing.
     ReportOnly,
     /// Mend what the plan allows; half-made objects too if `incomplete`.
     Repair { broken: bool },
 }
 
-/// One thing that token and store do not agree on.
+/// One difference between token and store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// A reservation or a destruction that nobody is finishing.
+    /// A reservation or a destruction that no daemon is finishing.
     Unfinished { key: KeyId, ring: Option<RingId>, state: KeyState, why: Option<String>, mended: bool },
     /// Objects of a key that the store has destroyed.
     Leftover { key: KeyId, mended: bool },
@@ -88,7 +88,8 @@ pub struct ReconcileReport {
 }
 
 impl Keyring {
-    /// Finishes what nobody is finishing, then compares the token's inventory with the store.
+    /// Finishes interrupted reservations and destructions, then compares the token's inventory with the
+    /// store.
     ///
     /// # Errors
     /// `ProviderUnavailable` when a provider or the store cannot be asked now.
@@ -102,14 +103,14 @@ impl Keyring {
         Ok(report)
     }
 
-    /// Finishes reservations and destructions that nobody is finishing.
+    /// Finishes interrupted reservations and destructions.
     pub(super) async fn finish_unfinished(&self, mode: ReconcileMode) -> Result<Vec<Finding>, Error> {
         let mut findings = Vec::new();
         for pair in self.store.unfinished(&self.owner, self.clock.now()).await? {
             let (key, ring, state) = (pair.id, pair.ring.clone(), pair.state);
             let why = match mode {
                 ReconcileMode::ReportOnly => None,
-                // One key that cannot be undone must not keep the others.
+                // A key that cannot be undone must not block the others.
                 ReconcileMode::Repair { .. } => self.undo(pair).await.err().map(|failure| failure.to_string()),
             };
             if let Some(why) = &why {

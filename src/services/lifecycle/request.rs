@@ -1,4 +1,4 @@
-//! What is asked of the keyring.
+//! Requests to the keyring and their results.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use strongroom_domain::key::{
 };
 use strongroom_domain::secret::Secret;
 
-/// A key pair to be made, every value already checked by itself.
+/// A key pair to be generated; each value is valid by itself.
 #[derive(Clone, Debug)]
 pub struct NewKeyPair {
     pub ring: RingId,
@@ -20,7 +20,7 @@ pub struct NewKeyPair {
     pub algorithm: KeyAlgorithm,
     /// Signs the certificate and is the key's default.
     pub signature_algorithm: SignatureAlgorithm,
-    /// Everything that the key may ever sign with.
+    /// Signature algorithms that the key may ever use.
     pub permitted: Vec<SignatureAlgorithm>,
     /// Self-signed, if there shall be one.
     pub certificate: Option<CertificateSpec>,
@@ -30,7 +30,7 @@ pub struct NewKeyPair {
     pub request_id: Option<String>,
 }
 
-/// A key pair that joins a ring, every value already checked by itself.
+/// A key pair that joins a ring; each value is valid by itself.
 #[derive(Clone, Debug)]
 pub struct NewRingKey {
     pub initial_state: InitialState,
@@ -40,7 +40,7 @@ pub struct NewRingKey {
     pub algorithm: KeyAlgorithm,
     /// Signs the certificate and is the key's default.
     pub signature_algorithm: SignatureAlgorithm,
-    /// Everything that the key may ever sign with.
+    /// Signature algorithms that the key may ever use.
     pub permitted: Vec<SignatureAlgorithm>,
     /// Self-signed, if there shall be one.
     pub certificate: Option<CertificateSpec>,
@@ -53,11 +53,11 @@ pub enum InitialState {
     Active,
     /// It is published and does not sign yet.
     PreActive,
-    /// It signs if no other of the ring does, else it is published only.
+    /// Active if the ring has no Active key, else PreActive.
     ActiveIfNone,
 }
 
-/// What a new key pair is called in JOSE.
+/// How the kid of a new key pair is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KidScheme {
     /// By the thumbprint of its public key (RFC 7638).
@@ -66,7 +66,7 @@ pub enum KidScheme {
     Decimal,
 }
 
-/// A key pair of a ring in its new state, by compare-and-set on the version that is seen here.
+/// Transition of a key pair of a ring, by compare-and-set on the version given here.
 #[derive(Clone, Debug)]
 pub struct StateChange {
     pub pair: KeyPair,
@@ -75,16 +75,16 @@ pub struct StateChange {
     pub reason: String,
 }
 
-/// New members of a ring and moves of others, all of them or nothing.
+/// New keys of a ring and state changes of others, all or nothing.
 #[derive(Clone, Debug)]
 pub struct RingChange {
     pub ring: RingId,
-    /// How the members come to the ring.
+    /// How the new keys are placed in the ring.
     pub placement: Placement,
     pub keys: Vec<NewRingKey>,
-    /// In this order, and before the members join: who gives way first.
+    /// Applied in this order, before the new keys join.
     pub state_changes: Vec<StateChange>,
-    /// Why there are new members, for the audit trail.
+    /// Why keys are added, for the audit trail.
     pub reason: String,
     /// The number of the sweeper that makes the change.
     pub fence: Option<i64>,
@@ -95,12 +95,12 @@ pub struct RingChange {
     pub request_id: Option<String>,
 }
 
-/// What became of a ring.
+/// Result of a change of a ring.
 #[derive(Clone, Debug, Default)]
 pub struct RingChanged {
-    /// The new members, in the order in which they were asked for.
+    /// The new keys, in the order of the request.
     pub created: Vec<KeyPair>,
-    /// The moved ones, in the order of the moves.
+    /// The keys that changed state, in the order of the request.
     pub moved: Vec<KeyPair>,
     /// The same request was answered before: `created` is what its first member is by now.
     pub replayed: bool,
@@ -123,7 +123,7 @@ impl fmt::Debug for IdempotencyKey {
     }
 }
 
-/// A key pair that was made, now or by the same request before.
+/// A key pair created now, or earlier by the same request.
 #[derive(Clone, Debug)]
 pub struct KeyCreated {
     pub pair: KeyPair,

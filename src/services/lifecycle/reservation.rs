@@ -1,4 +1,4 @@
-//! A reservation: a row that precedes its key, and ends in one of two ways.
+//! A reservation: a row that precedes its key and ends in commit or abandonment.
 
 use super::creation::{RingUpdate, with_reason};
 use super::delete::ring_error;
@@ -17,13 +17,13 @@ pub(super) struct Reservation {
     pub(super) pair: KeyPair,
     pub(super) who: Principal,
     pub(super) request_id: Option<String>,
-    /// Whether the provider may hold something of it.
+    /// Whether the provider may hold objects of this key.
     pub(super) may_hold_key: bool,
-    /// What was proven anew of a key that comes from stock.
+    /// The repeated attestation of a key from stock.
     pub(super) attestation: Option<String>,
 }
 
-/// What a reservation becomes when it is committed.
+/// Input of the commit of a reservation.
 pub(super) struct CommitInput {
     pub(super) initial_state: InitialState,
     pub(super) kid: Kid,
@@ -55,7 +55,7 @@ impl Reservation {
         Self { pair, who: who.clone(), request_id, may_hold_key: false, attestation: None }
     }
 
-    /// The same with a key from stock.
+    /// A reservation whose key comes from stock.
     pub(super) fn from_stock(self, attestation: String) -> Self {
         Self { may_hold_key: true, attestation: Some(attestation), ..self }
     }
@@ -66,7 +66,8 @@ impl Reservation {
 }
 
 impl Keyring {
-    /// Makes reservations real together with the moves of their order, or gives them back with the reason.
+    /// Commits reservations together with the state changes of their update, or returns them with the
+    /// error.
     pub(super) async fn commit(
         &self,
         who: &Principal,
@@ -96,7 +97,7 @@ impl Keyring {
         }
     }
 
-    /// Makes a change; when its outcome is unknown, finds out.
+    /// Commits a change; reads the rows back when the outcome is unknown.
     pub(super) async fn commit_change(
         &self,
         change: KeyPairChange,
@@ -107,7 +108,7 @@ impl Keyring {
         match self.store.change(change, events).await {
             Err(failure @ StoreError::Unknown(_)) => {
                 let mut rows = Vec::new();
-                // Each row of a change has a new version, or none has.
+                // A change is atomic: either every row has a new version, or none has.
                 for (id, version) in moved.into_iter().chain(made) {
                     match self.read_back(id).await {
                         Some(pair) if pair.version > version && pair.kid.is_some() => rows.push(pair),
@@ -130,8 +131,8 @@ impl Keyring {
         Event { request_id: update.request_id.clone(), ..event }
     }
 
-    /// Undoes a reservation: wins the row, destroys what was made, leaves a tombstone.
-    /// What cannot be finished now is left to reconcile.
+    /// Undoes a reservation: claims the row, destroys the key's objects, leaves a tombstone. Reconcile
+    /// finishes an interrupted undo.
     pub(super) async fn abandon(&self, reservation: Reservation, why: &Error) {
         let event = reservation.event(self, Action::Abandoned, why.to_string());
         let pair = &reservation.pair;
@@ -147,7 +148,7 @@ impl Keyring {
                     self.reconcile_soon(false);
                 }
             }
-            // Somebody else took it, or the store is down: its lease will end.
+            // Another daemon claimed the row, or the store is down; the lease will end.
             Err(failure) => {
                 tracing::warn!(key = %pair.id, error = %failure, "a reservation could not be abandoned");
                 self.reconcile_soon(false);
@@ -167,7 +168,7 @@ impl Keyring {
     }
 }
 
-/// What the trail calls a commit.
+/// The audit action of a commit.
 const fn created_action(origin: KeyOrigin) -> Action {
     match origin {
         KeyOrigin::Generated => Action::Created,
@@ -176,7 +177,8 @@ const fn created_action(origin: KeyOrigin) -> Action {
     }
 }
 
-/// The move of a pair that is as the caller saw it; only web keys come back, which the store knows.
+/// The transition of a pair at the version that the caller saw. Only web keys may be reactivated; the
+/// store checks it.
 pub(super) fn transition(pair: &KeyPair, to: KeyState, now: Timestamp) -> Transition {
     let reactivate = pair.state == KeyState::Deactivated && to == KeyState::Active;
     Transition { id: pair.id, version: pair.version, to, reactivate, now }

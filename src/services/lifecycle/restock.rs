@@ -19,11 +19,11 @@ use strongroom_domain::key::{
     KeyAlgorithm, KeyId, KeyOrigin, KeyPair, KeyState, Locator, ProviderKind, SignatureAlgorithm,
 };
 
-/// Between looks at a stock that is full.
+/// Pause between passes while the stock is full.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
-/// After a look that failed, or while the provider is not ready.
+/// Pause after a failed pass, or while the provider is not ready.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
-/// For a key that is made ahead to be begun.
+/// Time within which the generation of a key for the stock must begin.
 const BEGIN_WITHIN: Duration = Duration::from_secs(60);
 
 impl Keyring {
@@ -46,7 +46,8 @@ impl Keyring {
         }
     }
 
-    /// Gives up what is too old, and makes at most one key; how long to wait before the next look.
+    /// Discards keys that are too old and generates at most one; returns how long to wait before the
+    /// next pass.
     pub(super) async fn fill_stock_once(&self) -> Result<Duration, Error> {
         let mut stock = self.store.stock().await?;
         let oldest = self.stock_cutoff();
@@ -144,7 +145,8 @@ impl Keyring {
         failpoint::hit(Failpoint::StockReserve).await?;
         let pair = &reservation.pair;
         let deadline = std::time::Instant::now() + BEGIN_WITHIN;
-        // Never dropped half-way: a key whose maker has gone would come after its undoing.
+        // This future must not be dropped half-way: the key could appear after its reservation was
+        // undone.
         let made = provider.generate_ahead(new_key(pair, self.store.id(), deadline)).await;
         reservation.may_hold_key = made.as_ref().err().is_none_or(ProviderError::may_have_created_key);
         let GeneratedKey { spki, sealed, attestation } = made?;

@@ -12,10 +12,10 @@ use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::Error;
 use strongroom_domain::key::{KeyAlgorithm, KeyOrigin, KeyPair, KeyState, KeyUse, ProviderKind};
 
-/// What is generated ahead is used so only.
+/// Keys in stock have this use and no other.
 pub(super) const STOCK_USE: KeyUse = KeyUse::Sign;
 
-/// A key of the stock that was just proven anew.
+/// A key of the stock with a fresh attestation.
 pub(super) struct AttestedKey {
     pub(super) pair: KeyPair,
     /// For the audit trail.
@@ -23,8 +23,8 @@ pub(super) struct AttestedKey {
 }
 
 impl Keyring {
-    /// The oldest key of the stock that a member can have; `None` when there is none. One that
-    /// turns out to be no good is given up for the next.
+    /// The oldest key of the stock that fits a planned key; `None` when there is none. A key that fails
+    /// attestation is discarded and the next one is tried.
     pub(super) async fn next_from_stock(&self, planned: &PlannedKey) -> Result<Option<AttestedKey>, Error> {
         let PlannedKey { spec, material, provider } = planned;
         let KeyMaterial::Generate(certificate) = material else { return Ok(None) };
@@ -34,7 +34,7 @@ impl Keyring {
         let since = self.stock_cutoff();
         while let Some(pair) = self.store.next_stocked(spec.algorithm, spec.key_use, since).await? {
             let Some(key) = KeyRef::of(&pair) else { return Ok(None) };
-            // Where a certificate follows, its signature is the trial, and is checked by our own row.
+            // Where a certificate is issued, its signature is the trial and is verified against the row.
             let trial = certificate.is_none();
             match provider.attest(&key, &self.store.id().label(pair.id), trial).await {
                 Ok(attestation) => {
@@ -64,7 +64,8 @@ impl Keyring {
         self.stock_due.notify_one();
     }
 
-    /// Commits the destruction of a key of the stock; one that another has taken is left to them.
+    /// Commits the destruction of a key of the stock; a key that another request has claimed is left
+    /// alone.
     pub(super) async fn discard_stocked(&self, pair: &KeyPair, why: &str) -> Result<(), Error> {
         let event: Event = self.event(&Principal::daemon(), Action::DeleteCommitted, pair, format!("stock: {why}"));
         match self.transition_to(pair, KeyState::Destroying, event).await {
@@ -75,7 +76,7 @@ impl Keyring {
         Ok(())
     }
 
-    /// What was made then or earlier is too old.
+    /// Creation time at or before which a key of the stock is too old.
     pub(super) fn stock_cutoff(&self) -> Timestamp {
         let age = i64::try_from(self.stock.max_age.as_micros()).unwrap_or(i64::MAX);
         Timestamp::from_micros(self.clock.now().as_micros().saturating_sub(age))

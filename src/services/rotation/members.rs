@@ -1,4 +1,4 @@
-//! Key sets in the making: which keys of a ring are published now, and until when that holds. Pure.
+//! Building of key sets: the published keys of a ring, and how long the set stays valid. Pure.
 
 use std::iter;
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub(super) enum CertificateDisplay {
     Hidden,
 }
 
-/// How long a set is kept that could not say how its keys decrypt.
+/// How long a set is cached that lacks the decryption algorithms of its keys.
 const UNSAID: Duration = Duration::from_secs(10);
 
 /// A key set in the making.
@@ -36,12 +36,12 @@ pub(super) struct KeySetBuilder {
 }
 
 impl KeySetBuilder {
-    /// An empty one, as of `now`, for keys that decrypt so.
+    /// An empty key set as of `now`, with the decryption algorithm of each provider.
     pub(super) const fn new(now: Timestamp, decryptions: Vec<(ProviderKind, Option<DecryptionAlgorithm>)>) -> Self {
         Self { now, decryptions, keys: Vec::new(), changes: Vec::new() }
     }
 
-    /// Those of a ring's visible key pairs that are published; notes when that, or who signs, changes.
+    /// The published ones of a ring's visible key pairs; notes when the set or its signer changes.
     pub(super) fn publish_ring(&mut self, ring: &RingId, pairs: Vec<KeyPair>, policy: &Policy) -> Vec<KeyPair> {
         let ends = |pair: &KeyPair| (pair.state == KeyState::Deactivated).then(|| end(ring, pair, policy)).flatten();
         self.changes.extend(pairs.iter().filter_map(ends).filter(|end| *end > self.now));
@@ -102,7 +102,7 @@ impl KeySetBuilder {
         Ok(())
     }
 
-    /// What a key is used with where nobody says; the first that JOSE has a name for.
+    /// The default algorithm of a key: the first one with a JOSE name.
     pub(super) fn usual_algorithm(&mut self, pair: &KeyPair) -> Option<&'static str> {
         if pair.key_use == KeyUse::Sign {
             let mut usual = iter::once(pair.signature_algorithm).chain(pair.permitted.iter().copied());

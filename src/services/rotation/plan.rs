@@ -1,4 +1,4 @@
-//! Plans: what has to be done to a ring, when, and why. Pure.
+//! Plans: the steps of a ring's rotation, with times and reasons. Pure.
 
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ use strongroom_formats::x509::{CertificateSummary, is_issued_by};
 /// Seconds of a day.
 const DAY: u64 = 86_400;
 
-/// What is to be done to a ring, the earliest first.
+/// Steps for a ring, the earliest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     pub steps: Vec<Step>,
 }
 
-/// One thing to be done.
+/// One step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     pub kind: StepKind,
-    /// When; a moment that has passed means now.
+    /// Planned time; a time in the past means now.
     pub at: Timestamp,
     /// Why, in words.
     pub reason: String,
-    /// It comes before its successor's lead is over.
+    /// Whether it comes before the successor's lead is over.
     pub early: bool,
 }
 
@@ -37,7 +37,7 @@ pub enum StepKind {
     Activate(Option<KeyId>),
     /// A Deactivated key leaves the published sets.
     Withdraw(KeyId),
-    /// A key that is Deactivated, or that waits for nothing, is destroyed.
+    /// A Deactivated or surplus key is destroyed.
     Destroy(KeyId),
 }
 
@@ -78,18 +78,18 @@ impl Plan {
 }
 
 impl Step {
-    /// Whether a sweep does it: a withdrawal comes about by the time alone, and a successor
-    /// that is not made yet cannot become Active.
+    /// Whether a sweep carries it out. A withdrawal happens by the passing of time, and a successor that
+    /// does not exist yet cannot become Active.
     const fn is_work(&self) -> bool {
         !matches!(self.kind, StepKind::Withdraw(_) | StepKind::Activate(None))
     }
 }
 
-/// What is to be done to a ring with these visible key pairs.
+/// The plan of a ring with these visible key pairs.
 ///
-/// Without an Active key nothing is made or moved. What is behind time is done at once; a
-/// key that becomes Active then has still been published for its lead, unless the present
-/// certificate expires before. A successor whose key is missing is none.
+/// Without an Active key nothing is made or moved. Overdue steps are due at once; even then a key
+/// becomes Active only after its lead, unless the present certificate expires earlier. A successor whose
+/// key is missing does not count.
 #[must_use]
 pub fn plan(ring: &[KeyPair], policy: &Policy, now: Timestamp) -> Plan {
     let mut steps = Vec::new();
@@ -136,7 +136,7 @@ impl Succession {
     }
 }
 
-/// The successor that waits, and those that wait for nothing with the reason why.
+/// The waiting successor, and surplus PreActive keys with the reason why each is surplus.
 fn waiting<'a>(
     ring: &'a [KeyPair],
     policy: &Policy,
@@ -201,7 +201,7 @@ fn succeed(
     };
     if let Some(succession) = succession {
         let ready = made_at.plus(policy.lead);
-        // One that follows is made when this one becomes Active, and has to wait for its lead too.
+        // The next successor is created when this one becomes Active and has to wait for its lead, too.
         let latest = successor.filter(|_| policy.always_next).and_then(expiry);
         let latest = latest.map(|end| end.minus(policy.lead + SWEEP_SLACK));
         let in_time = latest.map_or(succession.activation, |latest| latest.min(succession.activation)).max(ready);
@@ -214,7 +214,7 @@ fn succeed(
     steps
 }
 
-/// What becomes of keys that have ceased to sign.
+/// Steps for Deactivated keys.
 fn retire(ring: &[KeyPair], policy: &Policy, now: Timestamp) -> Vec<Step> {
     let Some(overlap) = policy.overlap else { return Vec::new() };
     let deactivated = || ring.iter().filter(|pair| pair.state == KeyState::Deactivated);
@@ -241,7 +241,7 @@ fn step(kind: StepKind, at: Timestamp, reason: &str) -> Step {
     Step { kind, at, reason: reason.to_owned(), early: false }
 }
 
-/// Whole days as such, for humantime counts in years and months of fractions of a day.
+/// Whole days are printed as days: humantime would print years and months.
 fn words(duration: Duration) -> String {
     match (duration.as_secs() / DAY, duration.as_secs() % DAY) {
         (days @ 2.., 0) => format!("{days} days"),

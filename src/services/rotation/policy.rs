@@ -1,4 +1,4 @@
-//! Policies: what is meant to happen to the keys of a ring, and when.
+//! Policies: when the keys of a ring are created, activated and destroyed.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{RingId, RingKind};
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// What is left beside a lead before a certificate ends, for sweeps come late, and some fail at first.
+/// Slack beside a lead before a certificate expires: sweeps run late, and some fail at first.
 pub(super) const SWEEP_SLACK: Duration = Duration::from_secs(3600);
 
-/// What the configuration says for every ring of a sort.
+/// Defaults of the configuration, by kind of ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PolicyDefaults {
     /// How long a key is published before it signs by schedule; at least twice `max_age`.
@@ -23,9 +23,9 @@ pub struct PolicyDefaults {
     pub overlap: Duration,
     /// How long the keys of a connection are published after they ceased to sign.
     pub connection_overlap: Duration,
-    /// How often the keys of connections are succeeded by themselves.
+    /// Rotation period of connection keys; `None`: on demand only.
     pub connection_period: Option<Duration>,
-    /// How often the web key is succeeded by itself.
+    /// Rotation period of the web key; `None`: on demand only.
     pub web_key_period: Option<Duration>,
     /// How long a web key is published after it ceased to sign, where it is succeeded by itself.
     pub web_key_overlap: Duration,
@@ -48,21 +48,21 @@ impl Default for PolicyDefaults {
 /// What is meant to happen to the keys of one ring.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// When the Active key is succeeded by itself; `None`: on demand only.
+    /// Schedule of the Active key's succession; `None`: on demand only.
     pub schedule: Option<Schedule>,
-    /// There is always a successor waiting.
+    /// Whether the ring always has a PreActive successor.
     pub always_next: bool,
     /// How long a successor is published before it signs by schedule.
     pub lead: Duration,
     /// How long a Deactivated key stays published; `None`: until it is deleted.
     pub overlap: Option<Duration>,
-    /// What happens to a Deactivated key when its overlap has ended.
+    /// Fate of a Deactivated key at the end of its overlap.
     pub on_overlap_end: OnOverlapEnd,
 }
 
 impl Policy {
-    /// Whether keys that wait are made by plan alone, and so destroyed where they wait for
-    /// nothing; else somebody may have made them for ends of their own.
+    /// Whether PreActive keys of this ring come from the sweep alone, so that it may destroy surplus
+    /// ones. False where an administrator can create them (web keys).
     pub(super) const fn manages_pending(&self) -> bool {
         match self.schedule {
             _ if self.always_next => true,
@@ -82,7 +82,7 @@ pub enum Schedule {
     Every(Duration),
 }
 
-/// What happens to a Deactivated key when its overlap has ended.
+/// Fate of a Deactivated key at the end of its overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnOverlapEnd {
     /// It is destroyed.
@@ -147,10 +147,10 @@ fn not_found_as_none<T>(outcome: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
-/// What rotation settings come to where a successor is published for so long before it signs.
+/// The schedule of rotation settings, given the lead of a successor.
 pub(super) fn before_expiry(settings: &RotationSettings, lead: Duration) -> Schedule {
     let valid = DAY.saturating_mul(settings.valid_days);
-    // A successor that is due for succession at its birth would never come to an end.
+    // A successor must not be due for succession when it is created.
     let most = valid.saturating_sub(DAY);
     let creation = DAY.saturating_mul(settings.creation_buffer_days).max(lead + SWEEP_SLACK).min(most);
     // One that is made when its predecessor becomes Active has to wait for its lead too.

@@ -16,7 +16,7 @@ use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{DecryptionAlgorithm, HashAlgorithm, KeyPair, ProviderKind, RingId, RingKind};
 
-/// A set of public keys that is published at one place.
+/// Which key set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum KeySetId {
     /// Those of one ring.
@@ -38,7 +38,7 @@ pub struct KeySet {
     pub changes_at: Option<Timestamp>,
 }
 
-/// A key set that was read, and the moment from which on it is another.
+/// A cached key set with the time of its next change.
 #[derive(Clone)]
 pub(super) struct CachedKeySet {
     set: Arc<KeySet>,

@@ -1,4 +1,4 @@
-//! Rotation on demand, and what a ring has before it.
+//! Rotation on demand, and the plan of a ring.
 
 use std::time::Duration;
 
@@ -26,14 +26,14 @@ pub struct RotateRing {
     pub request_id: Option<String>,
 }
 
-/// What a rotation came to.
+/// Result of a rotation.
 #[derive(Clone, Debug)]
 pub struct Rotated {
-    /// The one that signs now.
+    /// The key that signs now.
     pub active: KeyPair,
-    /// The one that signed before.
+    /// The key that signed before.
     pub previous: Option<KeyPair>,
-    /// The one that waits; absent in rings that have none waiting.
+    /// The PreActive successor, if the ring has one.
     pub next: Option<KeyPair>,
 }
 
@@ -89,7 +89,7 @@ impl Rotation {
         Ok(RingPlan { ring, policy, plan })
     }
 
-    /// What a change that was made came to, or one that the same request had made before.
+    /// The result of a change, made now or earlier by the same request.
     async fn rotated(&self, who: &Principal, before: &KeyRing, changed: RingChanged) -> Result<Rotated, Error> {
         let keys = if changed.replayed {
             self.keyring.ring(who, &before.id).await?.keys
@@ -108,7 +108,7 @@ impl Rotation {
     }
 }
 
-/// What a rotation does to a ring.
+/// The changes of one rotation on demand.
 struct OnDemandRotation<'a> {
     /// In which states new key pairs join.
     initial_states: Vec<InitialState>,
@@ -133,7 +133,7 @@ impl<'a> OnDemandRotation<'a> {
             pair.missing || (differs && !policy.always_next)
         };
         let successor = waiting.iter().copied().find(|pair| !unwanted(pair));
-        // What signs from now on is what a new one follows.
+        // New keys are modelled on the key that signs from now on.
         let model = successor.or(active).or(ring.keys.first());
         let model =
             model.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no key ring {}", ring.id)))?;

@@ -1,4 +1,4 @@
-//! Successors: key pairs that are made like those that they follow.
+//! Successors: key pairs modelled on the key that they follow.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const DAY: u64 = 86_400;
 /// About a century: what generation allows too.
 const MAX_VALID_DAYS: u32 = 36_500;
 
-/// In what a successor differs from the key that it follows.
+/// Differences between a successor and the key that it follows.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SuccessorChanges {
     pub(super) algorithm: Option<(KeyAlgorithm, SignatureAlgorithm)>,
@@ -58,7 +58,8 @@ impl Rotation {
         })
     }
 
-    /// What a successor may sign with: what the other may, else what is usual for its algorithm.
+    /// Permitted algorithms of a successor: those of the key it follows, else the usual ones of its
+    /// algorithm.
     fn permitted(
         &self,
         of: &KeyPair,

@@ -1,4 +1,4 @@
-//! Sweeps: what is due is carried out, under a lease whose number each write checks.
+//! Sweeps: due steps are carried out under a lease whose fence each write checks.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -34,7 +34,8 @@ const TOLERANCE: Duration = Duration::from_secs(60);
 pub struct SweepOptions {
     /// Keys that one sweep may destroy.
     pub destroy_limit: u32,
-    /// How far the clock may stand past the last sweep; `None` where there are no regular sweeps.
+    /// Longest time since the last sweep that the clock may show; `None` where there are no regular
+    /// sweeps.
     pub clock_guard: Option<Duration>,
     /// Time that the making of a key has until its commit begins.
     pub deadline: Duration,
@@ -50,13 +51,13 @@ impl Default for SweepOptions {
 /// Whether a sweep acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SweepMode {
-    /// It carries out what is due.
+    /// Carry out due steps.
     Run,
-    /// It only says what is due.
+    /// Report due steps only.
     PlanOnly,
 }
 
-/// What a sweep came to.
+/// Outcome of a sweep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SweepOutcome {
     /// What is due was carried out, as far as nothing below says otherwise.

@@ -88,7 +88,7 @@ impl Catalog {
     }
 }
 
-/// Who changes which document.
+/// A change of a document, with its author.
 struct DocumentChange<'a> {
     who: &'a Principal,
     kind: DocumentKind,
@@ -102,7 +102,7 @@ impl DocumentChange<'_> {
     }
 }
 
-/// Where a document stands among others.
+/// References of a document, and whether it must be new.
 #[derive(Default)]
 struct DocumentReferences<'a> {
     references: &'a [RingId],

@@ -14,7 +14,7 @@ pub(super) enum OidcUse {
     Decryption,
 }
 
-/// Which of a type's two key pairs.
+/// Active or previous key of a type.
 #[derive(Clone, Copy)]
 enum KeySlot {
     Active,

@@ -1,4 +1,4 @@
-//! Documents about one ring, whose id is its own.
+//! Documents about one ring; their id is the ring's id.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,13 +9,13 @@ use crate::store::{DocumentKind, PutOutcome};
 use strongroom_domain::error::Error;
 use strongroom_domain::key::RingId;
 
-/// What such a document says.
+/// A document about a ring.
 pub(super) trait RingDocument: Serialize + DeserializeOwned + Sync {
     const KIND: DocumentKind;
 }
 
 impl Catalog {
-    /// What is kept about a ring; `NotFound` when nothing is.
+    /// The document of a ring; `NotFound` when there is none.
     pub(super) async fn ring_document<T: RingDocument>(&self, who: &Principal, ring: &RingId) -> Result<T, Error> {
         who.require(Scope::Read)?;
         let id = ring.to_string();
@@ -23,7 +23,7 @@ impl Catalog {
         read(&document.ok_or_else(|| not_found(T::KIND, &id))?)
     }
 
-    /// Keeps what is said about a ring; `NotFound` when it has no Active key.
+    /// Writes the document of a ring; `NotFound` when the ring has no Active key.
     pub(super) async fn put_ring_document<T: RingDocument>(
         &self,
         who: &Principal,
@@ -42,7 +42,7 @@ impl Catalog {
         }
     }
 
-    /// Removes what is kept about a ring; `NotFound` when nothing is.
+    /// Removes the document of a ring; `NotFound` when there is none.
     pub(super) async fn remove_ring_document<T: RingDocument>(
         &self,
         who: &Principal,

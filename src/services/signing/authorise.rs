@@ -1,4 +1,4 @@
-//! What may sign what (the rules that need no provider).
+//! Signing policy: the rules that need no provider.
 
 use super::sign::MESSAGE_LIMIT;
 use super::{SignInput, SigningKey};
@@ -6,17 +6,17 @@ use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{KeyState, KeyUse, RingKind, SignatureAlgorithm};
 use strongroom_formats::jose;
 
-/// How a signature is asked for.
+/// Mode of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SigningMode {
-    /// Any bytes: whoever can have those signed can forge a token.
+    /// Any bytes; a caller with this mode can forge tokens.
     Raw,
-    /// As a JWS that this daemon puts together.
+    /// A JWS that the daemon builds.
     Jws,
 }
 
 impl SigningKey {
-    /// Passes when the key signs in this manner now.
+    /// Checks that the key may sign in this mode now.
     ///
     /// # Errors
     /// `Forbidden` when it never does, `Conflict` when its state is against it,
@@ -41,7 +41,7 @@ impl SigningKey {
         self.check_present()
     }
 
-    /// Passes when keys of the ring work for callers at all.
+    /// Checks that keys of this kind of ring are usable by callers.
     ///
     /// # Errors
     /// `Forbidden`.
@@ -54,7 +54,7 @@ impl SigningKey {
         }
     }
 
-    /// Passes when the provider still has the key.
+    /// Checks that the provider still holds the key.
     ///
     /// # Errors
     /// `ProviderUnavailable`.
@@ -65,7 +65,7 @@ impl SigningKey {
         Ok(())
     }
 
-    /// Passes when signatures of the key are still vouched for.
+    /// Checks that signatures of the key may be verified.
     ///
     /// # Errors
     /// `Forbidden` when it never signs, `Conflict` when its state is against it.
@@ -97,7 +97,7 @@ impl SigningKey {
     }
 }
 
-/// Passes what an algorithm can sign.
+/// Checks an input against an algorithm.
 ///
 /// # Errors
 /// `Invalid` at `message` or `digest`.

@@ -9,7 +9,7 @@ use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_formats::jose::{self, UnsignedJws};
 use strongroom_formats::json::JsonText;
 
-/// What a JWS carries.
+/// Payload of a JWS.
 #[derive(Clone, Debug)]
 pub enum Payload {
     /// Signed as it came, without blanks between tokens.

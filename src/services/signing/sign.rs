@@ -91,7 +91,7 @@ impl Signing {
         Ok((key, algorithm))
     }
 
-    /// Has the provider sign what was authorised and checked. This and [`Self::sign_all_admitted`] are
+    /// Signs an authorised and checked input with the provider. This and [`Self::sign_all_admitted`] are
     /// the places where signatures are made, counted and, one day, audited.
     pub(super) async fn sign_admitted(
         &self,
@@ -110,7 +110,8 @@ impl Signing {
         Ok(signed?)
     }
 
-    /// [`Self::sign_admitted`] for several inputs, some of them in each turn; one that fails, fails alone.
+    /// [`Self::sign_admitted`] for several inputs, several under each permit; a failing input fails
+    /// alone.
     async fn sign_all_admitted(
         &self,
         client: &Client,
@@ -150,7 +151,7 @@ impl Signing {
         Ok(signatures)
     }
 
-    /// Counts a request in.
+    /// Admits a request.
     pub(super) fn admit(&self, client: &Client, key: &SigningKey) -> Result<Admission, Error> {
         Ok(self.queue.admit(key.provider, client.who.name())?)
     }

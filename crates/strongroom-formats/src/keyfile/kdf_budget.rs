@@ -10,7 +10,7 @@ const HASHES: u64 = 3_000_000;
 /// Block mixes of scrypt: N * r * p, which also bounds its memory to 32 MiB.
 const MIXES: u64 = 1 << 18;
 
-/// What is left to be spent on one container.
+/// Remaining budget for one container.
 pub(super) struct KdfBudget {
     hashes: u64,
     mixes: u64,

@@ -1,4 +1,4 @@
-//! What people send: recognised by its bytes, not by what it says it is.
+//! Reading of key files; the format is detected from the bytes, not from a label.
 
 use der::Decode as _;
 use zeroize::Zeroizing;

@@ -1,4 +1,4 @@
-//! Whom a certificate is about: names that are spelt out, or those of another certificate.
+//! Subject and alternative names of a certificate: given ones, or those of another certificate.
 
 use const_oid::db::rfc5280::ID_CE_SUBJECT_ALT_NAME;
 use der::Decode;

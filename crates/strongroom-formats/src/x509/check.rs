@@ -11,7 +11,7 @@ use super::tbs::{SelfSigned, SignedParts};
 use super::verify_encoded;
 use strongroom_domain::key::CertificateDer;
 
-/// How a certificate differs from what was meant.
+/// Difference between a certificate and its specification.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the certificate is flawed: {0}")]
 pub struct CertificateFlaw(pub String);

@@ -17,7 +17,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// What was under the armour.
+/// Decoded input.
 #[derive(Debug)]
 pub enum PemInput {
     /// Not PEM: DER, unless it is something else.

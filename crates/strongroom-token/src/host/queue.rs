@@ -20,12 +20,12 @@ use crate::protocol::{Call, CallFailure, FailureClass, Reply};
 /// A call and its number.
 pub(super) type NumberedCall = (u64, Call);
 
-/// How many signatures a worker takes at a time.
+/// Limits of a batch of signatures.
 #[derive(Clone, Copy)]
 pub(super) struct BatchLimits {
-    /// Whatever waits besides.
+    /// The normal limit.
     pub(super) usual: usize,
-    /// Where four times as many wait.
+    /// The limit when four times as many wait.
     pub(super) of_many: usize,
 }
 

@@ -1,4 +1,4 @@
-//! A lane: hosts that do the same work, and the calls that wait for one of them.
+//! A lane: the hosts of one role, and the calls waiting for them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(super) struct Hosts {
     pub(super) down: Option<String>,
 }
 
-/// A call's place in a lane's queue.
+/// Slots that a call holds in a lane's queue.
 pub(super) struct QueueSlots<'a> {
     lane: &'a Lane,
     permit: Option<SemaphorePermit<'a>>,
@@ -49,7 +49,7 @@ impl Lane {
         }
     }
 
-    /// Takes so many places in the queue.
+    /// Reserves slots in the queue.
     ///
     /// # Errors
     /// [`TokenError::Busy`] when there are none.
@@ -97,7 +97,7 @@ impl Lane {
         taken
     }
 
-    /// Says why no host runs, if none does, and whether that is news.
+    /// Records why no host runs, if none does; returns whether the reason is new.
     pub(super) fn set_down(&self, reason: &str) -> bool {
         let mut news = false;
         self.hosts.send_modify(|hosts| {
@@ -109,7 +109,7 @@ impl Lane {
         news
     }
 
-    /// Notes how long a call took, and how much of that it was in its worker's hands.
+    /// Records how long a call took, and how long its worker needed.
     pub(super) fn record_durations(&self, whole: Duration, worked: Duration) {
         self.worked.record(worked);
         self.queued.record(whole.saturating_sub(worked));

@@ -42,11 +42,11 @@ const MOST_FRESH: usize = 1024;
 /// For hosts to end by themselves when they are told to.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// What a host is for.
+/// Role of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Sign,
-    /// Makes, destroys and lists keys.
+    /// Generates, imports, destroys and lists keys.
     Keep,
 }
 
@@ -62,13 +62,13 @@ struct Inner {
     signing: Lane,
     managing: Lane,
     pin: AsyncMutex<PinTrust>,
-    /// Makes keeping calls follow each other, so that nothing waits inside the host.
+    /// Serialises the calls of the managing host, so that none waits inside it.
     manage_lock: AsyncMutex<()>,
     facts: Mutex<Option<Arc<TokenFacts>>>,
-    /// Why no host can be had until an operator acts.
+    /// Why no host can start until an operator acts.
     fatal_error: Mutex<Option<String>>,
     poisoned: PoisonedKeys,
-    /// Keys that were just made, with the host that made them and still has their handle.
+    /// New keys, each with the host that generated it and still caches its handle.
     new_keys: Mutex<HashMap<Vec<u8>, Weak<HostProcess>>>,
     reconcile: watch::Sender<u64>,
     /// True once generations that wait shall not begin any more.

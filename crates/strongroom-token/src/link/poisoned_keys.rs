@@ -1,4 +1,4 @@
-//! Keys that took down hosts with what was asked of them.
+//! Keys and algorithms whose use took down hosts.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ pub(super) type KeyAndAlgorithm = (Vec<u8>, &'static str);
 pub(super) struct PoisonedKeys(Mutex<HashMap<KeyAndAlgorithm, Instant>>);
 
 impl PoisonedKeys {
-    /// Passes what may be asked of a host.
+    /// Checks that a key and algorithm are not refused.
     ///
     /// # Errors
     /// [`TokenError::Unsupported`] for what took down two hosts lately.

@@ -48,7 +48,7 @@ pub(crate) struct HostProcess {
     shared: Arc<Shared>,
     pid: u32,
     child: Mutex<Child>,
-    /// Held for reading by calls; a suspect takes it for writing and is alone.
+    /// Calls hold it shared; a call that is retried alone holds it exclusively.
     pub(super) exclusive: RwLock<()>,
 }
 
@@ -93,7 +93,7 @@ struct InFlight {
     started: Option<Instant>,
     /// How many signatures it asks for; `None` for any other call.
     signatures: Option<usize>,
-    /// Whether it may be let go while the host lives: its twin does no harm.
+    /// Idempotent: the call may be retried elsewhere while this host still runs it.
     repeatable: bool,
 }
 
@@ -167,18 +167,18 @@ impl HostProcess {
         reply
     }
 
-    /// Why it is to be replaced, if it is.
+    /// The fault for which the host is to be replaced, if any.
     pub(super) fn fault(&self) -> Option<HostFault> {
         *self.shared.fault.borrow()
     }
 
-    /// Waits until it is to be replaced.
+    /// Waits for a fault.
     pub(super) async fn wait_for_fault(&self) -> Option<HostFault> {
         let mut fault = self.shared.fault.subscribe();
         fault.wait_for(Option::is_some).await.ok().and_then(|fault| *fault)
     }
 
-    /// Gives it up: it takes no new calls.
+    /// Marks the host as faulty: it takes no new calls.
     pub(super) fn set_fault(&self, fault: HostFault) {
         self.shared.set_fault(fault);
     }
@@ -235,7 +235,7 @@ impl Calls {
         }
     }
 
-    /// Notes of signatures which workers must have taken up: an idle one does not say so.
+    /// Marks the signatures that workers must have started: an idle worker sends no `Started`.
     fn recount(&mut self) {
         let now = Instant::now();
         for call in self.in_flight.values_mut().take(self.sessions).filter(|call| call.signatures.is_some()) {
@@ -243,7 +243,7 @@ impl Calls {
         }
     }
 
-    /// Lets calls go that satisfy `which`.
+    /// Fails the calls that satisfy `which`.
     fn release(&mut self, which: impl Fn(&InFlight) -> bool) {
         for (_, call) in self.in_flight.extract_if(.., |_, call| which(call)) {
             self.load -= call.signatures.unwrap_or(1);

@@ -1,4 +1,4 @@
-//! One call on one host, what it came to, and whether it is tried again.
+//! One call on one host: its outcome, and whether it is retried.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::protocol::{Call, CallFailure, CallOutcome, FailureClass, Reply};
 /// How often a call is sent that no worker has taken up yet.
 const ATTEMPTS: u32 = 5;
 
-/// What a call came to on one host.
+/// Outcome of one call on one host.
 pub(super) enum AttemptOutcome {
     Outcome(CallOutcome),
     Refused(TokenError),
@@ -24,8 +24,8 @@ pub(super) enum AttemptOutcome {
 }
 
 impl Inner {
-    /// Sends a call until it is answered, a worker has been lost over it twice (`suspected`:
-    /// once before), or no host takes it up.
+    /// Sends a call up to `ATTEMPTS` times. After one lost host the call runs alone; after a second loss
+    /// the key and algorithm are refused for ten minutes.
     pub(super) async fn send_repeatable(
         &self,
         role: Role,
@@ -55,7 +55,8 @@ impl Inner {
         Err(TokenError::Unavailable(detail))
     }
 
-    /// Sends a call once, to the least busy host; a suspect when nothing else is in it.
+    /// Sends a call once, to the least busy host; a call that is retried alone waits until the host is
+    /// empty.
     ///
     /// # Errors
     /// When there is no host, and none soon.
@@ -77,7 +78,7 @@ impl Inner {
         }
     }
 
-    /// Sends a call to a host in whose turn the caller is; a host that errs is given up.
+    /// Sends a call to a host whose lock the caller holds; a faulty host is replaced.
     pub(super) async fn send_to(
         &self,
         lane: &Lane,
@@ -105,7 +106,7 @@ impl Inner {
     }
 }
 
-/// What a failure of a call means outside of this room.
+/// Maps a call's failure to a provider error.
 pub(super) fn error_of(failure: CallFailure) -> TokenError {
     match failure.class {
         FailureClass::Unsupported => TokenError::Unsupported(failure.detail),

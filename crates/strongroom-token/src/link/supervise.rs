@@ -45,7 +45,7 @@ struct NotStarted {
     again: Option<Duration>,
 }
 
-/// Keeps one host of `role` alive for ever.
+/// Supervises one host of `role` for ever.
 pub(super) async fn supervise(link: Arc<Inner>, role: Role) {
     let lane = link.lane(role);
     let mut setbacks = 0;
@@ -82,7 +82,7 @@ pub(super) async fn supervise(link: Arc<Inner>, role: Role) {
     }
 }
 
-/// Starts a host when its turn has come.
+/// Starts a host; hosts log in one after the other.
 async fn start(link: &Inner, role: Role) -> Result<Arc<HostProcess>, NotStarted> {
     let mut pin = link.pin.lock().await;
     if let PinTrust::SecondTry(due) = *pin {

@@ -18,7 +18,8 @@ use crate::protocol::{CallFailure, FailureClass, GenerateCall, SignCall};
 use crate::wire_secret::WireSecret;
 use strongroom_domain::key::{DecryptionAlgorithm, KeyAlgorithm, KeyUse};
 
-/// What a signature is over comes after this, so that it can be mistaken for no other.
+/// Prefix of the signed message (domain separation): a signature over a sealed blob is valid for nothing
+/// else.
 const DOMAIN: &[u8] = b"strongroom sealed by RSA-OAEP\0";
 
 /// The sealing key of a label whose twin signs; a new pair of pairs where there is none.

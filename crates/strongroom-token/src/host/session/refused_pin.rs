@@ -39,8 +39,9 @@ pub(crate) fn forget(memory: &Path) -> io::Result<()> {
     }
 }
 
-/// A memory that is written before the PIN is tried, and becomes true by a rename alone:
-/// a full disk must not turn a restart loop into a locked token.
+/// Draft of the record of a refused PIN. It is written before `C_Login` and renamed into place on
+/// `CKR_PIN_INCORRECT`, because a rename needs no disk space: a full disk must not turn a restart loop
+/// into a locked token.
 pub(in crate::host) struct RefusalDraft {
     draft: PathBuf,
     memory: PathBuf,
