@@ -67,7 +67,7 @@ fn only_those_who_put_a_token_in_its_place_know_its_crate() {
     let stranger = |file: &PathBuf| {
         let room = module_of(file).first().cloned();
         let knows = ["provider", "config", "daemon", "cli"];
-        fs::read_to_string(file).unwrap().contains("strongroom_token")
+        fs::read_to_string(file).unwrap().contains("strongroom_token::")
             && !room.is_some_and(|room| knows.contains(&room.as_str()))
     };
     assert_eq!(sources("src").into_iter().filter(stranger).collect::<Vec<_>>(), Vec::<PathBuf>::new());
