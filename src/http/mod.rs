@@ -9,13 +9,13 @@
 //! runs detached, so that a client that hangs up cancels nothing.
 
 pub(crate) mod certification;
-mod derivations;
 mod detached;
 pub(crate) mod dialect;
 pub(crate) mod document;
 pub(crate) mod extract;
 pub(crate) mod forgery;
 pub(crate) mod id;
+mod key_file_pool;
 pub(crate) mod key_set;
 pub(crate) mod layer;
 pub(crate) mod media_type;
@@ -23,6 +23,6 @@ mod route_metrics;
 mod services;
 pub(crate) mod subject;
 
-pub use derivations::KeyFilePool;
 pub use detached::Detached;
+pub use key_file_pool::KeyFilePool;
 pub use services::{Dialect, ServiceState, Services};

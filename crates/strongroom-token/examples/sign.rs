@@ -62,7 +62,7 @@ async fn sign(module: &str, label: &str, pin_file: &str) -> Result<(), Box<dyn E
         key_use: KeyUse::Sign,
     };
     let made = client.generate(template, Instant::now() + Duration::from_secs(60)).await?;
-    println!("made      {locator}: {}", made.proof);
+    println!("made      {locator}: {}", made.attestation);
     let key = TokenKey { locator: locator.clone(), algorithm: KeyAlgorithm::P256, spki: made.spki };
     let message = SignInput::Message(b"hello".to_vec());
     let signature = client.sign(&key, SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256), message).await?;

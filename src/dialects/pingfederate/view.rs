@@ -150,13 +150,13 @@ impl KeyPairView {
             Ok(summary) => Self::from_summary(id, pair, summary, look),
             Err(why) => {
                 note_unreadable(holder_of(pair), &why);
-                Self::around(pair, CertView::from_remains(id, key_of(pair), leaf, look), look)
+                Self::around(pair, CertView::from_remains(id, Some(key_of(pair)), leaf, look), look)
             }
         })
     }
 
     pub(super) fn from_summary(id: &str, pair: &KeyPair, summary: CertificateSummary, look: &ViewContext) -> Self {
-        Self::around(pair, CertView::from_summary(id, key_of(pair), summary, look), look)
+        Self::around(pair, CertView::from_summary(id, Some(key_of(pair)), summary, look), look)
     }
 
     fn around(pair: &KeyPair, mut certificate: CertView, look: &ViewContext) -> Self {
@@ -174,8 +174,8 @@ impl KeyPairView {
 }
 
 /// The key of a pair, by its row.
-fn key_of(pair: &KeyPair) -> Option<KeyFacts> {
-    Some(KeyFacts { algorithm: family_name(pair.algorithm.family()).to_owned(), bits: Some(pair.algorithm.bits()) })
+fn key_of(pair: &KeyPair) -> KeyFacts {
+    KeyFacts { algorithm: family_name(pair.algorithm.family()).to_owned(), bits: Some(pair.algorithm.bits()) }
 }
 
 impl CertView {

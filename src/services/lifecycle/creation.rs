@@ -247,7 +247,7 @@ impl Keyring {
                 Err(StoreError::Conflict) => {}
                 Ok(ReserveOutcome::Reserved(pair)) => {
                     self.count_stock(pair.algorithm, true);
-                    return Ok(Ok(mine(*pair).from_stock(attestation)));
+                    return Ok(Ok(mine(*pair).with_stocked_key(attestation)));
                 }
                 outcome => return Ok(Err(outcome?)),
             }

@@ -53,7 +53,7 @@ pub enum InitialState {
     Active,
     /// It is published and does not sign yet.
     PreActive,
-    /// Active if the ring has no Active key, else PreActive.
+    /// Active if the ring has no Active key, else `PreActive`.
     ActiveIfNone,
 }
 

@@ -56,7 +56,7 @@ impl Reservation {
     }
 
     /// A reservation whose key comes from stock.
-    pub(super) fn from_stock(self, attestation: String) -> Self {
+    pub(super) fn with_stocked_key(self, attestation: String) -> Self {
         Self { may_hold_key: true, attestation: Some(attestation), ..self }
     }
 

@@ -136,7 +136,7 @@ impl Succession {
     }
 }
 
-/// The waiting successor, and surplus PreActive keys with the reason why each is surplus.
+/// The waiting successor, and surplus `PreActive` keys with the reason why each is surplus.
 fn waiting<'a>(
     ring: &'a [KeyPair],
     policy: &Policy,

@@ -50,7 +50,7 @@ impl Default for PolicyDefaults {
 pub struct Policy {
     /// Schedule of the Active key's succession; `None`: on demand only.
     pub schedule: Option<Schedule>,
-    /// Whether the ring always has a PreActive successor.
+    /// Whether the ring always has a `PreActive` successor.
     pub always_next: bool,
     /// How long a successor is published before it signs by schedule.
     pub lead: Duration,
@@ -61,7 +61,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Whether PreActive keys of this ring come from the sweep alone, so that it may destroy surplus
+    /// Whether `PreActive` keys of this ring come from the sweep alone, so that it may destroy surplus
     /// ones. False where an administrator can create them (web keys).
     pub(super) const fn manages_pending(&self) -> bool {
         match self.schedule {

@@ -33,7 +33,7 @@ pub struct Rotated {
     pub active: KeyPair,
     /// The key that signed before.
     pub previous: Option<KeyPair>,
-    /// The PreActive successor, if the ring has one.
+    /// The `PreActive` successor, if the ring has one.
     pub next: Option<KeyPair>,
 }
 

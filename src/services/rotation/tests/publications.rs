@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -35,6 +37,12 @@ fn member(n: u8, state: KeyState) -> KeyPair {
         deactivated_at: (state == KeyState::Deactivated).then(|| at(n.into())),
         ..pair(n.into(), state, START)
     }
+}
+
+fn certificate() -> CertificateDer {
+    use x509_cert::der::{DecodePem as _, Encode as _};
+    let leaf = x509_cert::Certificate::from_pem(include_str!("../../../store/tests/leaf.pem")).unwrap();
+    CertificateDer::parse(leaf.to_der().unwrap()).unwrap()
 }
 
 fn ring() -> RingId {
@@ -79,12 +87,14 @@ fn key_is_published_before_it_signs_and_until_its_overlap_ends() {
 fn key_is_shown_once_with_what_anybody_asked_for() {
     let mut builder = empty(at(0));
     let mut key = member(1, KeyState::Active);
-    key.certificates = vec![CertificateDer::from_stored(b"leaf".to_vec())];
+    let leaf = certificate();
+    let shown = json!([STANDARD.encode(leaf.as_bytes())]);
+    key.certificates = vec![leaf];
     builder.add(&key, CertificateDisplay::Hidden).unwrap();
     assert_eq!(json!(builder.keys())[0].get("x5c"), None);
     builder.add(&key, CertificateDisplay::Shown).unwrap();
     builder.add(&key, CertificateDisplay::Hidden).unwrap();
-    assert_eq!((builder.keys().len(), &json!(builder.keys())[0]["x5c"]), (1, &json!(["bGVhZg=="])));
+    assert_eq!((builder.keys().len(), &json!(builder.keys())[0]["x5c"]), (1, &shown));
     builder.add_named(&key, "another", CertificateDisplay::Hidden).unwrap();
     let names: Vec<_> = builder.keys().iter().map(Jwk::kid).collect();
     assert_eq!(names, [Some("kid-1"), Some("another")]);
