@@ -10,7 +10,7 @@ QUICK = architecture:: auth0:: goldens:: harness:: native:: openapi:: pingfedera
 LEFT_OUT = $(addprefix --skip ,$(shell sed '/^\#/d' tests/left-out-of-quick))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run quick test test-containers sdk bench soak check fmt setup clean
+.PHONY: help demo run quick test test-containers sdk bench soak check fmt setup clean unit
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -30,9 +30,14 @@ test: setup ## every test that needs no container engine
 	@tests/oracles/setup "$(ORACLES)"
 	@echo "make test: building the fault-injecting module, the daemon and the tests (minutes the first time)"
 	$(CARGO) build -p strongroom-faults
-	$(CARGO) test -p strongroom-domain --test hooks
-	STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" $(TESTS)
+	@tests/part "unit tests" 3 $(MAKE) --no-print-directory unit
+	@STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" tests/part "suite on SQLite" 9 $(TESTS) --test suite
 	@tests/closing-line
+
+# Everything but the suite, and the hooks in a build that has none.
+unit:
+	$(CARGO) test -p strongroom-domain --test hooks
+	$(TESTS) --lib --bins --examples --test hooks --test softhsm
 
 test-containers: ## build the image and test it; needs a container engine
 	STRONGROOM_CONTAINERS=1 $(TESTS) --test suite containers:: -- --nocapture
@@ -40,7 +45,7 @@ test-containers: ## build the image and test it; needs a container engine
 sdk: setup ## the products' own SDKs, at pinned versions, against a daemon on a fresh token
 	@echo "make sdk: preparing the SDKs in $(SDKS)"
 	@tests/sdk/setup "$(SDKS)"
-	@tests/sdk/run "$(SDKS)"
+	@tests/part SDKs 5 tests/sdk/run "$(SDKS)"
 
 bench: setup ## rates of the bare token and of the daemon on it, as ratios; a release build and minutes (PARTS="signatures large")
 	$(CARGO) bench --bench speed -- $(PARTS)
@@ -50,9 +55,9 @@ soak: setup ## two minutes of signatures at 256 connections, in peace and with h
 	STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" $(CARGO) bench --bench soak
 
 check: ## formatting and lints, as CI wants them
-	$(CARGO) fmt --all -- --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --workspace --all-targets --features test-hooks -- -D warnings
+	@tests/part formatting 1 $(CARGO) fmt --all -- --check
+	@tests/part lints 3 $(CARGO) clippy --workspace --all-targets -- -D warnings
+	@tests/part "lints with test hooks" 3 $(CARGO) clippy --workspace --all-targets --features test-hooks -- -D warnings
 
 fmt: ## format everything
 	$(CARGO) fmt --all

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::auth::Scope;
-use crate::store::{Commit, LeaseOwner, NewReservation, Placement, ReserveOutcome, SqlStore, StoreError, Transition};
+use crate::store::{Commit, LeaseOwner, NewReservation, Placement, ReserveOutcome, Store, StoreError, Transition};
 use strongroom_domain::clock::{SystemClock, Timestamp};
 use strongroom_domain::error::Rule;
 use strongroom_domain::key::{
@@ -26,14 +26,14 @@ const SETTINGS: RotationSettings = RotationSettings {
 
 struct Bench {
     _place: tempfile::TempDir,
-    store: Arc<SqlStore>,
+    store: Arc<Store>,
     catalog: Catalog,
 }
 
 impl Bench {
     async fn new() -> Self {
         let place = tempfile::tempdir().unwrap();
-        let store = SqlStore::open(&place.path().join("store.db")).await.unwrap();
+        let store = Store::open(&place.path().join("store.db")).await.unwrap();
         let catalog = Catalog::new(Arc::clone(&store) as Arc<_>, Arc::new(SystemClock));
         Self { _place: place, store, catalog }
     }

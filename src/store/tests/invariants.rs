@@ -87,7 +87,7 @@ enum Changed {
 }
 
 impl History {
-    async fn take(&mut self, store: &dyn Store, step: &Step, now: Timestamp) -> Changed {
+    async fn take(&mut self, store: &Store, step: &Step, now: Timestamp) -> Changed {
         let audit = [event(Action::Created, None)];
         let outcome = match step {
             Step::Reserve { ring: at_ring, claimed } => {
@@ -137,7 +137,7 @@ impl History {
         self.keys.iter().rev().nth(n).map(|id| self.rows[id].clone())
     }
 
-    async fn check(&mut self, store: &dyn Store, changed: Changed) {
+    async fn check(&mut self, store: &Store, changed: Changed) {
         let rows = store.page(None, at(0), 1000).await.unwrap();
         assert_eq!(rows.len(), self.keys.len(), "no row is ever lost");
         let epoch = store.epoch().await.unwrap();

@@ -23,7 +23,7 @@ pub(super) use stock::*;
 
 use super::Store;
 
-type AnyStore = Arc<dyn Store>;
+type AnyStore = Arc<Store>;
 
 /// Makes a test of each case of the contract, on stores that `$open` opens.
 macro_rules! every_case {
