@@ -19,6 +19,8 @@ mod document;
 mod error;
 mod export;
 mod family;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod generate;
 mod import;
 mod key_pairs;
