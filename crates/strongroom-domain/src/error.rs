@@ -79,12 +79,75 @@ impl Violation {
     }
 }
 
+/// An input of the domain; each dialect has its own path for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Field {
+    /// Id of a key ring to be made.
+    RingId,
+    /// File with a private key and its certificates.
+    KeyFile,
+    /// Selector of a private key in a token.
+    PrivateKey,
+    /// Certificates of a key in a token.
+    LinkedCertificates,
+    /// Certificates that a CA issued for a key here.
+    IssuedCertificates,
+    /// Id of a trusted CA to be added.
+    TrustedCaId,
+    /// Certificate of a trusted CA.
+    TrustedCertificate,
+    /// Permission of a ring to sign anything that a client sends.
+    RawSigning,
+}
+
+/// Reason of the domain for the refusal of a [`Field`]; each dialect has its own sentence for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Something has this id already.
+    IdInUse(String),
+    /// Another key pair has this private key.
+    KeyInUse,
+    /// The provider does not accept the private key.
+    KeyNotAccepted,
+    /// No single private key that can sign matches, with the cause.
+    KeyNotUsable(String),
+    /// A certificate cannot be read, with the cause.
+    CertificateUnreadable(String),
+    /// The leaf certifies another key.
+    CertificateMismatch,
+    /// Keys of the ring serve TLS and nothing else.
+    TlsOnly,
+}
+
+impl Reason {
+    /// The rule that the value breaks.
+    #[must_use]
+    pub const fn rule(&self) -> Rule {
+        match self {
+            Self::IdInUse(_) | Self::KeyInUse => Rule::NotUnique,
+            Self::KeyNotAccepted
+            | Self::KeyNotUsable(_)
+            | Self::CertificateUnreadable(_)
+            | Self::CertificateMismatch
+            | Self::TlsOnly => Rule::InvalidValue,
+        }
+    }
+}
+
+/// One input refused by the domain; a dialect makes a [`Violation`] of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldViolation {
+    pub field: Field,
+    pub reason: Reason,
+}
+
 /// A failure of the domain.
 pub struct Error(Box<Inner>);
 
 struct Inner {
     kind: ErrorKind,
     public: Cow<'static, str>,
+    field_violations: Vec<FieldViolation>,
     violations: Vec<Violation>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -93,7 +156,13 @@ impl Error {
     /// A failure with a sentence for the client.
     #[must_use]
     pub fn new(kind: ErrorKind, public: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner { kind, public: public.into(), violations: Vec::new(), source: None }))
+        Self(Box::new(Inner {
+            kind,
+            public: public.into(),
+            field_violations: Vec::new(),
+            violations: Vec::new(),
+            source: None,
+        }))
     }
 
     /// Values that cannot be, all of them.
@@ -104,10 +173,16 @@ impl Error {
         error
     }
 
-    /// Inserts a violation before the others.
+    /// An input that the domain refuses.
     #[must_use]
-    pub fn with_first_violation(mut self, violation: Violation) -> Self {
-        self.0.violations.insert(0, violation);
+    pub fn refused(field: Field, reason: Reason) -> Self {
+        Self::invalid(Vec::new()).with_field_violation(FieldViolation { field, reason })
+    }
+
+    /// Adds an input that the domain refuses.
+    #[must_use]
+    pub fn with_field_violation(mut self, violation: FieldViolation) -> Self {
+        self.0.field_violations.push(violation);
         self
     }
 
@@ -136,10 +211,22 @@ impl Error {
         &self.0.public
     }
 
-    /// The values that cannot be.
+    /// The inputs that the domain refuses.
+    #[must_use]
+    pub fn field_violations(&self) -> &[FieldViolation] {
+        &self.0.field_violations
+    }
+
+    /// The refused values that have a path already.
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
         &self.0.violations
+    }
+
+    /// All refused values: those of the domain as `render` puts them, then those that have a path already.
+    #[must_use]
+    pub fn rendered_violations(&self, render: impl Fn(&FieldViolation) -> Violation) -> Vec<Violation> {
+        self.0.field_violations.iter().map(render).chain(self.0.violations.iter().cloned()).collect()
     }
 }
 
@@ -148,6 +235,7 @@ impl fmt::Debug for Error {
         f.debug_struct("Error")
             .field("kind", &self.0.kind)
             .field("public", &self.0.public)
+            .field("field_violations", &self.0.field_violations)
             .field("violations", &self.0.violations)
             .field("source", &self.0.source)
             .finish()

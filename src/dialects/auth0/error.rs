@@ -11,7 +11,7 @@ use utoipa::{IntoResponses, ToSchema};
 
 use crate::http::dialect::{self, DialectError};
 use crate::http::{document, forgery};
-use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
+use strongroom_domain::error::{Error, ErrorKind, Field, FieldViolation, Reason, Violation};
 
 pub(super) const JSON: &str = "application/json; charset=utf-8";
 
@@ -104,7 +104,7 @@ impl ApiError {
 
 /// Whether an error says that a ring has keys already.
 pub(super) fn is_taken(error: &Error) -> bool {
-    error.kind() == ErrorKind::Invalid && error.violations().iter().any(|found| found.rule == Rule::NotUnique)
+    error.field_violations().iter().any(|found| matches!(found.reason, Reason::IdInUse(_)) && found.field == Field::RingId)
 }
 
 impl From<Error> for ApiError {
@@ -135,11 +135,35 @@ impl IntoResponse for ApiError {
 
 /// The product's words where it has some, else ours.
 fn message(error: &Error) -> Cow<'_, str> {
-    match (error.kind(), error.violations()) {
+    let violations = error.rendered_violations(violation);
+    match (error.kind(), violations.as_slice()) {
         (ErrorKind::Unauthenticated, _) => "Invalid token.".into(),
         (ErrorKind::Invalid, [violation, ..]) => sentence(violation).into(),
-        _ => error.public().into(),
+        _ => error.public().to_owned().into(),
     }
+}
+
+/// A refusal of the domain at this dialect's path, in its words.
+fn violation(FieldViolation { field, reason }: &FieldViolation) -> Violation {
+    let path = match field {
+        Field::RingId | Field::TrustedCaId => "id",
+        Field::KeyFile | Field::IssuedCertificates | Field::TrustedCertificate => "file",
+        Field::PrivateKey => "privateKey",
+        Field::LinkedCertificates => "certificates",
+        Field::RawSigning => "rawSign",
+    };
+    let message = match reason {
+        Reason::IdInUse(id) => format!("The ID '{id}' is already in use."),
+        Reason::KeyInUse => "The private key is already in use.".to_owned(),
+        Reason::KeyNotAccepted => "The crypto provider does not accept this private key; \
+                                   an RSA key in an HSM must have the public exponent 65537."
+            .to_owned(),
+        Reason::KeyNotUsable(why) => format!("{path} must name one private key that can sign here: {why}."),
+        Reason::CertificateUnreadable(why) => format!("{path} cannot be used: {why}."),
+        Reason::CertificateMismatch => "The certificate must be one for the private key.".to_owned(),
+        Reason::TlsOnly => format!("{path} must be false: keys of this ring serve TLS and nothing else."),
+    };
+    Violation::at(path, reason.rule(), message)
 }
 
 fn sentence(Violation { path, message, .. }: &Violation) -> String {

@@ -189,7 +189,8 @@ async fn trusted_cas_are_added_once_and_removed() {
     let ca = TrustedCa { id: "root".to_owned(), certificate: certificate() };
     catalog.add_trusted_ca(&admin, ca.clone(), None).await.unwrap();
     let again = catalog.add_trusted_ca(&admin, ca.clone(), None).await;
-    assert_eq!(faults(again), [("id".to_owned(), Rule::NotUnique)]);
+    let refusal = FieldViolation { field: Field::TrustedCaId, reason: Reason::IdInUse("root".to_owned()) };
+    assert_eq!(again.unwrap_err().field_violations(), [refusal]);
     assert_eq!(catalog.trusted_cas(&admin).await.unwrap(), [ca]);
     catalog.delete_trusted_ca(&admin, "root", None).await.unwrap();
     assert_eq!(catalog.delete_trusted_ca(&admin, "root", None).await.unwrap_err().kind(), ErrorKind::NotFound);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Catalog, DocumentChange, DocumentReferences, read, unreadable};
 use crate::auth::{Principal, Scope};
 use crate::store::{DocumentKind, PutOutcome, StoredDocument};
-use strongroom_domain::error::{Error, Rule, Violation};
+use strongroom_domain::error::{Error, Field, Reason};
 use strongroom_domain::key::CertificateDer;
 use strongroom_formats::x509::check_readable;
 
@@ -41,7 +41,7 @@ impl Catalog {
     /// Trusts a CA.
     ///
     /// # Errors
-    /// `Forbidden`; `Invalid` when the id is taken, and at `fileData` when the certificate cannot be shown.
+    /// `Forbidden`; `Invalid` when the id is taken, and at the certificate when the certificate cannot be shown.
     pub async fn add_trusted_ca(
         &self,
         who: &Principal,
@@ -50,16 +50,14 @@ impl Catalog {
     ) -> Result<(), Error> {
         who.require(Scope::Manage)?;
         check_readable(std::slice::from_ref(&ca.certificate)).map_err(|why| {
-            let message = format!("fileData cannot be used: {why}.");
-            Error::invalid(vec![Violation::at("fileData", Rule::InvalidValue, message)])
+            Error::refused(Field::TrustedCertificate, Reason::CertificateUnreadable(why.to_string()))
         })?;
         let body = Body { certificate: STANDARD.encode(ca.certificate.as_bytes()) };
         let change = DocumentChange { who, kind: KIND, id: &ca.id, request_id };
         match self.put(change, &body, DocumentReferences { references: &[], new: true }).await? {
             PutOutcome::Done => Ok(()),
             PutOutcome::Exists | PutOutcome::NoSuchRing(_) => {
-                let message = format!("The ID '{}' is already in use.", ca.id);
-                Err(Error::invalid(vec![Violation::at("id", Rule::NotUnique, message)]))
+                Err(Error::refused(Field::TrustedCaId, Reason::IdInUse(ca.id)))
             }
         }
     }
