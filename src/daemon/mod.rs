@@ -122,6 +122,7 @@ fn services(config: &Config, components: &Components, metrics: PrometheusHandle,
         keyring: Arc::clone(&components.keyring),
         signing: Arc::clone(&components.signing),
         catalog: Arc::clone(&components.catalog),
+        publication: Arc::clone(&components.publication),
         rotation: Arc::clone(&components.rotation),
         authenticator: Arc::new(Authenticator::new(config.credentials.clone())),
         clock: Arc::clone(&components.clock),
@@ -203,10 +204,10 @@ async fn rotate(rotation: Arc<Rotation>, settings: config::RotationConfig, stop:
 
 /// Tells every cache what epoch the store has.
 fn keep_current(components: &Components, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
-    let (signing, rotation) = (Arc::clone(&components.signing), Arc::clone(&components.rotation));
+    let (signing, publication) = (Arc::clone(&components.signing), Arc::clone(&components.publication));
     poll_epoch(Arc::clone(&components.store) as Arc<_>, stop, move |seen| {
         signing.observe_epoch(seen);
-        rotation.observe_epoch(seen);
+        publication.observe_epoch(seen);
     })
 }
 

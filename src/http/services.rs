@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Detached, KeyFilePool};
 use crate::auth::Authenticator;
 use crate::services::lifecycle::Keyring;
+use crate::services::publication::Publication;
 use crate::services::rotation::Rotation;
 use crate::services::settings::Catalog;
 use crate::services::signing::Signing;
@@ -17,6 +18,7 @@ pub struct Services {
     pub keyring: Arc<Keyring>,
     pub signing: Arc<Signing>,
     pub catalog: Arc<Catalog>,
+    pub publication: Arc<Publication>,
     pub rotation: Arc<Rotation>,
     pub authenticator: Arc<Authenticator>,
     pub clock: Arc<dyn Clock>,

@@ -5,6 +5,7 @@
 //! itself, and no service knows HTTP or a product's wire.
 
 pub mod lifecycle;
+pub mod publication;
 pub mod rotation;
 pub mod settings;
 pub mod signing;
