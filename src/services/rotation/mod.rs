@@ -4,9 +4,9 @@
 //! and moved (`lifecycle`), what settings say (`settings`) or which keys are published
 //! meanwhile (`publication`).
 //!
-//! Invariants: a plan is a pure function of a ring, its policy and the time; nothing signs
-//! by schedule before it has been published for a lead; a sweep that finds nothing due
-//! changes nothing; only the holder of the latest fence writes.
+//! Invariants: a plan is a pure function of a ring, its policy and the time; nothing signs by schedule
+//! before it has been published for a lead; a sweep that finds nothing due changes nothing; only the
+//! holder of the latest fence writes.
 
 mod clock_guard;
 mod gauges;
