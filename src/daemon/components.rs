@@ -11,7 +11,8 @@ use crate::config::{Config, MasterKeySource};
 use crate::provider::local::{LocalProvider, MasterSealer};
 use crate::provider::pkcs11::Pkcs11Provider;
 use crate::provider::{KeyProvider as _, Providers};
-use crate::services::lifecycle::{Keyring, MasterKeys, unreachable_keys};
+use crate::services::custody::{MasterKeys, Readiness, Reconciler, unreachable_keys};
+use crate::services::lifecycle::Keyring;
 use crate::services::publication::Publication;
 use crate::services::rotation::{self, Policies, Rotation};
 use crate::services::settings::Catalog;
@@ -27,6 +28,7 @@ const LEASE_MARGIN: Duration = Duration::from_secs(120);
 /// Store, providers and the services over both.
 pub(super) struct Components {
     pub(super) keyring: Arc<Keyring>,
+    pub(super) readiness: Arc<Readiness>,
     pub(super) catalog: Arc<Catalog>,
     pub(super) publication: Arc<Publication>,
     pub(super) rotation: Arc<Rotation>,
@@ -67,6 +69,7 @@ impl Components {
         let master_keys =
             local.map(|local| Arc::new(MasterKeys::new(Arc::clone(&store) as Arc<_>, local, Arc::clone(&clock))));
         let (keyring, signing) = (Arc::new(keyring), Arc::new(signing));
+        let readiness = Arc::new(Readiness::new(Arc::clone(&store), providers.clone()));
         let policies = policies(config, &catalog);
         let publication = Arc::new(Publication::new(
             Arc::clone(&store),
@@ -76,7 +79,7 @@ impl Components {
             Arc::clone(&clock),
         ));
         let rotation = rotation(config, &store, &keyring, policies, &clock);
-        Ok(Self { keyring, catalog, publication, rotation, signing, token, master_keys, clock, store })
+        Ok(Self { keyring, readiness, catalog, publication, rotation, signing, token, master_keys, clock, store })
     }
 
     /// Warnings about keys whose provider is not configured, as sentences.
@@ -218,10 +221,10 @@ impl Offline {
         Ok(Self { components, lock: None })
     }
 
-    /// The keyring.
+    /// The reconciler of the keys.
     #[must_use]
-    pub fn keyring(&self) -> &Keyring {
-        &self.components.keyring
+    pub fn reconciler(&self) -> Reconciler {
+        Reconciler::new(Arc::clone(&self.components.keyring))
     }
 
     /// The master keys of the provider `LOCAL`, where there is one.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Detached, KeyFilePool};
 use crate::auth::Authenticator;
+use crate::services::custody::Readiness;
 use crate::services::lifecycle::Keyring;
 use crate::services::publication::Publication;
 use crate::services::rotation::Rotation;
@@ -16,6 +17,7 @@ use strongroom_domain::clock::Clock;
 /// Everything that handlers work with.
 pub struct Services {
     pub keyring: Arc<Keyring>,
+    pub readiness: Arc<Readiness>,
     pub signing: Arc<Signing>,
     pub catalog: Arc<Catalog>,
     pub publication: Arc<Publication>,

@@ -16,6 +16,7 @@ use super::{Settings, auth0, dialect, document, layer, pingfederate, router, zit
 use crate::auth::{Authenticator, Credential, Scope, SecretHash};
 use crate::http::{Detached, KeyFilePool, Services};
 use crate::provider::Providers;
+use crate::services::custody::Readiness;
 use crate::services::lifecycle::Keyring;
 use crate::services::publication::Publication;
 use crate::services::rotation::{Policies, PolicyDefaults, Rotation};
@@ -82,6 +83,7 @@ async fn services() -> Services {
     let (keyring, catalog) = (Arc::new(keyring), Arc::new(Catalog::new(Arc::clone(&store), Arc::new(SystemClock))));
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let policies = Policies::new(Arc::clone(&catalog), PolicyDefaults::default());
+    let readiness = Arc::new(Readiness::new(Arc::clone(&store), Providers::default()));
     let publication = Publication::new(
         Arc::clone(&store),
         Providers::default(),
@@ -92,6 +94,7 @@ async fn services() -> Services {
     Services {
         signing: Arc::new(signing),
         publication: Arc::new(publication),
+        readiness,
         rotation: Arc::new(Rotation::new(store, Arc::clone(&keyring), policies, clock)),
         keyring,
         catalog,

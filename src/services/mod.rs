@@ -4,6 +4,7 @@
 //! services call holders (`provider`, `store`) and `issuance`. This folder owns nothing
 //! itself, and no service knows HTTP or a product's wire.
 
+pub mod custody;
 pub mod lifecycle;
 pub mod publication;
 pub mod rotation;
