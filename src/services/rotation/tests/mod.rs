@@ -59,9 +59,9 @@ pub(in crate::services) fn pair(generation: i64, state: KeyState, created_at: Ti
         sealed: None,
         origin: KeyOrigin::Generated,
         key_use: KeyUse::Sign,
-        algorithm: KeyAlgorithm::Ed25519,
-        signature_algorithm: SignatureAlgorithm::Ed25519,
-        permitted: vec![SignatureAlgorithm::Ed25519],
+        algorithm: KeyAlgorithm::ED25519,
+        signature_algorithm: SignatureAlgorithm::ED25519,
+        permitted: vec![SignatureAlgorithm::ED25519],
         kid: None,
         spki: None,
         certificates: Vec::new(),
@@ -104,11 +104,11 @@ pub(in crate::services) fn signed_by(issuer: &Ed25519KeyPair, from: Timestamp, v
         not_before: from.truncate_to_seconds(),
         not_after: from.truncate_to_seconds().plus(validity),
         spki: SpkiDer::parse(KEY.public_key().as_der().unwrap().as_ref().to_vec()).unwrap(),
-        signature_algorithm: SignatureAlgorithm::Ed25519,
+        signature_algorithm: SignatureAlgorithm::ED25519,
         profile: CertificateProfile::Signing,
     }
     .tbs()
     .unwrap();
     let signature = issuer.sign(tbs.bytes()).as_ref().to_vec();
-    tbs.assemble(&Signature::from_raw(SignatureAlgorithm::Ed25519, signature)).unwrap()
+    tbs.assemble(&Signature::from_raw(SignatureAlgorithm::ED25519, signature)).unwrap()
 }
