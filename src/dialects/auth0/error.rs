@@ -74,7 +74,7 @@ impl ApiError {
 
     /// A refusal of a creation: that the ring has keys is a conflict here.
     pub(super) fn of_creation(error: Error) -> Self {
-        if !is_taken(&error) {
+        if !ring_has_keys(&error) {
             return error.into();
         }
         let message = "Keys have already been created for this connection.";
@@ -103,8 +103,11 @@ impl ApiError {
 }
 
 /// Whether an error says that a ring has keys already.
-pub(super) fn is_taken(error: &Error) -> bool {
-    error.field_violations().iter().any(|found| matches!(found.reason, Reason::IdInUse(_)) && found.field == Field::RingId)
+pub(super) fn ring_has_keys(error: &Error) -> bool {
+    error
+        .field_violations()
+        .iter()
+        .any(|found| matches!(found.reason, Reason::IdInUse(_)) && found.field == Field::RingId)
 }
 
 impl From<Error> for ApiError {

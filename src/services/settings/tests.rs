@@ -8,7 +8,7 @@ use super::*;
 use crate::auth::Scope;
 use crate::store::{Commit, LeaseOwner, NewReservation, Placement, ReserveOutcome, Store, StoreError, Transition};
 use strongroom_domain::clock::{SystemClock, Timestamp};
-use strongroom_domain::error::Rule;
+use strongroom_domain::error::{Field, FieldViolation, Reason, Rule};
 use strongroom_domain::key::{
     CertificateDer, KeyAlgorithm, KeyId, KeyOrigin, KeyState, KeyUse, Kid, Locator, ProviderKind, SignatureAlgorithm,
     SpkiDer,

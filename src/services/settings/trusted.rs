@@ -49,9 +49,8 @@ impl Catalog {
         request_id: Option<String>,
     ) -> Result<(), Error> {
         who.require(Scope::Manage)?;
-        check_readable(std::slice::from_ref(&ca.certificate)).map_err(|why| {
-            Error::refused(Field::TrustedCertificate, Reason::CertificateUnreadable(why.to_string()))
-        })?;
+        check_readable(std::slice::from_ref(&ca.certificate))
+            .map_err(|why| Error::refused(Field::TrustedCertificate, Reason::CertificateUnreadable(why.to_string())))?;
         let body = Body { certificate: STANDARD.encode(ca.certificate.as_bytes()) };
         let change = DocumentChange { who, kind: KIND, id: &ca.id, request_id };
         match self.put(change, &body, DocumentReferences { references: &[], new: true }).await? {

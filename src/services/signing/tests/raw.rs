@@ -3,6 +3,7 @@
 use super::*;
 use crate::services::settings::{Catalog, RingSettings};
 use crate::store::{DocumentKind, PutOutcome, StoredDocument};
+use strongroom_domain::error::{Field, FieldViolation, Reason};
 use strongroom_domain::key::RingId;
 
 impl Bench {
