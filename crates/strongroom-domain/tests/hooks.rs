@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use strongroom_domain::clock::{Clock as _, SystemClock, Timestamp};
 use strongroom_domain::failpoint::{Injected, passage};
+use strongroom_domain::key::KeyAlgorithm;
 
 const HOOKS: bool = cfg!(feature = "test-hooks");
 
@@ -31,6 +32,7 @@ fn variables_of_tests_are_heard_only_where_the_hooks_are_built_in() {
         .args(["--exact", "variables_of_tests_are_heard_only_where_the_hooks_are_built_in"])
         .env("STRONGROOM_TEST_AT", "first=fail,second#2=hold:7,never#3=abort")
         .env("STRONGROOM_TEST_CLOCK", clock)
+        .env("STRONGROOM_TEST_ALGORITHM", "p-384-sha512")
         .env(STARTED, SystemClock.now().as_micros().to_string())
         .output()
         .unwrap();
@@ -46,6 +48,7 @@ fn hears(started: Timestamp) {
     assert_eq!(passage("second"), Ok(if HOOKS { Duration::from_millis(7) } else { Duration::ZERO }));
     assert_eq!(passage("elsewhere"), Ok(Duration::ZERO));
     assert_eq!(SystemClock.now().since(started) >= AHEAD, HOOKS);
+    assert_eq!(KeyAlgorithm::from_name("p-384-sha512").is_some(), HOOKS);
 }
 
 /// An abort cannot be survived to be judged: the process that passes the point ends.

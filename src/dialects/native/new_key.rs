@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use super::error::{BodyRefusals, Problem, Refusals};
 use super::keys::KeyView;
@@ -32,8 +33,8 @@ pub(super) struct NewKey {
     /// The new ring whose first key it becomes: `signing:` and a name; one with a made-up name when absent.
     #[schema(nullable = false, pattern = "^signing:[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$", example = "signing:orders-2027")]
     ring: Option<String>,
-    /// Key algorithm and size: `rsa-2048`, `rsa-3072`, `rsa-4096`, `p-256`, `p-384`, `p-521` or `ed25519`.
-    #[schema(example = "p-256")]
+    /// Key algorithm and size.
+    #[schema(schema_with = algorithm_schema)]
     algorithm: String,
     /// What the private half shall do; only RSA decrypts.
     #[serde(default, rename = "use")]
@@ -50,6 +51,16 @@ pub(super) struct NewKey {
     /// The key's self-signed certificate; it has none when absent, and never where it decrypts.
     #[schema(nullable = false)]
     certificate: Option<NewCertificate>,
+}
+
+/// The names of the table of algorithms.
+fn algorithm_schema() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("Key algorithm and size."))
+        .enum_values(Some(KeyAlgorithm::all().map(KeyAlgorithm::name)))
+        .examples(["p-256"])
+        .build()
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
