@@ -76,7 +76,7 @@ fn signs(daemon: &Daemon, ring: &str) {
     assert_eq!(jwk.get("alg"), None, "JOSE has no name for P-384 with SHA-512 (RFC 7518 section 3.4)");
     let view = daemon.get(&format!("/v1/keys/{kid}")).expect(200).json();
     assert_eq!((&view["algorithm"], &view["permitted"]), (&json!(ROW), &json!([SIGNATURE])));
-    let request = json!({"message": STANDARD.encode(MESSAGE)});
+    let request = json!({"algorithm": SIGNATURE, "message": STANDARD.encode(MESSAGE)});
     let answer = daemon.call(Method::POST, &format!("/v1/keys/{kid}/sign")).json(&request).send().expect(200).json();
     assert_eq!(answer["algorithm"], SIGNATURE);
     let signature = STANDARD.decode(answer["signature"].as_str().unwrap()).unwrap();
