@@ -8,7 +8,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Services;
-use super::access::{Granted, ReadConnections};
 use super::connections::{ConnectionView, require_declared};
 use super::error::{ApiError, Refusals};
 use super::view::Reply;
@@ -65,7 +64,7 @@ struct Asked {
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
-    Granted(who, _): Granted<ReadConnections>,
+    Call(who, _): Call<asked::ReadConnection, ApiError>,
     RawQuery(query): RawQuery,
 ) -> Result<Reply<ConnectionPage>, ApiError> {
     let asked = Asked::read(query.as_deref().unwrap_or_default())?;

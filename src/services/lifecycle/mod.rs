@@ -32,7 +32,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::admission::{FairQueue, QueueBounds};
-use crate::auth::Principal;
+use crate::auth::{Caller, Task};
 use crate::config::StockConfig;
 use crate::provider::{ProviderError, Providers};
 use crate::store::{LeaseOwner, Store};
@@ -49,8 +49,8 @@ pub use lookup::{KeyRing, unreachable_keys};
 pub use master_keys::{LocalKeyInspection, MasterKeys, NewMasterKey, REFRESH_EVERY, ResealReport};
 pub use reconcile::{Finding, ReconcileMode, ReconcileReport};
 pub use request::{
-    ExportedKeyPair, IdempotencyKey, ImportKeyPair, InitialState, KeyCreated, KidScheme, LinkKeyPair, NewKeyPair,
-    NewRingKey, RingChange, RingChanged, StateChange,
+    ExportedKeyPair, ImportKeyPair, InitialState, KeyCreated, KidScheme, LinkKeyPair, NewKeyPair, NewRingKey,
+    RingChange, RingChanged, StateChange,
 };
 pub use unreadable::{holder_of, note_unreadable};
 
@@ -135,7 +135,7 @@ impl Keyring {
         Self { stock, ..self }
     }
 
-    fn event(&self, who: &Principal, action: Action, pair: &KeyPair, detail: String) -> Event {
+    fn event(&self, who: &Caller, action: Action, pair: &KeyPair, detail: String) -> Event {
         Event {
             at: self.clock.now(),
             principal: who.name().to_owned(),
@@ -143,13 +143,13 @@ impl Keyring {
             key: Some(pair.id),
             ring: pair.ring.clone(),
             detail,
-            request_id: None,
+            request_id: who.request_id(),
         }
     }
 
     /// Returns `outcome` unchanged. A broken seal is written to the audit trail the first time that this
     /// process sees it.
-    async fn audit_damage<T>(&self, who: &Principal, pair: &KeyPair, outcome: Result<T, Error>) -> Result<T, Error> {
+    async fn audit_damage<T>(&self, who: &Caller, pair: &KeyPair, outcome: Result<T, Error>) -> Result<T, Error> {
         if let Some(damage @ ProviderError::Damaged(_)) = outcome.as_ref().err().and_then(Error::source_as)
             && self.warn_once(&format!("key {}: {damage}", pair.id))
         {
@@ -160,12 +160,12 @@ impl Keyring {
 }
 
 /// The event of a sealed private half that did not open.
-fn broken_seal(at: Timestamp, who: &Principal, pair: &KeyPair, damage: &ProviderError) -> Event {
+fn broken_seal(at: Timestamp, who: &Caller, pair: &KeyPair, damage: &ProviderError) -> Event {
     Event::seal_broken(at, who.name(), pair.id, pair.ring.clone(), damage.to_string())
 }
 
 /// An event of the daemon itself, without a key pair.
 fn not_of_a_row(at: Timestamp, action: Action, detail: String) -> Event {
-    let principal = Principal::daemon().name().to_owned();
+    let principal = Caller::daemon(Task::Reconcile).name().to_owned();
     Event { at, principal, action, key: None, ring: None, detail, request_id: None }
 }

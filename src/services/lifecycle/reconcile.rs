@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{Keyring, not_of_a_row};
-use crate::auth::Principal;
+use crate::auth::{Caller, Task};
 use crate::provider::{KeyProvider, TokenObject};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::error::Error;
@@ -127,7 +127,7 @@ impl Keyring {
             return self.finish_destruction(&pair).await;
         }
         let why = "its lease ended or its owner is gone".to_owned();
-        let event = self.event(&Principal::daemon(), Action::Abandoned, &pair, why);
+        let event = self.event(&Caller::daemon(Task::Reconcile), Action::Abandoned, &pair, why);
         self.finish_destruction(&self.transition_to(&pair, KeyState::Abandoning, event).await?).await
     }
 
@@ -216,7 +216,7 @@ impl Keyring {
         match provider.destroy(&pair.locator, &self.store.id().label(pair.id)).await {
             Ok(removed) => {
                 let detail = format!("{} objects of a destroyed key", removed.objects);
-                let event = self.event(&Principal::daemon(), Action::Removed, pair, detail);
+                let event = self.event(&Caller::daemon(Task::Reconcile), Action::Removed, pair, detail);
                 self.store.record(&[event]).await?;
                 Ok(true)
             }
@@ -236,7 +236,7 @@ impl Keyring {
     ) -> Result<(), Error> {
         let Some(pair) = self.store.pair(key).await? else { return Ok(()) };
         let now = self.clock.now();
-        let who = Principal::daemon();
+        let who = Caller::daemon(Task::Reconcile);
         if there {
             if pair.missing_since.is_some() && mode != ReconcileMode::ReportOnly {
                 let events = if pair.missing {

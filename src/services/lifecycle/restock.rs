@@ -9,7 +9,7 @@ use super::obtain::new_key;
 use super::reservation::Reservation;
 use super::stock::STOCK_USE;
 use super::{Keyring, KidScheme};
-use crate::auth::Principal;
+use crate::auth::{Caller, Task};
 use crate::failpoint::{self, Failpoint};
 use crate::provider::{GeneratedKey, KeyProvider, ProviderError};
 use crate::store::{Commit, KeyPairChange, NewReservation, Placement, ReserveOutcome};
@@ -134,7 +134,7 @@ impl Keyring {
                 Error::new(ErrorKind::Internal, "internal error").with_source("a reservation for stock was refused")
             );
         };
-        Ok(Reservation::new(*pair, &Principal::daemon(), None))
+        Ok(Reservation::new(*pair, &Caller::daemon(Task::Restock)))
     }
 
     async fn generate_into(

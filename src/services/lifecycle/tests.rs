@@ -108,7 +108,6 @@ fn wanted(name: &str) -> NewKeyPair {
         }),
         idempotency: None,
         deadline: Duration::from_secs(60),
-        request_id: None,
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Rotation;
 use super::members::{CertificateDisplay, KeySetBuilder};
-use crate::auth::Principal;
+use crate::auth::{Caller, Task};
 use crate::store::EpochReading;
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, ErrorKind};
@@ -89,7 +89,7 @@ impl Rotation {
 
     /// How each provider that was ready once decrypts best.
     fn decryptions(&self) -> Result<Vec<(ProviderKind, Option<DecryptionAlgorithm>)>, Error> {
-        let able = self.keyring.capabilities(&Principal::daemon())?;
+        let able = self.keyring.capabilities(&Caller::daemon(Task::Publication))?;
         Ok(able.into_iter().filter_map(|(kind, able)| Some((kind, able?.decryptions.into_iter().max()))).collect())
     }
 

@@ -115,7 +115,7 @@ fn client() -> Client {
     client_of(admin())
 }
 
-fn client_of(who: Principal) -> Client {
+fn client_of(who: Caller) -> Client {
     Client { who, deadline: Instant::now() + Duration::from_secs(20) }
 }
 

@@ -32,7 +32,6 @@ fn change(placement: Placement, entries: &[InitialState]) -> RingChange {
         fence: None,
         idempotency: None,
         deadline: Duration::from_secs(60),
-        request_id: None,
     }
 }
 

@@ -27,7 +27,6 @@ async fn successor(bench: &Bench, name: &str) -> KeyPair {
         fence: None,
         idempotency: None,
         deadline: Duration::from_secs(60),
-        request_id: None,
     };
     bench.keyring.change_ring(&admin(), change).await.unwrap().created.remove(0)
 }

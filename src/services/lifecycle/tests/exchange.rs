@@ -38,7 +38,6 @@ impl Foreign {
             certificates: self.certificates(),
             idempotency: None,
             deadline: Duration::from_secs(60),
-            request_id: None,
         }
     }
 
@@ -64,7 +63,6 @@ impl Foreign {
             certificates: self.certificates(),
             idempotency: None,
             deadline: Duration::from_secs(60),
-            request_id: None,
         }
     }
 }

@@ -79,7 +79,6 @@ impl Bench {
             certificate: Some(year(name)),
             idempotency: None,
             deadline: Duration::from_secs(60),
-            request_id: None,
         };
         self.keyring.generate(&admin(), new).await.unwrap();
         ring
@@ -114,7 +113,6 @@ impl Bench {
             fence: None,
             idempotency: None,
             deadline: Duration::from_secs(60),
-            request_id: None,
         };
         self.keyring.change_ring(&admin(), change).await.unwrap();
         ring
@@ -164,7 +162,7 @@ fn year(name: &str) -> CertificateSpec {
 
 pub(super) fn on_demand(ring: &RingId) -> RotateRing {
     let (ring, deadline) = (ring.clone(), Duration::from_secs(60));
-    RotateRing { ring, algorithm: None, idempotency: None, deadline, request_id: Some("r-1".to_owned()) }
+    RotateRing { ring, algorithm: None, deadline }
 }
 
 #[tokio::test]
