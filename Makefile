@@ -9,8 +9,11 @@ TESTS = $(CARGO) test --workspace --features test-hooks
 QUICK = architecture:: auth0:: goldens:: harness:: native:: openapi:: pingfederate:: zitadel::
 LEFT_OUT = $(addprefix --skip ,$(shell sed '/^\#/d' tests/left-out-of-quick))
 
+TARGET = key_files
+SECONDS = 900
+
 .DEFAULT_GOAL := help
-.PHONY: help demo run quick test test-containers sdk bench soak check fmt setup clean unit
+.PHONY: help demo run quick test test-containers sdk bench soak fuzz check fmt setup clean unit
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -53,6 +56,11 @@ bench: setup ## rates of the bare token and of the daemon on it, as ratios; a re
 soak: setup ## two minutes of signatures at 256 connections, in peace and with hosts killed (SOAK_SECONDS=60 each)
 	@tests/oracles/setup "$(ORACLES)"
 	STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" $(CARGO) bench --bench soak
+
+fuzz: ## give a target of fuzz/ hostile bytes (TARGET=key_files SECONDS=900); needs cargo-fuzz
+	@$(CARGO) fuzz --version >/dev/null || { echo "make fuzz: cargo install cargo-fuzz --version ^0.13"; exit 1; }
+	@mkdir -p fuzz/corpus/$(TARGET)
+	$(CARGO) fuzz run $(TARGET) fuzz/corpus/$(TARGET) fuzz/seeds/$(TARGET) -- -max_total_time=$(SECONDS) -timeout=30
 
 check: ## formatting and lints, as CI wants them
 	@tests/part formatting 1 $(CARGO) fmt --all -- --check

@@ -65,6 +65,12 @@ impl Caller {
         Self { principal, origin, request_id: None, peer: None, deadline: None, idempotency: None }
     }
 
+    /// The caller of a request with a bearer token.
+    #[cfg(test)]
+    pub fn bearer(name: &str, scopes: &[Scope]) -> Self {
+        Self::of_request(Principal::new(name.to_owned(), scopes.to_vec()), AuthScheme::Bearer)
+    }
+
     /// The daemon at one of its tasks.
     #[must_use]
     pub fn daemon(task: Task) -> Self {

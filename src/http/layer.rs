@@ -12,10 +12,9 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use tracing::Instrument as _;
 
-use super::Services;
 use super::extract::Presented;
 use super::route_metrics::RouteMetrics;
-use crate::auth::Caller;
+use crate::auth::{Authenticator, Caller};
 use strongroom_domain::clock;
 
 const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -34,22 +33,22 @@ pub(crate) fn request_id() -> Option<String> {
 }
 
 /// Puts the layers around all routes: one middleware, because each costs every request.
-pub(crate) fn with_request_layers(routes: Router, services: Arc<Services>) -> Router {
-    let observer = Arc::new(Observer { measures: RouteMetrics::new(), services });
+pub(crate) fn with_request_layers(routes: Router, authenticator: Arc<Authenticator>) -> Router {
+    let observer = Arc::new(Observer { measures: RouteMetrics::new(), authenticator });
     routes.layer(from_fn(move |request, next| observe(Arc::clone(&observer), request, next)))
 }
 
 /// What requests are measured with, and their credentials told by.
 struct Observer {
     measures: RouteMetrics,
-    services: Arc<Services>,
+    authenticator: Arc<Authenticator>,
 }
 
 impl Observer {
     /// The caller of a request, if its credentials are known.
     fn caller(&self, request: &Request, id: &Arc<str>) -> Option<Caller> {
         let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
-        let (principal, scheme) = self.services.authenticator.authenticate(header)?;
+        let (principal, scheme) = self.authenticator.authenticate(header)?;
         let peer = request.extensions().get::<Peer>().map(|Peer(address)| *address);
         Some(Caller::of_request(principal, scheme).with_request_id(Arc::clone(id)).with_peer(peer))
     }

@@ -16,6 +16,8 @@ mod body;
 mod connection_keys;
 mod connections;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod key_set;
 mod options;
 mod paging;

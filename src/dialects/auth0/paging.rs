@@ -11,6 +11,7 @@ use super::Services;
 use super::connections::{ConnectionView, require_declared};
 use super::error::{ApiError, Refusals};
 use super::view::Reply;
+use crate::http::extract::{Call, asked};
 
 const DEFAULT_SIZE: usize = 50;
 const LARGEST_SIZE: usize = 100;

@@ -37,7 +37,7 @@ pub(super) struct Document;
 /// How a ring is rotated.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Rotate {
+pub(super) struct Rotate {
     /// Key algorithm and size of the new key, such as `rsa-2048` or `p-256`; as before when absent.
     #[schema(nullable = false, example = "p-256")]
     algorithm: Option<String>,
@@ -50,7 +50,7 @@ struct Rotate {
 /// How often the key of a ring is succeeded by itself.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RotationPeriod {
+pub(super) struct RotationPeriod {
     /// Days from the activation of a key to that of its successor.
     #[schema(minimum = 1, maximum = 3650, example = 90)]
     period_days: u32,
@@ -164,7 +164,7 @@ fn periodic(ring: &str) -> Result<RingId, Error> {
 
 impl Rotate {
     /// What the new key shall be.
-    fn algorithms(&self) -> Result<Option<(KeyAlgorithm, SignatureAlgorithm)>, Error> {
+    pub(super) fn algorithms(&self) -> Result<Option<(KeyAlgorithm, SignatureAlgorithm)>, Error> {
         let invalid =
             |path: &str, message: String| Error::invalid(vec![Violation::at(path, Rule::InvalidValue, message)]);
         let Some(name) = &self.algorithm else {

@@ -19,6 +19,8 @@ mod document;
 mod error;
 mod export;
 mod family;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod generate;
 mod import;
 mod key_pairs;
@@ -42,7 +44,7 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
 use crate::http::{Dialect, dialect};
-pub(crate) use document::Document;
+pub(crate) use document::{Document, KeySets};
 use error::ApiError;
 use strongroom_domain::key::{ProviderKind, RingKind};
 

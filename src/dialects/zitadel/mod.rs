@@ -16,6 +16,8 @@ mod connect;
 mod discovery;
 mod document;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod key_set;
 mod message;
 mod rest;

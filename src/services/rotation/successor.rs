@@ -111,12 +111,10 @@ fn spec_like(kind: RingKind, leaf: &CertificateDer, valid_days: Option<u32>) -> 
     let summary = CertificateSummary::of(leaf).map_err(unreadable)?;
     let lifetime: Duration = summary.not_after.since(summary.not_before);
     let days = u32::try_from(lifetime.as_secs().div_ceil(DAY)).unwrap_or(MAX_VALID_DAYS);
-    let profile = match kind {
-        RingKind::SslServer => CertificateProfile::TlsServer,
-        RingKind::SslClient => CertificateProfile::TlsClient,
-        RingKind::Connection => CertificateProfile::Connection,
-        RingKind::Signing | RingKind::WebKeys => CertificateProfile::Signing,
-    };
     let valid_days = valid_days.unwrap_or(days).clamp(1, MAX_VALID_DAYS);
-    Ok(CertificateSpec { names: CertificateNames::Of(leaf.clone()), valid_days, profile })
+    Ok(CertificateSpec {
+        names: CertificateNames::Of(leaf.clone()),
+        valid_days,
+        profile: CertificateProfile::of_ring(kind),
+    })
 }

@@ -13,6 +13,8 @@ mod bundle;
 mod certificate_names;
 mod check;
 pub mod ecdsa;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod issuer;
 mod key_facts;
 mod name;

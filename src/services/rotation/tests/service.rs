@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::*;
-use crate::auth::{Principal, Scope};
+use crate::auth::{Caller, Scope};
 use crate::provider::Providers;
 use crate::provider::double::{Fault, ProviderDouble, unavailable};
 use crate::services::lifecycle::{
@@ -77,7 +77,6 @@ impl Bench {
             signature_algorithm: ES256,
             permitted: vec![ES256],
             certificate: Some(year(name)),
-            idempotency: None,
             deadline: Duration::from_secs(60),
         };
         self.keyring.generate(&admin(), new).await.unwrap();
@@ -87,7 +86,7 @@ impl Bench {
     /// A signing ring whose key is succeeded 90 and 30 days before its certificate expires.
     pub(super) async fn rotating(&self, name: &str) -> RingId {
         let ring = self.signing(name).await;
-        self.catalog.put_rotation_settings(&admin(), &ring, SETTINGS, None).await.unwrap();
+        self.catalog.put_rotation_settings(&admin(), &ring, SETTINGS).await.unwrap();
         ring
     }
 
@@ -111,7 +110,6 @@ impl Bench {
             state_changes: Vec::new(),
             reason: String::new(),
             fence: None,
-            idempotency: None,
             deadline: Duration::from_secs(60),
         };
         self.keyring.change_ring(&admin(), change).await.unwrap();
@@ -150,8 +148,8 @@ pub(super) const SETTINGS: RotationSettings = RotationSettings {
     signature_algorithm: ES256,
 };
 
-pub(super) fn admin() -> Principal {
-    Principal::new("admin".to_owned(), Scope::ALL.to_vec())
+pub(super) fn admin() -> Caller {
+    Caller::bearer("admin", &Scope::ALL)
 }
 
 fn year(name: &str) -> CertificateSpec {
@@ -255,7 +253,7 @@ async fn algorithms_that_the_provider_cannot_do_are_refused() {
 async fn who_may_not_manage_may_not_rotate_and_unknown_rings_are_not_found() {
     let bench = Bench::new().await;
     let ring = bench.signing("a").await;
-    let reader = Principal::new("reader".to_owned(), vec![Scope::Read, Scope::Sign]);
+    let reader = Caller::bearer("reader", &[Scope::Read, Scope::Sign]);
     let kind = |outcome: Result<_, strongroom_domain::error::Error>| outcome.map(drop).unwrap_err().kind();
     assert_eq!(kind(bench.rotation.rotate(&reader, on_demand(&ring)).await.map(drop)), ErrorKind::Forbidden);
     let nobody = RingId::new(RingKind::Signing, "nobody").unwrap();

@@ -40,7 +40,7 @@ async fn what_is_refused_reaches_no_provider() {
         bench.decrypt(who, target, algorithm, 1).await.unwrap_err().kind()
     };
     let others = [Scope::Read, Scope::Manage, Scope::Sign, Scope::Verify, Scope::Operate];
-    assert_eq!(kind(&Principal::new("b".to_owned(), others.to_vec()), &target, "RSA-OAEP").await, ErrorKind::Forbidden);
+    assert_eq!(kind(&Caller::bearer("b", &others), &target, "RSA-OAEP").await, ErrorKind::Forbidden);
     assert_eq!(kind(&admin(), &by_ring("signing:s"), "RSA-OAEP").await, ErrorKind::Forbidden);
     assert_eq!(kind(&admin(), &by_ring("sslServer:d"), "RSA-OAEP").await, ErrorKind::Forbidden);
     assert_eq!(kind(&admin(), &by_ring("signing:nobody"), "RSA-OAEP").await, ErrorKind::NotFound);
