@@ -135,7 +135,7 @@ fn suspicions(config: &Config) -> Vec<String> {
 
 #[allow(clippy::print_stdout, reason = "the report is the command's output")]
 fn describe_stock(config: &Config, stock: &[KeyPair]) {
-    for algorithm in KeyAlgorithm::ALL {
+    for algorithm in KeyAlgorithm::all() {
         let level = stock.iter().filter(|pair| pair.algorithm == algorithm && pair.state == KeyState::Stocked).count();
         let target = config.stock.targets.get(&algorithm);
         if level > 0 || target.is_some() {
@@ -151,7 +151,7 @@ fn describe(facts: &TokenFacts) {
     let sessions = facts.max_sessions.map_or_else(|| "no limit named".to_owned(), |most| format!("{most} at most"));
     println!("sessions       {sessions}");
     println!("mechanisms     {}", facts.mechanisms.join(" "));
-    for algorithm in KeyAlgorithm::ALL {
+    for algorithm in KeyAlgorithm::all() {
         let signatures = facts.algorithms.iter().find(|(known, _)| *known == algorithm).map(|(_, how)| how);
         let how = signatures.map_or_else(
             || "cannot be generated".to_owned(),

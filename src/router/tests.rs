@@ -55,7 +55,7 @@ fn settings() -> Settings {
         auth0: auth0::Settings {
             connections: auth0::Connections::Implicit,
             provider: ProviderKind::Hsm,
-            rsa: KeyAlgorithm::Rsa2048,
+            rsa: KeyAlgorithm::RSA_2048,
             valid_days: 365,
             rate_limit: 100,
         },

@@ -9,8 +9,6 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::Services;
-use super::algorithm_choice::permitted;
-use super::algorithms::family_name;
 use super::error::{ApiError, BodyRefusals, Refusals};
 use super::family::{Family, idempotency, with_id_conflict};
 use super::rules::{Rules, one_of, sentence};
@@ -89,9 +87,13 @@ pub(super) async fn import(
     Idempotency(key, _): Idempotency<ApiError>,
     body: JsonBody<KeyPairFile, ApiError>,
 ) -> Result<(StatusCode, Json<KeyPairView>), ApiError> {
+    // The body holds a private key and its password: from here on it is known by its fingerprint alone.
+    let JsonBody { value: file, bytes, .. } = body;
+    let who = who.with_idempotency(idempotency(&services, family, "import", key, &bytes));
+    drop(bytes);
     let rules = Rules::of(&services, &who, family)?;
-    let id = body.value.id.clone();
-    let found = match checked(&rules, body.value) {
+    let id = file.id.clone();
+    let found = match checked(&rules, file) {
         Ok(file) => services.key_files.acquire().await?.run(move || read(&rules, file)).await,
         Err(refused) => Err(refused),
     };
@@ -99,7 +101,6 @@ pub(super) async fn import(
         Ok(new) => new,
         Err(refused) => return Err(with_id_conflict(&services, family, id.as_deref(), refused).await),
     };
-    let who = who.with_idempotency(idempotency(&services, family, "import", key, &body.bytes));
 
     let keyring = Arc::clone(&services.keyring);
     let made = services.detached.run(async move { keyring.import(&who, new).await }).await;
@@ -150,7 +151,7 @@ fn read(rules: &Rules, file: Checked) -> Result<ImportKeyPair, Error> {
     check_readable(&certificates).map_err(|why| invalid(Rule::InvalidValue, &why.to_string()))?;
     let capabilities = rules.capabilities(Some(file.provider));
     let signature_algorithm = found.algorithm.default_signature_algorithm();
-    let permitted = permitted(found.algorithm, signature_algorithm, capabilities);
+    let permitted = Capabilities::permitted(capabilities, found.algorithm, signature_algorithm);
     if !permitted.contains(&signature_algorithm) {
         return Err(invalid(Rule::NotSupportedByProvider, &offer(capabilities)));
     }
@@ -169,7 +170,7 @@ fn read(rules: &Rules, file: Checked) -> Result<ImportKeyPair, Error> {
 
 /// What the provider takes instead.
 fn offer(capabilities: Option<&Capabilities>) -> String {
-    let name = |algorithm: &KeyAlgorithm| format!("{} {}", family_name(algorithm.family()), algorithm.bits());
+    let name = |algorithm: &KeyAlgorithm| format!("{} {}", algorithm.jca_name(), algorithm.bits());
     let can = capabilities.into_iter().flat_map(|can| &can.algorithms);
     format!("the crypto provider can sign with one of {}", one_of(can.map(|(algorithm, _)| name(algorithm))))
 }

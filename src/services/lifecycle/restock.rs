@@ -172,7 +172,7 @@ impl Keyring {
 
     #[allow(clippy::cast_precision_loss, reason = "counts of keys stay far below 2^52")]
     fn measure_stock(&self, stock: &[KeyPair]) {
-        for algorithm in KeyAlgorithm::ALL {
+        for algorithm in KeyAlgorithm::all() {
             let level = stock.iter().filter(|p| p.algorithm == algorithm && p.state == KeyState::Stocked).count();
             if level > 0 || self.stock.targets.contains_key(&algorithm) {
                 metrics::gauge!("strongroom_stock_keys", "algorithm" => algorithm.name()).set(level as f64);

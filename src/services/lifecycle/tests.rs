@@ -21,9 +21,7 @@ use crate::provider::{KeyProvider as _, NewKey, ProviderError, Providers};
 use crate::store::{LeaseOwner, Store};
 use strongroom_domain::clock::{Clock, Timestamp};
 use strongroom_domain::error::ErrorKind;
-use strongroom_domain::key::{
-    HashAlgorithm, KeyAlgorithm, KeyState, KeyUse, ProviderKind, RingId, RingKind, SignatureAlgorithm,
-};
+use strongroom_domain::key::{KeyAlgorithm, KeyState, KeyUse, ProviderKind, RingId, RingKind, SignatureAlgorithm};
 use strongroom_formats::x509::{CertificateNames, CertificateProfile, Subject};
 
 const START: i64 = 1_800_000_000_000_000;
@@ -98,7 +96,7 @@ fn ring(name: &str) -> RingId {
 }
 
 fn wanted(name: &str) -> NewKeyPair {
-    let es256 = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+    let es256 = SignatureAlgorithm::ECDSA_SHA256;
     NewKeyPair {
         ring: ring(name),
         provider: ProviderKind::Hsm,

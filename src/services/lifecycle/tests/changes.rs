@@ -3,7 +3,7 @@
 use super::*;
 use crate::services::lifecycle::{InitialState, KidScheme, NewRingKey, Placement, RingChange, StateChange};
 
-const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+const ES256: SignatureAlgorithm = SignatureAlgorithm::ECDSA_SHA256;
 
 fn connection() -> RingId {
     RingId::new(RingKind::Connection, "c").unwrap()

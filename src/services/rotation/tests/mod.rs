@@ -61,9 +61,9 @@ fn pair(generation: i64, state: KeyState, created_at: Timestamp) -> KeyPair {
         sealed: None,
         origin: KeyOrigin::Generated,
         key_use: KeyUse::Sign,
-        algorithm: KeyAlgorithm::Ed25519,
-        signature_algorithm: SignatureAlgorithm::Ed25519,
-        permitted: vec![SignatureAlgorithm::Ed25519],
+        algorithm: KeyAlgorithm::ED25519,
+        signature_algorithm: SignatureAlgorithm::ED25519,
+        permitted: vec![SignatureAlgorithm::ED25519],
         kid: None,
         spki: None,
         certificates: Vec::new(),
@@ -101,11 +101,11 @@ fn signed_by(issuer: &Ed25519KeyPair, from: Timestamp, validity: Duration) -> Ce
         not_before: from.truncate_to_seconds(),
         not_after: from.truncate_to_seconds().plus(validity),
         spki: SpkiDer::parse(KEY.public_key().as_der().unwrap().as_ref().to_vec()).unwrap(),
-        signature_algorithm: SignatureAlgorithm::Ed25519,
+        signature_algorithm: SignatureAlgorithm::ED25519,
         profile: CertificateProfile::Signing,
     }
     .tbs()
     .unwrap();
     let signature = issuer.sign(tbs.bytes()).as_ref().to_vec();
-    tbs.assemble(&Signature::from_raw(SignatureAlgorithm::Ed25519, signature)).unwrap()
+    tbs.assemble(&Signature::from_raw(SignatureAlgorithm::ED25519, signature)).unwrap()
 }

@@ -14,10 +14,10 @@ use crate::services::lifecycle::InitialState;
 use crate::services::rotation::members::{CertificateDisplay, KeySetBuilder};
 use crate::services::rotation::{KeySet, KeySetId};
 use crate::store::EpochReading;
-use strongroom_domain::key::{DecryptionAlgorithm, HashAlgorithm, Kid};
+use strongroom_domain::key::{DecryptionAlgorithm, Kid};
 use strongroom_formats::jose::Jwk;
 
-const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+const ES256: SignatureAlgorithm = SignatureAlgorithm::ECDSA_SHA256;
 
 fn empty(now: Timestamp) -> KeySetBuilder {
     KeySetBuilder::new(now, vec![(ProviderKind::Hsm, Some(DecryptionAlgorithm::RsaOaep))])
@@ -106,14 +106,14 @@ fn algorithm_is_the_first_that_jose_has_a_name_for_or_what_the_provider_decrypts
     let usual = |key: &KeyPair| empty(at(0)).usual_algorithm(key);
     assert_eq!(usual(&key), Some("EdDSA"));
     key.algorithm = KeyAlgorithm::P256;
-    key.signature_algorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384);
+    key.signature_algorithm = SignatureAlgorithm::ECDSA_SHA384;
     key.permitted = vec![key.signature_algorithm, ES256];
     assert_eq!(usual(&key), Some("ES256"));
     key.permitted = vec![key.signature_algorithm];
     assert_eq!(usual(&key), None);
     key.key_use = KeyUse::Decrypt;
     assert_eq!(usual(&key), None, "only RSA decrypts");
-    key.algorithm = KeyAlgorithm::Rsa2048;
+    key.algorithm = KeyAlgorithm::RSA_2048;
     assert_eq!(usual(&key), Some("RSA-OAEP"));
     key.provider = ProviderKind::Local;
     let mut builder = empty(at(0));

@@ -15,9 +15,9 @@ use crate::services::settings::{Catalog, RotationSettings};
 use crate::store::{LeaseOwner, Store};
 use strongroom_domain::clock::Clock;
 use strongroom_domain::error::ErrorKind;
-use strongroom_domain::key::{HashAlgorithm, RingKind};
+use strongroom_domain::key::RingKind;
 
-const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+const ES256: SignatureAlgorithm = SignatureAlgorithm::ECDSA_SHA256;
 
 struct Hand(AtomicI64);
 
@@ -240,7 +240,7 @@ async fn rotation_that_fails_at_the_token_changes_nothing() {
 #[tokio::test]
 async fn algorithms_that_the_provider_cannot_do_are_refused() {
     let bench = Bench::new().await;
-    let es512 = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha512);
+    let es512 = SignatureAlgorithm::ECDSA_SHA512;
     let algorithm = Some((KeyAlgorithm::P521, es512));
     let connection = bench.ring_of("connection:c", &[InitialState::Active, InitialState::PreActive]).await;
     let asked = RotateRing { algorithm, ..on_demand(&connection) };
