@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::block_on;
 use crate::config::{Config, MasterKeySource};
 use crate::daemon::{self, Offline};
-use crate::services::lifecycle::{self, LocalKeyInspection};
+use crate::services::custody::{self, LocalKeyInspection};
 use crate::store::{ReadOnlyOpen, Store};
 use strongroom_domain::key::{KeyAlgorithm, KeyPair, KeyState, SignatureAlgorithm};
 use strongroom_token::{PinSource, TokenFacts, TokenSelector};
@@ -66,7 +66,7 @@ async fn look(config: &Config) -> anyhow::Result<Vec<String>> {
         Ok(ReadOnlyOpen::Current(store)) => {
             println!("store          {path} opened, store id {}", store.id());
             describe_stock(config, &store.stock().await?);
-            findings.extend(lifecycle::unreachable_keys(store.as_ref(), &config.providers()).await?);
+            findings.extend(custody::unreachable_keys(store.as_ref(), &config.providers()).await?);
             let keys = look_at_keys(config, store, logged_in).await;
             findings.extend(keys.unwrap_or_else(|failure| vec![format!("{failure:#}")]));
         }

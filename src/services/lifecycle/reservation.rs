@@ -13,11 +13,11 @@ use strongroom_domain::key::{CertificateDer, KeyId, KeyOrigin, KeyPair, KeyState
 /// A row in state `Reserved` that this task owns. Consumed by [`Keyring::into_commit`] or
 /// [`Keyring::abandon`]; what a crash leaves behind is reconciled.
 #[derive(Debug)]
-pub(super) struct Reservation {
-    pub(super) pair: KeyPair,
+pub(in crate::services) struct Reservation {
+    pub(in crate::services) pair: KeyPair,
     pub(super) who: Caller,
     /// Whether the provider may hold objects of this key.
-    pub(super) may_hold_key: bool,
+    pub(in crate::services) may_hold_key: bool,
     /// The repeated attestation of a key from stock.
     pub(super) attestation: Option<String>,
 }
@@ -50,7 +50,7 @@ impl CommitInput {
 }
 
 impl Reservation {
-    pub(super) fn new(pair: KeyPair, who: &Caller) -> Self {
+    pub(in crate::services) fn new(pair: KeyPair, who: &Caller) -> Self {
         Self { pair, who: who.clone(), may_hold_key: false, attestation: None }
     }
 
@@ -59,7 +59,7 @@ impl Reservation {
         Self { may_hold_key: true, attestation: Some(attestation), ..self }
     }
 
-    pub(super) fn event(&self, keyring: &Keyring, action: Action, detail: String) -> Event {
+    pub(in crate::services) fn event(&self, keyring: &Keyring, action: Action, detail: String) -> Event {
         keyring.event(&self.who, action, &self.pair, detail)
     }
 }
@@ -97,7 +97,7 @@ impl Keyring {
     }
 
     /// Commits a change; reads the rows back when the outcome is unknown.
-    pub(super) async fn commit_change(
+    pub(in crate::services) async fn commit_change(
         &self,
         change: KeyPairChange,
         events: &[Event],
@@ -131,7 +131,7 @@ impl Keyring {
 
     /// Undoes a reservation: claims the row, destroys the key's objects, leaves a tombstone. Reconcile
     /// finishes an interrupted undo.
-    pub(super) async fn abandon(&self, reservation: Reservation, why: &Error) {
+    pub(in crate::services) async fn abandon(&self, reservation: Reservation, why: &Error) {
         let event = reservation.event(self, Action::Abandoned, why.to_string());
         let pair = &reservation.pair;
         match self.transition_to(pair, KeyState::Abandoning, event).await {
