@@ -10,43 +10,18 @@ use std::marker::PhantomData;
 use axum::body::{Bytes, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Request};
 use axum::http::StatusCode;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use super::ServiceState;
 use super::dialect::DialectError;
 use super::media_type::MediaType;
-use super::{Services, forgery};
-use crate::auth::{AuthScheme, Principal};
 use strongroom_domain::error::{Error, ErrorKind};
 
-pub(crate) use permission::{Decrypt, Holder, Manager, Operate, Read, Required, Sign, Verify};
+pub(crate) use permission::{Asked, Call, Presented, asked, presented};
 
 const IDEMPOTENCY_HEADER: &str = "idempotency-key";
-
-/// Who asks, told by a bearer token or a Basic password.
-pub(crate) struct Caller<E>(pub Principal, pub PhantomData<E>);
-
-impl<S: ServiceState, E: DialectError> FromRequestParts<S> for Caller<E> {
-    type Rejection = E;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, E> {
-        let (principal, scheme) = authenticate(parts, state.services())
-            .filter(|(_, scheme)| E::knows(*scheme))
-            .ok_or_else(|| E::unauthenticated(parts.headers.contains_key(AUTHORIZATION)))?;
-        if forgery::is_possible(scheme, parts) {
-            return Err(E::forged());
-        }
-        Ok(Self(principal, PhantomData))
-    }
-}
-
-/// Whose credentials a request carries, and how; it may be forged all the same.
-pub(crate) fn authenticate(parts: &Parts, services: &Services) -> Option<(Principal, AuthScheme)> {
-    let header = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
-    services.authenticator.authenticate(header)
-}
 
 /// The one variable segment of a path, percent-decoded.
 pub(crate) struct PathSegment<E>(pub String, pub PhantomData<E>);

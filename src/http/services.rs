@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Detached, KeyFilePool};
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, IdempotencyKey};
 use crate::services::custody::Readiness;
 use crate::services::lifecycle::Keyring;
 use crate::services::publication::Publication;
@@ -36,6 +36,18 @@ pub struct Services {
     pub detached: Detached,
     /// Work on key files, bounded.
     pub key_files: KeyFilePool,
+}
+
+impl Services {
+    /// What a body is remembered by: the body itself need not be kept.
+    pub(crate) fn idempotency(
+        &self,
+        key: Option<String>,
+        route: impl FnOnce() -> String,
+        body: &[u8],
+    ) -> Option<IdempotencyKey> {
+        key.map(|key| IdempotencyKey { key, route: route(), fingerprint: self.keyring.fingerprint(body) })
+    }
 }
 
 /// The services together with the settings of one dialect.

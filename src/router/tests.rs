@@ -312,7 +312,9 @@ async fn panic_answers_in_the_dialects_body() {
         panic!("burst")
     }
     let routes = dialect::with_dialect_errors::<_, super::native::Problem>(Router::new().route("/burst", get(burst)));
-    let answer = send(layer::with_request_layers(routes), "GET", "/burst", &[], "").await;
+    let answer =
+        send(layer::with_request_layers(routes, Arc::new(Authenticator::new(Vec::new()))), "GET", "/burst", &[], "")
+            .await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(answer.json()["type"], "urn:strongroom:error:internal");
     assert!(!answer.body.contains("burst"));

@@ -14,13 +14,12 @@ use utoipa::openapi::{Object, ObjectBuilder, Type};
 use super::error::{BodyRefusals, Problem, Refusals};
 use super::keys::KeyView;
 use super::request_timeout::{RequestTimeout, request_timeout};
-use crate::auth::Principal;
+use crate::auth::Caller;
 use crate::http::Services;
-use crate::http::extract::{Idempotency, JsonBody, Manager};
+use crate::http::extract::{Call, Idempotency, JsonBody, asked};
 use crate::http::id;
-use crate::http::layer::request_id;
 use crate::http::subject::{self, MAX_VALID_DAYS};
-use crate::services::lifecycle::{Capabilities, CertificateSpec, IdempotencyKey, NewKeyPair};
+use crate::services::lifecycle::{Capabilities, CertificateSpec, NewKeyPair};
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::{KeyAlgorithm, KeyFamily, KeyUse, ProviderKind, RingId, RingKind, SignatureAlgorithm};
 use strongroom_formats::jose;
@@ -127,7 +126,7 @@ struct NewCertificate {
 )]
 pub(super) async fn create(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<Problem>,
+    Call(who, _): Call<asked::CreateKey, Problem>,
     Idempotency(key, _): Idempotency<Problem>,
     headers: HeaderMap,
     body: JsonBody<NewKey, Problem>,
@@ -135,9 +134,8 @@ pub(super) async fn create(
     let deadline = request_timeout(&headers, services.generate_deadline)?;
     let mut new = checked(&services, &who, body.value)?;
     new.deadline = deadline;
-    new.request_id = request_id();
     let route = || "POST /v1/keys".to_owned();
-    new.idempotency = key.map(|key| IdempotencyKey { key, route: route(), body: body.bytes.to_vec() });
+    let who = who.with_idempotency(services.idempotency(key, route, &body.bytes));
     let keyring = Arc::clone(&services.keyring);
     let made = services.detached.run(async move { keyring.generate(&who, new).await }).await?;
     let location = format!("/v1/keys/{}", made.pair.id);
@@ -145,7 +143,7 @@ pub(super) async fn create(
 }
 
 /// What is asked for, every value looked at.
-fn checked(services: &Services, who: &Principal, wire: NewKey) -> Result<NewKeyPair, Error> {
+fn checked(services: &Services, who: &Caller, wire: NewKey) -> Result<NewKeyPair, Error> {
     let mut findings = Vec::new();
     let ring = ring(wire.ring, &mut findings)?;
     let algorithm = algorithm(&wire.algorithm, wire.key_use, &mut findings);
@@ -171,9 +169,7 @@ fn checked(services: &Services, who: &Principal, wire: NewKey) -> Result<NewKeyP
         signature_algorithm,
         permitted: if key_use == KeyUse::Sign { permitted } else { Vec::new() },
         certificate,
-        idempotency: None,
         deadline: services.generate_deadline,
-        request_id: None,
     })
 }
 
@@ -237,7 +233,7 @@ fn signature(key: KeyAlgorithm, path: String, name: &str, findings: &mut Vec<Vio
     found
 }
 
-fn provider(services: &Services, who: &Principal, asked: Option<Provider>) -> Result<ProviderKind, Error> {
+fn provider(services: &Services, who: &Caller, asked: Option<Provider>) -> Result<ProviderKind, Error> {
     let providers = services.keyring.capabilities(who)?;
     let there = |kind: &ProviderKind| providers.iter().any(|(known, _)| known == kind);
     match asked {

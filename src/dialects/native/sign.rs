@@ -5,9 +5,9 @@ use utoipa::ToSchema;
 
 use super::error::ItemProblem;
 use super::input::{Item, decode, encode};
-use crate::auth::Principal;
+use crate::auth::Caller;
 use crate::http::Services;
-use crate::services::signing::{Client, PresentedSignature, Target};
+use crate::services::signing::{PresentedSignature, Target};
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{Signature, SignatureAlgorithm};
 use strongroom_formats::x509;
@@ -75,13 +75,13 @@ pub(super) struct SignAnswer {
 /// Signs one input.
 pub(super) async fn sign(
     services: &Services,
-    client: &Client,
+    caller: &Caller,
     target: &Target,
     request: SignRequest,
 ) -> Result<SignAnswer, Error> {
     let SignRequest { algorithm, message, digest, encoding } = request;
     let input = Item { message, digest }.read()?;
-    let signed = services.signing.sign(client, target, &algorithm, input).await?;
+    let signed = services.signing.sign(caller, target, &algorithm, input).await?;
     let signature = Encoding::or_usual(encoding, &algorithm).write(&signed.signature)?;
     Ok(SignAnswer { kid: signed.key.kid.to_string(), algorithm, signature })
 }
@@ -127,7 +127,7 @@ enum BatchItem {
 /// Signs up to 1,000 inputs; one that fails, fails alone.
 pub(super) async fn sign_batch(
     services: &Services,
-    client: &Client,
+    caller: &Caller,
     target: &Target,
     request: BatchRequest,
 ) -> Result<BatchAnswer, Error> {
@@ -138,7 +138,7 @@ pub(super) async fn sign_batch(
     }
     let encoding = Encoding::or_usual(encoding, &algorithm);
     let inputs = items.iter().map(Item::read).collect();
-    let (key, signatures) = services.signing.sign_batch(client, target, &algorithm, inputs).await?;
+    let (key, signatures) = services.signing.sign_batch(caller, target, &algorithm, inputs).await?;
     let items = signatures.into_iter().map(|outcome| match outcome.and_then(|signed| encoding.write(&signed)) {
         Ok(signature) => BatchItem::Signed { signature },
         Err(failure) => BatchItem::Failed { error: ItemProblem::of(&failure) },
@@ -181,7 +181,7 @@ pub(super) struct VerifyAnswer {
 /// Verifies a signature by the public key.
 pub(super) async fn verify(
     services: &Services,
-    who: &Principal,
+    who: &Caller,
     target: &Target,
     request: VerifyRequest,
 ) -> Result<VerifyAnswer, Error> {

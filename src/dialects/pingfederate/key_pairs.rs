@@ -13,8 +13,7 @@ use super::error::{ApiError, PathRefusals, Refusals};
 use super::family::{Family, KeyPairPath, active};
 use super::view::{KeyPairView, KeyPairViews};
 use super::{rotation, view};
-use crate::http::extract::{Caller, Manager};
-use crate::http::layer::request_id;
+use crate::http::extract::{Call, asked};
 use strongroom_domain::error::Error;
 use strongroom_formats::x509::to_pem;
 
@@ -25,7 +24,7 @@ use strongroom_formats::x509::to_pem;
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Call(who, _): Call<asked::ListKeys, ApiError>,
     Family(family): Family,
 ) -> Result<Json<KeyPairViews>, ApiError> {
     let pairs = services.keyring.active_of_kind(&who, family).await?;
@@ -49,7 +48,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Call(who, _): Call<asked::ReadKey, ApiError>,
     KeyPairPath(ring): KeyPairPath,
 ) -> Result<Json<KeyPairView>, ApiError> {
     let pair = active(&services, &who, &ring).await?;
@@ -73,13 +72,13 @@ pub(super) async fn show(
 )]
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ApiError>,
+    Call(who, _): Call<asked::DeleteRing, ApiError>,
     KeyPairPath(ring): KeyPairPath,
 ) -> Result<StatusCode, ApiError> {
     active(&services, &who, &ring).await?;
     let about = ApiError::about(ring.name());
-    let (keyring, request_id, ring) = (Arc::clone(&services.keyring), request_id(), ring.clone());
-    services.detached.run(async move { keyring.delete(&who, &ring, request_id).await }).await.map_err(about)?;
+    let (keyring, ring) = (Arc::clone(&services.keyring), ring.clone());
+    services.detached.run(async move { keyring.delete(&who, &ring).await }).await.map_err(about)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -97,7 +96,7 @@ pub(super) async fn delete(
 )]
 pub(super) async fn certificate(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Call(who, _): Call<asked::ReadKey, ApiError>,
     KeyPairPath(ring): KeyPairPath,
 ) -> Result<impl IntoResponse, ApiError> {
     let pair = active(&services, &who, &ring).await?;

@@ -13,9 +13,8 @@ use super::error::{ApiError, ApiResult, BodyRefusals, PathRefusals, Refusals};
 use super::rules::{Rules, non_empty, required, sentence};
 use super::view::CertView;
 use super::wire::CryptoProvider;
-use crate::http::extract::{Caller, JsonBody, Manager, PathSegment};
+use crate::http::extract::{Call, JsonBody, PathSegment, asked};
 use crate::http::id;
-use crate::http::layer::request_id;
 use crate::services::settings::TrustedCa;
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{CertificateDer, RingKind};
@@ -52,7 +51,7 @@ pub(super) struct X509File {
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Call(who, _): Call<asked::ReadSettings, ApiError>,
 ) -> Result<Json<CertViews>, ApiError> {
     let all = services.catalog.trusted_cas(&who).await?;
     let look = services.view_context();
@@ -67,7 +66,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Call(who, _): Call<asked::ReadSettings, ApiError>,
     PathSegment(id, _): PathSegment<ApiError>,
 ) -> Result<Json<CertView>, ApiError> {
     let all = services.catalog.trusted_cas(&who).await?;
@@ -84,13 +83,13 @@ pub(super) async fn show(
 )]
 pub(super) async fn import(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ApiError>,
+    Call(who, _): Call<asked::ChangeSettings, ApiError>,
     body: JsonBody<X509File, ApiError>,
 ) -> Result<(StatusCode, Json<CertView>), ApiError> {
     let rules = Rules::of(&services, &who, RingKind::Signing)?;
     let ca = check(&rules, body.value)?;
-    let (catalog, request_id, added) = (Arc::clone(&services.catalog), request_id(), ca.clone());
-    services.detached.run(async move { catalog.add_trusted_ca(&who, added, request_id).await }).await?;
+    let (catalog, added) = (Arc::clone(&services.catalog), ca.clone());
+    services.detached.run(async move { catalog.add_trusted_ca(&who, added).await }).await?;
     Ok((StatusCode::CREATED, Json(CertView::of(&ca, &services.view_context()))))
 }
 
@@ -107,16 +106,12 @@ pub(super) async fn import(
 )]
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ApiError>,
+    Call(who, _): Call<asked::ChangeSettings, ApiError>,
     PathSegment(id, _): PathSegment<ApiError>,
 ) -> Result<StatusCode, ApiError> {
     let about = ApiError::about(&id);
-    let (catalog, request_id) = (Arc::clone(&services.catalog), request_id());
-    services
-        .detached
-        .run(async move { catalog.delete_trusted_ca(&who, &id, request_id).await })
-        .await
-        .map_err(about)?;
+    let catalog = Arc::clone(&services.catalog);
+    services.detached.run(async move { catalog.delete_trusted_ca(&who, &id).await }).await.map_err(about)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

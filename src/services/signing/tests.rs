@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::{Claims, Client, JwsInput, Payload, PresentedSignature, SignInput, Signing, Target};
-use crate::auth::{Principal, Scope};
+use super::{Claims, JwsInput, Payload, PresentedSignature, SignInput, Signing, Target};
+use crate::auth::{Caller, Scope};
 use crate::provider::double::ProviderDouble;
 use crate::provider::{KeyProvider as _, NewKey, Providers};
 use crate::store::{Commit, EpochReading, LeaseOwner, NewReservation, Placement, ReserveOutcome, Store, Transition};
@@ -106,16 +106,16 @@ impl Bench {
     }
 }
 
-fn admin() -> Principal {
-    Principal::new("admin".to_owned(), Scope::ALL.to_vec())
+fn admin() -> Caller {
+    Caller::bearer("admin", &Scope::ALL)
 }
 
-fn client() -> Client {
+fn client() -> Caller {
     client_of(admin())
 }
 
-fn client_of(who: Principal) -> Client {
-    Client { who, deadline: Instant::now() + Duration::from_secs(20) }
+fn client_of(who: Caller) -> Caller {
+    who.with_deadline(Instant::now() + Duration::from_secs(20))
 }
 
 fn by_ring(ring: &str) -> Target {
@@ -255,7 +255,7 @@ async fn scopes_are_required() {
     let bench = Bench::new().await;
     bench.key("signing:a", KeyUse::Sign, None).await;
     let target = by_ring("signing:a");
-    let who = Principal::new("b".to_owned(), vec![Scope::Read, Scope::Manage, Scope::Decrypt, Scope::Operate]);
+    let who = Caller::bearer("b", &[Scope::Read, Scope::Manage, Scope::Decrypt, Scope::Operate]);
     let message = || SignInput::Message(Vec::new());
     assert_eq!(
         kind(bench.signing.sign(&client_of(who.clone()), &target, "ES256", message()).await.map(drop)),
