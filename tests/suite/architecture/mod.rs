@@ -5,6 +5,7 @@
 //! documentation says and what holds cannot differ. Does not judge what code does.
 
 mod algorithms;
+mod circles;
 mod paths;
 
 use std::collections::BTreeMap;
