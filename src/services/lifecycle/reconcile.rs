@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::{Keyring, not_of_a_row};
 use crate::auth::Principal;
 use crate::provider::{KeyProvider, TokenObject};
+use crate::store::TokenPresence;
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::error::Error;
 use strongroom_domain::key::{KeyId, KeyOrigin, KeyPair, KeyState, Locator, ProviderKind, RingId};
@@ -244,7 +245,7 @@ impl Keyring {
                 } else {
                     Vec::new()
                 };
-                self.store.mark_missing(key, None, &events).await?;
+                self.store.set_presence(key, TokenPresence::Found, &events).await?;
             }
             return Ok(());
         }
@@ -259,7 +260,8 @@ impl Keyring {
             } else {
                 Vec::new()
             };
-            self.store.mark_missing(key, Some((since, established)), &events).await?;
+            let presence = if established { TokenPresence::Missing { since } } else { TokenPresence::Unseen { since } };
+            self.store.set_presence(key, presence, &events).await?;
         }
         report.findings.push(Finding::Missing { key, ring: pair.ring, established });
         Ok(())
