@@ -1,22 +1,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod views;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::generate::NewKeyPairSettings;
 use super::rules::Rules;
-use super::view::{KeyPairView, ViewContext};
 use super::{SanFormat, Settings, algorithms};
 use crate::http::id;
 use crate::services::lifecycle::{Capabilities, NewKeyPair};
-use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::Violation;
-use strongroom_domain::key::{
-    HashAlgorithm, KeyAlgorithm, KeyId, KeyOrigin, KeyPair, KeyState, KeyUse, Locator, ProviderKind, RingKind,
-    SignatureAlgorithm,
-};
-use strongroom_formats::x509::{AlternativeName, CertificateNames, CertificateSummary};
+use strongroom_domain::key::{KeyAlgorithm, ProviderKind, RingKind, SignatureAlgorithm};
+use strongroom_formats::x509::{AlternativeName, CertificateNames};
 
 const HYBRID: Settings = Settings {
     hybrid: true,
@@ -27,7 +24,7 @@ const HYBRID: Settings = Settings {
 
 fn everything() -> Capabilities {
     Capabilities {
-        algorithms: KeyAlgorithm::ALL.map(|a| (a, a.signature_algorithms())).to_vec(),
+        algorithms: KeyAlgorithm::all().map(|a| (a, a.signature_algorithms())).collect(),
         ..Capabilities::default()
     }
 }
@@ -164,14 +161,13 @@ fn signature_algorithm_that_no_family_has_is_found_without_a_family() {
 
 #[test]
 fn gaps_are_filled_with_the_defaults_of_the_algorithm() {
-    use SignatureAlgorithm::{Ecdsa, Ed25519, RsaPkcs1};
     let table = [
-        (json!({"keyAlgorithm": "RSA"}), KeyAlgorithm::Rsa2048, RsaPkcs1(HashAlgorithm::Sha256)),
-        (json!({"keyAlgorithm": "RSA", "keySize": 3072}), KeyAlgorithm::Rsa3072, RsaPkcs1(HashAlgorithm::Sha256)),
-        (json!({"keyAlgorithm": "EC"}), KeyAlgorithm::P256, Ecdsa(HashAlgorithm::Sha256)),
-        (json!({"keyAlgorithm": "EC", "keySize": 384}), KeyAlgorithm::P384, Ecdsa(HashAlgorithm::Sha384)),
-        (json!({"keyAlgorithm": "EC", "keySize": 521}), KeyAlgorithm::P521, Ecdsa(HashAlgorithm::Sha512)),
-        (json!({"keyAlgorithm": "Ed25519"}), KeyAlgorithm::Ed25519, Ed25519),
+        (json!({"keyAlgorithm": "RSA"}), KeyAlgorithm::RSA_2048, SignatureAlgorithm::RSA_PKCS1_SHA256),
+        (json!({"keyAlgorithm": "RSA", "keySize": 3072}), KeyAlgorithm::RSA_3072, SignatureAlgorithm::RSA_PKCS1_SHA256),
+        (json!({"keyAlgorithm": "EC"}), KeyAlgorithm::P256, SignatureAlgorithm::ECDSA_SHA256),
+        (json!({"keyAlgorithm": "EC", "keySize": 384}), KeyAlgorithm::P384, SignatureAlgorithm::ECDSA_SHA384),
+        (json!({"keyAlgorithm": "EC", "keySize": 521}), KeyAlgorithm::P521, SignatureAlgorithm::ECDSA_SHA512),
+        (json!({"keyAlgorithm": "Ed25519"}), KeyAlgorithm::ED25519, SignatureAlgorithm::ED25519),
     ];
     for (changes, algorithm, signature) in table {
         let new = check(&changes).unwrap();
@@ -182,22 +178,21 @@ fn gaps_are_filled_with_the_defaults_of_the_algorithm() {
 
 #[test]
 fn rsa_may_sign_in_both_schemes_and_ec_with_the_hash_of_its_curve_and_the_one_asked_for() {
-    use SignatureAlgorithm::Ecdsa;
     let rsa = check(&json!({"signatureAlgorithm": "SHA512withRSAandMGF1"})).unwrap();
-    assert_eq!(rsa.signature_algorithm, SignatureAlgorithm::RsaPss(HashAlgorithm::Sha512));
-    assert_eq!(rsa.permitted, KeyAlgorithm::Rsa2048.signature_algorithms());
+    assert_eq!(rsa.signature_algorithm, SignatureAlgorithm::RSA_PSS_SHA512);
+    assert_eq!(rsa.permitted, KeyAlgorithm::RSA_2048.signature_algorithms());
     let usual = check(&json!({"keyAlgorithm": "EC", "keySize": 384})).unwrap();
-    assert_eq!(usual.permitted, [Ecdsa(HashAlgorithm::Sha384)]);
+    assert_eq!(usual.permitted, [SignatureAlgorithm::ECDSA_SHA384]);
     let asked = check(&json!({"keyAlgorithm": "EC", "signatureAlgorithm": "SHA512withECDSA"})).unwrap();
-    assert_eq!(asked.permitted, [Ecdsa(HashAlgorithm::Sha256), Ecdsa(HashAlgorithm::Sha512)]);
+    assert_eq!(asked.permitted, [SignatureAlgorithm::ECDSA_SHA256, SignatureAlgorithm::ECDSA_SHA512]);
 }
 
 #[test]
 fn what_the_provider_cannot_do_is_said_with_what_it_can() {
     let can = Capabilities {
         algorithms: vec![
-            (KeyAlgorithm::Rsa2048, vec![SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256)]),
-            (KeyAlgorithm::P256, vec![SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256)]),
+            (KeyAlgorithm::RSA_2048, vec![SignatureAlgorithm::RSA_PKCS1_SHA256]),
+            (KeyAlgorithm::P256, vec![SignatureAlgorithm::ECDSA_SHA256]),
         ],
         ..Capabilities::default()
     };
@@ -216,7 +211,7 @@ fn what_the_provider_cannot_do_is_said_with_what_it_can() {
         assert!(violations[0].message.contains(offer), "{}", violations[0].message);
     }
     let new = check_with(HYBRID, Some(can), &json!({})).unwrap();
-    assert_eq!(new.permitted, [SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256)]);
+    assert_eq!(new.permitted, [SignatureAlgorithm::RSA_PKCS1_SHA256]);
 }
 
 #[test]
@@ -297,7 +292,7 @@ fn key_algorithms_are_those_that_all_providers_share() {
     assert_eq!(items[2]["signatureAlgorithms"], json!(["Ed25519"]));
 
     let small = Capabilities {
-        algorithms: vec![(KeyAlgorithm::P384, vec![SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha512)])],
+        algorithms: vec![(KeyAlgorithm::P384, vec![SignatureAlgorithm::ECDSA_SHA512])],
         ..Capabilities::default()
     };
     let items = serde_json::to_value(algorithms::common_to(&[everything(), small])).unwrap();
@@ -316,87 +311,5 @@ fn without_hybrid_mode_only_the_default_provider_counts() {
     let plain = |default_provider| Settings { hybrid: false, default_provider, ..HYBRID };
     for (settings, known) in [(HYBRID, 1), (plain(ProviderKind::Local), 1), (plain(ProviderKind::Hsm), 0)] {
         assert_eq!(algorithms::usable_capabilities(settings, both()).len(), known);
-    }
-}
-
-fn view_at(now: i64, settings: Settings) -> Value {
-    let pair = KeyPair {
-        id: KeyId::new(Timestamp::from_micros(0)).unwrap(),
-        ring: Some("signing:orders".parse().unwrap()),
-        generation: 1,
-        state: KeyState::Active,
-        missing_since: None,
-        missing: false,
-        provider: ProviderKind::Hsm,
-        locator: Locator::new().unwrap(),
-        sealed: None,
-        origin: KeyOrigin::Generated,
-        key_use: KeyUse::Sign,
-        algorithm: KeyAlgorithm::P384,
-        signature_algorithm: SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384),
-        permitted: Vec::new(),
-        kid: None,
-        spki: None,
-        certificates: Vec::new(),
-        created_at: Timestamp::from_micros(0),
-        activated_at: None,
-        deactivated_at: None,
-        deleted_at: None,
-        destroyed_at: None,
-        version: 1,
-    };
-    let summary = CertificateSummary {
-        serial_number: "28463092959443571178990831419139562736".to_owned(),
-        subject: "CN=Example, C=US".to_owned(),
-        issuer: "CN=Authority, C=US".to_owned(),
-        alternative_names: Vec::new(),
-        not_before: Timestamp::from_micros(1_000_000),
-        not_after: Timestamp::from_micros(86_401_000_000),
-        signature_algorithm: "SHA256withRSA".to_owned(),
-        version: 3,
-        sha1_fingerprint: "0A".to_owned(),
-        sha256_fingerprint: "0B".to_owned(),
-    };
-    let look = ViewContext { settings, now: Timestamp::from_micros(now) };
-    let view = KeyPairView::from_summary("orders", &pair, summary, &look);
-    serde_json::to_value(view).unwrap()
-}
-
-#[test]
-fn view_has_the_names_and_forms_of_the_product() {
-    assert_eq!(
-        view_at(1_000_000, HYBRID),
-        json!({
-            "id": "orders",
-            "serialNumber": "28463092959443571178990831419139562736",
-            "subjectDN": "CN=Example, C=US",
-            "issuerDN": "CN=Authority, C=US",
-        "subjectAlternativeNames": [],
-            "validFrom": "1970-01-01T00:00:01.000Z",
-            "expires": "1970-01-02T00:00:01.000Z",
-            "keyAlgorithm": "EC",
-            "keySize": 384,
-            "signatureAlgorithm": "SHA256withRSA",
-            "version": 3,
-            "sha1Fingerprint": "0A",
-            "sha256Fingerprint": "0B",
-            "status": "VALID",
-            "cryptoProvider": "HSM",
-        })
-    );
-}
-
-#[test]
-fn view_hides_the_provider_unless_hybrid_mode_is_on() {
-    let plain = Settings { hybrid: false, ..HYBRID };
-    assert!(view_at(1_000_000, plain).get("cryptoProvider").is_none());
-}
-
-#[test]
-fn status_follows_the_clock_and_both_ends_are_valid() {
-    let table =
-        [(999_999, "NOT_YET_VALID"), (1_000_000, "VALID"), (86_401_000_000, "VALID"), (86_401_000_001, "EXPIRED")];
-    for (now, status) in table {
-        assert_eq!(view_at(now, HYBRID)["status"], status, "{now}");
     }
 }
