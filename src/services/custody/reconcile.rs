@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::auth::{Caller, Task};
 use crate::provider::{KeyProvider, TokenObject};
 use crate::services::lifecycle::{Keyring, not_of_a_row};
+use crate::store::TokenPresence;
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::error::Error;
 use strongroom_domain::key::{KeyId, KeyOrigin, KeyPair, KeyState, Locator, ProviderKind, RingId};
@@ -256,7 +257,7 @@ impl Reconciler {
                 } else {
                     Vec::new()
                 };
-                self.keyring.store.mark_missing(key, None, &events).await?;
+                self.keyring.store.set_presence(key, TokenPresence::Found, &events).await?;
             }
             return Ok(());
         }
@@ -271,7 +272,8 @@ impl Reconciler {
             } else {
                 Vec::new()
             };
-            self.keyring.store.mark_missing(key, Some((since, established)), &events).await?;
+            let presence = if established { TokenPresence::Missing { since } } else { TokenPresence::Unseen { since } };
+            self.keyring.store.set_presence(key, presence, &events).await?;
         }
         report.findings.push(Finding::Missing { key, ring: pair.ring, established });
         Ok(())

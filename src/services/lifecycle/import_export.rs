@@ -9,6 +9,7 @@ use super::{ExportedKeyPair, ImportKeyPair, InitialState, KeyCreated, Keyring, K
 use crate::auth::{Caller, policy};
 use crate::issuance::own_certificate;
 use crate::provider::{Capabilities, ExistingKey, KeyProvider, KeyRef, ProviderError};
+use crate::store::{CertificateReplacement, RotationSettingsChange};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{
@@ -124,15 +125,17 @@ impl Keyring {
         require_certificate_for(chain.first(), &key_ref(&pair)?.spki, "fileData")?;
         let detail = format!("{} certificates", chain.len());
         let event = self.event(who, Action::CertificatesReplaced, &pair, detail);
-        let drop_rotation_settings = Event {
+        let removal = Event {
             action: Action::SettingsRemoved,
             key: None,
             detail: "rotation settings: the certificate is no longer self-signed".to_owned(),
             ..event.clone()
         };
-        let drop_rotation_settings =
-            chain.first().is_some_and(|leaf| !is_issued_by(leaf, leaf)).then_some(drop_rotation_settings);
-        Ok(self.store.replace_certificates(pair.id, pair.version, chain, drop_rotation_settings, &[event]).await?)
+        let self_signed = chain.first().is_none_or(|leaf| is_issued_by(leaf, leaf));
+        let rotation_settings =
+            if self_signed { RotationSettingsChange::Keep } else { RotationSettingsChange::Remove(removal) };
+        let replacement = CertificateReplacement { rotation_settings, ..CertificateReplacement::new(&pair, chain) };
+        Ok(self.store.replace_certificates(replacement, &[event]).await?)
     }
 }
 

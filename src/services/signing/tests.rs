@@ -12,7 +12,9 @@ use super::{Claims, JwsInput, Payload, PresentedSignature, SignInput, Signing, T
 use crate::auth::{Caller, Scope};
 use crate::provider::double::ProviderDouble;
 use crate::provider::{KeyProvider as _, NewKey, Providers};
-use crate::store::{Commit, EpochReading, LeaseOwner, NewReservation, Placement, ReserveOutcome, Store, Transition};
+use crate::store::{
+    Commit, EpochReading, LeaseOwner, NewReservation, Placement, ReserveOutcome, Store, TokenPresence, Transition,
+};
 use strongroom_domain::clock::{SystemClock, Timestamp};
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{
@@ -205,10 +207,10 @@ async fn missing_key_is_unavailable_until_it_is_found_again() {
     let pair = bench.key("signing:a", KeyUse::Sign, None).await;
     bench.confirm().await;
     bench.sign(&by_id(&pair)).await.unwrap();
-    bench.store.mark_missing(pair.id, Some((Timestamp::from_micros(9), true)), &[]).await.unwrap();
+    bench.store.set_presence(pair.id, TokenPresence::Missing { since: Timestamp::from_micros(9) }, &[]).await.unwrap();
     assert_eq!(kind(bench.sign(&by_id(&pair)).await), ErrorKind::ProviderUnavailable);
     assert_eq!(bench.signed(), 1);
-    bench.store.mark_missing(pair.id, None, &[]).await.unwrap();
+    bench.store.set_presence(pair.id, TokenPresence::Found, &[]).await.unwrap();
     bench.sign(&by_id(&pair)).await.unwrap();
 }
 

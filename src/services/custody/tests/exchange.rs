@@ -6,6 +6,7 @@ use super::*;
 use crate::auth::{Caller, Scope};
 use crate::provider::{KeyRef, SignInput};
 use crate::services::lifecycle::{ImportKeyPair, KeySelector, LinkKeyPair};
+use crate::store::CertificateReplacement;
 use strongroom_domain::key::{CertificateDer, KeyOrigin, KeyPair, Locator};
 use strongroom_domain::secret::Secret;
 
@@ -214,7 +215,7 @@ async fn only_software_keys_are_given_out() {
     assert_eq!(exported.pair.certificates, foreign.certificates());
     let other = software.keyring.generate(&admin(), NewKeyPair { provider: ProviderKind::Local, ..wanted("c") }).await;
     let (pair, chain) = (exported.pair, other.unwrap().pair.certificates);
-    software.store.replace_certificates(pair.id, pair.version, chain, None, &[]).await.unwrap();
+    software.store.replace_certificates(CertificateReplacement::new(&pair, chain), &[]).await.unwrap();
     assert_eq!(complaint(software.keyring.export(&admin(), &ring("a")).await).0, ErrorKind::Damaged);
     let linked = software.keyring.link(&admin(), foreign.link("b", "theirs")).await;
     assert_eq!(complaint(linked).0, ErrorKind::Unsupported, "there is no token");

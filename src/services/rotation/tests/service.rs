@@ -12,7 +12,7 @@ use crate::services::lifecycle::{
 };
 use crate::services::rotation::{Policies, PolicyDefaults, RotateRing, Rotation};
 use crate::services::settings::{Catalog, RotationSettings};
-use crate::store::{LeaseOwner, Store};
+use crate::store::{CertificateReplacement, LeaseOwner, Store};
 use strongroom_domain::clock::Clock;
 use strongroom_domain::error::ErrorKind;
 use strongroom_domain::key::RingKind;
@@ -279,7 +279,11 @@ async fn key_pairs_of_others_are_not_rotated() {
     let bench = Bench::new().await;
     let ring = bench.signing("a").await;
     let pair = bench.keys(&ring).await.remove(0);
-    bench.store.replace_certificates(pair.id, pair.version, vec![issued(START, days(365))], None, &[]).await.unwrap();
+    bench
+        .store
+        .replace_certificates(CertificateReplacement::new(&pair, vec![issued(START, days(365))]), &[])
+        .await
+        .unwrap();
     let refused = bench.rotation.rotate(&admin(), on_demand(&ring)).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Conflict);
     assert!(refused.public().contains("CSR"), "{refused}");

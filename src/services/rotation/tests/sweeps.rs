@@ -6,6 +6,7 @@ use crate::auth::{Caller, Scope};
 use crate::provider::double::{Fault, unavailable};
 use crate::services::lifecycle::InitialState;
 use crate::services::rotation::{Rotation, StepKind, SweepMode, SweepOptions, SweepOutcome, SweepResult};
+use crate::store::CertificateReplacement;
 use strongroom_domain::audit::Action;
 use strongroom_domain::error::ErrorKind;
 
@@ -250,7 +251,11 @@ async fn successor_does_not_strand_when_its_ring_is_no_longer_succeeded() {
         assert_eq!(bench.states(ring).await, [(1, KeyState::Active), (2, KeyState::PreActive)]);
     }
     let pair = bench.keys(&issued_ring).await.remove(0);
-    bench.store.replace_certificates(pair.id, pair.version, vec![issued(START, days(900))], None, &[]).await.unwrap();
+    bench
+        .store
+        .replace_certificates(CertificateReplacement::new(&pair, vec![issued(START, days(900))]), &[])
+        .await
+        .unwrap();
     bench.catalog.delete_rotation_settings(&admin(), &removed).await.unwrap();
     let refused = bench.rotation.rotate(&admin(), on_demand(&issued_ring)).await.unwrap_err();
     assert!(refused.public().contains("CSR"), "{refused}: what waits does not take a CA's key's place");

@@ -46,9 +46,9 @@ async fn what_is_refused_reaches_no_provider() {
     assert_eq!(kind(&admin(), &by_ring("signing:nobody"), "RSA-OAEP").await, ErrorKind::NotFound);
     assert_eq!(kind(&admin(), &target, "RSA1_5").await, ErrorKind::Invalid);
     assert_eq!(kind(&admin(), &target, "RSA-OAEP-256").await, ErrorKind::Unsupported);
-    bench.store.mark_missing(pair.id, Some((Timestamp::from_micros(9), true)), &[]).await.unwrap();
+    bench.store.set_presence(pair.id, TokenPresence::Missing { since: Timestamp::from_micros(9) }, &[]).await.unwrap();
     assert_eq!(kind(&admin(), &target, "RSA-OAEP").await, ErrorKind::ProviderUnavailable);
-    bench.store.mark_missing(pair.id, None, &[]).await.unwrap();
+    bench.store.set_presence(pair.id, TokenPresence::Found, &[]).await.unwrap();
     assert_eq!(bench.decrypted(), 0);
     moved(&bench.store, &bench.store.pair(pair.id).await.unwrap().unwrap(), KeyState::Destroying).await;
     assert_eq!(kind(&admin(), &target, "RSA-OAEP").await, ErrorKind::NotFound);

@@ -116,7 +116,7 @@ pub(in super::super) async fn ring_is_due_after_each_change_until_a_plan_is_note
     assert_eq!(store.agenda(at(100)).await.unwrap(), agenda(1, None));
 
     // Each of these changes makes it due at once, and outdates a plan that was made before.
-    let pair = store.replace_certificates(pair.id, pair.version, chain(), None, &[]).await.unwrap();
+    let pair = store.replace_certificates(CertificateReplacement::new(&pair, chain()), &[]).await.unwrap();
     let changed = due(at(1)).await.remove(0);
     assert!(!store.set_ring_due(&first, None).await.unwrap(), "the plan is of an older ring");
     assert!(store.set_ring_due(&changed, None).await.unwrap());

@@ -88,22 +88,30 @@ pub(in super::super) async fn rotation_settings_go_with_the_certificates_that_vo
     let store = &*store;
     let name = ring("signing:a");
     let pair = active(store, &name, at(0)).await;
-    let drop_rotation_settings = event(Action::SettingsRemoved, None);
-    let replace = async |pair: &KeyPair, drop_rotation_settings| {
-        store.replace_certificates(pair.id, pair.version, chain()[..1].to_vec(), drop_rotation_settings, &[]).await
+    let removed = event(Action::SettingsRemoved, None);
+    let replace = async |pair: &KeyPair, rotation_settings| {
+        store
+            .replace_certificates(
+                CertificateReplacement {
+                    rotation_settings,
+                    ..CertificateReplacement::new(&pair, chain()[..1].to_vec())
+                },
+                &[],
+            )
+            .await
     };
-    let pair = replace(&pair, Some(drop_rotation_settings.clone())).await.unwrap();
+    let pair = replace(&pair, RotationSettingsChange::Remove(removed.clone())).await.unwrap();
     assert_eq!(trail(store).await, [], "there was nothing to remove");
     assert_eq!(
         store.put_document(rotation(&name), std::slice::from_ref(&name), false, &[]).await.unwrap(),
         PutOutcome::Done
     );
-    let later = replace(&pair, None).await.unwrap();
-    assert!(is_conflict(&replace(&pair, Some(drop_rotation_settings.clone())).await));
+    let later = replace(&pair, RotationSettingsChange::Keep).await.unwrap();
+    assert!(is_conflict(&replace(&pair, RotationSettingsChange::Remove(removed.clone())).await));
     assert_eq!(store.documents(DocumentKind::RotationSettings).await.unwrap().len(), 1);
-    replace(&later, Some(drop_rotation_settings.clone())).await.unwrap();
+    replace(&later, RotationSettingsChange::Remove(removed.clone())).await.unwrap();
     assert_eq!(store.documents(DocumentKind::RotationSettings).await.unwrap(), []);
-    assert_eq!(trail(store).await, [drop_rotation_settings]);
+    assert_eq!(trail(store).await, [removed]);
 }
 
 pub(in super::super) async fn reference_and_deletion_never_both_win(store: AnyStore) {

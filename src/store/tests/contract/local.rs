@@ -99,12 +99,12 @@ pub(in super::super) async fn certificates_of_a_visible_key_are_replaced_at_once
     let epoch = store.epoch().await.unwrap();
     let leaf = chain()[..1].to_vec();
     let changed = [event(Action::CertificatesReplaced, Some(pair.id))];
-    let later = store.replace_certificates(pair.id, pair.version, leaf.clone(), None, &changed).await.unwrap();
+    let later = store.replace_certificates(CertificateReplacement::new(&pair, leaf.clone()), &changed).await.unwrap();
     let expected = KeyPair { certificates: leaf.clone(), version: pair.version + 1, ..pair.clone() };
     assert_eq!(later, expected);
     assert_eq!(store.epoch().await.unwrap(), epoch + 1);
-    assert!(is_conflict(&store.replace_certificates(pair.id, pair.version, leaf.clone(), None, &changed).await));
+    assert!(is_conflict(&store.replace_certificates(CertificateReplacement::new(&pair, leaf.clone()), &changed).await));
     let gone = moved(store, &later, KeyState::Destroying, at(2)).await;
-    assert!(is_conflict(&store.replace_certificates(gone.id, gone.version, leaf, None, &changed).await));
+    assert!(is_conflict(&store.replace_certificates(CertificateReplacement::new(&gone, leaf), &changed).await));
     assert_eq!(trail(store).await, changed);
 }

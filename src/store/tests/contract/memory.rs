@@ -55,11 +55,14 @@ pub(in super::super) async fn missing_mark_comes_and_goes(store: AnyStore) {
         let pair = store.pair(pair.id).await.unwrap().unwrap();
         (pair.missing_since, pair.missing, pair.version)
     };
-    store.mark_missing(pair.id, Some((at(5), false)), &[]).await.unwrap();
+    store.set_presence(pair.id, TokenPresence::Unseen { since: at(5) }, &[]).await.unwrap();
     assert_eq!(marks().await, (Some(at(5)), false, 3));
-    store.mark_missing(pair.id, Some((at(5), true)), &[event(Action::Missing, Some(pair.id))]).await.unwrap();
+    store
+        .set_presence(pair.id, TokenPresence::Missing { since: at(5) }, &[event(Action::Missing, Some(pair.id))])
+        .await
+        .unwrap();
     assert_eq!(marks().await, (Some(at(5)), true, 4));
-    store.mark_missing(pair.id, None, &[event(Action::Found, Some(pair.id))]).await.unwrap();
+    store.set_presence(pair.id, TokenPresence::Found, &[event(Action::Found, Some(pair.id))]).await.unwrap();
     assert_eq!(marks().await, (None, false, 5));
     assert_eq!(trail(store).await, [Action::Missing, Action::Found].map(|action| event(action, Some(pair.id))));
 }
@@ -68,7 +71,7 @@ pub(in super::super) async fn missing_mark_is_refused_for_keys_that_need_not_be_
     let store = &*store;
     let refused = async |id| {
         let seen = [event(Action::Missing, Some(id))];
-        is_conflict(&store.mark_missing(id, Some((at(1), true)), &seen).await)
+        is_conflict(&store.set_presence(id, TokenPresence::Missing { since: at(1) }, &seen).await)
     };
     let unborn = reserved(store, new(Some(&ring("signing:a")), at(0))).await;
     assert!(refused(unborn.id).await);
@@ -129,6 +132,6 @@ pub(in super::super) async fn epoch_and_revision_grow_with_what_caches_may_know(
     assert_eq!(now().await, (epoch + 1, revision + 1));
     let pair = moved(store, &pair, KeyState::Deactivated, at(1)).await;
     assert_eq!(now().await, (epoch + 2, revision + 2));
-    store.mark_missing(pair.id, Some((at(2), true)), &[]).await.unwrap();
+    store.set_presence(pair.id, TokenPresence::Missing { since: at(2) }, &[]).await.unwrap();
     assert_eq!(now().await, (epoch + 3, revision + 3));
 }

@@ -43,7 +43,7 @@ pub(in super::super) async fn stock_that_is_not_as_it_was_seen_is_not_claimed(st
     for wrong in [other_algorithm, other_use, other_place] {
         assert!(matches!(store.reserve(wrong, &[]).await, Err(StoreError::Conflict)));
     }
-    store.mark_missing(stock.id, Some((at(1), false)), &[]).await.unwrap();
+    store.set_presence(stock.id, TokenPresence::Unseen { since: at(1) }, &[]).await.unwrap();
     assert!(matches!(store.reserve(wish(&stock, "signing:a", at(2)), &[]).await, Err(StoreError::Conflict)));
     assert_eq!(store.pair(stock.id).await.unwrap().unwrap().state, KeyState::Stocked);
 }
@@ -62,7 +62,7 @@ pub(in super::super) async fn oldest_usable_key_of_the_stock_comes_first(store: 
 
     assert_eq!(next(store, at(0)).await.as_ref(), Some(&stock[0]));
     assert_eq!(next(store, at(1)).await.as_ref(), Some(&stock[1]), "the first is too old");
-    store.mark_missing(stock[1].id, Some((at(4), false)), &[]).await.unwrap();
+    store.set_presence(stock[1].id, TokenPresence::Unseen { since: at(4) }, &[]).await.unwrap();
     assert_eq!(next(store, at(1)).await.as_ref(), Some(&stock[2]), "the second may be missing");
     assert_eq!(store.next_stocked(KeyAlgorithm::P384, KeyUse::Sign, at(0)).await.unwrap(), None);
 }
