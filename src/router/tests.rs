@@ -13,8 +13,9 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 use super::{Settings, auth0, dialect, document, layer, pingfederate, router, zitadel};
+use crate::admission::BlockingPool;
 use crate::auth::{Authenticator, Credential, Scope, SecretHash};
-use crate::http::{Detached, KeyFilePool, Services};
+use crate::http::{Detached, Services};
 use crate::provider::Providers;
 use crate::services::lifecycle::Keyring;
 use crate::services::rotation::{self, Rotation};
@@ -95,7 +96,8 @@ async fn services() -> Services {
         sign_deadline: Duration::from_secs(1),
         body_limit: 1024,
         detached: Detached::default(),
-        key_files: KeyFilePool::default(),
+        key_files: BlockingPool::for_key_files(),
+        documents: BlockingPool::for_documents(),
     }
 }
 
@@ -326,7 +328,7 @@ async fn work_outlives_the_client_that_asked_for_it() {
 
 #[tokio::test]
 async fn derivations_run_two_at_a_time_and_turn_away_those_who_would_wait_too_long() {
-    let derivations = KeyFilePool::default();
+    let derivations = BlockingPool::for_key_files();
     let (first, _second) = (derivations.acquire().await.unwrap(), derivations.acquire().await.unwrap());
     let mut waiting = Vec::new();
     for _ in 0..8 {
