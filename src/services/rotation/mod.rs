@@ -1,12 +1,12 @@
-//! When keys succeed each other: policies, plans, sweeps, rotation on demand, and which keys
-//! are published meanwhile.
+//! When keys succeed each other: policies, plans, sweeps, rotation on demand, and which keys are
+//! published meanwhile.
 //!
-//! Owns the rules of succession and publication, and when sweeps are made. Does not own how
-//! keys are made and moved (`keyring`) or what settings say (`catalog`).
+//! Owns the rules of succession and publication, and when sweeps are made. Does not own how keys are
+//! made and moved (`lifecycle`) or what settings say (`settings`).
 //!
-//! Invariants: a plan is a pure function of a ring, its policy and the time; nothing signs
-//! by schedule before it has been published for a lead; a sweep that finds nothing due
-//! changes nothing; only the holder of the latest fence writes.
+//! Invariants: a plan is a pure function of a ring, its policy and the time; nothing signs by schedule
+//! before it has been published for a lead; a sweep that finds nothing due changes nothing; only the
+//! holder of the latest fence writes.
 
 mod clock_guard;
 mod gauges;
