@@ -126,7 +126,7 @@ fn liveness_is_answered_while_eight_batches_of_8_mib_are_under_way() {
     let (_dir, _faults, daemon) = serve("");
     let batch = largest_batch();
     let under_way = AtomicUsize::new(8);
-    let (mut slowest, mut answers) = (Duration::ZERO, 0);
+    let mut times = Vec::new();
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
@@ -138,12 +138,13 @@ fn liveness_is_answered_while_eight_batches_of_8_mib_are_under_way() {
         while under_way.load(Ordering::SeqCst) > 0 {
             let begun = Instant::now();
             daemon.call(Method::GET, "/livez").anonymous().send().expect(200);
-            slowest = slowest.max(begun.elapsed());
-            answers += 1;
+            times.push(begun.elapsed());
         }
     });
+    times.sort_unstable();
+    let (usual, slowest, answers) = (times[times.len() / 2], times[times.len() - 1], times.len());
     assert!(answers > 8, "{answers} answers");
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}, of {answers}");
+    assert!(usual < Duration::from_millis(500) && slowest < Duration::from_secs(10), "{usual:?}, {slowest:?}");
 }
 
 #[test]
