@@ -13,7 +13,7 @@ TARGET = key_files
 SECONDS = 900
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run quick test test-containers sdk bench soak fuzz check fmt setup clean unit
+.PHONY: help demo run quick test test-containers sdk bench soak fuzz check fmt setup clean tests-built unit
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -32,10 +32,14 @@ test: setup ## every test that needs no container engine
 	@echo "make test: preparing the OpenAPI validator and the JOSE libraries in $(ORACLES)"
 	@tests/oracles/setup "$(ORACLES)"
 	@echo "make test: building the fault-injecting module, the daemon and the tests (minutes the first time)"
-	$(CARGO) build -p strongroom-faults
+	@tests/part "build of the tests" 5 $(MAKE) --no-print-directory tests-built
 	@tests/part "unit tests" 3 $(MAKE) --no-print-directory unit
 	@STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" tests/part "suite on SQLite" 9 $(TESTS) --test suite
 	@tests/closing-line
+
+tests-built:
+	$(CARGO) build -p strongroom-faults
+	$(TESTS) --no-run
 
 # Everything but the suite, and the hooks in a build that has none.
 unit:
@@ -48,6 +52,7 @@ test-containers: ## build the image and test it; needs a container engine
 sdk: setup ## the products' own SDKs, at pinned versions, against a daemon on a fresh token
 	@echo "make sdk: preparing the SDKs in $(SDKS)"
 	@tests/sdk/setup "$(SDKS)"
+	$(CARGO) build
 	@tests/part SDKs 5 tests/sdk/run "$(SDKS)"
 
 bench: setup ## rates of the bare token and of the daemon on it, as ratios; a release build and minutes (PARTS="signatures large")

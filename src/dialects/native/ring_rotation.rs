@@ -180,7 +180,7 @@ impl Rotate {
                 Some(_) => Err(invalid("signatureAlgorithm", "goes with algorithm only.".to_owned())),
             };
         };
-        let known = || KeyAlgorithm::ALL.map(KeyAlgorithm::name).join(", ");
+        let known = || KeyAlgorithm::all().map(KeyAlgorithm::name).collect::<Vec<_>>().join(", ");
         let algorithm = KeyAlgorithm::from_name(name);
         let algorithm = algorithm.ok_or_else(|| invalid("algorithm", format!("must be one of {}.", known())))?;
         let fitting = algorithm.signature_algorithms();

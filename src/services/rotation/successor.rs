@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Rotation;
 use crate::auth::Principal;
-use crate::services::lifecycle::{CertificateSpec, InitialState, KidScheme, NewRingKey};
+use crate::services::lifecycle::{Capabilities, CertificateSpec, InitialState, KidScheme, NewRingKey};
 use crate::services::settings::RotationSettings;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{CertificateDer, KeyAlgorithm, KeyOrigin, KeyPair, RingId, RingKind, SignatureAlgorithm};
@@ -75,12 +75,7 @@ impl Rotation {
         }
         let providers = self.keyring.capabilities(&Principal::daemon())?;
         let able = providers.into_iter().find(|(kind, _)| *kind == of.provider).and_then(|(_, able)| able);
-        let able = able.as_ref().and_then(|able| able.signatures_of(algorithm));
-        let usual = algorithm.usual_signature_algorithms();
-        let mut permitted = algorithm.signature_algorithms();
-        permitted.retain(|signature| usual.contains(signature) || *signature == signature_algorithm);
-        permitted.retain(|signature| able.is_none_or(|able| able.contains(signature)));
-        Ok(permitted)
+        Ok(Capabilities::permitted(able.as_ref(), algorithm, signature_algorithm))
     }
 }
 

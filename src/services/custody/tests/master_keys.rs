@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::provider::local::{LocalProvider, MasterSealer, key_file};
-use crate::services::lifecycle::{MasterKeys, unreachable_keys};
+use crate::services::custody::{MasterKeys, unreachable_keys};
 use strongroom_domain::audit::Action;
 
 struct Safe {
@@ -83,7 +83,7 @@ async fn inspection_makes_no_master_key_and_does_not_wait_for_one_that_is_gone()
     let safe = Safe::new().await;
     let file = safe.key_file("key");
     let (masters, _) = safe.process(&file);
-    assert_eq!(masters.inspect().await.unwrap(), crate::services::lifecycle::LocalKeyInspection::default());
+    assert_eq!(masters.inspect().await.unwrap(), crate::services::custody::LocalKeyInspection::default());
     assert_eq!(safe.store.master_keys().await.unwrap(), []);
     assert_eq!(safe.store.audit(0, 9).await.unwrap(), []);
 

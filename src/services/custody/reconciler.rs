@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Finding, Keyring, ReconcileMode, ReconcileReport};
+use super::{Finding, ReconcileMode, ReconcileReport, Reconciler};
 use strongroom_domain::error::Error;
 
 /// Between looks for unfinished rows.
@@ -18,21 +18,14 @@ const CONFIRM_AFTER: Duration = Duration::from_secs(61);
 /// After a pass that failed.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-impl Keyring {
-    /// Asks for a pass soon; with `inventory`, one that looks at the whole token.
-    pub fn reconcile_soon(&self, inventory: bool) {
-        if inventory {
-            self.inventory_due.store(true, Ordering::SeqCst);
-        }
-        self.reconcile_due.notify_one();
-    }
-
+impl Reconciler {
     /// Reconciles at once, when asked, and by the clock, until `stop` says so.
-    pub async fn run_reconciler(&self, mut stop: watch::Receiver<bool>) {
+    pub async fn run(&self, mut stop: watch::Receiver<bool>) {
         let mut next_inventory = Instant::now();
         let mut saw_broken = false;
         loop {
-            let inventory = self.inventory_due.swap(false, Ordering::SeqCst) || Instant::now() >= next_inventory;
+            let inventory =
+                self.keyring.inventory_due.swap(false, Ordering::SeqCst) || Instant::now() >= next_inventory;
             let wait = match self.pass(inventory, saw_broken).await {
                 Ok(report) => {
                     if inventory {
@@ -47,14 +40,14 @@ impl Keyring {
                 }
                 Err(failure) => {
                     tracing::debug!(error = %failure, "reconcile waits");
-                    self.inventory_due.fetch_or(inventory, Ordering::SeqCst);
+                    self.keyring.inventory_due.fetch_or(inventory, Ordering::SeqCst);
                     RETRY_AFTER
                 }
             };
             let wake = (Instant::now() + wait).min(next_inventory.max(Instant::now() + RETRY_AFTER));
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => return,
-                () = self.reconcile_due.notified() => {}
+                () = self.keyring.reconcile_due.notified() => {}
                 () = tokio::time::sleep_until(wake) => {}
             }
         }

@@ -8,16 +8,17 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::service::{Bench, admin, on_demand};
 use super::*;
+use crate::provider::Providers;
 use crate::services::lifecycle::InitialState;
-use crate::services::rotation::members::{CertificateDisplay, KeySetBuilder};
-use crate::services::rotation::{KeySet, KeySetId};
+use crate::services::publication::key_set_builder::{CertificateDisplay, KeySetBuilder};
+use crate::services::publication::{KeySet, KeySetId, Publication};
+use crate::services::rotation::tests::service::{Bench, admin, on_demand};
 use crate::store::EpochReading;
-use strongroom_domain::key::{DecryptionAlgorithm, HashAlgorithm, Kid};
+use strongroom_domain::key::{DecryptionAlgorithm, Kid};
 use strongroom_formats::jose::Jwk;
 
-const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+const ES256: SignatureAlgorithm = SignatureAlgorithm::ECDSA_SHA256;
 
 fn empty(now: Timestamp) -> KeySetBuilder {
     KeySetBuilder::new(now, vec![(ProviderKind::Hsm, Some(DecryptionAlgorithm::RsaOaep))])
@@ -106,14 +107,14 @@ fn algorithm_is_the_first_that_jose_has_a_name_for_or_what_the_provider_decrypts
     let usual = |key: &KeyPair| empty(at(0)).usual_algorithm(key);
     assert_eq!(usual(&key), Some("EdDSA"));
     key.algorithm = KeyAlgorithm::P256;
-    key.signature_algorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384);
+    key.signature_algorithm = SignatureAlgorithm::ECDSA_SHA384;
     key.permitted = vec![key.signature_algorithm, ES256];
     assert_eq!(usual(&key), Some("ES256"));
     key.permitted = vec![key.signature_algorithm];
     assert_eq!(usual(&key), None);
     key.key_use = KeyUse::Decrypt;
     assert_eq!(usual(&key), None, "only RSA decrypts");
-    key.algorithm = KeyAlgorithm::Rsa2048;
+    key.algorithm = KeyAlgorithm::RSA_2048;
     assert_eq!(usual(&key), Some("RSA-OAEP"));
     key.provider = ProviderKind::Local;
     let mut builder = empty(at(0));
@@ -156,8 +157,13 @@ proptest! {
     }
 }
 
-async fn fetched(bench: &Bench, place: &KeySetId) -> (Arc<KeySet>, Vec<String>) {
-    let set = bench.rotation.key_set(place).await.unwrap();
+fn publication(bench: &Bench) -> Publication {
+    let providers = Providers::default().with(Arc::clone(&bench.double) as Arc<_>);
+    Publication::new(Arc::clone(&bench.store), providers, Arc::clone(&bench.catalog), bench.policies(), bench.clock())
+}
+
+async fn fetched(publication: &Publication, place: &KeySetId) -> (Arc<KeySet>, Vec<String>) {
+    let set = publication.key_set(place).await.unwrap();
     let json: Value = serde_json::from_slice(&set.body).unwrap();
     let kids = json["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned());
     (Arc::clone(&set), kids.collect())
@@ -166,40 +172,42 @@ async fn fetched(bench: &Bench, place: &KeySetId) -> (Arc<KeySet>, Vec<String>) 
 #[tokio::test]
 async fn kept_set_ends_with_a_change_of_its_ring_and_with_the_overlap_of_a_key() {
     let bench = Bench::new().await;
+    let publication = publication(&bench);
     let ring = bench.ring_of("connection:a", &[InitialState::Active, InitialState::PreActive]).await;
     let place = KeySetId::ConnectionNamed("a".to_owned());
-    bench.rotation.observe_epoch(EpochReading::read(bench.store.as_ref()).await.unwrap());
-    let (first, _) = fetched(&bench, &place).await;
-    assert!(Arc::ptr_eq(&first, &fetched(&bench, &place).await.0), "it was kept");
+    publication.observe_epoch(EpochReading::read(bench.store.as_ref()).await.unwrap());
+    let (first, _) = fetched(&publication, &place).await;
+    assert!(Arc::ptr_eq(&first, &fetched(&publication, &place).await.0), "it was kept");
 
     let rotated = bench.rotation.rotate(&admin(), on_demand(&ring)).await.unwrap();
-    bench.rotation.observe_epoch(EpochReading::read(bench.store.as_ref()).await.unwrap());
+    publication.observe_epoch(EpochReading::read(bench.store.as_ref()).await.unwrap());
     let name = |pair: &KeyPair| pair.kid.as_ref().unwrap().to_string();
     let [active, next, previous] =
         [Some(rotated.active), rotated.next, rotated.previous].map(|pair| name(&pair.unwrap()));
-    let (second, kids) = fetched(&bench, &place).await;
+    let (second, kids) = fetched(&publication, &place).await;
     assert_eq!(kids, [active.clone(), next.clone(), previous]);
     assert_ne!(second.etag, first.etag);
     assert_eq!(second.changes_at, Some(bench.now().plus(DAY)));
 
     bench.pass(HOUR * 23);
-    assert!(Arc::ptr_eq(&second, &fetched(&bench, &place).await.0), "it was kept");
-    assert_eq!(bench.rotation.max_age(&second), Duration::from_secs(300));
+    assert!(Arc::ptr_eq(&second, &fetched(&publication, &place).await.0), "it was kept");
+    assert_eq!(publication.max_age(&second), Duration::from_secs(300));
     bench.pass(Duration::from_secs(59 * 60));
-    assert_eq!(bench.rotation.max_age(&second), Duration::from_secs(60));
+    assert_eq!(publication.max_age(&second), Duration::from_secs(60));
     bench.pass(Duration::from_secs(60));
-    assert_eq!(fetched(&bench, &place).await.1, [active, next]);
-    assert_eq!(bench.rotation.max_age(&second), Duration::ZERO);
+    assert_eq!(fetched(&publication, &place).await.1, [active, next]);
+    assert_eq!(publication.max_age(&second), Duration::ZERO);
 }
 
 #[tokio::test]
 async fn what_is_overdue_is_for_nobody_to_keep_but_asks_the_store_no_more_for_it() {
     let bench = Bench::new().await;
+    let publication = publication(&bench);
     let ring = bench.rotating("a").await;
     let place = KeySetId::Ring(ring);
     bench.pass(days(276));
-    bench.rotation.observe_epoch(EpochReading::read(bench.store.as_ref()).await.unwrap());
-    let (set, kids) = fetched(&bench, &place).await;
-    assert_eq!((kids.len(), bench.rotation.max_age(&set)), (1, Duration::ZERO));
-    assert!(Arc::ptr_eq(&set, &fetched(&bench, &place).await.0), "it was kept");
+    publication.observe_epoch(EpochReading::read(bench.store.as_ref()).await.unwrap());
+    let (set, kids) = fetched(&publication, &place).await;
+    assert_eq!((kids.len(), publication.max_age(&set)), (1, Duration::ZERO));
+    assert!(Arc::ptr_eq(&set, &fetched(&publication, &place).await.0), "it was kept");
 }

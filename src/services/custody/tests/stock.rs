@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 
 use super::*;
 use crate::config::StockConfig;
+use crate::services::custody::StockFiller;
 use strongroom_domain::audit::Action;
 use strongroom_domain::key::KeyPair;
 
@@ -12,7 +13,7 @@ const IDLE: Duration = Duration::from_secs(5);
 /// A bench whose stock of P-256 keys has this target, and that has been idle long enough.
 async fn stocking(target: usize) -> Bench {
     let mut bench = Bench::new().await;
-    bench.keyring = bench.keyring.with_stock(policy(target));
+    bench.keyring = Arc::new(Arc::into_inner(bench.keyring).unwrap().with_stock(policy(target)));
     *bench.double.idle.lock().unwrap() = IDLE;
     bench
 }
@@ -21,10 +22,14 @@ fn policy(target: usize) -> StockConfig {
     StockConfig { targets: BTreeMap::from([(KeyAlgorithm::P256, target)]), ..StockConfig::default() }
 }
 
+fn filler(keyring: &Arc<Keyring>) -> StockFiller {
+    StockFiller::new(Arc::clone(keyring))
+}
+
 impl Bench {
     /// Fills the stock up.
     async fn fill(&self) {
-        while self.keyring.fill_stock_once().await.unwrap().is_zero() {}
+        while filler(&self.keyring).fill_once().await.unwrap().is_zero() {}
     }
 
     async fn stock(&self) -> Vec<KeyPair> {
@@ -42,8 +47,8 @@ impl Bench {
 
     /// Every key of the token has its row, and there is nothing else.
     async fn agrees(&self) {
-        self.keyring.reconcile(REPAIR).await.unwrap();
-        assert!(self.keyring.reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
+        reconciler(&self.keyring).reconcile(REPAIR).await.unwrap();
+        assert!(reconciler(&self.keyring).reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
         let rows = self.store.page(None, self.clock.now(), 1000).await.unwrap();
         assert_eq!(rows.iter().filter(|row| row.state != KeyState::Destroyed).count(), self.double.locators().len());
     }
@@ -79,21 +84,22 @@ async fn empty_stock_falls_back_to_generation() {
 async fn stock_is_filled_one_by_one_and_only_while_nobody_asks_anything() {
     let bench = stocking(3).await;
     *bench.double.idle.lock().unwrap() = Duration::from_secs(3);
-    assert_eq!(bench.keyring.fill_stock_once().await.unwrap(), Duration::from_secs(2), "two more seconds to wait");
+    assert_eq!(filler(&bench.keyring).fill_once().await.unwrap(), Duration::from_secs(2), "two more seconds to wait");
     assert_eq!(bench.generated(), 0);
     *bench.double.idle.lock().unwrap() = IDLE;
     for level in 1..=3 {
-        assert!(bench.keyring.fill_stock_once().await.unwrap().is_zero());
+        assert!(filler(&bench.keyring).fill_once().await.unwrap().is_zero());
         assert_eq!(bench.stock().await.len(), level);
     }
-    assert!(!bench.keyring.fill_stock_once().await.unwrap().is_zero());
+    assert!(!filler(&bench.keyring).fill_once().await.unwrap().is_zero());
     assert_eq!(bench.generated(), 3, "the target is reached");
 }
 
 #[tokio::test]
 async fn stock_stops_at_its_share_of_the_partition() {
     let mut bench = stocking(5).await;
-    bench.keyring = bench.keyring.with_stock(StockConfig { most_keys: Some(3), ..policy(5) });
+    bench.keyring =
+        Arc::new(Arc::into_inner(bench.keyring).unwrap().with_stock(StockConfig { most_keys: Some(3), ..policy(5) }));
     bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
     bench.fill().await;
     assert_eq!(bench.stock().await.len(), 2, "the key of the ring counts too");
@@ -133,9 +139,9 @@ async fn key_that_the_token_has_lost_is_given_up() {
     bench.fill().await;
     let [lost] = bench.stock().await.try_into().unwrap();
     bench.double.lose(&lost.locator);
-    bench.keyring.reconcile(REPAIR).await.unwrap();
+    reconciler(&bench.keyring).reconcile(REPAIR).await.unwrap();
     bench.pass(Duration::from_secs(61));
-    bench.keyring.reconcile(REPAIR).await.unwrap();
+    reconciler(&bench.keyring).reconcile(REPAIR).await.unwrap();
     bench.fill().await;
     bench.agrees().await;
     assert_eq!(bench.store.pair(lost.id).await.unwrap().unwrap().state, KeyState::Destroyed);
@@ -193,17 +199,17 @@ async fn claim_whose_owner_dies_is_undone_by_the_next_life() {
     let spec = bench.keyring.generate(&principal, wanted("a"));
     assert!(tokio::time::timeout(Duration::from_millis(300), spec).await.is_err(), "its daemon dies");
     let next = bench.restarted();
-    next.reconcile(REPAIR).await.unwrap();
+    reconciler(&next).reconcile(REPAIR).await.unwrap();
     assert!(bench.double.locators().is_empty());
     next.generate(&admin(), wanted("a")).await.unwrap();
-    assert!(next.reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
+    assert!(reconciler(&next).reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
 }
 
 #[tokio::test]
 async fn generation_for_stock_whose_reply_is_lost_leaves_nothing() {
     let bench = stocking(1).await;
     *bench.double.generate_fault.lock().unwrap() = Some(Fault::LoseReply);
-    bench.keyring.fill_stock_once().await.unwrap_err();
+    filler(&bench.keyring).fill_once().await.unwrap_err();
     assert!(bench.double.locators().is_empty());
     bench.fill().await;
     assert_eq!(bench.stock().await.len(), 1);

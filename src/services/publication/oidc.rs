@@ -1,7 +1,7 @@
 //! The key set of OAuth and `OpenID` Connect tokens.
 
-use super::Rotation;
-use super::members::{CertificateDisplay, KeySetBuilder};
+use super::key_set_builder::{CertificateDisplay, KeySetBuilder};
+use super::service::Publication;
 use crate::auth::Principal;
 use crate::services::settings::{OidcGroup, OidcKey};
 use strongroom_domain::error::Error;
@@ -17,16 +17,16 @@ enum Extent {
     Active,
 }
 
-impl Rotation {
+impl Publication {
     /// Adds every key pair that the settings and the additional key sets name.
     pub(super) async fn add_oidc(&self, builder: &mut KeySetBuilder) -> Result<(), Error> {
         let us = Principal::daemon();
-        let settings = self.catalog.oidc_settings(&us).await?;
+        let settings = self.catalog().oidc_settings(&us).await?;
         self.add_signing(&settings.signing, builder).await?;
         for keys in settings.decryption.values() {
             self.add_key(&keys.active, Extent::Active, keys.publish_x5c, builder).await?;
         }
-        for set in self.catalog.additional_key_sets(&us).await? {
+        for set in self.catalog().additional_key_sets(&us).await? {
             self.add_signing(&set.signing, builder).await?;
         }
         Ok(())

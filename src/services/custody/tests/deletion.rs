@@ -44,11 +44,11 @@ async fn active_key_of_a_ring_with_others_stays_and_others_go_alone() {
     assert!(refused.public().contains("signing:a"), "{}", refused.public());
     delete(&next).await.unwrap();
     assert_eq!(delete(&next).await.unwrap_err().kind(), ErrorKind::NotFound);
-    bench.keyring.reconcile(REPAIR).await.unwrap();
+    reconciler(&bench.keyring).reconcile(REPAIR).await.unwrap();
     assert_eq!(bench.double.locators(), std::slice::from_ref(&active.locator));
     assert_eq!(bench.keyring.active(&admin(), &ring("a")).await.unwrap().id, active.id);
     delete(&active).await.unwrap();
-    bench.keyring.reconcile(REPAIR).await.unwrap();
+    reconciler(&bench.keyring).reconcile(REPAIR).await.unwrap();
     assert_eq!(bench.double.locators(), []);
 }
 

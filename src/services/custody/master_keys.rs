@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{broken_seal, not_of_a_row};
 use crate::auth::Principal;
 use crate::provider::local::LocalProvider;
 use crate::provider::{KeyRef, ProviderError};
+use crate::services::lifecycle::{broken_seal, not_of_a_row};
 use crate::store::{MasterKey, Store, StoreError};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::{Clock, Timestamp};

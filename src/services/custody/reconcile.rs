@@ -7,12 +7,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{Keyring, not_of_a_row};
 use crate::auth::Principal;
 use crate::provider::{KeyProvider, TokenObject};
+use crate::services::lifecycle::{Keyring, not_of_a_row};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::error::Error;
 use strongroom_domain::key::{KeyId, KeyOrigin, KeyPair, KeyState, Locator, ProviderKind, RingId};
@@ -87,7 +88,18 @@ pub struct ReconcileReport {
     pub rows: usize,
 }
 
-impl Keyring {
+/// The service that compares token with store.
+pub struct Reconciler {
+    pub(super) keyring: Arc<Keyring>,
+}
+
+impl Reconciler {
+    /// The reconciler of a keyring's keys.
+    #[must_use]
+    pub const fn new(keyring: Arc<Keyring>) -> Self {
+        Self { keyring }
+    }
+
     /// Finishes interrupted reservations and destructions, then compares the token's inventory with the
     /// store.
     ///
@@ -97,7 +109,7 @@ impl Keyring {
         let mut report =
             ReconcileReport { findings: self.finish_unfinished(mode).await?, ..ReconcileReport::default() };
         // Software keys travel in their rows: there is nothing to compare these with.
-        if let Some(token) = self.providers.get(ProviderKind::Hsm) {
+        if let Some(token) = self.keyring.providers.get(ProviderKind::Hsm) {
             self.compare(token.as_ref(), mode, &mut report).await?;
         }
         Ok(report)
@@ -106,7 +118,7 @@ impl Keyring {
     /// Finishes interrupted reservations and destructions.
     pub(super) async fn finish_unfinished(&self, mode: ReconcileMode) -> Result<Vec<Finding>, Error> {
         let mut findings = Vec::new();
-        for pair in self.store.unfinished(&self.owner, self.clock.now()).await? {
+        for pair in self.keyring.store.unfinished(&self.keyring.owner, self.keyring.clock.now()).await? {
             let (key, ring, state) = (pair.id, pair.ring.clone(), pair.state);
             let why = match mode {
                 ReconcileMode::ReportOnly => None,
@@ -114,7 +126,7 @@ impl Keyring {
                 ReconcileMode::Repair { .. } => self.undo(pair).await.err().map(|failure| failure.to_string()),
             };
             if let Some(why) = &why {
-                self.warn_once(&format!("key {key} is {state} and cannot be finished: {why}"));
+                self.keyring.warn_once(&format!("key {key} is {state} and cannot be finished: {why}"));
             }
             let mended = mode != ReconcileMode::ReportOnly && why.is_none();
             findings.push(Finding::Unfinished { key, ring, state, why, mended });
@@ -124,11 +136,11 @@ impl Keyring {
 
     async fn undo(&self, pair: KeyPair) -> Result<(), Error> {
         if pair.state != KeyState::Reserved {
-            return self.finish_destruction(&pair).await;
+            return self.keyring.finish_destruction(&pair).await;
         }
         let why = "its lease ended or its owner is gone".to_owned();
-        let event = self.event(&Principal::daemon(), Action::Abandoned, &pair, why);
-        self.finish_destruction(&self.transition_to(&pair, KeyState::Abandoning, event).await?).await
+        let event = self.keyring.event(&Principal::daemon(), Action::Abandoned, &pair, why);
+        self.keyring.finish_destruction(&self.keyring.transition_to(&pair, KeyState::Abandoning, event).await?).await
     }
 
     async fn compare(
@@ -141,7 +153,7 @@ impl Keyring {
         let expected = self.expected_of(provider).await?;
         let held = provider.inventory().await?;
         let ours: HashMap<KeyId, Vec<&TokenObject>> = held.iter().fold(HashMap::new(), |mut ours, held| {
-            if let Some(key) = self.store.id().key_of_label(&held.label) {
+            if let Some(key) = self.keyring.store.id().key_of_label(&held.label) {
                 ours.entry(key).or_insert_with(Vec::new).push(held);
             }
             ours
@@ -172,7 +184,7 @@ impl Keyring {
         let mut expected = HashMap::new();
         let mut after = None;
         loop {
-            let page = self.store.page(after, self.clock.now(), PAGE).await?;
+            let page = self.keyring.store.page(after, self.keyring.clock.now(), PAGE).await?;
             let Some(last) = page.last() else { return Ok(expected) };
             after = Some(last.id);
             let wanted = page.iter().filter(|pair| {
@@ -193,7 +205,7 @@ impl Keyring {
         mode: ReconcileMode,
         report: &mut ReconcileReport,
     ) -> Result<(), Error> {
-        match self.store.pair(key).await? {
+        match self.keyring.store.pair(key).await? {
             None => {
                 for held in objects {
                     let finding = Finding::Orphan { label: held.label.clone(), locator: held.locator.clone() };
@@ -213,15 +225,15 @@ impl Keyring {
     }
 
     async fn remove_leftover(&self, pair: &KeyPair, provider: &dyn KeyProvider) -> Result<bool, Error> {
-        match provider.destroy(&pair.locator, &self.store.id().label(pair.id)).await {
+        match provider.destroy(&pair.locator, &self.keyring.store.id().label(pair.id)).await {
             Ok(removed) => {
                 let detail = format!("{} objects of a destroyed key", removed.objects);
-                let event = self.event(&Principal::daemon(), Action::Removed, pair, detail);
-                self.store.record(&[event]).await?;
+                let event = self.keyring.event(&Principal::daemon(), Action::Removed, pair, detail);
+                self.keyring.store.record(&[event]).await?;
                 Ok(true)
             }
             Err(failure) => {
-                self.warn_once(&format!("destroyed key {} stays in the token: {failure}", pair.id));
+                self.keyring.warn_once(&format!("destroyed key {} stays in the token: {failure}", pair.id));
                 Ok(false)
             }
         }
@@ -234,17 +246,17 @@ impl Keyring {
         mode: ReconcileMode,
         report: &mut ReconcileReport,
     ) -> Result<(), Error> {
-        let Some(pair) = self.store.pair(key).await? else { return Ok(()) };
-        let now = self.clock.now();
+        let Some(pair) = self.keyring.store.pair(key).await? else { return Ok(()) };
+        let now = self.keyring.clock.now();
         let who = Principal::daemon();
         if there {
             if pair.missing_since.is_some() && mode != ReconcileMode::ReportOnly {
                 let events = if pair.missing {
-                    vec![self.event(&who, Action::Found, &pair, "the token has the key again".to_owned())]
+                    vec![self.keyring.event(&who, Action::Found, &pair, "the token has the key again".to_owned())]
                 } else {
                     Vec::new()
                 };
-                self.store.mark_missing(key, None, &events).await?;
+                self.keyring.store.mark_missing(key, None, &events).await?;
             }
             return Ok(());
         }
@@ -255,11 +267,11 @@ impl Keyring {
         let established = pair.missing || now.since(since) >= MISSING_AFTER;
         if mode != ReconcileMode::ReportOnly && (pair.missing_since.is_none() || established != pair.missing) {
             let events = if established {
-                vec![self.event(&who, Action::Missing, &pair, format!("not in the token since {since}"))]
+                vec![self.keyring.event(&who, Action::Missing, &pair, format!("not in the token since {since}"))]
             } else {
                 Vec::new()
             };
-            self.store.mark_missing(key, Some((since, established)), &events).await?;
+            self.keyring.store.mark_missing(key, Some((since, established)), &events).await?;
         }
         report.findings.push(Finding::Missing { key, ring: pair.ring, established });
         Ok(())
@@ -273,13 +285,15 @@ impl Keyring {
     ) -> Result<bool, Error> {
         let finding = Finding::Broken { objects: count, mended: false };
         self.report_once(mode, Action::Broken, None, &finding).await?;
-        if mode != (ReconcileMode::Repair { broken: true }) || self.creations_underway.load(Ordering::SeqCst) > 0 {
+        if mode != (ReconcileMode::Repair { broken: true })
+            || self.keyring.creations_underway.load(Ordering::SeqCst) > 0
+        {
             return Ok(false);
         }
         match provider.remove_broken().await {
             Ok(removed) => {
                 let detail = format!("{} half-made objects", removed.objects);
-                self.store.record(&[self.unbound_event(Action::Removed, None, detail)]).await?;
+                self.keyring.store.record(&[self.unbound_event(Action::Removed, None, detail)]).await?;
                 Ok(usize::try_from(removed.objects).is_ok_and(|removed| removed >= count))
             }
             Err(failure) => {
@@ -298,22 +312,13 @@ impl Keyring {
         finding: &Finding,
     ) -> Result<(), Error> {
         let text = finding.to_string();
-        if mode != ReconcileMode::ReportOnly && self.warn_once(&text) {
-            self.store.record(&[self.unbound_event(action, key, text)]).await?;
+        if mode != ReconcileMode::ReportOnly && self.keyring.warn_once(&text) {
+            self.keyring.store.record(&[self.unbound_event(action, key, text)]).await?;
         }
         Ok(())
     }
 
-    /// Logs a sentence the first time that this process says it, and tells whether it was.
-    pub(super) fn warn_once(&self, text: &str) -> bool {
-        let first = self.audited_findings.lock().is_ok_and(|mut reported| reported.insert(text.to_owned()));
-        if first {
-            tracing::warn!("{text}");
-        }
-        first
-    }
-
     fn unbound_event(&self, action: Action, key: Option<KeyId>, detail: String) -> Event {
-        Event { key, ..not_of_a_row(self.clock.now(), action, detail) }
+        Event { key, ..not_of_a_row(self.keyring.clock.now(), action, detail) }
     }
 }

@@ -88,7 +88,7 @@ async fn imported_key_is_active_with_its_certificates() {
     assert_eq!(bench.double.signed.load(Ordering::SeqCst), 0, "no certificate is issued");
     let (key, message) = (KeyRef::of(&made.pair).unwrap(), SignInput::Message(b"m".to_vec()));
     bench.double.sign(&key, made.pair.signature_algorithm, message).await.unwrap();
-    assert!(bench.keyring.reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
+    assert!(reconciler(&bench.keyring).reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
     let again = bench.keyring.import(&admin(), foreign.import("a", ProviderKind::Hsm)).await;
     assert_eq!(complaint(again), invalid("id"));
     assert_eq!(bench.double.locators().len(), 1);
@@ -107,7 +107,7 @@ async fn any_fault_of_an_import_leaves_nothing_behind() {
         let outcome = bench.keyring.import(&admin(), foreign.import("a", ProviderKind::Hsm)).await;
         assert_eq!(outcome.unwrap_err().kind(), kind, "{fault:?}");
         assert!(bench.double.locators().is_empty(), "{fault:?}");
-        assert!(bench.keyring.reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
+        assert!(reconciler(&bench.keyring).reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
         bench.keyring.import(&admin(), foreign.import("a", ProviderKind::Hsm)).await.unwrap();
     }
 }
@@ -126,7 +126,7 @@ async fn import_whose_parts_do_not_fit_never_reaches_the_provider() {
     assert_eq!(bench.double.generated.load(Ordering::SeqCst), 0);
     let no_key = ImportKeyPair { pkcs8: Secret::new(b"no key".to_vec()), ..foreign.import("a", ProviderKind::Hsm) };
     assert_eq!(complaint(bench.keyring.import(&admin(), no_key).await), invalid("fileData"));
-    assert!(bench.keyring.reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
+    assert!(reconciler(&bench.keyring).reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
 }
 
 #[tokio::test]
@@ -136,11 +136,11 @@ async fn linked_key_outlives_its_row_and_can_be_linked_again() {
     for name in ["a", "b"] {
         let made = bench.keyring.link(&admin(), foreign.link(name, "theirs")).await.unwrap();
         assert_eq!((made.pair.origin, &made.pair.locator), (KeyOrigin::Linked, &locator));
-        assert!(bench.keyring.reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
+        assert!(reconciler(&bench.keyring).reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
         let twice = bench.keyring.link(&admin(), foreign.link("another", "theirs")).await;
         assert_eq!(complaint(twice), invalid("privateKeyId"));
         bench.keyring.delete(&admin(), &ring(name), None).await.unwrap();
-        bench.keyring.reconcile(REPAIR).await.unwrap();
+        reconciler(&bench.keyring).reconcile(REPAIR).await.unwrap();
         assert_eq!(bench.store.pair(made.pair.id).await.unwrap().unwrap().state, KeyState::Destroyed);
         assert_eq!(bench.double.locators(), std::slice::from_ref(&locator));
     }
@@ -176,7 +176,7 @@ async fn request_whose_key_pair_was_deleted_is_not_answered_as_if_it_were_there(
         let failure = bench.keyring.generate(&admin(), request()).await.unwrap_err();
         assert_eq!(failure.kind(), ErrorKind::Conflict, "{finished}");
         assert!(failure.public().contains("deleted since"), "{}", failure.public());
-        bench.keyring.reconcile(REPAIR).await.unwrap();
+        reconciler(&bench.keyring).reconcile(REPAIR).await.unwrap();
     }
     assert_eq!(bench.double.generated.load(Ordering::SeqCst), 1);
     assert!(!bench.keyring.generate(&admin(), wanted("a")).await.unwrap().replayed);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::services::lifecycle::{InitialState, KidScheme, NewRingKey, Placement, RingChange, StateChange};
 
-const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+const ES256: SignatureAlgorithm = SignatureAlgorithm::ECDSA_SHA256;
 
 fn connection() -> RingId {
     RingId::new(RingKind::Connection, "c").unwrap()
@@ -56,7 +56,7 @@ async fn members_join_and_others_move_in_one_transaction() {
     assert_eq!(bench.double.locators().len(), 3);
     let trail = bench.store.audit(0, 100).await.unwrap();
     assert_eq!(trail.iter().filter(|(_, event)| event.detail == "its turn").count(), 2);
-    assert!(bench.keyring.reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
+    assert!(reconciler(&bench.keyring).reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
 }
 
 #[tokio::test]

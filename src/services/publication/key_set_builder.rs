@@ -3,9 +3,9 @@
 use std::iter;
 use std::time::Duration;
 
-use super::plan::{StepKind, plan};
-use super::policy::Policy;
 use crate::services::lifecycle::{holder_of, note_unreadable};
+use crate::services::rotation::plan::plan;
+use crate::services::rotation::{Policy, StepKind};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{

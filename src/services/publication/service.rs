@@ -1,4 +1,4 @@
-//! Publication: which public keys verifiers are given, and for how long they may keep them.
+//! The service over key sets: each from memory while that is known to be right.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,55 +8,49 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::Rotation;
-use super::members::{CertificateDisplay, KeySetBuilder};
-use crate::auth::Principal;
-use crate::store::EpochReading;
-use strongroom_domain::clock::Timestamp;
+use super::key_set::{KeySet, KeySetId};
+use super::key_set_builder::{CertificateDisplay, KeySetBuilder};
+use crate::provider::{KeyProvider, Providers};
+use crate::services::rotation::Policies;
+use crate::services::settings::Catalog;
+use crate::store::{EpochCache, EpochReading, Store};
+use strongroom_domain::clock::{Clock, Timestamp};
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{DecryptionAlgorithm, HashAlgorithm, KeyPair, ProviderKind, RingId, RingKind};
 
-/// Which key set.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum KeySetId {
-    /// Those of one ring.
-    Ring(RingId),
-    /// Those of the connection of a name.
-    ConnectionNamed(String),
-    /// Those that sign OAuth and `OpenID` Connect tokens.
-    Oidc,
-}
-
-/// A key set (RFC 7517 section 5) as it is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeySet {
-    /// The JSON document.
-    pub body: Bytes,
-    /// A strong entity tag, quotes included.
-    pub etag: String,
-    /// When the schedule changes it, or who signs, next; a moment that has passed is overdue.
-    pub changes_at: Option<Timestamp>,
+/// The service over key sets.
+pub struct Publication {
+    store: Arc<Store>,
+    providers: Providers,
+    catalog: Arc<Catalog>,
+    policies: Policies,
+    clock: Arc<dyn Clock>,
+    cache: EpochCache<KeySetId, CachedKeySet>,
 }
 
 /// A cached key set with the time of its next change.
 #[derive(Clone)]
-pub(super) struct CachedKeySet {
+struct CachedKeySet {
     set: Arc<KeySet>,
     until: Option<Timestamp>,
 }
 
-impl KeySet {
-    /// How long a verifier may keep it from `now` on: `max_age` at most, and never past the next change.
+impl Publication {
+    /// A service over store, providers, catalog and the policies of rings.
     #[must_use]
-    pub fn max_age(&self, now: Timestamp, max_age: Duration) -> Duration {
-        self.changes_at.map_or(max_age, |change| max_age.min(change.since(now)))
+    pub fn new(
+        store: Arc<Store>,
+        providers: Providers,
+        catalog: Arc<Catalog>,
+        policies: Policies,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { store, providers, catalog, policies, clock, cache: EpochCache::default() }
     }
-}
 
-impl Rotation {
     /// Takes note of the store's epoch: see [`crate::store::follow_epoch`].
     pub fn observe_epoch(&self, seen: EpochReading) {
-        self.published.observe_epoch(seen);
+        self.cache.observe_epoch(seen);
     }
 
     /// The key set of a place; anybody may ask. From memory while that is known to be right.
@@ -65,32 +59,34 @@ impl Rotation {
     /// `NotFound` when there is nothing at that place.
     pub async fn key_set(&self, id: &KeySetId) -> Result<Arc<KeySet>, Error> {
         let (revision, now) = (self.store.revision(), self.clock.now());
-        let cached = self.published.get(id, revision);
+        let cached = self.cache.get(id, revision);
         if let Some(cached) = cached.filter(|cached| cached.until.is_none_or(|until| now < until)) {
             return Ok(cached.set);
         }
-        let begun = self.published.snapshot(revision);
-        let mut builder = KeySetBuilder::new(now, self.decryptions()?);
+        let begun = self.cache.snapshot(revision);
+        let mut builder = KeySetBuilder::new(now, self.decryptions());
         match id {
             KeySetId::Ring(ring) => self.add_ring(ring, &mut builder).await?,
             KeySetId::ConnectionNamed(name) => self.add_connection(name, &mut builder).await?,
             KeySetId::Oidc => self.add_oidc(&mut builder).await?,
         }
         let cached = CachedKeySet::of(&builder)?;
-        self.published.insert_if_unchanged(id.clone(), cached.clone(), begun);
+        self.cache.insert_if_unchanged(id.clone(), cached.clone(), begun);
         Ok(cached.set)
     }
 
     /// How long a verifier may keep a key set from now on.
     #[must_use]
     pub fn max_age(&self, set: &KeySet) -> Duration {
-        set.max_age(self.clock.now(), self.defaults.max_age)
+        set.max_age(self.clock.now(), self.policies.max_age())
     }
 
     /// How each provider that was ready once decrypts best.
-    fn decryptions(&self) -> Result<Vec<(ProviderKind, Option<DecryptionAlgorithm>)>, Error> {
-        let able = self.keyring.capabilities(&Principal::daemon())?;
-        Ok(able.into_iter().filter_map(|(kind, able)| Some((kind, able?.decryptions.into_iter().max()))).collect())
+    fn decryptions(&self) -> Vec<(ProviderKind, Option<DecryptionAlgorithm>)> {
+        let best = |provider: &Arc<dyn KeyProvider>| {
+            Some((provider.kind(), provider.capabilities()?.decryptions.into_iter().max()))
+        };
+        self.providers.iter().filter_map(best).collect()
     }
 
     async fn add_ring(&self, ring: &RingId, builder: &mut KeySetBuilder) -> Result<(), Error> {
@@ -111,10 +107,15 @@ impl Rotation {
         self.add_ring(&ring, builder).await
     }
 
+    /// The settings that key sets follow.
+    pub(super) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
     /// The key pairs of a ring that are published, while the draft's time is watched for changes of the ring.
     pub(super) async fn read_ring(&self, ring: &RingId, builder: &mut KeySetBuilder) -> Result<Vec<KeyPair>, Error> {
         let pairs = self.store.ring(ring).await?;
-        let policy = self.policy(ring).await?;
+        let policy = self.policies.of(ring).await?;
         Ok(builder.publish_ring(ring, pairs, &policy))
     }
 }

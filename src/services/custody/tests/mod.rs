@@ -13,17 +13,16 @@ use std::time::Duration;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
-use super::lookup::PING_VALID_FOR;
-use super::{CertificateSpec, Finding, IdempotencyKey, Keyring, NewKeyPair, ReconcileMode};
+use super::readiness::PING_VALID_FOR;
+use super::{Finding, Readiness, ReconcileMode, Reconciler};
 use crate::auth::{Principal, Scope};
 use crate::provider::double::{Fault, ProviderDouble, unavailable};
 use crate::provider::{KeyProvider as _, NewKey, ProviderError, Providers};
+use crate::services::lifecycle::{CertificateSpec, IdempotencyKey, Keyring, NewKeyPair};
 use crate::store::{LeaseOwner, Store};
 use strongroom_domain::clock::{Clock, Timestamp};
 use strongroom_domain::error::ErrorKind;
-use strongroom_domain::key::{
-    HashAlgorithm, KeyAlgorithm, KeyState, KeyUse, ProviderKind, RingId, RingKind, SignatureAlgorithm,
-};
+use strongroom_domain::key::{KeyAlgorithm, KeyState, KeyUse, ProviderKind, RingId, RingKind, SignatureAlgorithm};
 use strongroom_formats::x509::{CertificateNames, CertificateProfile, Subject};
 
 const START: i64 = 1_800_000_000_000_000;
@@ -41,7 +40,7 @@ struct Bench {
     store: Arc<Store>,
     double: Arc<ProviderDouble>,
     clock: Arc<Hand>,
-    keyring: Keyring,
+    keyring: Arc<Keyring>,
 }
 
 impl Bench {
@@ -59,7 +58,7 @@ impl Bench {
     }
 
     /// The same daemon after a crash.
-    fn restarted(&self) -> Keyring {
+    fn restarted(&self) -> Arc<Keyring> {
         keyring(&self.store, &self.double, &self.clock, "second")
     }
 
@@ -75,10 +74,20 @@ impl Bench {
     }
 }
 
-fn keyring(store: &Arc<Store>, double: &Arc<ProviderDouble>, clock: &Arc<Hand>, life: &str) -> Keyring {
+fn keyring(store: &Arc<Store>, double: &Arc<ProviderDouble>, clock: &Arc<Hand>, life: &str) -> Arc<Keyring> {
     let owner = LeaseOwner { instance: "test".to_owned(), life: life.to_owned() };
     let providers = Providers::default().with(Arc::clone(double) as Arc<_>);
-    Keyring::new(Arc::clone(store) as Arc<_>, providers, Arc::clone(clock) as Arc<_>, owner, Duration::from_secs(600))
+    Arc::new(Keyring::new(
+        Arc::clone(store) as Arc<_>,
+        providers,
+        Arc::clone(clock) as Arc<_>,
+        owner,
+        Duration::from_secs(600),
+    ))
+}
+
+fn reconciler(keyring: &Arc<Keyring>) -> Reconciler {
+    Reconciler::new(Arc::clone(keyring))
 }
 
 fn admin() -> Principal {
@@ -90,7 +99,7 @@ fn ring(name: &str) -> RingId {
 }
 
 fn wanted(name: &str) -> NewKeyPair {
-    let es256 = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+    let es256 = SignatureAlgorithm::ECDSA_SHA256;
     NewKeyPair {
         ring: ring(name),
         provider: ProviderKind::Hsm,
@@ -122,7 +131,7 @@ async fn generated_key_pair_is_active_and_has_a_certificate() {
     assert!(made.pair.leaf().is_some());
     assert_eq!(bench.keyring.active(&admin(), &ring("a")).await.unwrap(), made.pair);
     assert_eq!(bench.double.signed.load(Ordering::SeqCst), 1, "one signature makes the certificate");
-    assert!(bench.keyring.reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
+    assert!(reconciler(&bench.keyring).reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
 }
 
 #[tokio::test]
@@ -141,7 +150,7 @@ async fn any_fault_on_the_way_leaves_nothing_behind() {
         assert_eq!(failure.kind(), ErrorKind::ProviderUnavailable, "{failure:?}");
         assert!(bench.double.locators().is_empty());
         assert_eq!(bench.keyring.active(&admin(), &ring("a")).await.unwrap_err().kind(), ErrorKind::NotFound);
-        assert!(bench.keyring.reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
+        assert!(reconciler(&bench.keyring).reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
         // The name is free again.
         bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
     }
@@ -159,7 +168,7 @@ async fn provider_that_made_nothing_is_not_asked_to_destroy() {
         assert_eq!(bench.keyring.generate(&admin(), wanted("a")).await.unwrap_err().kind(), kind);
         assert_eq!(bench.double.destroyed.load(Ordering::SeqCst), 0, "{kind:?}");
         // Its row came to its end nevertheless.
-        assert!(bench.restarted().reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
+        assert!(reconciler(&bench.restarted()).reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
         let rows = bench.store.page(None, Timestamp::from_micros(0), 10).await.unwrap();
         assert_eq!(rows.iter().map(|pair| pair.state).collect::<Vec<_>>(), [KeyState::Destroyed]);
     }
@@ -180,7 +189,7 @@ async fn passed_deadline_undoes_the_key_before_it_is_answered() {
     let late = NewKeyPair { deadline: Duration::ZERO, ..wanted("a") };
     assert_eq!(bench.keyring.generate(&admin(), late).await.unwrap_err().kind(), ErrorKind::Deadline);
     assert!(bench.double.locators().is_empty());
-    assert!(bench.keyring.reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
+    assert!(reconciler(&bench.keyring).reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
 }
 
 #[tokio::test]
@@ -249,7 +258,7 @@ async fn deleted_key_pair_is_gone_at_once_and_destroyed_by_reconcile() {
     bench.keyring.delete(&admin(), &ring("a"), None).await.unwrap();
     assert_eq!(bench.keyring.active(&admin(), &ring("a")).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(bench.double.locators().len(), 1);
-    bench.keyring.reconcile(REPAIR).await.unwrap();
+    reconciler(&bench.keyring).reconcile(REPAIR).await.unwrap();
     assert!(bench.double.locators().is_empty());
     assert_eq!(bench.store.pair(made.pair.id).await.unwrap().unwrap().state, KeyState::Destroyed);
     let again = bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
@@ -267,7 +276,7 @@ async fn key_that_cannot_be_destroyed_does_not_keep_the_others() {
     // The first that a pass comes to, whichever that is of a millisecond.
     let first = made.iter().min_by_key(|pair| pair.id.to_string()).unwrap();
     *bench.double.indestructible.lock().unwrap() = Some(first.locator.clone());
-    let findings = bench.keyring.reconcile(REPAIR).await.unwrap().findings;
+    let findings = reconciler(&bench.keyring).reconcile(REPAIR).await.unwrap().findings;
     let unfinished: Vec<_> = findings.iter().filter(|finding| !finding.is_mended()).collect();
     assert!(
         matches!(unfinished.as_slice(), [Finding::Unfinished { key, why: Some(_), .. }] if *key == first.id),
@@ -275,19 +284,21 @@ async fn key_that_cannot_be_destroyed_does_not_keep_the_others() {
     );
     assert_eq!(bench.double.locators(), std::slice::from_ref(&first.locator));
     *bench.double.indestructible.lock().unwrap() = None;
-    bench.keyring.reconcile(REPAIR).await.unwrap();
+    reconciler(&bench.keyring).reconcile(REPAIR).await.unwrap();
     assert!(bench.double.locators().is_empty());
 }
 
 #[tokio::test]
 async fn many_who_ask_for_readiness_share_one_write() {
     let bench = Bench::new().await;
-    let asked = (0..50).map(|_| bench.keyring.unready_reasons());
+    let providers = Providers::default().with(Arc::clone(&bench.double) as Arc<_>);
+    let readiness = Readiness::new(Arc::clone(&bench.store), providers);
+    let asked = (0..50).map(|_| readiness.unready_reasons());
     assert!(futures_util::future::join_all(asked).await.iter().all(Vec::is_empty));
-    assert!(bench.keyring.unready_reasons().await.is_empty());
+    assert!(readiness.unready_reasons().await.is_empty());
     assert_eq!(bench.pings().await, 1);
     tokio::time::sleep(PING_VALID_FOR).await;
-    assert!(bench.keyring.unready_reasons().await.is_empty());
+    assert!(readiness.unready_reasons().await.is_empty());
     assert_eq!(bench.pings().await, 2, "what the store said long ago does not stand for it");
 }
 
@@ -303,9 +314,12 @@ async fn reservation_of_a_former_life_is_undone_and_a_living_one_is_not() {
         }
     };
     tokio::select! { _ = &mut task => panic!("the generation was to hang"), () = made => {} }
-    assert!(bench.keyring.reconcile(REPAIR).await.unwrap().findings.is_empty(), "its own life is not over");
+    assert!(
+        reconciler(&bench.keyring).reconcile(REPAIR).await.unwrap().findings.is_empty(),
+        "its own life is not over"
+    );
     drop(task); // the crash
-    let findings = bench.restarted().reconcile(REPAIR).await.unwrap().findings;
+    let findings = reconciler(&bench.restarted()).reconcile(REPAIR).await.unwrap().findings;
     assert!(matches!(findings.as_slice(), [Finding::Unfinished { mended: true, .. }]), "{findings:?}");
     assert!(bench.double.locators().is_empty());
     bench.keyring.generate(&admin, wanted("a")).await.unwrap();
@@ -316,7 +330,7 @@ async fn key_that_appears_after_its_row_was_destroyed_is_removed() {
     let bench = Bench::new().await;
     let made = bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
     bench.keyring.delete(&admin(), &ring("a"), None).await.unwrap();
-    bench.keyring.reconcile(REPAIR).await.unwrap();
+    reconciler(&bench.keyring).reconcile(REPAIR).await.unwrap();
     let (id, locator, algorithm) = (made.pair.id, made.pair.locator, KeyAlgorithm::P256);
     let label = bench.store.id().label(id);
     bench
@@ -324,7 +338,7 @@ async fn key_that_appears_after_its_row_was_destroyed_is_removed() {
         .generate(NewKey { id, locator, label, algorithm, key_use: KeyUse::Sign, deadline: std::time::Instant::now() })
         .await
         .unwrap();
-    let findings = bench.keyring.reconcile(REPAIR).await.unwrap().findings;
+    let findings = reconciler(&bench.keyring).reconcile(REPAIR).await.unwrap().findings;
     assert!(matches!(findings.as_slice(), [Finding::Leftover { mended: true, .. }]), "{findings:?}");
     assert!(bench.double.locators().is_empty());
 }
@@ -344,7 +358,7 @@ async fn object_that_no_row_knows_is_reported_and_kept() {
         deadline: std::time::Instant::now(),
     };
     bench.double.generate(key).await.unwrap();
-    let findings = bench.keyring.reconcile(REPAIR).await.unwrap().findings;
+    let findings = reconciler(&bench.keyring).reconcile(REPAIR).await.unwrap().findings;
     assert!(matches!(findings.as_slice(), [Finding::Orphan { .. }]), "{findings:?}");
     assert_eq!(bench.double.locators().len(), 1);
 }
@@ -356,7 +370,7 @@ async fn key_is_missing_once_seen_missing_twice_a_minute_apart() {
     bench.double.lose(&made.pair.locator);
     for (wait, established) in [(0, false), (10, false), (60, true)] {
         bench.pass(Duration::from_secs(wait));
-        let findings = bench.keyring.reconcile(REPAIR).await.unwrap().findings;
+        let findings = reconciler(&bench.keyring).reconcile(REPAIR).await.unwrap().findings;
         assert!(
             matches!(findings.as_slice(), [Finding::Missing { established: e, .. }] if *e == established),
             "{findings:?}"

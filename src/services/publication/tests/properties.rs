@@ -4,8 +4,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::services::publication::KeySet;
 use crate::services::rotation::plan::{Plan, Step, StepKind, plan};
-use crate::services::rotation::publication::KeySet;
 
 const MAX_AGE: Duration = Duration::from_secs(300);
 
