@@ -65,7 +65,7 @@ soak: setup ## two minutes of signatures at 256 connections, in peace and with h
 fuzz: ## give a target of fuzz/ hostile bytes (TARGET=key_files SECONDS=900); needs cargo-fuzz
 	@$(CARGO) fuzz --version >/dev/null || { echo "make fuzz: cargo install cargo-fuzz --version ^0.13"; exit 1; }
 	@mkdir -p fuzz/corpus/$(TARGET)
-	$(CARGO) fuzz run $(TARGET) fuzz/corpus/$(TARGET) fuzz/seeds/$(TARGET) -- -max_total_time=$(SECONDS) -timeout=30
+	RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $(TARGET) fuzz/corpus/$(TARGET) fuzz/seeds/$(TARGET) -- -max_total_time=$(SECONDS) -timeout=30
 
 check: ## formatting and lints, as CI wants them
 	@tests/part formatting 1 $(CARGO) fmt --all -- --check

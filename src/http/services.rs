@@ -4,7 +4,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Detached, KeyFilePool};
+use super::Detached;
+use crate::admission::BlockingPool;
 use crate::auth::{Authenticator, IdempotencyKey};
 use crate::services::custody::Readiness;
 use crate::services::lifecycle::Keyring;
@@ -34,8 +35,10 @@ pub struct Services {
     pub body_limit: usize,
     /// Mutations at work; wait for them after the last connection has closed.
     pub detached: Detached,
-    /// Work on key files, bounded.
-    pub key_files: KeyFilePool,
+    /// Work on key files and chains, bounded.
+    pub key_files: BlockingPool,
+    /// Reading of large bodies and rendering of long lists, bounded.
+    pub documents: BlockingPool,
 }
 
 impl Services {

@@ -10,14 +10,14 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::routing::get;
-use futures_util::FutureExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
 use super::{dialect, document, layer, router};
-use crate::http::{Detached, KeyFilePool};
+use crate::auth::Authenticator;
+use crate::http::Detached;
 use fixture::{services, settings};
-use strongroom_domain::error::{Error, ErrorKind};
+use strongroom_domain::error::Error;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const READER: &str = "fedcba9876543210fedcba9876543210";
@@ -254,23 +254,6 @@ async fn work_outlives_the_client_that_asked_for_it() {
     assert!(!done.load(Ordering::SeqCst));
     detached.wait_until_idle().await;
     assert!(done.load(Ordering::SeqCst));
-}
-
-#[tokio::test]
-async fn derivations_run_two_at_a_time_and_turn_away_those_who_would_wait_too_long() {
-    let derivations = KeyFilePool::default();
-    let (first, _second) = (derivations.acquire().await.unwrap(), derivations.acquire().await.unwrap());
-    let mut waiting = Vec::new();
-    for _ in 0..8 {
-        waiting.push(Box::pin(derivations.acquire()));
-        assert!(waiting.last_mut().unwrap().now_or_never().is_none());
-    }
-    assert_eq!(derivations.acquire().await.err().unwrap().kind(), ErrorKind::Busy);
-    assert_eq!(first.run(|| Ok(7)).await.unwrap(), 7);
-    assert!(waiting.first_mut().unwrap().now_or_never().is_some());
-    // Who gives up leaves a place.
-    drop(waiting);
-    assert!(derivations.acquire().now_or_never().is_some());
 }
 
 #[test]

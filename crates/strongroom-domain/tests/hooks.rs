@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::env;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -67,4 +68,29 @@ fn an_abort_ends_the_process_only_where_the_hooks_are_built_in() {
     let said = String::from_utf8_lossy(&again.stdout).into_owned();
     assert!(said.contains("running 1 test"), "{said}");
     assert_eq!(again.status.success(), !HOOKS, "{said}");
+}
+
+/// The clock and the points of daemon, token and token host are those of this crate: nobody else reads the variables.
+#[test]
+fn the_variables_are_read_in_this_crate_alone() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut readers = Vec::new();
+    let mut folders = vec![root.join("src"), root.join("crates")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let reads = |line: &str| line.contains("env::var") && line.contains("\"STRONGROOM_TEST_");
+                if text.lines().any(reads) {
+                    readers.push(path.strip_prefix(&root).unwrap().display().to_string());
+                }
+            }
+        }
+    }
+    readers.sort();
+    let own = ["src/clock.rs", "src/failpoint.rs", "tests/hooks.rs"];
+    assert_eq!(readers, own.map(|file| format!("crates/strongroom-domain/{file}")));
 }

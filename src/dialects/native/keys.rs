@@ -17,6 +17,7 @@ use crate::auth::Caller;
 use crate::http::Services;
 use crate::http::certification;
 use crate::http::extract::{Call, PathSegment, asked};
+use crate::http::rendered::rendered;
 use crate::services::signing::Target;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{DecryptionAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, RingId};
@@ -111,10 +112,13 @@ pub(super) async fn list(
     State(services): State<Arc<Services>>,
     Call(who, _): Call<asked::ListKeys, Problem>,
     RawQuery(query): RawQuery,
-) -> Result<Json<KeyPage>, Problem> {
+) -> Result<Response, Problem> {
     let (cursor, limit) = paging::<KeyId>(query.as_deref())?;
     let (keys, next) = services.keyring.page(&who, cursor, limit).await?;
-    Ok(Json(KeyPage { keys: keys.iter().map(KeyView::of).collect(), next: next.map(|id| id.to_string()) }))
+    let length = keys.len();
+    let page =
+        move || Ok(KeyPage { keys: keys.iter().map(KeyView::of).collect(), next: next.map(|id| id.to_string()) });
+    rendered(&services, length, page).await
 }
 
 /// Gets a key pair.

@@ -1,5 +1,6 @@
 //! Signatures by a key, or by the Active key of a ring: one, a batch, and their verification.
 
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -7,6 +8,8 @@ use super::error::ItemProblem;
 use super::input::{Item, decode, encode};
 use crate::auth::Caller;
 use crate::http::Services;
+use crate::http::at_most::{self, AtMost};
+use crate::http::rendered::rendered;
 use crate::services::signing::{PresentedSignature, Target};
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{Signature, SignatureAlgorithm};
@@ -14,6 +17,9 @@ use strongroom_formats::x509;
 
 /// The most items of a batch.
 const ITEMS: usize = 1000;
+
+/// Signatures that cost as much to render as an entry of a list.
+const SIGNATURES_AN_ENTRY: usize = 16;
 
 /// The form of an ECDSA signature; the others have but one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
@@ -96,8 +102,8 @@ pub(super) struct BatchRequest {
     /// `raw` when absent and the algorithm has its JOSE name, else `der`.
     #[schema(nullable = false)]
     encoding: Option<Encoding>,
-    #[schema(min_items = 1, max_items = 1000)]
-    items: Vec<Item>,
+    #[schema(value_type = Vec<Item>, min_items = 1, max_items = 1000)]
+    items: AtMost<Item, ITEMS>,
 }
 
 /// Signatures, in the order of what was to be signed.
@@ -130,20 +136,24 @@ pub(super) async fn sign_batch(
     caller: &Caller,
     target: &Target,
     request: BatchRequest,
-) -> Result<BatchAnswer, Error> {
-    let BatchRequest { algorithm, encoding, items } = request;
-    if !(1..=ITEMS).contains(&items.len()) {
-        let (rule, message) = (Rule::TooLong, format!("must be 1 to {ITEMS} items."));
-        return Err(Error::invalid(vec![Violation::at("items", rule, message)]));
+) -> Result<Response, Error> {
+    let BatchRequest { algorithm, encoding, items: AtMost(items) } = request;
+    if items.is_empty() {
+        return Err(Error::invalid(vec![Violation::at("items", Rule::TooLong, at_most::refusal(ITEMS))]));
     }
     let encoding = Encoding::or_usual(encoding, &algorithm);
-    let inputs = items.iter().map(Item::read).collect();
+    let bytes = items.iter().map(Item::length).sum();
+    let inputs = services.documents.run_sized(bytes, move || items.iter().map(Item::read).collect()).await?;
     let (key, signatures) = services.signing.sign_batch(caller, target, &algorithm, inputs).await?;
-    let items = signatures.into_iter().map(|outcome| match outcome.and_then(|signed| encoding.write(&signed)) {
-        Ok(signature) => BatchItem::Signed { signature },
-        Err(failure) => BatchItem::Failed { error: ItemProblem::of(&failure) },
-    });
-    Ok(BatchAnswer { kid: key.kid.to_string(), items: items.collect(), algorithm })
+    let length = signatures.len().div_ceil(SIGNATURES_AN_ENTRY);
+    let answer = move || {
+        let items = signatures.into_iter().map(|outcome| match outcome.and_then(|signed| encoding.write(&signed)) {
+            Ok(signature) => BatchItem::Signed { signature },
+            Err(failure) => BatchItem::Failed { error: ItemProblem::of(&failure) },
+        });
+        Ok(BatchAnswer { kid: key.kid.to_string(), items: items.collect(), algorithm })
+    };
+    rendered(services, length, answer).await
 }
 
 /// A signature to be looked at.

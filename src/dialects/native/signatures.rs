@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::response::Response;
 use axum::routing::{MethodRouter, post};
 use utoipa::OpenApi;
 
@@ -80,9 +81,9 @@ async fn sign_batch_by_key(
     SigningCall(caller, _): SigningCall<asked::Sign>,
     PathSegment(kid, _): PathSegment<Problem>,
     body: JsonBody<sign::BatchRequest, Problem>,
-) -> Answer<sign::BatchAnswer> {
+) -> Result<Response, Problem> {
     let target = Target::Key(keys::name(&kid)?);
-    Ok(Json(sign::sign_batch(&services, &caller, &target, body.value).await?))
+    Ok(sign::sign_batch(&services, &caller, &target, body.value).await?)
 }
 
 /// Verifies a signature, with a key.
@@ -148,9 +149,9 @@ async fn sign_batch_by_ring(
     SigningCall(caller, _): SigningCall<asked::Sign>,
     PathSegment(ring, _): PathSegment<Problem>,
     body: JsonBody<sign::BatchRequest, Problem>,
-) -> Answer<sign::BatchAnswer> {
+) -> Result<Response, Problem> {
     let target = Target::Ring(rings::id(&ring)?);
-    Ok(Json(sign::sign_batch(&services, &caller, &target, body.value).await?))
+    Ok(sign::sign_batch(&services, &caller, &target, body.value).await?)
 }
 
 /// Verifies a signature, with a ring's Active key.

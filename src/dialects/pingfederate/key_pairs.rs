@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 
 use super::Services;
 use super::error::{ApiError, PathRefusals, Refusals};
@@ -14,7 +14,9 @@ use super::family::{Family, KeyPairPath, active};
 use super::view::{KeyPairView, KeyPairViews};
 use super::{rotation, view};
 use crate::http::extract::{Call, asked};
+use crate::http::rendered::rendered;
 use strongroom_domain::error::Error;
+use strongroom_domain::key::KeyPair;
 use strongroom_formats::x509::to_pem;
 
 /// Gets all {family} key pairs, the oldest first.
@@ -26,18 +28,21 @@ pub(super) async fn list(
     State(services): State<Arc<Services>>,
     Call(who, _): Call<asked::ListKeys, ApiError>,
     Family(family): Family,
-) -> Result<Json<KeyPairViews>, ApiError> {
+) -> Result<Response, ApiError> {
     let pairs = services.keyring.active_of_kind(&who, family).await?;
+    let length = pairs.len();
     let mut rotation = rotation::all(&services, &who, family).await?;
     let look = services.view_context();
-    let view = |pair| {
-        let view = KeyPairView::of(pair, &look)?;
-        let settings = pair.ring.as_ref().and_then(|ring| rotation.remove(ring));
-        Ok::<_, Error>(view.with_rotation(settings))
+    let views = move || {
+        let view = |pair: &KeyPair| {
+            let view = KeyPairView::of(pair, &look)?;
+            let settings = pair.ring.as_ref().and_then(|ring| rotation.remove(ring));
+            Ok::<_, Error>(view.with_rotation(settings))
+        };
+        let shown = pairs.iter().filter(|pair| pair.leaf().is_some());
+        Ok(KeyPairViews { items: shown.map(view).collect::<Result<_, Error>>()? })
     };
-    Ok(Json(KeyPairViews {
-        items: pairs.iter().filter(|pair| pair.leaf().is_some()).map(view).collect::<Result<_, _>>()?,
-    }))
+    rendered(&services, length, views).await
 }
 
 /// Gets one {family} key pair.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,6 +16,7 @@ use super::view::CertView;
 use super::wire::CryptoProvider;
 use crate::http::extract::{Call, JsonBody, PathSegment, asked};
 use crate::http::id;
+use crate::http::rendered::rendered;
 use crate::services::settings::TrustedCa;
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{CertificateDer, RingKind};
@@ -52,10 +54,11 @@ pub(super) struct X509File {
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
     Call(who, _): Call<asked::ReadSettings, ApiError>,
-) -> Result<Json<CertViews>, ApiError> {
+) -> Result<Response, ApiError> {
     let all = services.catalog.trusted_cas(&who).await?;
-    let look = services.view_context();
-    Ok(Json(CertViews { items: all.iter().map(|ca| CertView::of(ca, &look)).collect() }))
+    let (length, look) = (all.len(), services.view_context());
+    let views = move || Ok(CertViews { items: all.iter().map(|ca| CertView::of(ca, &look)).collect() });
+    rendered(&services, length, views).await
 }
 
 /// Gets one trusted certificate authority.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{READER, SECRET};
+use crate::admission::BlockingPool;
 use crate::auth::{Authenticator, Credential, Scope, SecretHash};
-use crate::http::{Detached, KeyFilePool, Services};
+use crate::http::{Detached, Services};
 use crate::provider::Providers;
 use crate::router::{Settings, auth0, pingfederate, zitadel};
 use crate::services::custody::Readiness;
@@ -89,6 +90,7 @@ pub(super) async fn services() -> Services {
         sign_deadline: Duration::from_secs(1),
         body_limit: 1024,
         detached: Detached::default(),
-        key_files: KeyFilePool::default(),
+        key_files: BlockingPool::for_key_files(),
+        documents: BlockingPool::for_documents(),
     }
 }
