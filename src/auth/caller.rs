@@ -67,6 +67,7 @@ impl Caller {
 
     /// The caller of a request with a bearer token.
     #[cfg(test)]
+    #[must_use]
     pub fn bearer(name: &str, scopes: &[Scope]) -> Self {
         Self::of_request(Principal::new(name.to_owned(), scopes.to_vec()), AuthScheme::Bearer)
     }

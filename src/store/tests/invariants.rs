@@ -59,8 +59,8 @@ proptest! {
             let mut history = History::default();
             for (n, step) in steps.iter().enumerate() {
                 let now = at(i64::try_from(n).unwrap());
-                let changed = history.take(&*store, step, now).await;
-                history.check(&*store, changed).await;
+                let changed = history.take(&store, step, now).await;
+                history.check(&store, changed).await;
             }
             store.close().await;
         });

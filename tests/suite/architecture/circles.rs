@@ -85,7 +85,7 @@ fn imports(folder: &str) -> BTreeMap<Module, BTreeSet<Module>> {
         let [reexports, own] = apart(&text).map(|part| paths_among(&part, module, &children));
         for path in uses(&text).iter().flat_map(|part| paths_among(part, module, &children)) {
             if let Some(name) = path.last().filter(|_| !files.contains_key(&path)) {
-                aliases.insert([&module[..], &[name.clone()]].concat(), path);
+                aliases.insert([&module[..], std::slice::from_ref(name)].concat(), path);
             }
         }
         let of_others = reexports.into_iter().filter(|path| !path.starts_with(module));

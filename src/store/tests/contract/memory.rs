@@ -4,7 +4,7 @@ use super::AnyStore;
 use crate::store::tests::*;
 
 pub(in super::super) async fn page_walks_all_but_old_tombstones(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let mut expected = Vec::new();
     for n in 0..7 {
         expected.push(reserved(store, new(Some(&ring(&format!("signing:{n}"))), at(n))).await);
@@ -32,7 +32,7 @@ pub(in super::super) async fn page_walks_all_but_old_tombstones(store: AnyStore)
 }
 
 pub(in super::super) async fn keys_of_a_provider_are_counted_until_they_are_gone(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let count = async || {
         let held = async |provider| store.count_held_by(provider).await.unwrap();
         (held(ProviderKind::Hsm).await, held(ProviderKind::Local).await)
@@ -49,7 +49,7 @@ pub(in super::super) async fn keys_of_a_provider_are_counted_until_they_are_gone
 }
 
 pub(in super::super) async fn missing_mark_comes_and_goes(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let pair = active(store, &ring("signing:a"), at(0)).await;
     let marks = async || {
         let pair = store.pair(pair.id).await.unwrap().unwrap();
@@ -68,7 +68,7 @@ pub(in super::super) async fn missing_mark_comes_and_goes(store: AnyStore) {
 }
 
 pub(in super::super) async fn missing_mark_is_refused_for_keys_that_need_not_be_there(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let refused = async |id| {
         let seen = [event(Action::Missing, Some(id))];
         is_conflict(&store.set_presence(id, TokenPresence::Missing { since: at(1) }, &seen).await)
@@ -83,7 +83,7 @@ pub(in super::super) async fn missing_mark_is_refused_for_keys_that_need_not_be_
 }
 
 pub(in super::super) async fn audit_events_stand_or_fall_with_their_change(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let wish = new(Some(&ring("signing:a")), at(0));
     let id = Some(wish.id);
     store.reserve(wish.clone(), &[event(Action::Requested, id)]).await.unwrap();
@@ -106,7 +106,7 @@ pub(in super::super) async fn audit_events_stand_or_fall_with_their_change(store
 }
 
 pub(in super::super) async fn audit_keeps_every_action_and_is_paged_by_number(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let bare = Event { key: None, ring: None, request_id: None, ..event(Action::Orphaned, None) };
     let events: Vec<Event> = Action::ALL.iter().map(|action| event(*action, None)).chain([bare]).collect();
     store.record(&events).await.unwrap();
@@ -120,7 +120,7 @@ pub(in super::super) async fn audit_keeps_every_action_and_is_paged_by_number(st
 }
 
 pub(in super::super) async fn epoch_and_revision_grow_with_what_caches_may_know(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let now = async || (store.epoch().await.unwrap(), store.revision());
     let (epoch, revision) = now().await;
     let pair = reserved(store, new(Some(&ring("signing:a")), at(0))).await;
