@@ -103,13 +103,14 @@ impl Store {
         self.revision.load(Ordering::Acquire)
     }
 
-    /// Counts a change of key pairs or documents once its method returns, also a change whose outcome is unknown.
+    /// Counts a change of key pairs or documents that is about to be committed, once its method returns: also a
+    /// change whose outcome is unknown, or whose method is dropped. A refusal before the commit counts nothing.
     pub(super) fn revise(&self) -> RevisionGuard<'_> {
         RevisionGuard(&self.revision)
     }
 }
 
-/// A change under way; its drop counts it.
+/// A commit under way; its drop counts it.
 pub(super) struct RevisionGuard<'s>(&'s AtomicU64);
 
 impl Drop for RevisionGuard<'_> {

@@ -48,7 +48,21 @@ macro_rules! writing {
     };
 }
 
-pub(super) use {on_database, reading, writing};
+/// [`writing!`], counting the commit as a change that caches must see.
+macro_rules! revising {
+    ($store:expr, $method:literal, $audit:expr, |$conn:ident| $body:expr) => {
+        $crate::store::pools::on_database!($store, |pools| {
+            let mut transaction = pools.begin($method).await?;
+            let $conn = transaction.conn();
+            let outcome = $body.await?;
+            let _revision = $store.revise();
+            transaction.commit($audit).await?;
+            Ok(outcome)
+        })
+    };
+}
+
+pub(super) use {on_database, reading, revising, writing};
 
 /// The connections to one database: some read, one or more write.
 pub(super) struct Pools<D: Database> {

@@ -42,11 +42,11 @@ impl Store {
         new: bool,
         audit: &[Event],
     ) -> Result<PutOutcome, StoreError> {
-        let _revision = self.revise();
         on_database!(self, |pools| {
             let mut transaction = pools.begin("put_document").await?;
             let put = put(transaction.conn(), &document, references, new).await?;
             if put == PutOutcome::Done {
+                let _revision = self.revise();
                 transaction.commit(audit).await?;
             }
             Ok(put)
@@ -58,11 +58,11 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub async fn delete_document(&self, kind: DocumentKind, id: &str, audit: &[Event]) -> Result<bool, StoreError> {
-        let _revision = self.revise();
         on_database!(self, |pools| {
             let mut transaction = pools.begin("delete_document").await?;
             let found = delete(transaction.conn(), kind, id).await?;
             if found {
+                let _revision = self.revise();
                 transaction.commit(audit).await?;
             }
             Ok(found)

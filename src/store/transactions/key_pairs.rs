@@ -1,7 +1,7 @@
 //! Transactions of key pairs and of the stock.
 
 use super::key_pair_rules::{change, prior_outcome, replace_certificates, reseal, reserve, set_presence};
-use crate::store::pools::{on_database, reading, writing};
+use crate::store::pools::{on_database, reading, revising};
 use crate::store::{
     CertificateReplacement, Commit, IdempotencyClaim, KeyPairChange, LeaseOwner, NewReservation, ReserveOutcome, Store,
     StoreError, TokenPresence, Transition, key_pairs, stock,
@@ -56,10 +56,10 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub async fn change(&self, wanted: KeyPairChange, audit: &[Event]) -> Result<Vec<KeyPair>, StoreError> {
-        let _revision = self.revise();
         on_database!(self, |pools| {
             let mut transaction = pools.begin("change").await?;
             let rows = change(transaction.conn(), &wanted).await?;
+            let _revision = self.revise();
             transaction.commit(audit).await?;
             if rows.iter().any(|pair| pair.state == KeyState::Destroyed && pair.provider == ProviderKind::Local) {
                 pools.purge_erased().await;
@@ -155,8 +155,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub async fn set_presence(&self, id: KeyId, presence: TokenPresence, audit: &[Event]) -> Result<(), StoreError> {
-        let _revision = self.revise();
-        writing!(self, "mark_missing", audit, |conn| set_presence(conn, id, presence))
+        revising!(self, "mark_missing", audit, |conn| set_presence(conn, id, presence))
     }
 
     /// Replaces the certificates of a visible key pair, by compare-and-set.
@@ -168,10 +167,10 @@ impl Store {
         replacement: CertificateReplacement,
         audit: &[Event],
     ) -> Result<KeyPair, StoreError> {
-        let _revision = self.revise();
         on_database!(self, |pools| {
             let mut transaction = pools.begin("replace_certificates").await?;
             let (pair, dropped) = replace_certificates(transaction.conn(), &replacement).await?;
+            let _revision = self.revise();
             transaction.commit(&[audit, dropped].concat()).await?;
             Ok(pair)
         })
@@ -188,8 +187,7 @@ impl Store {
         sealed: SealedKey,
         audit: &[Event],
     ) -> Result<KeyPair, StoreError> {
-        let _revision = self.revise();
-        writing!(self, "reseal", audit, |conn| reseal(conn, id, version, &sealed))
+        revising!(self, "reseal", audit, |conn| reseal(conn, id, version, &sealed))
     }
 
     /// The oldest key of an algorithm and a use in stock that was made after `since` and has not been seen missing.
