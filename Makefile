@@ -33,7 +33,7 @@ test: setup ## every test that needs no container engine
 	@tests/oracles/setup "$(ORACLES)"
 	@echo "make test: building the fault-injecting module, the daemon and the tests (minutes the first time)"
 	@tests/part "build of the tests" 5 $(MAKE) --no-print-directory tests-built
-	@tests/part "unit tests" 3 $(MAKE) --no-print-directory unit
+	@tests/part "unit tests" 4 $(MAKE) --no-print-directory unit
 	@STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" tests/part "suite on SQLite" 9 $(TESTS) --test suite
 	@tests/closing-line
 
