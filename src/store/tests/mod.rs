@@ -10,7 +10,8 @@ use std::time::Duration;
 use x509_cert::der::{DecodePem, Encode};
 
 use super::{
-    Commit, IdempotencyClaim, LeaseOwner, NewReservation, Placement, ReserveOutcome, Store, StoreError, Transition,
+    CertificateReplacement, Commit, IdempotencyClaim, LeaseOwner, NewReservation, Placement, ReserveOutcome,
+    RotationSettingsChange, Store, StoreError, TokenPresence, Transition,
 };
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Timestamp;
