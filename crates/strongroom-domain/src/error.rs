@@ -2,10 +2,16 @@
 //!
 //! `public` may leave the house; `source` reaches only the log, with the request id.
 
+mod field;
+mod reason;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::clock::NoEntropy;
+
+pub use field::{Field, OidcField, OperationField, TlsField, TlsServer};
+pub use reason::{OperationFault, Reason, SettingFault};
 
 /// Class of an error; dialects map it to a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,66 +85,25 @@ impl Violation {
     }
 }
 
-/// An input of the domain; each dialect has its own path for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Field {
-    /// Id of a key ring to be made.
-    RingId,
-    /// File with a private key and its certificates.
-    KeyFile,
-    /// Selector of a private key in a token.
-    PrivateKey,
-    /// Certificates of a key in a token.
-    LinkedCertificates,
-    /// Certificates that a CA issued for a key here.
-    IssuedCertificates,
-    /// Id of a trusted CA to be added.
-    TrustedCaId,
-    /// Certificate of a trusted CA.
-    TrustedCertificate,
-    /// Permission of a ring to sign anything that a client sends.
-    RawSigning,
-}
-
-/// Reason of the domain for the refusal of a [`Field`]; each dialect has its own sentence for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// Something has this id already.
-    IdInUse(String),
-    /// Another key pair has this private key.
-    KeyInUse,
-    /// The provider does not accept the private key.
-    KeyNotAccepted,
-    /// No single private key that can sign matches, with the cause.
-    KeyNotUsable(String),
-    /// A certificate cannot be read, with the cause.
-    CertificateUnreadable(String),
-    /// The leaf certifies another key.
-    CertificateMismatch,
-    /// Keys of the ring serve TLS and nothing else.
-    TlsOnly,
-}
-
-impl Reason {
-    /// The rule that the value breaks.
-    #[must_use]
-    pub const fn rule(&self) -> Rule {
-        match self {
-            Self::IdInUse(_) | Self::KeyInUse => Rule::NotUnique,
-            Self::KeyNotAccepted
-            | Self::KeyNotUsable(_)
-            | Self::CertificateUnreadable(_)
-            | Self::CertificateMismatch
-            | Self::TlsOnly => Rule::InvalidValue,
-        }
-    }
-}
-
 /// One input refused by the domain; a dialect makes a [`Violation`] of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldViolation {
     pub field: Field,
     pub reason: Reason,
+}
+
+impl FieldViolation {
+    /// A refusal of an input of a signature or a decryption.
+    #[must_use]
+    pub const fn of_operation(field: OperationField, fault: OperationFault) -> Self {
+        Self { field: Field::Operation(field), reason: Reason::Operation(fault) }
+    }
+}
+
+impl From<FieldViolation> for Error {
+    fn from(violation: FieldViolation) -> Self {
+        Self::refused_all(vec![violation])
+    }
 }
 
 /// A failure of the domain.
@@ -176,7 +141,15 @@ impl Error {
     /// An input that the domain refuses.
     #[must_use]
     pub fn refused(field: Field, reason: Reason) -> Self {
-        Self::invalid(Vec::new()).with_field_violation(FieldViolation { field, reason })
+        Self::refused_all(vec![FieldViolation { field, reason }])
+    }
+
+    /// Inputs that the domain refuses, all of them.
+    #[must_use]
+    pub fn refused_all(violations: Vec<FieldViolation>) -> Self {
+        let mut error = Self::invalid(Vec::new());
+        error.0.field_violations = violations;
+        error
     }
 
     /// Adds an input that the domain refuses.

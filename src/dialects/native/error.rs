@@ -8,10 +8,11 @@ use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::{IntoResponses, ToSchema};
 
+use super::violation::violation;
 use crate::http::dialect::{self, DialectError};
 use crate::http::document;
 use crate::http::layer::request_id;
-use strongroom_domain::error::{Error, ErrorKind, Field, FieldViolation, Reason, Violation};
+use strongroom_domain::error::{Error, ErrorKind, Violation};
 
 const CONTENT_TYPE: &str = "application/problem+json";
 
@@ -109,29 +110,6 @@ fn urn(kind: ErrorKind) -> String {
 fn violations(error: &Error) -> Vec<ViolationView> {
     let view = |found: Violation| ViolationView { path: found.path, code: found.rule.code(), message: found.message };
     error.rendered_violations(violation).into_iter().map(view).collect()
-}
-
-/// A refusal of the domain at this dialect's path, in its words.
-fn violation(FieldViolation { field, reason }: &FieldViolation) -> Violation {
-    let path = match field {
-        Field::RingId | Field::TrustedCaId => "id",
-        Field::KeyFile | Field::IssuedCertificates | Field::TrustedCertificate => "file",
-        Field::PrivateKey => "privateKey",
-        Field::LinkedCertificates => "certificates",
-        Field::RawSigning => "rawSign",
-    };
-    let message = match reason {
-        Reason::IdInUse(id) => format!("The ID '{id}' is already in use."),
-        Reason::KeyInUse => "The private key is already in use.".to_owned(),
-        Reason::KeyNotAccepted => "The crypto provider does not accept this private key; \
-                                   an RSA key in an HSM must have the public exponent 65537."
-            .to_owned(),
-        Reason::KeyNotUsable(why) => format!("{path} must name one private key that can sign here: {why}."),
-        Reason::CertificateUnreadable(why) => format!("{path} cannot be used: {why}."),
-        Reason::CertificateMismatch => "The certificate must be one for the private key.".to_owned(),
-        Reason::TlsOnly => format!("{path} must be false: keys of this ring serve TLS and nothing else."),
-    };
-    Violation::at(path, reason.rule(), message)
 }
 
 const fn status_and_word(kind: ErrorKind) -> (StatusCode, &'static str) {

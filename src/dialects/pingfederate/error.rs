@@ -8,9 +8,10 @@ use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::{IntoResponses, ToSchema};
 
+use super::violation::violation;
 use crate::http::dialect::{self, DialectError};
 use crate::http::{document, forgery};
-use strongroom_domain::error::{Error, ErrorKind, Field, FieldViolation, Reason, Violation};
+use strongroom_domain::error::{Error, ErrorKind, Violation};
 
 /// What went wrong, as every refusal says it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -111,29 +112,6 @@ impl From<&Violation> for ValidationError {
     fn from(violation: &Violation) -> Self {
         Self { error_id: violation.rule.code(), message: violation.message.clone(), field_path: violation.path.clone() }
     }
-}
-
-/// A refusal of the domain at this dialect's path, in its words.
-fn violation(FieldViolation { field, reason }: &FieldViolation) -> Violation {
-    let path = match field {
-        Field::RingId | Field::TrustedCaId => "id",
-        Field::KeyFile | Field::IssuedCertificates | Field::TrustedCertificate => "fileData",
-        Field::PrivateKey => "privateKeyId",
-        Field::LinkedCertificates => "certificateData",
-        Field::RawSigning => "rawSign",
-    };
-    let message = match reason {
-        Reason::IdInUse(id) => format!("The ID '{id}' is already in use."),
-        Reason::KeyInUse => "The private key is already in use.".to_owned(),
-        Reason::KeyNotAccepted => "The crypto provider does not accept this private key; \
-                                   an RSA key in an HSM must have the public exponent 65537."
-            .to_owned(),
-        Reason::KeyNotUsable(why) => format!("{path} must name one private key that can sign here: {why}."),
-        Reason::CertificateUnreadable(why) => format!("{path} cannot be used: {why}."),
-        Reason::CertificateMismatch => "The certificate must be one for the private key.".to_owned(),
-        Reason::TlsOnly => format!("{path} must be false: keys of this ring serve TLS and nothing else."),
-    };
-    Violation::at(path, reason.rule(), message)
 }
 
 const fn status_and_id(kind: ErrorKind) -> (StatusCode, &'static str) {

@@ -12,10 +12,11 @@ use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::{IntoResponses, ToSchema};
 
+use super::violation::violation;
 use crate::auth::AuthScheme;
 use crate::http::dialect::{self, DialectError};
 use crate::http::document;
-use strongroom_domain::error::{Error, ErrorKind, Field, FieldViolation, Reason, Violation};
+use strongroom_domain::error::{Error, ErrorKind};
 
 /// The type that carries the product's ids.
 const DETAIL: &str = "zitadel.v1.ErrorDetail";
@@ -90,26 +91,6 @@ impl Refusal {
         }
         response
     }
-}
-
-/// A refusal of the domain in this dialect's words; a message has no place for a path.
-fn violation(FieldViolation { field, reason }: &FieldViolation) -> Violation {
-    let name = match field {
-        Field::RingId | Field::TrustedCaId => "id",
-        Field::KeyFile => "key file",
-        Field::PrivateKey => "private key",
-        Field::LinkedCertificates | Field::IssuedCertificates | Field::TrustedCertificate => "certificate",
-        Field::RawSigning => "raw signing",
-    };
-    let message = match reason {
-        Reason::IdInUse(id) => format!("The ID '{id}' is already in use."),
-        Reason::KeyInUse => format!("The {name} is already in use."),
-        Reason::KeyNotAccepted => format!("The crypto provider does not accept the {name}."),
-        Reason::KeyNotUsable(why) | Reason::CertificateUnreadable(why) => format!("The {name} cannot be used: {why}."),
-        Reason::CertificateMismatch => format!("The {name} must be one for the private key."),
-        Reason::TlsOnly => format!("The {name} must be off: keys of this ring serve TLS and nothing else."),
-    };
-    Violation { path: None, rule: reason.rule(), message }
 }
 
 impl From<Error> for Refusal {

@@ -15,7 +15,7 @@ use crate::provider::KeyProvider;
 use crate::store::{IdempotencyClaim, NewReservation, Placement, ReserveOutcome, StoreError};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::error::{Error, ErrorKind, Field, FieldViolation, Reason, Rule, Violation};
+use strongroom_domain::error::{Error, ErrorKind, Field, FieldViolation, Reason};
 use strongroom_domain::key::{
     KeyAlgorithm, KeyId, KeyOrigin, KeyPair, KeyState, KeyUse, Locator, ProviderKind, RingId, SignatureAlgorithm,
 };
@@ -315,12 +315,8 @@ impl Keyring {
             ReserveOutcome::SuccessorPending => {
                 Err(Error::new(ErrorKind::Conflict, format!("another key pair is being made for {ring}")))
             }
-            ReserveOutcome::BodyMismatch => Err(Error::invalid(vec![Violation {
-                path: None,
-                rule: Rule::InvalidValue,
-                message: "this Idempotency-Key came before with another body".to_owned(),
-            }])),
-            ReserveOutcome::RingExists => Err(Error::invalid(Vec::new()).with_field_violation(ring_id_in_use(ring))),
+            ReserveOutcome::BodyMismatch => Err(Error::refused(Field::IdempotencyKey, Reason::OtherRequest)),
+            ReserveOutcome::RingExists => Err(ring_id_in_use(ring).into()),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::creation::{KeySpec, RingUpdate, single_created};
 use super::obtain::KeyMaterial;
+use super::uploads::require_readable;
 use super::{ExportedKeyPair, ImportKeyPair, InitialState, KeyCreated, Keyring, KidScheme, LinkKeyPair};
 use crate::auth::{Caller, policy};
 use crate::issuance::own_certificate;
@@ -15,7 +16,7 @@ use strongroom_domain::error::{Error, ErrorKind, Field, Reason};
 use strongroom_domain::key::{
     CertificateDer, KeyOrigin, KeyPair, KeyUse, ProviderKind, RingId, SignatureAlgorithm, SpkiDer,
 };
-use strongroom_formats::x509::{check_readable, is_issued_by, public_key};
+use strongroom_formats::x509::{is_issued_by, public_key};
 
 impl Keyring {
     /// Brings a key pair in and commits it as the Active key of a new ring.
@@ -150,11 +151,6 @@ fn not_exportable(ring: &RingId) -> Error {
 
 fn internal(why: &'static str) -> Error {
     Error::new(ErrorKind::Internal, "internal error").with_source(why)
-}
-
-/// Passes when every view can show the certificates, so that nothing is kept that cannot be shown afterwards.
-fn require_readable(chain: &[CertificateDer], field: Field) -> Result<(), Error> {
-    check_readable(chain).map_err(|why| Error::refused(field, Reason::CertificateUnreadable(why.to_string())))
 }
 
 /// Passes when the leaf certifies the key.

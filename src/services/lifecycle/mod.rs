@@ -17,6 +17,7 @@ mod request;
 mod reservation;
 mod stock;
 mod unreadable;
+mod uploads;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -48,6 +49,7 @@ pub use request::{
 pub(in crate::services) use reservation::Reservation;
 pub(in crate::services) use stock::STOCK_USE;
 pub use unreadable::{holder_of, note_unreadable};
+pub use uploads::{KeyFile, issued_certificates, linked_certificates};
 
 /// The service over key pairs.
 pub struct Keyring {

@@ -71,7 +71,7 @@ impl Foreign {
 /// The kind of a refusal, and the inputs that it complains of.
 fn complaint<T: std::fmt::Debug>(outcome: Result<T, Error>) -> (ErrorKind, Vec<Field>) {
     let failure = outcome.unwrap_err();
-    (failure.kind(), failure.field_violations().iter().map(|violation| violation.field).collect())
+    (failure.kind(), failure.field_violations().iter().map(|violation| violation.field.clone()).collect())
 }
 
 fn invalid(field: Field) -> (ErrorKind, Vec<Field>) {
@@ -89,7 +89,7 @@ async fn imported_key_is_active_with_its_certificates() {
     bench.double.sign(&key, made.pair.signature_algorithm, message).await.unwrap();
     assert!(reconciler(&bench.keyring).reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
     let again = bench.keyring.import(&admin(), foreign.import("a", ProviderKind::Hsm)).await;
-    assert_eq!(complaint(again), invalid("id"));
+    assert_eq!(complaint(again), invalid(Field::RingId));
     assert_eq!(bench.double.locators().len(), 1);
 }
 
@@ -185,7 +185,7 @@ async fn link_that_does_not_fit_is_refused_at_its_field() {
         assert_eq!(complaint(outcome), invalid(Field::PrivateKey), "{label}");
     }
     let outcome = bench.keyring.link(&admin(), other.link("a", "theirs")).await;
-    assert_eq!(complaint(outcome), invalid("certificateData"));
+    assert_eq!(complaint(outcome), invalid(Field::LinkedCertificates));
     let late = LinkKeyPair { deadline: Duration::ZERO, ..foreign.link("a", "theirs") };
     assert_eq!(complaint(bench.keyring.link(&admin(), late).await).0, ErrorKind::Deadline);
     assert_eq!(bench.double.locators().len(), 3, "a link that failed costs no key");
