@@ -152,10 +152,10 @@ impl Error {
         error
     }
 
-    /// Adds an input that the domain refuses.
+    /// Puts an input that the domain refuses before all others.
     #[must_use]
-    pub fn with_field_violation(mut self, violation: FieldViolation) -> Self {
-        self.0.field_violations.push(violation);
+    pub fn preceded_by(mut self, violation: FieldViolation) -> Self {
+        self.0.field_violations.insert(0, violation);
         self
     }
 
