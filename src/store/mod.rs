@@ -9,6 +9,7 @@
 //! never removed, nor a master key; what is destroyed is overwritten.
 
 mod audit_trail;
+pub mod backup;
 mod documents;
 mod epoch_cache;
 mod handle;

@@ -74,6 +74,11 @@ pub(super) async fn open_read_only(path: &Path) -> Result<Option<Pool<Sqlite>>, 
     Ok(Some(pool_options(1).connect_with(options).await?))
 }
 
+/// Opens one connection to a file that must be there.
+pub(super) async fn open_existing(path: &Path) -> Result<SqliteConnection, StoreError> {
+    Ok(SqliteConnection::connect_with(&options(path).create_if_missing(false)).await?)
+}
+
 /// Whether there is a table of a name.
 pub(super) async fn has_table(conn: &mut SqliteConnection, name: &str) -> Result<bool, StoreError> {
     let sql = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1";

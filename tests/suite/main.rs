@@ -20,6 +20,7 @@ mod algorithm_row;
 mod architecture;
 mod as_sent;
 mod auth0;
+mod backup;
 mod bad_input;
 mod certification;
 mod check;
