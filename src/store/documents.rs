@@ -1,5 +1,6 @@
 //! The rows of documents and of their references to rings.
 
+use super::states::{current, visible};
 use super::sqlite::Connection;
 use super::{DocumentKind, PutOutcome, StoreError, StoredDocument, key_pairs, meta, rings};
 use strongroom_domain::clock::Timestamp;
@@ -71,11 +72,11 @@ pub(super) async fn delete(conn: &mut Connection, kind: DocumentKind, id: &str) 
     Ok(done.rows_affected() > 0)
 }
 
-/// Refuses to let `pair` go while a document refers to its ring and no other key is Active there.
+/// Refuses to let `pair` go while a document refers to its ring and no other key is the current one there.
 pub(super) async fn check_release(conn: &mut Connection, pair: &KeyPair) -> Result<(), StoreError> {
     let Some(ring) = &pair.ring else { return Ok(()) };
     let another: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM key_pairs WHERE ring = $1 AND state = 'Active' AND id <> $2")
+        sqlx::query_scalar(concat!("SELECT 1 FROM key_pairs WHERE ring = $1 AND id <> $2 AND ", current!()))
             .bind(ring.to_string())
             .bind(pair.id.to_string())
             .fetch_optional(&mut *conn)
@@ -98,8 +99,8 @@ pub(super) async fn referring_to(
 pub(super) async fn delete_with_last_key(conn: &mut Connection, ring: &RingId) -> Result<(), StoreError> {
     for kind in DocumentKind::ALL.into_iter().filter(|kind| kind.is_of_a_ring()) {
         sqlx::query(
-            "DELETE FROM documents WHERE kind = $1 AND id = $2 AND NOT EXISTS (
-                 SELECT 1 FROM key_pairs WHERE ring = $2 AND state IN ('PreActive', 'Active', 'Deactivated'))",
+            concat!("DELETE FROM documents WHERE kind = $1 AND id = $2 AND NOT EXISTS (
+                 SELECT 1 FROM key_pairs WHERE ring = $2 AND state IN ", visible!(), ")"),
         )
         .bind(kind.name())
         .bind(ring.to_string())

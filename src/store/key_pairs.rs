@@ -1,13 +1,14 @@
 //! The rows of key pairs: how they are made, moved and found.
 
 use super::sqlite::Connection;
+use super::states::{by_importance, current, named, visible};
 use super::{
     Commit, LeaseOwner, NewReservation, StoreError, Transition, documents, idempotency, master_keys, meta, records,
     rings,
 };
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{
-    CertificateDer, KeyId, KeyName, KeyPair, KeyState, Kid, ProviderKind, RingId, RingKind, SealedKey,
+    CertificateDer, KeyId, KeyName, KeyPair, KeyState, Kid, ProviderKind, RingId, RingKind, SealedKey, SpkiDer,
 };
 
 /// What a ring's name stands for.
@@ -79,12 +80,16 @@ pub(super) async fn commit(conn: &mut Connection, commit: &Commit) -> Result<Key
     if let Some(sealed) = &commit.sealed {
         master_keys::check(conn, sealed).await?;
     }
+    check_not_compromised(conn, &commit.spki).await?;
     let placed = reserved.ring.is_some() == (to != KeyState::Stocked);
     if to == KeyState::Abandoning || !KeyState::Reserved.may_become(to, false) || !placed {
         return Err(StoreError::Forbidden { from: KeyState::Reserved, to });
     }
     meta::advance_epoch(conn).await?;
     rings::make_due(conn, reserved.ring.as_ref()).await?;
+    if to == KeyState::Active {
+        take_over(conn, reserved.ring.as_ref(), now).await?;
+    }
     sqlx::query(
         "UPDATE key_pairs
          SET state = $3, kid = $4, spki = $5, certificates = $6, activated_at = $7, sealed = $8, version = version + 1
@@ -112,16 +117,22 @@ pub(super) async fn transition(conn: &mut Connection, transition: Transition) ->
     if !may_move(&pair, transition) {
         return Err(StoreError::Forbidden { from: pair.state, to });
     }
-    let (activated_at, deactivated_at) = match to {
-        KeyState::Active => (Some(now), None),
-        KeyState::Deactivated => (pair.activated_at, Some(now)),
+    let (activated_at, deactivated_at) = match (pair.state, to) {
+        // Whoever returns takes up its life where it was left.
+        (KeyState::Suspended, _) => (pair.activated_at, pair.deactivated_at),
+        (_, KeyState::Active) => (Some(now), None),
+        (_, KeyState::Deactivated) => (pair.activated_at, Some(now)),
         _ => (pair.activated_at, pair.deactivated_at),
     };
     match to {
         KeyState::Abandoning => idempotency::forget(conn, id).await?,
-        KeyState::Destroying => documents::check_release(conn, &pair).await?,
+        // A compromised key serves no document any more.
+        KeyState::Destroying if pair.state != KeyState::Compromised => documents::check_release(conn, &pair).await?,
+        KeyState::Active => take_over(conn, pair.ring.as_ref(), now).await?,
         _ => {}
     }
+    let suspended = to == KeyState::Suspended;
+    let compromised = to == KeyState::Compromised;
     meta::advance_epoch(conn).await?;
     // What no plan sees makes no ring due.
     if pair.state.is_visible() || to.is_visible() {
@@ -130,6 +141,7 @@ pub(super) async fn transition(conn: &mut Connection, transition: Transition) ->
     let moved: KeyPair = sqlx::query(
         "UPDATE key_pairs
          SET state = $3, activated_at = $4, deactivated_at = $5, deleted_at = $6, destroyed_at = $7,
+             suspended_from = $8, unpublished = $9, compromised_at = $10, awaits_successor = $11,
              sealed = CASE WHEN $3 = 'Destroyed' THEN NULL ELSE sealed END, version = version + 1
          WHERE id = $1 AND version = $2
          RETURNING *",
@@ -141,6 +153,10 @@ pub(super) async fn transition(conn: &mut Connection, transition: Transition) ->
     .bind(deactivated_at.map(Timestamp::as_micros))
     .bind(if to == KeyState::Destroying { Some(now) } else { pair.deleted_at }.map(Timestamp::as_micros))
     .bind((to == KeyState::Destroyed).then_some(now.as_micros()))
+    .bind(suspended.then(|| pair.state.name()))
+    .bind(suspended && transition.unpublished)
+    .bind(if compromised { Some(now) } else { pair.compromised_at }.map(Timestamp::as_micros))
+    .bind(compromised && pair.is_current())
     .try_map(records::key_pair)
     .fetch_optional(&mut *conn)
     .await?
@@ -159,11 +175,10 @@ pub(super) async fn replace_certificates(
     certificates: &[CertificateDer],
 ) -> Result<KeyPair, StoreError> {
     meta::advance_epoch(conn).await?;
-    let pair: KeyPair = sqlx::query(
+    let pair: KeyPair = sqlx::query(concat!(
         "UPDATE key_pairs SET certificates = $3, version = version + 1
-         WHERE id = $1 AND version = $2 AND state IN ('PreActive', 'Active', 'Deactivated')
-         RETURNING *",
-    )
+         WHERE id = $1 AND version = $2 AND state IN ", visible!(), " RETURNING *",
+    ))
     .bind(id.to_string())
     .bind(version)
     .bind(records::concatenated(certificates))
@@ -205,10 +220,10 @@ pub(super) async fn mark_missing(
     since: Option<(Timestamp, bool)>,
 ) -> Result<(), StoreError> {
     meta::advance_epoch(conn).await?;
-    sqlx::query(
+    sqlx::query(concat!(
         "UPDATE key_pairs SET missing_since = $2, missing = $3, version = version + 1
-         WHERE id = $1 AND state IN ('Stocked', 'PreActive', 'Active', 'Deactivated')",
-    )
+         WHERE id = $1 AND (state = 'Stocked' OR state IN ", visible!(), ")",
+    ))
     .bind(id.to_string())
     .bind(since.map(|(moment, _)| moment.as_micros()))
     .bind(since.is_some_and(|(_, established)| established))
@@ -227,13 +242,11 @@ pub(super) async fn find(conn: &mut Connection, id: KeyId) -> Result<Option<KeyP
         .await?)
 }
 
-/// The visible key pair of an id or a kid.
+/// The visible or compromised key pair of an id or a kid.
 pub(super) async fn find_by_name(conn: &mut Connection, name: &KeyName) -> Result<Option<KeyPair>, StoreError> {
     let sql = match name {
-        KeyName::Id(_) => "SELECT * FROM key_pairs WHERE id = $1 AND state IN ('Active', 'PreActive', 'Deactivated')",
-        KeyName::Kid(_) => {
-            "SELECT * FROM key_pairs WHERE kid = $1 AND state IN ('Active', 'PreActive', 'Deactivated') ORDER BY id"
-        }
+        KeyName::Id(_) => concat!("SELECT * FROM key_pairs WHERE id = $1 AND state IN ", named!()),
+        KeyName::Kid(_) => concat!("SELECT * FROM key_pairs WHERE kid = $1 AND state IN ", named!(), " ORDER BY id"),
     };
     let mut found: Vec<KeyPair> =
         sqlx::query(sql).bind(name.to_string()).try_map(records::key_pair).fetch_all(conn).await?;
@@ -247,19 +260,25 @@ pub(super) async fn find_by_name(conn: &mut Connection, name: &KeyName) -> Resul
 
 /// The visible key pairs of a ring, in the order of their importance.
 pub(super) async fn of_ring(conn: &mut Connection, ring: &RingId) -> Result<Vec<KeyPair>, StoreError> {
-    Ok(sqlx::query(
-        "SELECT * FROM key_pairs WHERE ring = $1 AND state IN ('Active', 'PreActive', 'Deactivated')
-         ORDER BY CASE state WHEN 'Active' THEN 1 WHEN 'PreActive' THEN 2 ELSE 3 END, generation",
-    )
-    .bind(ring.to_string())
-    .try_map(records::key_pair)
-    .fetch_all(conn)
-    .await?)
+    let sql = concat!("SELECT * FROM key_pairs WHERE ring = $1 AND state IN ", visible!(), by_importance!());
+    Ok(sqlx::query(sql).bind(ring.to_string()).try_map(records::key_pair).fetch_all(conn).await?)
 }
 
-/// The Active key pairs of every ring of a kind.
+/// The key pairs of a ring that its plan is made of: the visible ones, and a compromised one that none has followed yet.
+pub(super) async fn of_ring_to_plan(conn: &mut Connection, ring: &RingId) -> Result<Vec<KeyPair>, StoreError> {
+    let sql = concat!(
+        "SELECT * FROM key_pairs WHERE ring = $1 AND (awaits_successor = 1 OR state IN ",
+        visible!(),
+        ")",
+        by_importance!()
+    );
+    Ok(sqlx::query(sql).bind(ring.to_string()).try_map(records::key_pair).fetch_all(conn).await?)
+}
+
+/// The current key pairs of every ring of a kind.
 pub(super) async fn active_of_kind(conn: &mut Connection, kind: RingKind) -> Result<Vec<KeyPair>, StoreError> {
-    let sql = "SELECT * FROM key_pairs WHERE ring_kind = $1 AND state = 'Active' ORDER BY created_at, id";
+    let sql =
+        concat!("SELECT * FROM key_pairs WHERE ring_kind = $1 AND ", current!(), " ORDER BY created_at, id");
     Ok(sqlx::query(sql).bind(kind.name()).try_map(records::key_pair).fetch_all(conn).await?)
 }
 
@@ -322,13 +341,42 @@ pub(super) async fn find_even_deleted(
         .await?)
 }
 
-/// Whether a ring has an Active key pair.
+/// Whether a ring has a current key pair.
 pub(super) async fn has_active(conn: &mut Connection, ring: Option<&RingId>) -> Result<bool, StoreError> {
-    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM key_pairs WHERE ring = $1 AND state = 'Active'")
+    let found: Option<i64> = sqlx::query_scalar(concat!("SELECT 1 FROM key_pairs WHERE ring = $1 AND ", current!()))
         .bind(ring.map(ToString::to_string))
         .fetch_optional(conn)
         .await?;
     Ok(found.is_some())
+}
+
+/// Makes room for a key pair that becomes the current one of its ring: a suspended one that was has been succeeded, and
+/// a compromised one waits for nobody any more.
+async fn take_over(conn: &mut Connection, ring: Option<&RingId>, now: Timestamp) -> Result<(), StoreError> {
+    let Some(ring) = ring else { return Ok(()) };
+    sqlx::query(
+        "UPDATE key_pairs SET suspended_from = 'Deactivated', deactivated_at = $2, version = version + 1
+         WHERE ring = $1 AND suspended_from = 'Active'",
+    )
+    .bind(ring.to_string())
+    .bind(now.as_micros())
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query("UPDATE key_pairs SET awaits_successor = 0 WHERE ring = $1 AND awaits_successor = 1")
+        .bind(ring.to_string())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Refuses a public key that was ever compromised, whatever way it comes.
+async fn check_not_compromised(conn: &mut Connection, spki: &SpkiDer) -> Result<(), StoreError> {
+    let known: Option<i64> =
+        sqlx::query_scalar("SELECT 1 FROM key_pairs WHERE spki = $1 AND compromised_at IS NOT NULL")
+            .bind(spki.as_bytes())
+            .fetch_optional(conn)
+            .await?;
+    if known.is_some() { Err(StoreError::Compromised) } else { Ok(()) }
 }
 
 /// The key pair, if it is still what the caller saw.
@@ -337,11 +385,13 @@ async fn seen(conn: &mut Connection, id: KeyId, version: i64) -> Result<KeyPair,
 }
 
 /// Whether a transition is allowed outside of reserve and commit: `Reserved` leads to `Abandoning` only,
-/// a visible state needs a ring, and `Deactivated` leads to `Active` in the ring of web keys only.
+/// a visible state needs a ring, `Suspended` leads back to where the key came from, and `Deactivated` leads to `Active` in the ring of web keys only.
 fn may_move(pair: &KeyPair, Transition { to, reactivate, .. }: Transition) -> bool {
+    let returns = pair.state == KeyState::Suspended && !matches!(to, KeyState::Compromised | KeyState::Destroying);
     let web_key = pair.ring.as_ref().is_some_and(|ring| ring.kind() == RingKind::WebKeys);
     pair.state.may_become(to, reactivate && web_key)
         && (pair.state != KeyState::Reserved || to == KeyState::Abandoning)
         && to != KeyState::Reserved
+        && (!returns || pair.suspended_from == Some(to))
         && (pair.ring.is_some() || !to.is_visible())
 }

@@ -7,7 +7,7 @@ use super::StoreError;
 use super::sqlite::{self, Connection};
 
 /// The version of the schema that this program writes.
-const LATEST: i64 = 5;
+const LATEST: i64 = 6;
 
 /// Brings the schema up to date, inside the caller's transaction.
 pub(super) async fn run(conn: &mut Connection) -> Result<(), StoreError> {
@@ -46,6 +46,7 @@ fn known() -> Vec<Migration> {
         step(2, "local and documents", include_str!("migrations/sqlite/0002_local_and_documents.sql").into_sql_str()),
         step(3, "rings", include_str!("migrations/sqlite/0003_rings.sql").into_sql_str()),
         step(4, "stock", include_str!("migrations/sqlite/0004_stock.sql").into_sql_str()),
-        step(LATEST, "retired masters", include_str!("migrations/sqlite/0005_retired_masters.sql").into_sql_str()),
+        step(5, "retired masters", include_str!("migrations/sqlite/0005_retired_masters.sql").into_sql_str()),
+        step(LATEST, "key states", include_str!("migrations/sqlite/0006_key_states.sql").into_sql_str()),
     ]
 }

@@ -21,6 +21,7 @@ mod request;
 mod rings;
 mod sql;
 mod sqlite;
+mod states;
 mod stock;
 #[cfg(test)]
 mod tests;
@@ -141,6 +142,9 @@ pub enum StoreError {
     /// The state machine forbids it.
     #[error("a key that is {from} cannot become {to}")]
     Forbidden { from: KeyState, to: KeyState },
+    /// The public key was compromised before: it never comes back.
+    #[error("the key was compromised")]
+    Compromised,
     /// Another sweeper has begun since.
     #[error("another sweeper has begun")]
     Fenced,
@@ -172,6 +176,7 @@ impl From<StoreError> for Error {
             StoreError::Ambiguous(_) | StoreError::Conflict => {
                 (ErrorKind::Conflict, "the key pair was changed meanwhile")
             }
+            StoreError::Compromised => (ErrorKind::Conflict, "this key was compromised: it never comes back"),
             StoreError::Fenced => (ErrorKind::Conflict, "another sweep has begun"),
             StoreError::Forbidden { .. } => (ErrorKind::Conflict, "the key pair's state does not allow this"),
             StoreError::InUse(_) => (ErrorKind::InUse, "the key pair is in use"),
@@ -219,7 +224,9 @@ pub trait Store: Send + Sync {
     /// Leaving `Reserved` for `Abandoning` also forgets the idempotency key; leaving for
     /// `Destroying` also removes the documents that go with the ring when no visible key is
     /// left, and is refused with [`StoreError::InUse`] while a document refers to the ring
-    /// and no other key is Active there; `Destroyed` erases the sealed private half.
+    /// and no other key is the current one there; `Destroyed` erases the sealed private half. A key that
+    /// becomes Active succeeds a suspended one of its ring, and a compromised one that awaits a successor; a public
+    /// key that was compromised is [`StoreError::Compromised`].
     async fn change(&self, change: KeyPairChange, audit: &[Event]) -> Result<Vec<KeyPair>, StoreError>;
 
     /// Commits one reservation.
@@ -235,11 +242,14 @@ pub trait Store: Send + Sync {
     /// One key pair, tombstones included.
     async fn pair(&self, id: KeyId) -> Result<Option<KeyPair>, StoreError>;
 
-    /// The visible key pair of an id or a kid; [`StoreError::Ambiguous`] when the kid is that of several.
+    /// The visible or compromised key pair of an id or a kid; [`StoreError::Ambiguous`] when the kid is that of several.
     async fn find_by_name(&self, name: &KeyName) -> Result<Option<KeyPair>, StoreError>;
 
-    /// The visible key pairs of a ring: Active first, then `PreActive`, then Deactivated, each by generation.
+    /// The visible key pairs of a ring: Active first, then `PreActive`, then the others, each by generation.
     async fn ring(&self, ring: &RingId) -> Result<Vec<KeyPair>, StoreError>;
+
+    /// The visible key pairs of a ring, in the same order, and a compromised one that none has followed yet.
+    async fn ring_to_plan(&self, ring: &RingId) -> Result<Vec<KeyPair>, StoreError>;
 
     /// The latest key pair of a kid in a ring that was ever committed, tombstones included.
     async fn find_even_deleted(&self, ring: &RingId, kid: &Kid) -> Result<Option<KeyPair>, StoreError>;
@@ -273,7 +283,7 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Fenced`] when it was lost.
     async fn end_sweep(&self, fence: i64, at: Option<Timestamp>, audit: &[Event]) -> Result<(), StoreError>;
 
-    /// The Active key pairs of every ring of a kind, by creation time, then id.
+    /// The current key pairs of every ring of a kind, suspended ones too, by creation time, then id.
     async fn active_of_kind(&self, kind: RingKind) -> Result<Vec<KeyPair>, StoreError>;
 
     /// The oldest key of an algorithm and a use in stock that was made after `since` and has not been seen missing.

@@ -107,6 +107,8 @@ pub struct Transition {
     pub to: KeyState,
     /// Web keys only: back from `Deactivated` to `Active`.
     pub reactivate: bool,
+    /// To `Suspended` only: whether the key leaves the key sets meanwhile.
+    pub unpublished: bool,
     pub now: Timestamp,
 }
 

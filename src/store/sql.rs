@@ -183,6 +183,10 @@ impl Store for SqlStore {
         for commit in &wanted.commits {
             rows.push(key_pairs::commit(&mut writing.tx, commit).await?);
         }
+        // Their successors have joined by now.
+        for ring in rows.iter().filter(|pair| pair.state == KeyState::Compromised).filter_map(|pair| pair.ring.as_ref()) {
+            documents::delete_with_last_key(&mut writing.tx, ring).await?;
+        }
         self.revised(writing.commit(audit).await)?;
         if rows.iter().any(|pair| pair.state == KeyState::Destroyed && pair.provider == ProviderKind::Local) {
             // What was erased from the file still stands in its log.
@@ -201,6 +205,10 @@ impl Store for SqlStore {
 
     async fn ring(&self, ring: &RingId) -> Result<Vec<KeyPair>, StoreError> {
         key_pairs::of_ring(&mut self.view("ring").await?.conn, ring).await
+    }
+
+    async fn ring_to_plan(&self, ring: &RingId) -> Result<Vec<KeyPair>, StoreError> {
+        key_pairs::of_ring_to_plan(&mut self.view("ring_to_plan").await?.conn, ring).await
     }
 
     async fn find_even_deleted(&self, ring: &RingId, kid: &Kid) -> Result<Option<KeyPair>, StoreError> {

@@ -78,10 +78,13 @@ impl Keyring {
     /// The Active key pair of a ring, if its private half may leave.
     ///
     /// # Errors
-    /// `Forbidden`, `NotFound`, `NotExportable` for keys in a token.
+    /// `Forbidden`, `NotFound`, `NotExportable` for keys in a token, `Conflict` for a suspended one.
     pub async fn exportable(&self, who: &Principal, ring: &RingId) -> Result<KeyPair, Error> {
         who.require(Scope::Manage)?;
         let pair = self.active(who, ring).await?;
+        if pair.state == KeyState::Suspended {
+            return Err(Error::new(ErrorKind::Conflict, "the key is Suspended: it is not exported"));
+        }
         // Keys in a token are never exported, whatever the token allows.
         if pair.provider == ProviderKind::Hsm { Err(not_exportable(ring)) } else { Ok(pair) }
     }
@@ -89,7 +92,7 @@ impl Keyring {
     /// Gives out the Active key pair of a ring, private half included.
     ///
     /// # Errors
-    /// `Forbidden`, `NotFound`, `NotExportable` for keys in a token, `Damaged`.
+    /// Those of [`Keyring::exportable`], `Damaged`.
     pub async fn export(
         &self,
         who: &Principal,

@@ -10,7 +10,7 @@ use crate::auth::{Principal, Scope};
 use crate::provider::Capabilities;
 use crate::store::Store;
 use strongroom_domain::error::{Error, ErrorKind};
-use strongroom_domain::key::{KeyId, KeyName, KeyPair, KeyState, Kid, ProviderKind, RingId, RingKind};
+use strongroom_domain::key::{KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind};
 
 /// How long the result of one ping is reused. A ping is an fsynced write, and readiness needs no
 /// credentials.
@@ -24,17 +24,17 @@ pub struct KeyRing {
 }
 
 impl Keyring {
-    /// The Active key pair of a ring.
+    /// The key pair of a ring that signs, or would if it were not suspended.
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`.
     pub async fn active(&self, who: &Principal, ring: &RingId) -> Result<KeyPair, Error> {
         let ring = self.ring(who, ring).await?;
-        let active = ring.keys.into_iter().find(|pair| pair.state == KeyState::Active);
-        active.ok_or_else(|| not_found(&ring.id))
+        let current = ring.keys.into_iter().find(KeyPair::is_current);
+        current.ok_or_else(|| not_found(&ring.id))
     }
 
-    /// The Active key pairs of every ring of a kind, by creation time, then id.
+    /// The current key pairs of every ring of a kind, suspended ones too, by creation time, then id.
     ///
     /// # Errors
     /// `Forbidden`.
@@ -89,7 +89,7 @@ impl Keyring {
         Ok((rings, next))
     }
 
-    /// The visible key pair of an id or a kid.
+    /// The visible or compromised key pair of an id or a kid.
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`; `Conflict` when the kid is that of several.
@@ -99,7 +99,7 @@ impl Keyring {
         pair.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no key {name}")))
     }
 
-    /// Visible key pairs by id, after `after`; and where the next page begins, if there is one.
+    /// Visible and compromised key pairs by id, after `after`; and where the next page begins, if there is one.
     ///
     /// # Errors
     /// `Forbidden`.
@@ -117,7 +117,7 @@ impl Keyring {
             let full = rows.len() >= wanted;
             for pair in rows {
                 after = Some(pair.id);
-                if pair.state.is_visible() {
+                if pair.state.is_named() {
                     pairs.push(pair);
                 }
                 if pairs.len() == wanted {

@@ -20,6 +20,7 @@ mod request;
 mod reservation;
 mod restock;
 mod stock;
+mod suspend;
 #[cfg(test)]
 mod tests;
 mod unreadable;

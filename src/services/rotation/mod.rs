@@ -9,6 +9,7 @@
 //! changes nothing; only the holder of the latest fence writes.
 
 mod clock_guard;
+mod compromise;
 mod gauges;
 mod members;
 mod oidc;
@@ -32,6 +33,7 @@ use crate::store::{EpochCache, Store};
 use strongroom_domain::clock::Clock;
 use strongroom_domain::key::RingId;
 
+pub use compromise::{CompromiseKey, Compromised};
 pub use plan::{Plan, Step, StepKind};
 pub use policy::{Policy, PolicyDefaults, Schedule};
 pub use publication::{KeySet, KeySetId};

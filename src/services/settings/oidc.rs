@@ -9,7 +9,7 @@ use super::{Catalog, DocumentChange, DocumentReferences, not_found, read};
 use crate::auth::{Principal, Scope};
 use crate::store::{DocumentKind, PutOutcome};
 use strongroom_domain::error::{Error, Rule, Violation};
-use strongroom_domain::key::{KeyPair, KeyState, RingId, RingKind};
+use strongroom_domain::key::{KeyPair, RingId, RingKind};
 
 const SETTINGS: DocumentKind = DocumentKind::OidcSettings;
 /// There is but one.
@@ -213,10 +213,10 @@ impl Catalog {
         }
     }
 
-    /// The Active key pair that a reference names.
+    /// The current key pair that a reference names.
     async fn signing(&self, key: &OidcKey) -> Result<Option<KeyPair>, Error> {
         let Some(ring) = key.ring() else { return Ok(None) };
-        Ok(self.store.ring(&ring).await?.into_iter().find(|pair| pair.state == KeyState::Active))
+        Ok(self.store.ring(&ring).await?.into_iter().find(KeyPair::is_current))
     }
 }
 

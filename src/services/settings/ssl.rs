@@ -8,7 +8,7 @@ use super::{Catalog, DocumentChange, DocumentReferences, read};
 use crate::auth::{Principal, Scope};
 use crate::store::{DocumentKind, PutOutcome};
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
-use strongroom_domain::key::{KeyState, RingId, RingKind};
+use strongroom_domain::key::{KeyPair, RingId, RingKind};
 
 const KIND: DocumentKind = DocumentKind::SslSettings;
 /// There is but one.
@@ -76,10 +76,10 @@ impl Catalog {
         }
     }
 
-    /// The ring of a name, if it has an Active key.
+    /// The ring of a name, if it has a current key.
     async fn serving(&self, name: &str) -> Result<Option<RingId>, Error> {
         let Ok(ring) = RingId::new(RingKind::SslServer, name) else { return Ok(None) };
-        let serves = self.store.ring(&ring).await?.iter().any(|pair| pair.state == KeyState::Active);
+        let serves = self.store.ring(&ring).await?.iter().any(KeyPair::is_current);
         Ok(serves.then_some(ring))
     }
 }

@@ -52,8 +52,8 @@ impl Signing {
     async fn requestable(&self, who: &Principal, target: &Target) -> Result<(Arc<SigningKey>, Basis), Error> {
         who.require(Scope::Read)?;
         let pair = self.pair(target).await?;
-        if pair.state == KeyState::Deactivated {
-            return Err(Error::new(ErrorKind::Conflict, "the key is Deactivated: it signs no requests"));
+        if matches!(pair.state, KeyState::Deactivated | KeyState::Suspended | KeyState::Compromised) {
+            return Err(Error::new(ErrorKind::Conflict, format!("the key is {}: it signs no requests", pair.state)));
         }
         own_certificate(&pair)?;
         let certificate = pair.leaf().cloned().ok_or_else(|| {

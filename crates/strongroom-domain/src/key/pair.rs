@@ -120,6 +120,14 @@ pub struct KeyPair {
     pub created_at: Timestamp,
     pub activated_at: Option<Timestamp>,
     pub deactivated_at: Option<Timestamp>,
+    /// Where a `Suspended` key came from and returns to: `PreActive`, `Active` or `Deactivated`.
+    pub suspended_from: Option<KeyState>,
+    /// Whether a `Suspended` key is left out of the key sets.
+    pub unpublished: bool,
+    /// When the key became known as compromised; kept on its tombstone.
+    pub compromised_at: Option<Timestamp>,
+    /// Whether the key was the current one of its ring when it was compromised, and none has followed it yet.
+    pub awaits_successor: bool,
     /// When its deletion was committed.
     pub deleted_at: Option<Timestamp>,
     pub destroyed_at: Option<Timestamp>,
@@ -132,5 +140,11 @@ impl KeyPair {
     #[must_use]
     pub fn leaf(&self) -> Option<&CertificateDer> {
         self.certificates.first()
+    }
+
+    /// Whether the key is the one that signs in its ring, or would if it were not `Suspended`. A ring has one at most.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.state == KeyState::Active || self.suspended_from == Some(KeyState::Active)
     }
 }
