@@ -10,7 +10,7 @@ use super::block_on;
 use crate::config::{Config, MasterKeySource};
 use crate::daemon::{self, Offline};
 use crate::services::lifecycle::{self, LocalKeyInspection};
-use crate::store::{ReadOnlyOpen, SqlStore, Store as _};
+use crate::store::{ReadOnlyOpen, Store};
 use strongroom_domain::key::{KeyAlgorithm, KeyPair, KeyState, SignatureAlgorithm};
 use strongroom_token::{PinSource, TokenFacts, TokenSelector};
 
@@ -56,7 +56,7 @@ async fn look(config: &Config) -> anyhow::Result<Vec<String>> {
     {
         findings.push(format!("{} cannot be written: {failure}", place.display()));
     }
-    match SqlStore::open_read_only(&config.store).await {
+    match Store::open_read_only(&config.store).await {
         Ok(ReadOnlyOpen::Absent) => println!("store          {path} is not there yet; the first start makes it"),
         Ok(ReadOnlyOpen::Outdated { version, latest }) => {
             println!(
@@ -89,7 +89,7 @@ fn describe_sealing(config: &Config) {
 
 /// Whether every LOCAL key opens.
 #[allow(clippy::print_stdout, reason = "the report is the command's output")]
-async fn look_at_keys(config: &Config, store: Arc<SqlStore>, logged_in: bool) -> anyhow::Result<Vec<String>> {
+async fn look_at_keys(config: &Config, store: Arc<Store>, logged_in: bool) -> anyhow::Result<Vec<String>> {
     match config.local {
         None => {
             store.close().await;

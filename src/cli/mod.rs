@@ -7,6 +7,7 @@
 mod check;
 mod credential;
 mod dev;
+mod key;
 mod local;
 mod reconcile;
 mod rotation;
@@ -50,6 +51,9 @@ enum Command {
     /// What rotation would do and when, and the word to go on
     #[command(subcommand)]
     Rotation(rotation::Command),
+    /// Act on one key
+    #[command(subcommand)]
+    Key(key::Command),
     /// Act on what is remembered of the token
     #[command(subcommand)]
     Token(token::Command),
@@ -73,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Check { .. }
         | Command::Reconcile(_)
         | Command::Rotation(_)
+        | Command::Key(_)
         | Command::Token(_)
         | Command::Local(_)
         | Command::Credential(_) => Verbosity::Command,
@@ -84,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Check { config } => return check::run(&config),
         Command::Reconcile(arguments) => return reconcile::run(&arguments),
         Command::Rotation(command) => return rotation::run(&command),
+        Command::Key(command) => key::run(&command),
         Command::Token(command) => token::run(&command),
         Command::Local(command) => return local::run(&command),
         Command::Credential(command) => credential::run(&command),

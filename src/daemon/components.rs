@@ -15,7 +15,7 @@ use crate::services::lifecycle::{Keyring, MasterKeys, unreachable_keys};
 use crate::services::rotation::{self, Rotation};
 use crate::services::settings::Catalog;
 use crate::services::signing::{INPUTS_PER_PERMIT, Signing};
-use crate::store::{LeaseOwner, SqlStore, Store as _};
+use crate::store::{LeaseOwner, Store};
 use strongroom_domain::clock::{Clock, SystemClock};
 use strongroom_domain::key::StoreId;
 use strongroom_token::{HostCommand, TokenOptions};
@@ -34,16 +34,16 @@ pub(super) struct Components {
     /// What unlocks the provider `LOCAL`, where there is one.
     pub(super) master_keys: Option<Arc<MasterKeys>>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) store: Arc<SqlStore>,
+    pub(super) store: Arc<Store>,
 }
 
 impl Components {
     pub(super) async fn open(config: &Config, owner: LeaseOwner) -> anyhow::Result<Self> {
-        let store = SqlStore::open(&config.store).await.context("the store cannot be opened")?;
+        let store = Store::open(&config.store).await.context("the store cannot be opened")?;
         Self::over(store, config, owner)
     }
 
-    fn over(store: Arc<SqlStore>, config: &Config, owner: LeaseOwner) -> anyhow::Result<Self> {
+    fn over(store: Arc<Store>, config: &Config, owner: LeaseOwner) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let token = token_options(config)?.map(Pkcs11Provider::start);
         let local = local_provider(config, store.id(), token.as_ref());
@@ -93,7 +93,7 @@ fn signing_bounds(config: &Config) -> QueueBounds {
 /// The service over succession, with the policies of the configuration.
 pub(super) fn rotation(
     config: &Config,
-    store: &Arc<SqlStore>,
+    store: &Arc<Store>,
     keyring: &Arc<Keyring>,
     catalog: &Arc<Catalog>,
     clock: &Arc<dyn Clock>,
@@ -186,7 +186,7 @@ impl Offline {
     ///
     /// # Errors
     /// When that token does not become ready in time.
-    pub async fn inspect(config: &Config, store: Arc<SqlStore>) -> anyhow::Result<Self> {
+    pub async fn inspect(config: &Config, store: Arc<Store>) -> anyhow::Result<Self> {
         let mut config = config.clone();
         config.hosts.signing_hosts = 1;
         if !matches!(config.local, Some(MasterKeySource::Token)) {
@@ -205,6 +205,12 @@ impl Offline {
     #[must_use]
     pub fn keyring(&self) -> &Keyring {
         &self.components.keyring
+    }
+
+    /// Succession and publication.
+    #[must_use]
+    pub fn rotation(&self) -> &Rotation {
+        &self.components.rotation
     }
 
     /// The master keys of the provider `LOCAL`, where there is one.

@@ -11,12 +11,12 @@ use crate::provider::Providers;
 use crate::services::lifecycle::Keyring;
 use crate::services::rotation::Rotation;
 use crate::services::settings::Catalog;
-use crate::store::SqlStore;
+use crate::store::Store;
 use strongroom_domain::clock::{Clock, SystemClock, Timestamp};
 
 /// The services over the store alone; operations on private keys are unavailable.
 pub struct StoreOnly {
-    store: Arc<SqlStore>,
+    store: Arc<Store>,
     keyring: Arc<Keyring>,
     rotation: Arc<Rotation>,
     clock: Arc<dyn Clock>,
@@ -28,7 +28,7 @@ impl StoreOnly {
     /// # Errors
     /// When it cannot be opened.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
-        let store = SqlStore::open(&config.store).await.context("the store cannot be opened")?;
+        let store = Store::open(&config.store).await.context("the store cannot be opened")?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         // It owns none of the daemon's reservations.
         let owner = new_life(&format!("{}/bystander", config.instance))?;

@@ -20,7 +20,7 @@ use crate::services::lifecycle::Keyring;
 use crate::services::rotation::{self, Rotation};
 use crate::services::settings::Catalog;
 use crate::services::signing::Signing;
-use crate::store::{LeaseOwner, SqlStore, Store};
+use crate::store::{LeaseOwner, Store};
 use strongroom_domain::clock::SystemClock;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{KeyAlgorithm, ProviderKind};
@@ -37,9 +37,9 @@ fn credential(name: &str, secret: &str, scopes: &[Scope]) -> Credential {
 }
 
 /// A store that fails, for requests that are refused before it.
-async fn closed() -> Arc<dyn Store> {
+async fn closed() -> Arc<Store> {
     let place = tempfile::tempdir().unwrap();
-    let store = SqlStore::open(&place.path().join("store.db")).await.unwrap();
+    let store = Store::open(&place.path().join("store.db")).await.unwrap();
     store.close().await;
     store
 }

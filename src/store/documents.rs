@@ -1,7 +1,7 @@
 //! The rows of documents and of their references to rings.
 
-use super::states::{current, visible};
 use super::sqlite::Connection;
+use super::states::{current, visible};
 use super::{DocumentKind, PutOutcome, StoreError, StoredDocument, key_pairs, meta, rings};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{KeyPair, RingId};
@@ -98,10 +98,12 @@ pub(super) async fn referring_to(
 /// Removes the documents that go with a ring that has no visible key left.
 pub(super) async fn delete_with_last_key(conn: &mut Connection, ring: &RingId) -> Result<(), StoreError> {
     for kind in DocumentKind::ALL.into_iter().filter(|kind| kind.is_of_a_ring()) {
-        sqlx::query(
-            concat!("DELETE FROM documents WHERE kind = $1 AND id = $2 AND NOT EXISTS (
-                 SELECT 1 FROM key_pairs WHERE ring = $2 AND state IN ", visible!(), ")"),
-        )
+        sqlx::query(concat!(
+            "DELETE FROM documents WHERE kind = $1 AND id = $2 AND NOT EXISTS (
+                 SELECT 1 FROM key_pairs WHERE ring = $2 AND state IN ",
+            visible!(),
+            ")"
+        ))
         .bind(kind.name())
         .bind(ring.to_string())
         .execute(&mut *conn)

@@ -48,14 +48,14 @@ impl EpochReading {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn read(store: &dyn Store) -> Result<Self, StoreError> {
+    pub async fn read(store: &Store) -> Result<Self, StoreError> {
         let asked = Instant::now();
         Ok(Self { epoch: store.epoch().await?, asked })
     }
 }
 
 /// Asks for the epoch every second until `stop`, and tells it to `observe_epoch`.
-pub async fn poll_epoch(store: Arc<dyn Store>, mut stop: watch::Receiver<bool>, confirm: impl Fn(EpochReading) + Send) {
+pub async fn poll_epoch(store: Arc<Store>, mut stop: watch::Receiver<bool>, confirm: impl Fn(EpochReading) + Send) {
     loop {
         match EpochReading::read(store.as_ref()).await {
             Ok(seen) => confirm(seen),

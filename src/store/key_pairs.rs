@@ -177,7 +177,9 @@ pub(super) async fn replace_certificates(
     meta::advance_epoch(conn).await?;
     let pair: KeyPair = sqlx::query(concat!(
         "UPDATE key_pairs SET certificates = $3, version = version + 1
-         WHERE id = $1 AND version = $2 AND state IN ", visible!(), " RETURNING *",
+         WHERE id = $1 AND version = $2 AND state IN ",
+        visible!(),
+        " RETURNING *",
     ))
     .bind(id.to_string())
     .bind(version)
@@ -222,7 +224,9 @@ pub(super) async fn mark_missing(
     meta::advance_epoch(conn).await?;
     sqlx::query(concat!(
         "UPDATE key_pairs SET missing_since = $2, missing = $3, version = version + 1
-         WHERE id = $1 AND (state = 'Stocked' OR state IN ", visible!(), ")",
+         WHERE id = $1 AND (state = 'Stocked' OR state IN ",
+        visible!(),
+        ")",
     ))
     .bind(id.to_string())
     .bind(since.map(|(moment, _)| moment.as_micros()))
@@ -277,8 +281,7 @@ pub(super) async fn of_ring_to_plan(conn: &mut Connection, ring: &RingId) -> Res
 
 /// The current key pairs of every ring of a kind.
 pub(super) async fn active_of_kind(conn: &mut Connection, kind: RingKind) -> Result<Vec<KeyPair>, StoreError> {
-    let sql =
-        concat!("SELECT * FROM key_pairs WHERE ring_kind = $1 AND ", current!(), " ORDER BY created_at, id");
+    let sql = concat!("SELECT * FROM key_pairs WHERE ring_kind = $1 AND ", current!(), " ORDER BY created_at, id");
     Ok(sqlx::query(sql).bind(kind.name()).try_map(records::key_pair).fetch_all(conn).await?)
 }
 

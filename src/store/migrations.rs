@@ -37,7 +37,8 @@ fn too_new(version: i64) -> StoreError {
     ))
 }
 
-fn known() -> Vec<Migration> {
+/// Every step, the first first.
+pub(super) fn known() -> Vec<Migration> {
     let step = |version, name: &'static str, sql: SqlStr| {
         Migration::new(version, name.into(), MigrationType::Simple, sql, false)
     };

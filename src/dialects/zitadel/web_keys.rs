@@ -156,7 +156,10 @@ impl Ring {
             return Ok(Some(target.clone()));
         }
         if target.state == KeyState::Suspended {
-            return Err(Error::new(ErrorKind::Unsupported, "this web key is suspended: it signs again once it is resumed"));
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "this web key is suspended: it signs again once it is resumed",
+            ));
         }
         if target.missing {
             return Err(Error::new(

@@ -12,7 +12,7 @@ use crate::provider::{ExistingKey, KeyProvider, KeyRef, ProviderError};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{
-    CertificateDer, KeyOrigin, KeyPair, KeyUse, ProviderKind, RingId, SignatureAlgorithm, SpkiDer,
+    CertificateDer, KeyOrigin, KeyPair, KeyState, KeyUse, ProviderKind, RingId, SignatureAlgorithm, SpkiDer,
 };
 use strongroom_formats::x509::{check_readable, is_issued_by, public_key};
 

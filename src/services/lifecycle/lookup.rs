@@ -156,7 +156,7 @@ impl Keyring {
 ///
 /// # Errors
 /// When the store cannot be asked.
-pub async fn unreachable_keys(store: &dyn Store, providers: &[ProviderKind]) -> Result<Vec<String>, Error> {
+pub async fn unreachable_keys(store: &Store, providers: &[ProviderKind]) -> Result<Vec<String>, Error> {
     let mut sentences = Vec::new();
     for (kind, section) in [(ProviderKind::Hsm, "[token]"), (ProviderKind::Local, "[local]")] {
         let count = if providers.contains(&kind) { 0 } else { store.count_held_by(kind).await? };
@@ -177,7 +177,7 @@ pub(super) struct StoreHealthCache(Mutex<Option<(Instant, Option<String>)>>);
 
 impl StoreHealthCache {
     /// The error of the store, if the last ping failed.
-    async fn of(&self, store: &dyn Store) -> Option<String> {
+    async fn of(&self, store: &Store) -> Option<String> {
         let mut last = self.0.lock().await;
         if let Some((at, ailment)) = last.as_ref()
             && at.elapsed() < PING_VALID_FOR

@@ -56,7 +56,7 @@ pub struct LocalKeyInspection {
 
 /// The service over master keys.
 pub struct MasterKeys {
-    store: Arc<dyn Store>,
+    store: Arc<Store>,
     local: Arc<LocalProvider>,
     clock: Arc<dyn Clock>,
 }
@@ -64,7 +64,7 @@ pub struct MasterKeys {
 impl MasterKeys {
     /// A service over a store and its provider of software keys.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, local: Arc<LocalProvider>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(store: Arc<Store>, local: Arc<LocalProvider>, clock: Arc<dyn Clock>) -> Self {
         Self { store, local, clock }
     }
 

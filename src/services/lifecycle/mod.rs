@@ -57,7 +57,7 @@ pub use unreadable::{holder_of, note_unreadable};
 
 /// The service over key pairs.
 pub struct Keyring {
-    store: Arc<dyn Store>,
+    store: Arc<Store>,
     providers: Providers,
     clock: Arc<dyn Clock>,
     owner: LeaseOwner,
@@ -89,7 +89,7 @@ impl Keyring {
     /// A service over a store and providers, owning reservations as `owner`.
     #[must_use]
     pub fn new(
-        store: Arc<dyn Store>,
+        store: Arc<Store>,
         providers: Providers,
         clock: Arc<dyn Clock>,
         owner: LeaseOwner,

@@ -18,7 +18,7 @@ use super::{CertificateSpec, Finding, IdempotencyKey, Keyring, NewKeyPair, Recon
 use crate::auth::{Principal, Scope};
 use crate::provider::double::{Fault, ProviderDouble, unavailable};
 use crate::provider::{KeyProvider as _, NewKey, ProviderError, Providers};
-use crate::store::{LeaseOwner, SqlStore, Store as _};
+use crate::store::{LeaseOwner, Store};
 use strongroom_domain::clock::{Clock, Timestamp};
 use strongroom_domain::error::ErrorKind;
 use strongroom_domain::key::{
@@ -38,7 +38,7 @@ impl Clock for Hand {
 
 struct Bench {
     directory: tempfile::TempDir,
-    store: Arc<SqlStore>,
+    store: Arc<Store>,
     double: Arc<ProviderDouble>,
     clock: Arc<Hand>,
     keyring: Keyring,
@@ -51,7 +51,7 @@ impl Bench {
 
     async fn over(double: ProviderDouble) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let store = SqlStore::open(&directory.path().join("store.db")).await.unwrap();
+        let store = Store::open(&directory.path().join("store.db")).await.unwrap();
         let double = Arc::new(double);
         let clock = Arc::new(Hand(AtomicI64::new(START)));
         let keyring = keyring(&store, &double, &clock, "first");
@@ -75,7 +75,7 @@ impl Bench {
     }
 }
 
-fn keyring(store: &Arc<SqlStore>, double: &Arc<ProviderDouble>, clock: &Arc<Hand>, life: &str) -> Keyring {
+fn keyring(store: &Arc<Store>, double: &Arc<ProviderDouble>, clock: &Arc<Hand>, life: &str) -> Keyring {
     let owner = LeaseOwner { instance: "test".to_owned(), life: life.to_owned() };
     let providers = Providers::default().with(Arc::clone(double) as Arc<_>);
     Keyring::new(Arc::clone(store) as Arc<_>, providers, Arc::clone(clock) as Arc<_>, owner, Duration::from_secs(600))

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::Rotation;
 use super::plan::{first_waiting, is_succeeded_here};
 use super::successor::SuccessorChanges;
-use super::Rotation;
 use crate::auth::{Principal, Scope};
 use crate::failpoint::{self, Failpoint};
 use crate::services::lifecycle::{InitialState, NewRingKey, Placement, RingChange, RingChanged, StateChange};

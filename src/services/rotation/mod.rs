@@ -42,7 +42,7 @@ pub use sweep::{SweepMode, SweepOptions, SweepOutcome, SweepResult};
 
 /// The service over succession and publication.
 pub struct Rotation {
-    store: Arc<dyn Store>,
+    store: Arc<Store>,
     keyring: Arc<Keyring>,
     catalog: Arc<Catalog>,
     clock: Arc<dyn Clock>,
@@ -61,7 +61,7 @@ impl Rotation {
     /// A service over store, keyring and catalog, with the policies of the configuration.
     #[must_use]
     pub fn new(
-        store: Arc<dyn Store>,
+        store: Arc<Store>,
         keyring: Arc<Keyring>,
         catalog: Arc<Catalog>,
         clock: Arc<dyn Clock>,

@@ -42,7 +42,7 @@ pub use trusted::TrustedCa;
 
 /// The service over documents.
 pub struct Catalog {
-    store: Arc<dyn Store>,
+    store: Arc<Store>,
     clock: Arc<dyn Clock>,
     /// Held by whoever changes an additional key set.
     key_sets: Mutex<()>,
@@ -51,7 +51,7 @@ pub struct Catalog {
 impl Catalog {
     /// A service over a store.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>) -> Self {
         Self { store, clock, key_sets: Mutex::default() }
     }
 

@@ -69,7 +69,7 @@ impl Catalog {
 ///
 /// # Errors
 /// Those of the store.
-pub async fn signs_raw(store: &dyn Store, ring: &RingId) -> Result<bool, Error> {
+pub async fn signs_raw(store: &Store, ring: &RingId) -> Result<bool, Error> {
     let published = match ring.kind() {
         RingKind::SslServer | RingKind::SslClient => return Ok(false),
         RingKind::Connection | RingKind::WebKeys => true,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::auth::Scope;
-use crate::store::{Commit, LeaseOwner, NewReservation, Placement, ReserveOutcome, SqlStore, StoreError, Transition};
+use crate::store::{Commit, LeaseOwner, NewReservation, Placement, ReserveOutcome, Store, StoreError, Transition};
 use strongroom_domain::clock::{SystemClock, Timestamp};
 use strongroom_domain::error::Rule;
 use strongroom_domain::key::{
@@ -26,14 +26,14 @@ const SETTINGS: RotationSettings = RotationSettings {
 
 struct Bench {
     _place: tempfile::TempDir,
-    store: Arc<SqlStore>,
+    store: Arc<Store>,
     catalog: Catalog,
 }
 
 impl Bench {
     async fn new() -> Self {
         let place = tempfile::tempdir().unwrap();
-        let store = SqlStore::open(&place.path().join("store.db")).await.unwrap();
+        let store = Store::open(&place.path().join("store.db")).await.unwrap();
         let catalog = Catalog::new(Arc::clone(&store) as Arc<_>, Arc::new(SystemClock));
         Self { _place: place, store, catalog }
     }
@@ -82,7 +82,8 @@ impl Bench {
         let pair = self.store.ring(ring).await.unwrap().remove(0);
         let to = KeyState::Destroying;
         let now = pair.created_at;
-        let transition = Transition { id: pair.id, version: pair.version, to, reactivate: false, now };
+        let transition =
+            Transition { id: pair.id, version: pair.version, to, reactivate: false, unpublished: false, now };
         self.store.transition(transition, &[]).await.map(drop)
     }
 

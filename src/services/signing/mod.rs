@@ -110,7 +110,7 @@ pub struct SignResult {
 
 /// The service that signs.
 pub struct Signing {
-    store: Arc<dyn Store>,
+    store: Arc<Store>,
     providers: Providers,
     clock: Arc<dyn Clock>,
     cache: EpochCache<Target, Arc<SigningKey>>,
@@ -123,7 +123,7 @@ pub struct Signing {
 impl Signing {
     /// A service over a store and providers; see [`Signing::observe_epoch`].
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, providers: Providers, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(store: Arc<Store>, providers: Providers, clock: Arc<dyn Clock>) -> Self {
         let turns = FairQueue::new(WORK, BOUNDS);
         let (cache, requests) = (EpochCache::default(), Requests::default());
         Self { store, providers, clock, cache, queue: turns, requests, damaged: Mutex::default() }

@@ -12,9 +12,7 @@ use super::{Claims, Client, JwsInput, Payload, PresentedSignature, SignInput, Si
 use crate::auth::{Principal, Scope};
 use crate::provider::double::ProviderDouble;
 use crate::provider::{KeyProvider as _, NewKey, Providers};
-use crate::store::{
-    Commit, EpochReading, LeaseOwner, NewReservation, Placement, ReserveOutcome, SqlStore, Store as _, Transition,
-};
+use crate::store::{Commit, EpochReading, LeaseOwner, NewReservation, Placement, ReserveOutcome, Store, Transition};
 use strongroom_domain::clock::{SystemClock, Timestamp};
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{
@@ -28,7 +26,7 @@ const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha25
 
 struct Bench {
     directory: tempfile::TempDir,
-    store: Arc<SqlStore>,
+    store: Arc<Store>,
     double: Arc<ProviderDouble>,
     signing: Signing,
 }
@@ -36,7 +34,7 @@ struct Bench {
 impl Bench {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let store = SqlStore::open(&directory.path().join("store.db")).await.unwrap();
+        let store = Store::open(&directory.path().join("store.db")).await.unwrap();
         let double = Arc::new(ProviderDouble::default());
         let providers = Providers::default().with(Arc::clone(&double) as Arc<_>);
         let signing = Signing::new(Arc::clone(&store) as Arc<_>, providers, Arc::new(SystemClock));
@@ -137,9 +135,9 @@ fn kind(outcome: Result<(), Error>) -> ErrorKind {
     outcome.unwrap_err().kind()
 }
 
-async fn moved(store: &SqlStore, pair: &KeyPair, to: KeyState) -> KeyPair {
+async fn moved(store: &Store, pair: &KeyPair, to: KeyState) -> KeyPair {
     let (id, version, now) = (pair.id, pair.version, Timestamp::from_micros(3));
-    store.transition(Transition { id, version, to, reactivate: false, now }, &[]).await.unwrap()
+    store.transition(Transition { id, version, to, reactivate: false, unpublished: false, now }, &[]).await.unwrap()
 }
 
 #[tokio::test]
@@ -178,7 +176,7 @@ async fn transition_of_another_daemon_counts_once_its_epoch_is_seen() {
     let pair = bench.key("signing:a", KeyUse::Sign, None).await;
     bench.confirm().await;
     bench.sign(&by_id(&pair)).await.unwrap();
-    let other = SqlStore::open(&bench.directory.path().join("store.db")).await.unwrap();
+    let other = Store::open(&bench.directory.path().join("store.db")).await.unwrap();
     moved(&other, &pair, KeyState::Deactivated).await;
     bench.confirm().await;
     assert_eq!(kind(bench.sign(&by_id(&pair)).await), ErrorKind::Conflict);

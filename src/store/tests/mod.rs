@@ -57,7 +57,7 @@ fn new(ring: Option<&RingId>, now: Timestamp) -> NewReservation {
     }
 }
 
-fn claim(store: &dyn Store, body: &[u8], expires: Timestamp) -> IdempotencyClaim {
+fn claim(store: &Store, body: &[u8], expires: Timestamp) -> IdempotencyClaim {
     IdempotencyClaim {
         principal: "admin".to_owned(),
         route: "POST /generate".to_owned(),
@@ -105,11 +105,11 @@ fn commit_of(pair: &KeyPair, state: KeyState, now: Timestamp) -> Commit {
 }
 
 fn move_of(pair: &KeyPair, to: KeyState, now: Timestamp) -> Transition {
-    Transition { id: pair.id, version: pair.version, to, reactivate: false, now }
+    Transition { id: pair.id, version: pair.version, to, reactivate: false, unpublished: false, now }
 }
 
 /// Reserves, and expects to be given the row.
-async fn reserved(store: &dyn Store, new: NewReservation) -> KeyPair {
+async fn reserved(store: &Store, new: NewReservation) -> KeyPair {
     match store.reserve(new, &[]).await.unwrap() {
         ReserveOutcome::Reserved(pair) => *pair,
         other => panic!("expected a new row, found {other:?}"),
@@ -117,18 +117,18 @@ async fn reserved(store: &dyn Store, new: NewReservation) -> KeyPair {
 }
 
 /// The Active key pair of a new ring.
-async fn active(store: &dyn Store, ring: &RingId, now: Timestamp) -> KeyPair {
+async fn active(store: &Store, ring: &RingId, now: Timestamp) -> KeyPair {
     let pair = reserved(store, new(Some(ring), now)).await;
     store.commit(commit_of(&pair, KeyState::Active, now), &[]).await.unwrap()
 }
 
 /// Moves a key pair and gives it back as it is then.
-async fn moved(store: &dyn Store, pair: &KeyPair, to: KeyState, now: Timestamp) -> KeyPair {
+async fn moved(store: &Store, pair: &KeyPair, to: KeyState, now: Timestamp) -> KeyPair {
     store.transition(move_of(pair, to, now), &[]).await.unwrap()
 }
 
 /// Every audit event so far.
-async fn trail(store: &dyn Store) -> Vec<Event> {
+async fn trail(store: &Store) -> Vec<Event> {
     store.audit(0, 1000).await.unwrap().into_iter().map(|(_, event)| event).collect()
 }
 

@@ -10,14 +10,14 @@ use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::{ReadOnlyOpen, SqlStore, key_pairs, sqlite};
+use crate::store::{ReadOnlyOpen, Store, key_pairs, migrations, sqlite};
 use strongroom_domain::key::StoreId;
 
 const FILE: &str = "store.db";
 
-pub(super) async fn open() -> (Arc<SqlStore>, TempDir) {
+pub(super) async fn open() -> (Arc<Store>, TempDir) {
     let place = tempfile::tempdir().unwrap();
-    (SqlStore::open(&place.path().join(FILE)).await.unwrap(), place)
+    (Store::open(&place.path().join(FILE)).await.unwrap(), place)
 }
 
 async fn beside(place: &TempDir) -> SqliteConnection {
@@ -31,7 +31,7 @@ mod keeps_the_contract {
 }
 
 /// Reserves a successor in a ring that has a key, as rotation will.
-async fn successor(store: &SqlStore, name: &RingId, generation: i64) -> Result<KeyPair, StoreError> {
+async fn successor(store: &Store, name: &RingId, generation: i64) -> Result<KeyPair, StoreError> {
     let mut change = store.begin("test").await.unwrap();
     let pair = key_pairs::insert(&mut change.tx, &new(Some(name), at(generation)), generation).await?;
     change.commit(&[]).await.unwrap();
@@ -100,7 +100,7 @@ async fn change_that_is_dropped_leaves_nothing() {
     for file in [FILE, "store.db-wal"] {
         std::fs::copy(place.path().join(file), copy.path().join(file)).unwrap();
     }
-    let recovered = SqlStore::open(&copy.path().join(FILE)).await.unwrap();
+    let recovered = Store::open(&copy.path().join(FILE)).await.unwrap();
     assert!(recovered.pair(wish.id).await.unwrap().is_some());
     assert_eq!(recovered.pair(lost.id).await.unwrap(), None);
 }
@@ -114,7 +114,7 @@ async fn store_that_is_opened_again_is_the_same() {
     store.close().await;
     assert!(matches!(store.ping().await, Err(StoreError::Unavailable(_))));
 
-    let store = SqlStore::open(&place.path().join(FILE)).await.unwrap();
+    let store = Store::open(&place.path().join(FILE)).await.unwrap();
     assert_eq!((store.id(), store.fingerprint(b"body"), store.epoch().await.unwrap()), before);
     assert_eq!(store.pair(pair.id).await.unwrap(), Some(pair));
     assert_eq!(trail(&*store).await, [event(Action::Orphaned, None)]);
@@ -128,7 +128,7 @@ async fn many_may_open_a_store_while_it_is_born() {
     for _ in 0..10 {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join(FILE);
-        let stores = join_all((0..4).map(|_| SqlStore::open(&file))).await;
+        let stores = join_all((0..4).map(|_| Store::open(&file))).await;
         let ids: HashSet<StoreId> = stores.into_iter().map(|store| store.unwrap().id()).collect();
         assert_eq!(ids.len(), 1);
     }
@@ -183,24 +183,24 @@ async fn newer_schema_is_refused() {
         .execute(&mut beside(&place).await)
         .await
         .unwrap();
-    match SqlStore::open(&place.path().join(FILE)).await {
+    match Store::open(&place.path().join(FILE)).await {
         Err(StoreError::Inconsistent(why)) => assert!(why.contains("version 99") && why.contains("newer"), "{why}"),
         other => panic!("opened: {}", other.is_ok()),
     }
-    assert!(matches!(SqlStore::open_read_only(&place.path().join(FILE)).await, Err(StoreError::Inconsistent(_))));
+    assert!(matches!(Store::open_read_only(&place.path().join(FILE)).await, Err(StoreError::Inconsistent(_))));
 }
 
 #[tokio::test]
 async fn look_at_a_store_makes_and_changes_nothing() {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join(FILE);
-    assert!(matches!(SqlStore::open_read_only(&file).await, Ok(ReadOnlyOpen::Absent)));
+    assert!(matches!(Store::open_read_only(&file).await, Ok(ReadOnlyOpen::Absent)));
     assert!(!file.exists());
 
-    let store = SqlStore::open(&file).await.unwrap();
+    let store = Store::open(&file).await.unwrap();
     let pair = active(&*store, &ring("signing:a"), at(0)).await;
     let id = store.id();
-    let Ok(ReadOnlyOpen::Current(looked)) = SqlStore::open_read_only(&file).await else { panic!("a store") };
+    let Ok(ReadOnlyOpen::Current(looked)) = Store::open_read_only(&file).await else { panic!("a store") };
     assert_eq!((looked.id(), looked.pair(pair.id).await.unwrap()), (id, Some(pair.clone())));
     assert!(matches!(looked.ping().await, Err(StoreError::Unavailable(_))));
     assert!(looked.transition(move_of(&pair, KeyState::Destroying, at(1)), &[]).await.is_err());
@@ -212,10 +212,10 @@ async fn look_at_a_store_makes_and_changes_nothing() {
         sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(&mut beside).await.unwrap();
     sqlx::query("DELETE FROM _sqlx_migrations WHERE version > 1").execute(&mut beside).await.unwrap();
     assert!(
-        matches!(SqlStore::open_read_only(&file).await, Ok(ReadOnlyOpen::Outdated { version: 1, latest: l }) if l == latest)
+        matches!(Store::open_read_only(&file).await, Ok(ReadOnlyOpen::Outdated { version: 1, latest: l }) if l == latest)
     );
     sqlx::query("DROP TABLE _sqlx_migrations").execute(&mut beside).await.unwrap();
-    assert!(matches!(SqlStore::open_read_only(&file).await, Ok(ReadOnlyOpen::Outdated { version: 0, .. })));
+    assert!(matches!(Store::open_read_only(&file).await, Ok(ReadOnlyOpen::Outdated { version: 0, .. })));
 }
 
 #[tokio::test]
@@ -224,10 +224,10 @@ async fn file_that_is_no_store_is_refused_and_kept() {
     let file = place.path().join(FILE);
     let text = "no database\n".repeat(1000);
     std::fs::write(&file, &text).unwrap();
-    assert!(SqlStore::open_read_only(&file).await.is_err());
-    assert!(SqlStore::open(&file).await.is_err());
+    assert!(Store::open_read_only(&file).await.is_err());
+    assert!(Store::open(&file).await.is_err());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
-    assert!(matches!(SqlStore::open(Path::new("/nowhere/at/all")).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(Store::open(Path::new("/nowhere/at/all")).await, Err(StoreError::Unavailable(_))));
 }
 
 #[tokio::test]
@@ -262,4 +262,59 @@ async fn commit_that_fails_is_unknown_unless_the_lock_was_another_s() {
     let failing = sqlx::Error::Io(std::io::Error::other("disk"));
     assert!(matches!(sqlite::commit_failure(failing), StoreError::Unknown(_)));
     assert!(matches!(sqlite::commit_failure(sqlx::Error::WorkerCrashed), StoreError::Unknown(_)));
+}
+
+/// What the schema before suspended and compromised keys held is there afterwards, row by row.
+#[tokio::test]
+async fn store_of_version_0_1_0_is_brought_up_to_date_with_all_that_it_held() {
+    const STATES: [&str; 8] =
+        ["Reserved", "Abandoning", "Stocked", "PreActive", "Active", "Deactivated", "Destroying", "Destroyed"];
+    let place = tempfile::tempdir().unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.path().join(FILE)).create_if_missing(true);
+    let mut old = SqliteConnection::connect_with(&options.foreign_keys(true)).await.unwrap();
+    let before = migrations::known().into_iter().take(5).collect();
+    sqlx::migrate::Migrator::with_migrations(before).run(&mut old).await.unwrap();
+    for (n, state) in STATES.iter().enumerate() {
+        let n = i64::try_from(n).unwrap();
+        let name = (*state != "Stocked").then_some("signing:a");
+        sqlx::query(
+            "INSERT INTO key_pairs (id, ring, ring_kind, generation, state, provider, locator, origin, key_use, algorithm,
+                 signature_algorithm, permitted, kid, spki, created_at, deleted_at, destroyed_at, version,
+                 owner_instance, owner_life, lease_until)
+             VALUES ($1, $2, $3, $4, $5, 'HSM', $6, 'generated', 'sign', 'p-256', 'SHA256withECDSA', 'SHA256withECDSA',
+                 'kid', $7, 5, 6, $8, 1, 'i', 'l', 0)",
+        )
+        .bind(KeyId::new(at(n)).unwrap().to_string())
+        .bind(name)
+        .bind(name.map(|_| "signing"))
+        .bind(n)
+        .bind(state)
+        .bind(vec![u8::try_from(n).unwrap(); 16])
+        .bind(spki().as_bytes())
+        .bind((*state == "Destroyed").then_some(7))
+        .execute(&mut old)
+        .await
+        .unwrap();
+    }
+    let claims = "INSERT INTO idempotency SELECT 'p', id, 'k', X'00', id, 9 FROM key_pairs";
+    sqlx::query(claims).execute(&mut old).await.unwrap();
+    old.close().await.unwrap();
+
+    let store = Store::open(&place.path().join(FILE)).await.unwrap();
+    let rows = store.page(None, at(0), 100).await.unwrap();
+    assert_eq!(rows.iter().map(|pair| pair.state.name()).collect::<Vec<_>>(), STATES);
+    assert!(rows.iter().all(|pair| pair.suspended_from.is_none() && pair.compromised_at.is_none()));
+    assert!(rows.iter().all(|pair| (pair.created_at.as_micros(), pair.version) == (5, 1)));
+    let suspended = moved(&store, &rows[4], KeyState::Suspended, at(9)).await;
+    assert_eq!(suspended.suspended_from, Some(KeyState::Active));
+    store.close().await;
+
+    let mut beside = beside(&place).await;
+    let claims: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM idempotency JOIN key_pairs ON id = key_id")
+        .fetch_one(&mut beside)
+        .await
+        .unwrap();
+    assert_eq!(claims, 8);
+    assert!(sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut beside).await.unwrap().is_empty());
+    assert!(sqlx::query("DELETE FROM key_pairs").execute(&mut beside).await.is_err(), "rows stay");
 }

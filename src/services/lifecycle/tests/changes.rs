@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::services::lifecycle::{InitialState, KidScheme, NewRingKey, Placement, RingChange, StateChange};
-use crate::store::Store as _;
 
 const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
 

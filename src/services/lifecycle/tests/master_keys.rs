@@ -9,14 +9,14 @@ use strongroom_domain::audit::Action;
 
 struct Safe {
     directory: tempfile::TempDir,
-    store: Arc<SqlStore>,
+    store: Arc<Store>,
     clock: Arc<Hand>,
 }
 
 impl Safe {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let store = SqlStore::open(&directory.path().join("store.db")).await.unwrap();
+        let store = Store::open(&directory.path().join("store.db")).await.unwrap();
         Self { directory, store, clock: Arc::new(Hand(AtomicI64::new(START))) }
     }
 

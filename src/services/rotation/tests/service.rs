@@ -12,7 +12,7 @@ use crate::services::lifecycle::{
 };
 use crate::services::rotation::{PolicyDefaults, RotateRing, Rotation};
 use crate::services::settings::{Catalog, RotationSettings};
-use crate::store::{LeaseOwner, SqlStore, Store as _};
+use crate::store::{LeaseOwner, Store};
 use strongroom_domain::clock::Clock;
 use strongroom_domain::error::ErrorKind;
 use strongroom_domain::key::{HashAlgorithm, RingKind};
@@ -29,7 +29,7 @@ impl Clock for Hand {
 
 pub(super) struct Bench {
     _directory: tempfile::TempDir,
-    pub(super) store: Arc<SqlStore>,
+    pub(super) store: Arc<Store>,
     pub(super) double: Arc<ProviderDouble>,
     clock: Arc<Hand>,
     pub(super) keyring: Arc<Keyring>,
@@ -40,7 +40,7 @@ pub(super) struct Bench {
 impl Bench {
     pub(super) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let store = SqlStore::open(&directory.path().join("store.db")).await.unwrap();
+        let store = Store::open(&directory.path().join("store.db")).await.unwrap();
         let double = Arc::new(ProviderDouble::default());
         let clock = Arc::new(Hand(AtomicI64::new(START.as_micros())));
         let catalog = Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock) as Arc<_>));
@@ -132,14 +132,14 @@ impl Bench {
     }
 }
 
-fn keyring(store: &Arc<SqlStore>, double: &Arc<ProviderDouble>, clock: &Arc<Hand>, instance: &str) -> Arc<Keyring> {
+fn keyring(store: &Arc<Store>, double: &Arc<ProviderDouble>, clock: &Arc<Hand>, instance: &str) -> Arc<Keyring> {
     let owner = LeaseOwner { instance: instance.to_owned(), life: "first".to_owned() };
     let providers = Providers::default().with(Arc::clone(double) as Arc<_>);
     let lease = Duration::from_secs(600);
     Arc::new(Keyring::new(Arc::clone(store) as Arc<_>, providers, Arc::clone(clock) as Arc<_>, owner, lease))
 }
 
-fn rotation(store: &Arc<SqlStore>, keyring: &Arc<Keyring>, catalog: &Arc<Catalog>, clock: &Arc<Hand>) -> Rotation {
+fn rotation(store: &Arc<Store>, keyring: &Arc<Keyring>, catalog: &Arc<Catalog>, clock: &Arc<Hand>) -> Rotation {
     let (keyring, catalog) = (Arc::clone(keyring), Arc::clone(catalog));
     Rotation::new(Arc::clone(store) as Arc<_>, keyring, catalog, Arc::clone(clock) as Arc<_>, PolicyDefaults::default())
 }

@@ -6,7 +6,6 @@ use crate::auth::{Principal, Scope};
 use crate::provider::double::{Fault, unavailable};
 use crate::services::lifecycle::InitialState;
 use crate::services::rotation::{Rotation, StepKind, SweepMode, SweepOptions, SweepOutcome, SweepResult};
-use crate::store::Store as _;
 use strongroom_domain::audit::Action;
 use strongroom_domain::error::ErrorKind;
 

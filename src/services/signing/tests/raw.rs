@@ -61,7 +61,7 @@ async fn reference_made_by_another_daemon_counts_once_its_epoch_is_seen() {
     bench.key("signing:a", KeyUse::Sign, None).await;
     bench.confirm().await;
     bench.sign(&by_ring("signing:a")).await.unwrap();
-    let other = SqlStore::open(&bench.directory.path().join("store.db")).await.unwrap();
+    let other = Store::open(&bench.directory.path().join("store.db")).await.unwrap();
     let updated_at = Timestamp::from_micros(5);
     let document =
         StoredDocument { kind: DocumentKind::OidcSettings, id: "one".to_owned(), body: "{}".to_owned(), updated_at };

@@ -187,6 +187,6 @@ pub(in super::super) async fn change_under_an_older_number_is_refused(store: Any
 }
 
 /// Reserves a key beside whatever is in a ring.
-async fn beside(store: &dyn Store, name: &RingId, now: Timestamp) -> KeyPair {
+async fn beside(store: &Store, name: &RingId, now: Timestamp) -> KeyPair {
     reserved(store, NewReservation { placement: Placement::Additional, ..new(Some(name), now) }).await
 }

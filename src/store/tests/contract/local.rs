@@ -15,7 +15,7 @@ fn master(version: i64) -> MasterKey {
     MasterKey { version, sealed: vec![7; 60], created_at: at(version) }
 }
 
-async fn local(store: &dyn Store, name: &str) -> KeyPair {
+async fn local(store: &Store, name: &str) -> KeyPair {
     let wish = NewReservation { provider: ProviderKind::Local, ..new(Some(&ring(name)), at(0)) };
     let pair = reserved(store, wish).await;
     let commit = Commit { sealed: Some(sealed(1)), ..commit_of(&pair, KeyState::Active, at(1)) };

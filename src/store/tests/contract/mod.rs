@@ -8,6 +8,7 @@ mod local;
 mod memory;
 mod requests;
 mod rings;
+mod states;
 mod stock;
 
 use std::sync::Arc;
@@ -19,11 +20,12 @@ pub(super) use local::*;
 pub(super) use memory::*;
 pub(super) use requests::*;
 pub(super) use rings::*;
+pub(super) use states::*;
 pub(super) use stock::*;
 
 use super::Store;
 
-type AnyStore = Arc<dyn Store>;
+type AnyStore = Arc<Store>;
 
 /// Makes a test of each case of the contract, on stores that `$open` opens.
 macro_rules! every_case {
@@ -36,6 +38,11 @@ macro_rules! every_case {
             states_move_only_along_their_machine
             deactivated_web_key_may_become_active_again_and_no_other
             dates_follow_the_states
+            suspended_key_returns_where_it_came_from_and_nowhere_else
+            suspended_key_keeps_its_place_until_another_becomes_active
+            compromised_key_is_named_and_in_no_ring
+            compromised_key_awaits_the_next_active_one_of_its_ring
+            public_key_that_was_compromised_never_comes_back
             ring_is_refused_a_second_key_until_its_name_is_free
             generation_counts_tombstones
             locator_names_one_living_key

@@ -4,7 +4,7 @@ use super::AnyStore;
 use crate::store::tests::*;
 
 /// A reservation of `ring` under the claim that the body `body` makes.
-fn claiming(store: &dyn Store, name: &str, body: &[u8], now: Timestamp) -> NewReservation {
+fn claiming(store: &Store, name: &str, body: &[u8], now: Timestamp) -> NewReservation {
     let idempotency = Some(claim(store, body, now.plus(Duration::from_secs(86_400))));
     NewReservation { idempotency, ..new(Some(&ring(name)), now) }
 }

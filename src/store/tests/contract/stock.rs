@@ -4,7 +4,7 @@ use super::AnyStore;
 use crate::store::tests::*;
 
 /// A key in stock, made then.
-async fn stocked(store: &dyn Store, now: Timestamp) -> KeyPair {
+async fn stocked(store: &Store, now: Timestamp) -> KeyPair {
     let pair = reserved(store, new(None, now)).await;
     store.commit(commit_of(&pair, KeyState::Stocked, now), &[]).await.unwrap()
 }
@@ -15,7 +15,7 @@ fn wish(stock: &KeyPair, name: &str, now: Timestamp) -> NewReservation {
     NewReservation { id, locator, stock: Some(stock.version), ..new(Some(&ring(name)), now) }
 }
 
-async fn next(store: &dyn Store, since: Timestamp) -> Option<KeyPair> {
+async fn next(store: &Store, since: Timestamp) -> Option<KeyPair> {
     store.next_stocked(KeyAlgorithm::P256, KeyUse::Sign, since).await.unwrap()
 }
 

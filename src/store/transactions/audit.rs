@@ -1,0 +1,24 @@
+//! Transactions of the audit trail.
+
+use crate::store::records::AuditRow;
+use crate::store::{Store, StoreError, audit_trail};
+use strongroom_domain::audit::Event;
+
+impl Store {
+    /// Writes audit events that belong to no change of a row.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn record(&self, audit: &[Event]) -> Result<(), StoreError> {
+        self.begin("record").await?.commit(audit).await
+    }
+
+    /// Up to `limit` audit events with their numbers, which grow, from the first one above `after`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn audit(&self, after: i64, limit: u32) -> Result<Vec<(i64, Event)>, StoreError> {
+        let entries = audit_trail::page(&mut self.view("audit").await?.conn, after, limit).await?;
+        Ok(entries.into_iter().map(|AuditRow(number, event)| (number, event)).collect())
+    }
+}

@@ -1,0 +1,84 @@
+//! Transactions of rings, and of the sweeps that look at them.
+
+use std::time::Duration;
+
+use crate::store::{Agenda, DueRing, LeaseOwner, Store, StoreError, SweepLease, meta, rings};
+use strongroom_domain::audit::Event;
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::key::{RingId, RingKind};
+
+impl Store {
+    /// Up to `limit` rings with a visible key pair, by id, after `after`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn rings(&self, after: Option<&RingId>, limit: u32) -> Result<Vec<RingId>, StoreError> {
+        rings::page(&mut self.view("rings").await?.conn, after, limit).await
+    }
+
+    /// Up to `limit` rings that a sweep has to look at, the longest due first. A ring is due
+    /// after each change of its visible key pairs, of their certificates and of the documents about it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn due_rings(&self, now: Timestamp, limit: u32) -> Result<Vec<DueRing>, StoreError> {
+        rings::due(&mut self.view("due_rings").await?.conn, now, limit).await
+    }
+
+    /// Notes when a ring has to be looked at next, unless it has changed since; whether it was noted.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn set_ring_due(&self, ring: &DueRing, due: Option<Timestamp>) -> Result<bool, StoreError> {
+        let mut writing = self.begin("plan_ring").await?;
+        let noted = rings::set_due(&mut writing.tx, ring, due).await?;
+        writing.commit(&[]).await?;
+        Ok(noted)
+    }
+
+    /// Makes every ring of a kind due: its policy has changed.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn make_kind_due(&self, kind: RingKind) -> Result<(), StoreError> {
+        let mut writing = self.begin("plan_anew").await?;
+        rings::make_kind_due(&mut writing.tx, kind).await?;
+        writing.commit(&[]).await
+    }
+
+    /// What awaits the sweeps at `now`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn agenda(&self, now: Timestamp) -> Result<Agenda, StoreError> {
+        rings::agenda(&mut self.view("agenda").await?.conn, now).await
+    }
+
+    /// Takes the right to sweep for `lease`; `None` while another has it. What the same life
+    /// held is taken over, what a former life of its instance held too.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn lease_sweep(
+        &self,
+        owner: &LeaseOwner,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Option<SweepLease>, StoreError> {
+        let mut writing = self.begin("lease_sweep").await?;
+        let taken = meta::lease_sweep(&mut writing.tx, owner, now, lease).await?;
+        writing.commit(&[]).await?;
+        Ok(taken)
+    }
+
+    /// Gives the right to sweep back, noting that a sweep came to its end `at`, if it did;
+    /// [`StoreError::Fenced`] when it was lost.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn end_sweep(&self, fence: i64, at: Option<Timestamp>, audit: &[Event]) -> Result<(), StoreError> {
+        let mut writing = self.begin("end_sweep").await?;
+        meta::end_sweep(&mut writing.tx, fence, at).await?;
+        writing.commit(audit).await
+    }
+}
