@@ -21,6 +21,7 @@ pub(super) fn routes() -> Router {
 pub fn document() -> utoipa::openapi::OpenApi {
     let mut document = Common::openapi();
     document.merge(pingfederate::Document::openapi());
+    document.merge(pingfederate::KeySets::openapi());
     document.merge(auth0::Document::openapi());
     document.merge(zitadel::Document::openapi());
     document.merge(native::document());

@@ -48,13 +48,17 @@ const PREFIX: &str = "/pf-admin-api/v1";
         trusted_cas::list,
         trusted_cas::show,
         trusted_cas::import,
-        trusted_cas::delete,
-        key_set::show
+        trusted_cas::delete
     ),
     components(schemas(error::ApiResult)),
     modifiers(&Families)
 )]
 pub(crate) struct Document;
+
+/// The part that describes the key set, which stands beside the administrative API.
+#[derive(OpenApi)]
+#[openapi(paths(key_set::show))]
+pub(crate) struct KeySets;
 
 /// A document of this dialect alone, whose paths begin below the long prefix.
 pub(super) fn below_prefix() -> utoipa::openapi::OpenApi {

@@ -42,7 +42,7 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
 use crate::http::{Dialect, dialect};
-pub(crate) use document::Document;
+pub(crate) use document::{Document, KeySets};
 use error::ApiError;
 use strongroom_domain::key::{ProviderKind, RingKind};
 

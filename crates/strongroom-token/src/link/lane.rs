@@ -65,13 +65,24 @@ impl Lane {
     /// # Errors
     /// [`TokenError::Unavailable`] when hosts cannot be started, or not soon.
     pub(super) async fn host(&self, patience: Duration) -> Result<Arc<HostProcess>, TokenError> {
-        let mut hosts = self.hosts.subscribe();
-        let settled = hosts.wait_for(|hosts| pick(hosts).is_some() || hosts.down.is_some());
-        match timeout(patience, settled).await {
-            Ok(Ok(hosts)) => pick(&hosts)
-                .ok_or_else(|| TokenError::Unavailable(hosts.down.clone().unwrap_or_else(|| "stopped".to_owned()))),
-            Ok(Err(_)) | Err(_) => Err(TokenError::Unavailable("no token host is ready".to_owned())),
-        }
+        let mut changes = self.hosts.subscribe();
+        let picked = async {
+            loop {
+                {
+                    // Looked at once: a host that was well a moment ago may have died since.
+                    let hosts = changes.borrow_and_update();
+                    if let Some(host) = pick(&hosts) {
+                        return Some(Ok(host));
+                    }
+                    if let Some(down) = &hosts.down {
+                        return Some(Err(TokenError::Unavailable(down.clone())));
+                    }
+                }
+                changes.changed().await.ok()?;
+            }
+        };
+        let picked = timeout(patience, picked).await.ok().flatten();
+        picked.unwrap_or_else(|| Err(TokenError::Unavailable("no token host is ready".to_owned())))
     }
 
     /// What runs now.
