@@ -88,7 +88,7 @@ pub(super) async fn commit(conn: &mut Connection, commit: &Commit) -> Result<Key
     meta::advance_epoch(conn).await?;
     rings::make_due(conn, reserved.ring.as_ref()).await?;
     if to == KeyState::Active {
-        take_over(conn, reserved.ring.as_ref(), now).await?;
+        take_over(conn, &reserved, now).await?;
     }
     sqlx::query(
         "UPDATE key_pairs
@@ -128,7 +128,7 @@ pub(super) async fn transition(conn: &mut Connection, transition: Transition) ->
         KeyState::Abandoning => idempotency::forget(conn, id).await?,
         // A compromised key serves no document any more.
         KeyState::Destroying if pair.state != KeyState::Compromised => documents::check_release(conn, &pair).await?,
-        KeyState::Active => take_over(conn, pair.ring.as_ref(), now).await?,
+        KeyState::Active => take_over(conn, &pair, now).await?,
         _ => {}
     }
     let suspended = to == KeyState::Suspended;
@@ -355,14 +355,15 @@ pub(super) async fn has_active(conn: &mut Connection, ring: Option<&RingId>) -> 
 
 /// Makes room for a key pair that becomes the current one of its ring: a suspended one that was has been succeeded, and
 /// a compromised one waits for nobody any more.
-async fn take_over(conn: &mut Connection, ring: Option<&RingId>, now: Timestamp) -> Result<(), StoreError> {
-    let Some(ring) = ring else { return Ok(()) };
+async fn take_over(conn: &mut Connection, pair: &KeyPair, now: Timestamp) -> Result<(), StoreError> {
+    let Some(ring) = &pair.ring else { return Ok(()) };
     sqlx::query(
         "UPDATE key_pairs SET suspended_from = 'Deactivated', deactivated_at = $2, version = version + 1
-         WHERE ring = $1 AND suspended_from = 'Active'",
+         WHERE ring = $1 AND suspended_from = 'Active' AND id <> $3",
     )
     .bind(ring.to_string())
     .bind(now.as_micros())
+    .bind(pair.id.to_string())
     .execute(&mut *conn)
     .await?;
     sqlx::query("UPDATE key_pairs SET awaits_successor = 0 WHERE ring = $1 AND awaits_successor = 1")

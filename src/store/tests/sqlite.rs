@@ -301,7 +301,7 @@ async fn store_of_version_0_1_0_is_brought_up_to_date_with_all_that_it_held() {
     old.close().await.unwrap();
 
     let store = Store::open(&place.path().join(FILE)).await.unwrap();
-    let rows = store.page(None, at(0), 100).await.unwrap();
+    let rows = store.page(None, Timestamp::from_micros(0), 100).await.unwrap();
     assert_eq!(rows.iter().map(|pair| pair.state.name()).collect::<Vec<_>>(), STATES);
     assert!(rows.iter().all(|pair| pair.suspended_from.is_none() && pair.compromised_at.is_none()));
     assert!(rows.iter().all(|pair| (pair.created_at.as_micros(), pair.version) == (5, 1)));
