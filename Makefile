@@ -9,8 +9,11 @@ TESTS = $(CARGO) test --workspace --features test-hooks
 QUICK = architecture:: auth0:: goldens:: harness:: native:: openapi:: pingfederate:: zitadel::
 LEFT_OUT = $(addprefix --skip ,$(shell sed '/^\#/d' tests/left-out-of-quick))
 
+TARGET = key_files
+SECONDS = 900
+
 .DEFAULT_GOAL := help
-.PHONY: help demo run quick test test-containers sdk bench soak check fmt setup clean unit
+.PHONY: help demo run quick test test-containers sdk bench soak fuzz check fmt setup clean tests-built unit
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -29,10 +32,14 @@ test: setup ## every test that needs no container engine
 	@echo "make test: preparing the OpenAPI validator and the JOSE libraries in $(ORACLES)"
 	@tests/oracles/setup "$(ORACLES)"
 	@echo "make test: building the fault-injecting module, the daemon and the tests (minutes the first time)"
-	$(CARGO) build -p strongroom-faults
+	@tests/part "build of the tests" 5 $(MAKE) --no-print-directory tests-built
 	@tests/part "unit tests" 3 $(MAKE) --no-print-directory unit
 	@STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" tests/part "suite on SQLite" 9 $(TESTS) --test suite
 	@tests/closing-line
+
+tests-built:
+	$(CARGO) build -p strongroom-faults
+	$(TESTS) --no-run
 
 # Everything but the suite, and the hooks in a build that has none.
 unit:
@@ -45,6 +52,7 @@ test-containers: ## build the image and test it; needs a container engine
 sdk: setup ## the products' own SDKs, at pinned versions, against a daemon on a fresh token
 	@echo "make sdk: preparing the SDKs in $(SDKS)"
 	@tests/sdk/setup "$(SDKS)"
+	$(CARGO) build
 	@tests/part SDKs 5 tests/sdk/run "$(SDKS)"
 
 bench: setup ## rates of the bare token and of the daemon on it, as ratios; a release build and minutes (PARTS="signatures large")
@@ -53,6 +61,11 @@ bench: setup ## rates of the bare token and of the daemon on it, as ratios; a re
 soak: setup ## two minutes of signatures at 256 connections, in peace and with hosts killed (SOAK_SECONDS=60 each)
 	@tests/oracles/setup "$(ORACLES)"
 	STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" $(CARGO) bench --bench soak
+
+fuzz: ## give a target of fuzz/ hostile bytes (TARGET=key_files SECONDS=900); needs cargo-fuzz
+	@$(CARGO) fuzz --version >/dev/null || { echo "make fuzz: cargo install cargo-fuzz --version ^0.13"; exit 1; }
+	@mkdir -p fuzz/corpus/$(TARGET)
+	$(CARGO) fuzz run $(TARGET) fuzz/corpus/$(TARGET) fuzz/seeds/$(TARGET) -- -max_total_time=$(SECONDS) -timeout=30
 
 check: ## formatting and lints, as CI wants them
 	@tests/part formatting 1 $(CARGO) fmt --all -- --check

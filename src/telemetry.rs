@@ -59,3 +59,6 @@ pub async fn run_metrics_upkeep(handle: PrometheusHandle) {
         handle.run_upkeep();
     }
 }
+
+#[cfg(test)]
+mod tests;

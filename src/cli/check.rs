@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::block_on;
 use crate::config::{Config, MasterKeySource};
 use crate::daemon::{self, Offline};
-use crate::services::lifecycle::{self, LocalKeyInspection};
+use crate::services::custody::{self, LocalKeyInspection};
 use crate::store::{ReadOnlyOpen, Store};
 use strongroom_domain::key::{KeyAlgorithm, KeyPair, KeyState, SignatureAlgorithm};
 use strongroom_token::{PinSource, TokenFacts, TokenSelector};
@@ -66,7 +66,7 @@ async fn look(config: &Config) -> anyhow::Result<Vec<String>> {
         Ok(ReadOnlyOpen::Current(store)) => {
             println!("store          {path} opened, store id {}", store.id());
             describe_stock(config, &store.stock().await?);
-            findings.extend(lifecycle::unreachable_keys(store.as_ref(), &config.providers()).await?);
+            findings.extend(custody::unreachable_keys(store.as_ref(), &config.providers()).await?);
             let keys = look_at_keys(config, store, logged_in).await;
             findings.extend(keys.unwrap_or_else(|failure| vec![format!("{failure:#}")]));
         }
@@ -135,7 +135,7 @@ fn suspicions(config: &Config) -> Vec<String> {
 
 #[allow(clippy::print_stdout, reason = "the report is the command's output")]
 fn describe_stock(config: &Config, stock: &[KeyPair]) {
-    for algorithm in KeyAlgorithm::ALL {
+    for algorithm in KeyAlgorithm::all() {
         let level = stock.iter().filter(|pair| pair.algorithm == algorithm && pair.state == KeyState::Stocked).count();
         let target = config.stock.targets.get(&algorithm);
         if level > 0 || target.is_some() {
@@ -151,7 +151,7 @@ fn describe(facts: &TokenFacts) {
     let sessions = facts.max_sessions.map_or_else(|| "no limit named".to_owned(), |most| format!("{most} at most"));
     println!("sessions       {sessions}");
     println!("mechanisms     {}", facts.mechanisms.join(" "));
-    for algorithm in KeyAlgorithm::ALL {
+    for algorithm in KeyAlgorithm::all() {
         let signatures = facts.algorithms.iter().find(|(known, _)| *known == algorithm).map(|(_, how)| how);
         let how = signatures.map_or_else(
             || "cannot be generated".to_owned(),

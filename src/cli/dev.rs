@@ -222,7 +222,8 @@ impl Layout {
 
 /// A few keys of those that take long to make.
 fn rsa_stock() -> StockConfig {
-    let targets = BTreeMap::from([(KeyAlgorithm::Rsa2048, 4), (KeyAlgorithm::Rsa3072, 1), (KeyAlgorithm::Rsa4096, 1)]);
+    let targets =
+        BTreeMap::from([(KeyAlgorithm::RSA_2048, 4), (KeyAlgorithm::RSA_3072, 1), (KeyAlgorithm::RSA_4096, 1)]);
     StockConfig { targets, ..StockConfig::default() }
 }
 

@@ -11,7 +11,7 @@ use super::{block_on, fail};
 use crate::config::Config;
 use crate::daemon::Offline;
 use crate::provider::local::key_file;
-use crate::services::lifecycle::{MasterKeys, NewMasterKey, REFRESH_EVERY, ResealReport};
+use crate::services::custody::{MasterKeys, NewMasterKey, REFRESH_EVERY, ResealReport};
 
 /// How often to look, beside running daemons, for keys that are sealed under a former master key.
 const ROUNDS: usize = 3;

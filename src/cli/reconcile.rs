@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::{block_on, dev, fail};
 use crate::config::Config;
 use crate::daemon::Offline;
-use crate::services::lifecycle::{Finding, ReconcileMode};
+use crate::services::custody::{Finding, ReconcileMode};
 
 #[derive(clap::Args)]
 #[group(required = true, multiple = false)]
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
             } else {
                 ReconcileMode::ReportOnly
             };
-            let report = offline.keyring().reconcile(mode).await;
+            let report = offline.reconciler().reconcile(mode).await;
             offline.close().await;
             Ok(report?)
         })

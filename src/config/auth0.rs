@@ -80,16 +80,10 @@ impl Auth0 {
 
 impl Section {
     pub(super) fn validate(self, has_token: bool, has_local: bool, findings: &mut Vec<String>) -> Auth0 {
-        let rsa = match self.rsa_bits {
-            3072 => KeyAlgorithm::Rsa3072,
-            4096 => KeyAlgorithm::Rsa4096,
-            bits => {
-                if bits != 2048 {
-                    findings.push(format!("auth0.rsa-bits: {bits} is none of 2048, 3072 and 4096"));
-                }
-                KeyAlgorithm::Rsa2048
-            }
-        };
+        let rsa = KeyAlgorithm::rsa(self.rsa_bits).unwrap_or_else(|| {
+            findings.push(format!("auth0.rsa-bits: {} is none of 2048, 3072 and 4096", self.rsa_bits));
+            KeyAlgorithm::RSA_2048
+        });
         if !(1..=36_500).contains(&self.valid_days) {
             findings.push("auth0.valid-days: from 1 to 36500".to_owned());
         }

@@ -65,7 +65,7 @@ impl Section {
         let mut targets = BTreeMap::new();
         for (name, target) in self.targets {
             let Some(algorithm) = KeyAlgorithm::from_name(&name) else {
-                let known = KeyAlgorithm::ALL.map(KeyAlgorithm::name).join(", ");
+                let known = KeyAlgorithm::all().map(KeyAlgorithm::name).collect::<Vec<_>>().join(", ");
                 findings.push(format!("stock.targets: `{name}` is no key algorithm; there are {known}"));
                 continue;
             };

@@ -135,7 +135,7 @@ fn stock_is_off_unless_algorithms_have_targets() {
     let with = |text: &str| format!("{WHOLE}\n[stock]\n{text}\n");
     let text = "max-age = \"10d\"\npartition-keys = 50\npartition-share = 30\ntargets = { rsa-2048 = 4, p-256 = 1 }";
     let stock = Config::parse(&with(text)).unwrap().stock;
-    assert_eq!(stock.targets.into_iter().collect::<Vec<_>>(), [(KeyAlgorithm::Rsa2048, 4), (KeyAlgorithm::P256, 1)]);
+    assert_eq!(stock.targets.into_iter().collect::<Vec<_>>(), [(KeyAlgorithm::RSA_2048, 4), (KeyAlgorithm::P256, 1)]);
     assert_eq!((stock.max_age.as_secs(), stock.most_keys), (864_000, Some(15)));
     for (text, part) in [
         ("targets = { rsa-1024 = 4 }", "`rsa-1024` is no key algorithm"),
@@ -166,13 +166,13 @@ fn default_provider_is_one_that_is_configured() {
 fn connections_are_implicit_and_their_keys_the_tokens_unless_the_file_says_otherwise() {
     let plain = Config::parse(WHOLE).unwrap().auth0;
     assert_eq!(plain, Auth0::with_provider(ProviderKind::Hsm));
-    assert_eq!((plain.connections, plain.rsa, plain.valid_days), (Connections::Implicit, KeyAlgorithm::Rsa2048, 365));
+    assert_eq!((plain.connections, plain.rsa, plain.valid_days), (Connections::Implicit, KeyAlgorithm::RSA_2048, 365));
     assert_eq!((plain.rotation_period, plain.overlap.as_secs()), (None, 86_400));
     let with = |line: &str| format!("{WHOLE}\n[auth0]\n{line}\n");
     let said = "connections = \"declared\"\nrsa-bits = 4096\nvalid-days = 30\nrate-limit = 1\n\
                 rotation-period = \"365days\"\noverlap = \"2h\"";
     let said = Config::parse(&with(said)).unwrap().auth0;
-    assert_eq!((said.connections, said.rsa, said.valid_days), (Connections::Declared, KeyAlgorithm::Rsa4096, 30));
+    assert_eq!((said.connections, said.rsa, said.valid_days), (Connections::Declared, KeyAlgorithm::RSA_4096, 30));
     assert_eq!((said.rate_limit, said.overlap.as_secs()), (1, 7200));
     assert_eq!(said.rotation_period.map(|period| period.as_secs()), Some(365 * 86_400));
     for (line, part) in [

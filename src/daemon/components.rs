@@ -11,8 +11,10 @@ use crate::config::{Config, MasterKeySource};
 use crate::provider::local::{LocalProvider, MasterSealer};
 use crate::provider::pkcs11::Pkcs11Provider;
 use crate::provider::{KeyProvider as _, Providers};
-use crate::services::lifecycle::{Keyring, MasterKeys, unreachable_keys};
-use crate::services::rotation::{self, Rotation};
+use crate::services::custody::{MasterKeys, Readiness, Reconciler, unreachable_keys};
+use crate::services::lifecycle::Keyring;
+use crate::services::publication::Publication;
+use crate::services::rotation::{self, Policies, Rotation};
 use crate::services::settings::Catalog;
 use crate::services::signing::{INPUTS_PER_PERMIT, Signing};
 use crate::store::{LeaseOwner, Store};
@@ -26,7 +28,9 @@ const LEASE_MARGIN: Duration = Duration::from_secs(120);
 /// Store, providers and the services over both.
 pub(super) struct Components {
     pub(super) keyring: Arc<Keyring>,
+    pub(super) readiness: Arc<Readiness>,
     pub(super) catalog: Arc<Catalog>,
+    pub(super) publication: Arc<Publication>,
     pub(super) rotation: Arc<Rotation>,
     pub(super) signing: Arc<Signing>,
     /// The provider `HSM`, where there is one.
@@ -56,7 +60,8 @@ impl Components {
         }
         let signing = Signing::new(Arc::clone(&store) as Arc<_>, providers.clone(), Arc::clone(&clock));
         let signing = signing.with_bounds(signing_bounds(config));
-        let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease(config));
+        let keyring =
+            Keyring::new(Arc::clone(&store) as Arc<_>, providers.clone(), Arc::clone(&clock), owner, lease(config));
         let keyring = keyring
             .with_requests_per_principal(config.limits.generations_per_principal)
             .with_stock(config.stock.clone());
@@ -64,8 +69,17 @@ impl Components {
         let master_keys =
             local.map(|local| Arc::new(MasterKeys::new(Arc::clone(&store) as Arc<_>, local, Arc::clone(&clock))));
         let (keyring, signing) = (Arc::new(keyring), Arc::new(signing));
-        let rotation = rotation(config, &store, &keyring, &catalog, &clock);
-        Ok(Self { keyring, catalog, rotation, signing, token, master_keys, clock, store })
+        let readiness = Arc::new(Readiness::new(Arc::clone(&store), providers.clone()));
+        let policies = policies(config, &catalog);
+        let publication = Arc::new(Publication::new(
+            Arc::clone(&store),
+            providers,
+            Arc::clone(&catalog),
+            policies.clone(),
+            Arc::clone(&clock),
+        ));
+        let rotation = rotation(config, &store, &keyring, policies, &clock);
+        Ok(Self { keyring, readiness, catalog, publication, rotation, signing, token, master_keys, clock, store })
     }
 
     /// Warnings about keys whose provider is not configured, as sentences.
@@ -90,14 +104,8 @@ fn signing_bounds(config: &Config) -> QueueBounds {
     QueueBounds { concurrency: at_once, share: config.limits.signatures_per_principal }
 }
 
-/// The service over succession, with the policies of the configuration.
-pub(super) fn rotation(
-    config: &Config,
-    store: &Arc<Store>,
-    keyring: &Arc<Keyring>,
-    catalog: &Arc<Catalog>,
-    clock: &Arc<dyn Clock>,
-) -> Arc<Rotation> {
+/// The policies of rings, with the defaults of the configuration.
+pub(super) fn policies(config: &Config, catalog: &Arc<Catalog>) -> Policies {
     let settings = &config.rotation;
     let defaults = rotation::PolicyDefaults {
         lead: settings.lead,
@@ -108,6 +116,18 @@ pub(super) fn rotation(
         web_key_period: config.zitadel.rotation_period,
         web_key_overlap: config.zitadel.overlap,
     };
+    Policies::new(Arc::clone(catalog), defaults)
+}
+
+/// The service over succession.
+pub(super) fn rotation(
+    config: &Config,
+    store: &Arc<Store>,
+    keyring: &Arc<Keyring>,
+    policies: Policies,
+    clock: &Arc<dyn Clock>,
+) -> Arc<Rotation> {
+    let settings = &config.rotation;
     let options = rotation::SweepOptions {
         destroy_limit: settings.destroy_limit,
         // Without regular sweeps the last one says nothing about the clock.
@@ -115,7 +135,7 @@ pub(super) fn rotation(
         deadline: config.limits.generate_deadline,
     };
     let store = Arc::clone(store) as Arc<_>;
-    let rotation = Rotation::new(store, Arc::clone(keyring), Arc::clone(catalog), Arc::clone(clock), defaults);
+    let rotation = Rotation::new(store, Arc::clone(keyring), policies, Arc::clone(clock));
     Arc::new(rotation.with_sweep_options(options))
 }
 
@@ -201,10 +221,10 @@ impl Offline {
         Ok(Self { components, lock: None })
     }
 
-    /// The keyring.
+    /// The reconciler of the keys.
     #[must_use]
-    pub fn keyring(&self) -> &Keyring {
-        &self.components.keyring
+    pub fn reconciler(&self) -> Reconciler {
+        Reconciler::new(Arc::clone(&self.components.keyring))
     }
 
     /// Succession and publication.

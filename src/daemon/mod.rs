@@ -29,7 +29,8 @@ use crate::http::{Detached, KeyFilePool, Services};
 use crate::provider::pkcs11::Pkcs11Provider;
 use crate::router;
 use crate::serve;
-use crate::services::lifecycle::{Keyring, MasterKeys};
+use crate::services::custody::{MasterKeys, Reconciler, StockFiller};
+use crate::services::lifecycle::Keyring;
 use crate::services::rotation::Rotation;
 use crate::store::poll_epoch;
 use crate::telemetry;
@@ -81,8 +82,8 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
     let reconciler = tokio::spawn(reconcile(Arc::clone(&components.keyring), components.token.clone(), stop.clone()));
     let rotator = tokio::spawn(rotate(Arc::clone(&components.rotation), config.rotation, stop.clone()));
     let unlocker = tokio::spawn(keep_unlocked(components.master_keys.clone(), stop.clone()));
-    let (keyring, stock_stop) = (Arc::clone(&components.keyring), stop.clone());
-    let stockist = tokio::spawn(async move { keyring.run_stock_filler(stock_stop).await });
+    let (filler, stock_stop) = (StockFiller::new(Arc::clone(&components.keyring)), stop.clone());
+    let stockist = tokio::spawn(async move { filler.run(stock_stop).await });
     let bootstrapper = tokio::spawn(bootstrap(&config, Arc::clone(&components.keyring), stop.clone()));
     let cache = tokio::spawn(keep_current(&components, stop.clone()));
     let server = tokio::spawn(serve::serve(listener, router, listen_limits(&config), stop.clone()));
@@ -122,6 +123,8 @@ fn services(config: &Config, components: &Components, metrics: PrometheusHandle,
         keyring: Arc::clone(&components.keyring),
         signing: Arc::clone(&components.signing),
         catalog: Arc::clone(&components.catalog),
+        readiness: Arc::clone(&components.readiness),
+        publication: Arc::clone(&components.publication),
         rotation: Arc::clone(&components.rotation),
         authenticator: Arc::new(Authenticator::new(config.credentials.clone())),
         clock: Arc::clone(&components.clock),
@@ -180,6 +183,7 @@ fn listen_limits(config: &Config) -> serve::ConnectionLimits {
 
 /// Reconciles in the background; a generation host that died asks for a whole inventory.
 async fn reconcile(keyring: Arc<Keyring>, token: Option<Arc<Pkcs11Provider>>, stop: watch::Receiver<bool>) {
+    let reconciler = Reconciler::new(Arc::clone(&keyring));
     let asked = async {
         if let Some(mut due) = token.map(|token| token.client().subscribe()) {
             while due.changed().await.is_ok() {
@@ -189,7 +193,7 @@ async fn reconcile(keyring: Arc<Keyring>, token: Option<Arc<Pkcs11Provider>>, st
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = keyring.run_reconciler(stop) => {}
+        () = reconciler.run(stop) => {}
         () = asked => {}
     }
 }
@@ -203,10 +207,10 @@ async fn rotate(rotation: Arc<Rotation>, settings: config::RotationConfig, stop:
 
 /// Tells every cache what epoch the store has.
 fn keep_current(components: &Components, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
-    let (signing, rotation) = (Arc::clone(&components.signing), Arc::clone(&components.rotation));
+    let (signing, publication) = (Arc::clone(&components.signing), Arc::clone(&components.publication));
     poll_epoch(Arc::clone(&components.store) as Arc<_>, stop, move |seen| {
         signing.observe_epoch(seen);
-        rotation.observe_epoch(seen);
+        publication.observe_epoch(seen);
     })
 }
 
@@ -230,7 +234,7 @@ fn bootstrap(config: &Config, keyring: Arc<Keyring>, stop: watch::Receiver<bool>
 
 async fn wait_until_ready(components: &Components, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
     let ready = async {
-        while !components.keyring.unready_reasons().await.is_empty() {
+        while !components.readiness.unready_reasons().await.is_empty() {
             if let Some(verdict) = components.token.as_ref().and_then(|token| token.client().verdict()) {
                 bail!("not ready: {verdict}");
             }
@@ -241,7 +245,7 @@ async fn wait_until_ready(components: &Components, mut stop: watch::Receiver<boo
     tokio::select! {
         outcome = ready => outcome,
         _ = stop.wait_for(|stop| *stop) => Ok(()),
-        () = tokio::time::sleep(READY_WITHIN) => bail!("not ready: {}", components.keyring.unready_reasons().await.join("; ")),
+        () = tokio::time::sleep(READY_WITHIN) => bail!("not ready: {}", components.readiness.unready_reasons().await.join("; ")),
     }
 }
 

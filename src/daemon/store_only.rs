@@ -36,7 +36,7 @@ impl StoreOnly {
         let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease);
         let (keyring, catalog) =
             (Arc::new(keyring), Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock))));
-        let rotation = components::rotation(config, &store, &keyring, &catalog, &clock);
+        let rotation = components::rotation(config, &store, &keyring, components::policies(config, &catalog), &clock);
         Ok(Self { store, keyring, rotation, clock })
     }
 
@@ -46,7 +46,7 @@ impl StoreOnly {
         &self.keyring
     }
 
-    /// Succession and publication.
+    /// Succession.
     #[must_use]
     pub fn rotation(&self) -> &Rotation {
         &self.rotation

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::Services;
-use crate::services::rotation::KeySetId;
+use crate::services::publication::KeySetId;
 use strongroom_domain::error::Error;
 
 /// Public keys (RFC 7517 section 5).
@@ -32,8 +32,8 @@ pub(crate) async fn answer(
     asked: &HeaderMap,
     scope: &str,
 ) -> Result<Response, Error> {
-    let set = services.rotation.key_set(place).await?;
-    let age = services.rotation.max_age(&set).as_secs();
+    let set = services.publication.key_set(place).await?;
+    let age = services.publication.max_age(&set).as_secs();
     let mut response = if has_it(asked, &set.etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {

@@ -14,6 +14,8 @@ pub(crate) mod dialect;
 pub(crate) mod document;
 pub(crate) mod extract;
 pub(crate) mod forgery;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub(crate) mod id;
 mod key_file_pool;
 pub(crate) mod key_set;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::{Detached, KeyFilePool};
 use crate::auth::Authenticator;
+use crate::services::custody::Readiness;
 use crate::services::lifecycle::Keyring;
+use crate::services::publication::Publication;
 use crate::services::rotation::Rotation;
 use crate::services::settings::Catalog;
 use crate::services::signing::Signing;
@@ -15,8 +17,10 @@ use strongroom_domain::clock::Clock;
 /// Everything that handlers work with.
 pub struct Services {
     pub keyring: Arc<Keyring>,
+    pub readiness: Arc<Readiness>,
     pub signing: Arc<Signing>,
     pub catalog: Arc<Catalog>,
+    pub publication: Arc<Publication>,
     pub rotation: Arc<Rotation>,
     pub authenticator: Arc<Authenticator>,
     pub clock: Arc<dyn Clock>,

@@ -16,7 +16,7 @@ use super::{
     ProviderHealth, SignInput, TokenObject,
 };
 use strongroom_domain::key::{
-    DecryptionAlgorithm, HashAlgorithm, KeyAlgorithm, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer,
+    DecryptionAlgorithm, KeyAlgorithm, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer,
 };
 use strongroom_domain::secret::Secret;
 
@@ -129,7 +129,7 @@ impl KeyProvider for ProviderDouble {
         if self.away.load(Ordering::SeqCst) {
             return None;
         }
-        let ecdsa = vec![SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256)];
+        let ecdsa = vec![SignatureAlgorithm::ECDSA_SHA256];
         let decryptions = vec![DecryptionAlgorithm::RsaOaep];
         Some(Capabilities { algorithms: vec![(KeyAlgorithm::P256, ecdsa)], decryptions })
     }

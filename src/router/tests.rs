@@ -16,12 +16,14 @@ use super::{Settings, auth0, dialect, document, layer, pingfederate, router, zit
 use crate::auth::{Authenticator, Credential, Scope, SecretHash};
 use crate::http::{Detached, KeyFilePool, Services};
 use crate::provider::Providers;
+use crate::services::custody::Readiness;
 use crate::services::lifecycle::Keyring;
-use crate::services::rotation::{self, Rotation};
+use crate::services::publication::Publication;
+use crate::services::rotation::{Policies, PolicyDefaults, Rotation};
 use crate::services::settings::Catalog;
 use crate::services::signing::Signing;
 use crate::store::{LeaseOwner, Store};
-use strongroom_domain::clock::SystemClock;
+use strongroom_domain::clock::{Clock, SystemClock};
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{KeyAlgorithm, ProviderKind};
 use strongroom_domain::secret::Secret;
@@ -55,7 +57,7 @@ fn settings() -> Settings {
         auth0: auth0::Settings {
             connections: auth0::Connections::Implicit,
             provider: ProviderKind::Hsm,
-            rsa: KeyAlgorithm::Rsa2048,
+            rsa: KeyAlgorithm::RSA_2048,
             valid_days: 365,
             rate_limit: 100,
         },
@@ -79,10 +81,21 @@ async fn services() -> Services {
     let signing = Signing::new(Arc::clone(&store), Providers::default(), Arc::new(SystemClock));
     let keyring = Keyring::new(Arc::clone(&store), Providers::default(), Arc::new(SystemClock), owner, lease);
     let (keyring, catalog) = (Arc::new(keyring), Arc::new(Catalog::new(Arc::clone(&store), Arc::new(SystemClock))));
-    let (clock, defaults) = (Arc::new(SystemClock), rotation::PolicyDefaults::default());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let policies = Policies::new(Arc::clone(&catalog), PolicyDefaults::default());
+    let readiness = Arc::new(Readiness::new(Arc::clone(&store), Providers::default()));
+    let publication = Publication::new(
+        Arc::clone(&store),
+        Providers::default(),
+        Arc::clone(&catalog),
+        policies.clone(),
+        Arc::clone(&clock),
+    );
     Services {
         signing: Arc::new(signing),
-        rotation: Arc::new(Rotation::new(store, Arc::clone(&keyring), Arc::clone(&catalog), clock, defaults)),
+        publication: Arc::new(publication),
+        readiness,
+        rotation: Arc::new(Rotation::new(store, Arc::clone(&keyring), policies, clock)),
         keyring,
         catalog,
         authenticator: Arc::new(Authenticator::new(vec![

@@ -4,7 +4,9 @@
 //! services call holders (`provider`, `store`) and `issuance`. This folder owns nothing
 //! itself, and no service knows HTTP or a product's wire.
 
+pub mod custody;
 pub mod lifecycle;
+pub mod publication;
 pub mod rotation;
 pub mod settings;
 pub mod signing;

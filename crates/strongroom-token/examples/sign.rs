@@ -13,7 +13,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, KeyUse, Locator, SignatureAlgorithm};
+use strongroom_domain::key::{KeyAlgorithm, KeyUse, Locator, SignatureAlgorithm};
 use strongroom_token::{
     HostCommand, HostOptions, KeyTemplate, PinSource, Profile, SignInput, TokenAccess, TokenClient, TokenKey,
     TokenOptions, TokenSelector,
@@ -65,7 +65,7 @@ async fn sign(module: &str, label: &str, pin_file: &str) -> Result<(), Box<dyn E
     println!("made      {locator}: {}", made.attestation);
     let key = TokenKey { locator: locator.clone(), algorithm: KeyAlgorithm::P256, spki: made.spki };
     let message = SignInput::Message(b"hello".to_vec());
-    let signature = client.sign(&key, SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256), message).await?;
+    let signature = client.sign(&key, SignatureAlgorithm::ECDSA_SHA256, message).await?;
     println!("signed    {} bytes", signature.raw().len());
     println!("destroyed {} objects", client.destroy(&locator, &label).await?.objects);
     client.stop().await;

@@ -84,4 +84,20 @@ impl Capabilities {
     pub fn signatures_of(&self, algorithm: KeyAlgorithm) -> Option<&[SignatureAlgorithm]> {
         self.algorithms.iter().find(|(a, _)| *a == algorithm).map(|(_, signatures)| signatures.as_slice())
     }
+
+    /// Permitted signature algorithms of a new key: the usual ones of `algorithm` and the one asked for, as far
+    /// as the provider can. A provider whose capabilities are unknown excludes nothing.
+    #[must_use]
+    pub fn permitted(
+        capabilities: Option<&Self>,
+        algorithm: KeyAlgorithm,
+        asked: SignatureAlgorithm,
+    ) -> Vec<SignatureAlgorithm> {
+        let able = capabilities.and_then(|capabilities| capabilities.signatures_of(algorithm));
+        let usual = algorithm.usual_signature_algorithms();
+        let mut permitted = algorithm.signature_algorithms();
+        permitted.retain(|signature| usual.contains(signature) || *signature == asked);
+        permitted.retain(|signature| able.is_none_or(|able| able.contains(signature)));
+        permitted
+    }
 }

@@ -18,6 +18,8 @@ mod client;
 mod error;
 mod failpoint;
 mod frames;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod host;
 mod key;
 mod key_selector;

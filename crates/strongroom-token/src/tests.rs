@@ -9,7 +9,7 @@ use crate::frames::{FRAME_LIMIT, FrameError, FrameReader, append};
 use crate::key::SignInput;
 use crate::protocol::{Call, CallFailure, CallOutcome, FailureClass, GenerateCall, Reply, SignCall, TokenTime};
 use crate::wire_secret::WireSecret;
-use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, KeyUse, SignatureAlgorithm};
+use strongroom_domain::key::{KeyAlgorithm, KeyUse, SignatureAlgorithm};
 use strongroom_domain::secret::Secret;
 
 fn signing(message: Vec<u8>) -> Call {
@@ -17,7 +17,7 @@ fn signing(message: Vec<u8>) -> Call {
         id: vec![1; 16],
         key: KeyAlgorithm::P521,
         spki: vec![2; 158],
-        algorithm: SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384),
+        algorithm: SignatureAlgorithm::ECDSA_SHA384,
         input: SignInput::Message(message),
     })
 }
@@ -51,7 +51,7 @@ fn frames_come_back_as_they_were_sent_and_in_order_however_they_are_cut() {
         assert!(calls.iter().map(|(number, _)| *number).eq(6..1000), "pieces of {most}");
         let (Call::Inventory, Call::Sign(request)) = (&calls[0].1, &calls[1].1) else { panic!("not what was sent") };
         assert_eq!((request.id.len(), request.key), (16, KeyAlgorithm::P521));
-        assert_eq!(request.algorithm, SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384));
+        assert_eq!(request.algorithm, SignatureAlgorithm::ECDSA_SHA384);
         assert!(matches!(&request.input, SignInput::Message(message) if *message == vec![3; 70_000]));
     }
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
-use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, KeyUse, Locator, SignatureAlgorithm};
+use strongroom_domain::key::{KeyAlgorithm, KeyUse, Locator, SignatureAlgorithm};
 use strongroom_domain::secret::Secret;
 use strongroom_token::{
     HostCommand, HostOptions, Initialised, KeyTemplate, PinSource, Profile, SignInput, TokenAccess, TokenClient,
@@ -91,7 +91,7 @@ async fn generated(client: &TokenClient) -> TokenKey {
 }
 
 async fn signs(client: &TokenClient, key: &TokenKey) {
-    let algorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+    let algorithm = SignatureAlgorithm::ECDSA_SHA256;
     let signature = client.sign(key, algorithm, SignInput::Message(b"message".to_vec())).await.unwrap();
     let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.spki.as_bytes());
     public.verify(b"message", signature.raw()).unwrap();

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, SignatureAlgorithm};
+use strongroom_domain::key::{KeyAlgorithm, SignatureAlgorithm};
+use strongroom_formats::jose;
 
 /// How a connection's key signs, by its name in JOSE (RFC 7518 section 3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -39,16 +40,12 @@ impl SigningAlg {
     }
 
     /// The key that it takes, and how that key signs; RSA keys are of the size `rsa`.
-    pub(super) const fn algorithms(self, rsa: KeyAlgorithm) -> (KeyAlgorithm, SignatureAlgorithm) {
-        use SignatureAlgorithm::{Ecdsa, RsaPkcs1, RsaPss};
-        match self {
-            Self::RS256 => (rsa, RsaPkcs1(HashAlgorithm::Sha256)),
-            Self::RS384 => (rsa, RsaPkcs1(HashAlgorithm::Sha384)),
-            Self::RS512 => (rsa, RsaPkcs1(HashAlgorithm::Sha512)),
-            Self::PS256 => (rsa, RsaPss(HashAlgorithm::Sha256)),
-            Self::PS384 => (rsa, RsaPss(HashAlgorithm::Sha384)),
-            Self::ES256 => (KeyAlgorithm::P256, Ecdsa(HashAlgorithm::Sha256)),
-            Self::ES384 => (KeyAlgorithm::P384, Ecdsa(HashAlgorithm::Sha384)),
-        }
+    pub(super) fn algorithms(self, rsa: KeyAlgorithm) -> (KeyAlgorithm, SignatureAlgorithm) {
+        let named = |key| {
+            let meant = |(algorithm, name)| jose::algorithm_of(key, name).filter(|_| algorithm == self);
+            Some((key, Self::ALL.into_iter().find_map(meant)?))
+        };
+        let found = named(rsa).or_else(|| KeyAlgorithm::all().find_map(named));
+        found.unwrap_or((rsa, rsa.default_signature_algorithm()))
     }
 }

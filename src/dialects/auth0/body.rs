@@ -104,7 +104,7 @@ impl Form {
 }
 
 /// A JSON object, or `null`.
-fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<T>, ApiError> {
+pub(super) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<T>, ApiError> {
     // serde would take an array for a struct, its members by position.
     if !matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'n')) {
         return Err(ApiError::invalid_body(None, "Expected an object or null"));
@@ -112,7 +112,7 @@ fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<T>, ApiError> {
     serde_json::from_slice(bytes).map_err(|failure| ApiError::invalid_body(None, failure.to_string()))
 }
 
-fn of_json(bytes: &[u8]) -> Result<Option<SigningAlg>, ApiError> {
+pub(super) fn of_json(bytes: &[u8]) -> Result<Option<SigningAlg>, ApiError> {
     match object::<KeysRequest>(bytes)?.unwrap_or_default().signing_alg {
         None => Ok(None),
         Some(Value::String(name)) => named(&name).map(Some),
@@ -120,7 +120,7 @@ fn of_json(bytes: &[u8]) -> Result<Option<SigningAlg>, ApiError> {
     }
 }
 
-fn of_form(bytes: &[u8]) -> Result<Option<SigningAlg>, ApiError> {
+pub(super) fn of_form(bytes: &[u8]) -> Result<Option<SigningAlg>, ApiError> {
     let mut asked = None;
     for (name, value) in form_urlencoded::parse(bytes) {
         if name != SIGNING_ALG {

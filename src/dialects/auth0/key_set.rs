@@ -10,7 +10,7 @@ use super::Services;
 use super::error::{ApiError, ApiErrorBody};
 use crate::http::extract::PathSegment;
 use crate::http::key_set::{JwkSet, answer};
-use crate::services::rotation::KeySetId;
+use crate::services::publication::KeySetId;
 
 /// Gets the public keys of a connection.
 #[utoipa::path(

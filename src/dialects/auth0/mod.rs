@@ -1,14 +1,14 @@
 //! The Auth0 dialect: connection keys as its Management API v2 has them.
 //!
-//! Owns paths, bodies, the seven signing algorithms, the rules of connections, the rendering
-//! of keys, the error body of every refusal, and the rate limit with its headers. Does not own how keys are made
-//! (`keyring`), succeed each other (`rotation`), or what a connection says (`catalog`). The
-//! keys of a connection are the ring `connection:{id}`: its Active key is `current`, the
-//! `PreActive` one `next`, the latest Deactivated one `previous`.
+//! Owns paths, bodies, the seven signing algorithms, the rules of connections, the rendering of keys,
+//! the error body of every refusal, and the rate limit with its headers. Does not own how keys are made
+//! (`lifecycle`), succeed each other (`rotation`), or what a connection says (`settings`). The keys of
+//! a connection are the ring `connection:{id}`: its Active key is `current`, the `PreActive` one
+//! `next`, the latest Deactivated one `previous`.
 //!
-//! Invariants: checked in the order credentials, scope, path, body, connection, state; each
-//! answer has the rate limit's headers; an answer of 5xx means that nothing was changed, for
-//! this product's clients send such a request again.
+//! Invariants: checked in the order credentials, scope, path, body, connection, state; each answer has
+//! the rate limit's headers; an answer of 5xx means that nothing was changed, for this product's
+//! clients send such a request again.
 
 mod access;
 mod algorithm;
@@ -16,6 +16,8 @@ mod body;
 mod connection_keys;
 mod connections;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod key_set;
 mod options;
 mod paging;

@@ -26,7 +26,7 @@ fn an_allowance_lasts_a_minute_and_is_never_overdrawn() {
 #[test]
 fn every_signing_algorithm_is_the_one_that_jose_calls_so() {
     for name in ["RS256", "RS384", "RS512", "PS256", "PS384", "ES256", "ES384"] {
-        for rsa in [KeyAlgorithm::Rsa2048, KeyAlgorithm::Rsa3072, KeyAlgorithm::Rsa4096] {
+        for rsa in [KeyAlgorithm::RSA_2048, KeyAlgorithm::RSA_3072, KeyAlgorithm::RSA_4096] {
             let (key, signature) = SigningAlg::named(name).unwrap().algorithms(rsa);
             assert_eq!(jose::algorithm_name(key, signature), Some(name));
             assert!(!name.starts_with(['R', 'P']) || key == rsa, "{name}");

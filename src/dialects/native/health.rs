@@ -53,7 +53,7 @@ async fn alive() -> &'static str {
     )
 )]
 async fn ready(State(services): State<Arc<Services>>) -> Response {
-    let ailments = services.keyring.unready_reasons().await;
+    let ailments = services.readiness.unready_reasons().await;
     let readiness = Readiness { ready: ailments.is_empty(), ailments };
     if readiness.ready {
         Json(readiness).into_response()

@@ -11,7 +11,7 @@ use super::rings;
 use crate::http::Services;
 use crate::http::extract::PathSegment;
 use crate::http::key_set::{JwkSet, answer};
-use crate::services::rotation::KeySetId;
+use crate::services::publication::KeySetId;
 
 /// Gets the public keys of a key ring.
 #[utoipa::path(

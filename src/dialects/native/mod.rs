@@ -8,6 +8,8 @@
 
 mod decrypt;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod health;
 mod input;
 mod jws;

@@ -19,7 +19,7 @@ use crate::http::extract::{Idempotency, JsonBody, Manager};
 use crate::http::id;
 use crate::http::layer::request_id;
 use crate::http::subject::{self, MAX_VALID_DAYS};
-use crate::services::lifecycle::{CertificateSpec, IdempotencyKey, NewKeyPair};
+use crate::services::lifecycle::{Capabilities, CertificateSpec, IdempotencyKey, NewKeyPair};
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::{KeyAlgorithm, KeyFamily, KeyUse, ProviderKind, RingId, RingKind, SignatureAlgorithm};
 use strongroom_formats::jose;
@@ -182,7 +182,7 @@ fn algorithm(name: &str, key_use: Use, findings: &mut Vec<Violation>) -> Option<
     let fits = |algorithm: &KeyAlgorithm| key_use == Use::Sign || algorithm.family() == KeyFamily::Rsa;
     let found = KeyAlgorithm::from_name(name).filter(fits);
     if found.is_none() {
-        let names: Vec<&str> = KeyAlgorithm::ALL.into_iter().filter(fits).map(KeyAlgorithm::name).collect();
+        let names: Vec<&str> = KeyAlgorithm::all().filter(fits).map(KeyAlgorithm::name).collect();
         let message = format!("algorithm must be one of {}.", names.join(", "));
         findings.push(Violation::at("algorithm", Rule::InvalidValue, message));
     }
@@ -199,10 +199,7 @@ fn signatures(
     let default = default.map(|name| signature(key, "signatureAlgorithm".to_owned(), name, findings));
     let Some(names) = permitted else {
         let default = default.unwrap_or(Some(key.default_signature_algorithm()))?;
-        let usual = key.usual_signature_algorithms();
-        let mut permitted = key.signature_algorithms();
-        permitted.retain(|signature| usual.contains(signature) || *signature == default);
-        return Some((default, permitted));
+        return Some((default, Capabilities::permitted(None, key, default)));
     };
     let look = |(n, name): (usize, &String)| signature(key, format!("permitted[{n}]"), name, findings);
     let found: Vec<_> = names.iter().enumerate().map(look).collect();

@@ -39,7 +39,7 @@ pub(super) struct Document;
 /// How a ring is rotated.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Rotate {
+pub(super) struct Rotate {
     /// Key algorithm and size of the new key, such as `rsa-2048` or `p-256`; as before when absent.
     #[schema(nullable = false, example = "p-256")]
     algorithm: Option<String>,
@@ -52,7 +52,7 @@ struct Rotate {
 /// How often the key of a ring is succeeded by itself.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct RotationPeriod {
+pub(super) struct RotationPeriod {
     /// Days from the activation of a key to that of its successor.
     #[schema(minimum = 1, maximum = 3650, example = 90)]
     period_days: u32,
@@ -171,7 +171,7 @@ fn periodic(ring: &str) -> Result<RingId, Error> {
 
 impl Rotate {
     /// What the new key shall be.
-    fn algorithms(&self) -> Result<Option<(KeyAlgorithm, SignatureAlgorithm)>, Error> {
+    pub(super) fn algorithms(&self) -> Result<Option<(KeyAlgorithm, SignatureAlgorithm)>, Error> {
         let invalid =
             |path: &str, message: String| Error::invalid(vec![Violation::at(path, Rule::InvalidValue, message)]);
         let Some(name) = &self.algorithm else {
@@ -180,7 +180,7 @@ impl Rotate {
                 Some(_) => Err(invalid("signatureAlgorithm", "goes with algorithm only.".to_owned())),
             };
         };
-        let known = || KeyAlgorithm::ALL.map(KeyAlgorithm::name).join(", ");
+        let known = || KeyAlgorithm::all().map(KeyAlgorithm::name).collect::<Vec<_>>().join(", ");
         let algorithm = KeyAlgorithm::from_name(name);
         let algorithm = algorithm.ok_or_else(|| invalid("algorithm", format!("must be one of {}.", known())))?;
         let fitting = algorithm.signature_algorithms();

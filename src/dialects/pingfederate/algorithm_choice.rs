@@ -1,10 +1,10 @@
 //! The key algorithm and signature algorithm that a request asks for.
 
-use super::algorithms::{FAMILIES, default_of, family_name, members};
+use super::algorithms::{members, names};
 use super::rules::{non_empty, one_of, required};
 use crate::services::lifecycle::Capabilities;
 use strongroom_domain::error::{Rule, Violation};
-use strongroom_domain::key::{KeyAlgorithm, KeyFamily, SignatureAlgorithm};
+use strongroom_domain::key::{KeyAlgorithm, SignatureAlgorithm};
 
 const NAME: &str = "keyAlgorithm";
 const SIZE: &str = "keySize";
@@ -34,57 +34,55 @@ pub(super) fn choose(
     capabilities: Option<&Capabilities>,
     findings: &mut Vec<Violation>,
 ) -> Option<AlgorithmChoice> {
-    let family = family(non_empty(asked.key_algorithm), findings);
-    let algorithm = family.and_then(|family| sized(family, asked.key_size, findings));
-    let signature = signature(non_empty(asked.signature_algorithm), family, algorithm, findings);
+    let name = name(non_empty(asked.key_algorithm), findings);
+    let algorithm = name.and_then(|name| sized(name, asked.key_size, findings));
+    let signature = signature(non_empty(asked.signature_algorithm), name, algorithm, findings);
     let (algorithm, signature) = (algorithm?, signature?);
     let able = capabilities.is_none_or(|capabilities| is_able(capabilities, algorithm, signature, findings));
     able.then(|| AlgorithmChoice {
         algorithm,
         signature_algorithm: signature,
-        permitted: permitted(algorithm, signature, capabilities),
+        permitted: Capabilities::permitted(capabilities, algorithm, signature),
     })
 }
 
-fn family(name: Option<&str>, findings: &mut Vec<Violation>) -> Option<KeyFamily> {
-    let Some(name) = name else {
+fn name(asked: Option<&str>, findings: &mut Vec<Violation>) -> Option<&'static str> {
+    let Some(asked) = asked else {
         required(NAME, findings);
         return None;
     };
-    let family = FAMILIES.into_iter().find(|family| family_name(*family) == name);
-    if family.is_none() {
-        let message = format!("{NAME} must be one of {}.", one_of(FAMILIES.map(family_name)));
+    let name = names().into_iter().find(|name| *name == asked);
+    if name.is_none() {
+        let message = format!("{NAME} must be one of {}.", one_of(names()));
         findings.push(Violation::at(NAME, Rule::InvalidValue, message));
     }
-    family
+    name
 }
 
-fn sized(family: KeyFamily, size: Option<i32>, findings: &mut Vec<Violation>) -> Option<KeyAlgorithm> {
-    let Some(size) = size else { return Some(default_of(family)) };
-    let algorithm = members(family).find(|algorithm| u32::try_from(size) == Ok(algorithm.bits()));
+fn sized(name: &str, size: Option<i32>, findings: &mut Vec<Violation>) -> Option<KeyAlgorithm> {
+    let Some(size) = size else { return members(name).next() };
+    let algorithm = members(name).find(|algorithm| u32::try_from(size) == Ok(algorithm.bits()));
     if algorithm.is_none() {
-        let sizes = one_of(members(family).map(KeyAlgorithm::bits));
-        let message = format!("{SIZE} of {} must be one of {sizes}.", family_name(family));
+        let sizes = one_of(members(name).map(KeyAlgorithm::bits));
+        let message = format!("{SIZE} of {name} must be one of {sizes}.");
         findings.push(Violation::at(SIZE, Rule::InvalidValue, message));
     }
     algorithm
 }
 
-/// The signature algorithm, judged by the family even where the size is wrong.
+/// The signature algorithm, judged by the key algorithm's name even where the size is wrong.
 fn signature(
+    asked: Option<&str>,
     name: Option<&str>,
-    family: Option<KeyFamily>,
     algorithm: Option<KeyAlgorithm>,
     findings: &mut Vec<Violation>,
 ) -> Option<SignatureAlgorithm> {
-    let Some(name) = name else { return algorithm.map(KeyAlgorithm::default_signature_algorithm) };
-    let fitting: Vec<_> = SignatureAlgorithm::ALL
-        .into_iter()
-        .filter(|signature| family.is_none_or(|family| signature.fits(default_of(family))))
-        .collect();
-    let found = fitting.iter().copied().find(|signature| signature.jca_name() == name);
+    let Some(asked) = asked else { return algorithm.map(KeyAlgorithm::default_signature_algorithm) };
+    let any = |signature: &SignatureAlgorithm, name| members(name).any(|key| signature.fits(key));
+    let fitting: Vec<_> = SignatureAlgorithm::all().filter(|each| name.is_none_or(|name| any(each, name))).collect();
+    let found = fitting.iter().copied().find(|signature| signature.jca_name() == asked);
     if found.is_none() {
-        let whose = family.map(|family| format!(" of {}", family_name(family))).unwrap_or_default();
+        let whose = name.map(|name| format!(" of {name}")).unwrap_or_default();
         let message = format!("{SIGNATURE}{whose} must be one of {}.", one_of(fitting));
         findings.push(Violation::at(SIGNATURE, Rule::InvalidValue, message));
     }
@@ -98,35 +96,21 @@ pub(super) fn is_able(
     findings: &mut Vec<Violation>,
 ) -> bool {
     let can = |algorithm: &KeyAlgorithm| capabilities.signatures_of(*algorithm).is_some();
-    let name = family_name(algorithm.family());
+    let name = algorithm.jca_name();
     let (path, message) = match capabilities.signatures_of(algorithm) {
         Some(signatures) if signatures.contains(&signature) => return true,
         Some(signatures) => {
             (SIGNATURE, format!("The crypto provider signs with {name} as one of {}.", one_of(signatures)))
         }
-        None if members(algorithm.family()).any(|member| can(&member)) => {
-            let sizes = one_of(members(algorithm.family()).filter(can).map(KeyAlgorithm::bits));
+        None if members(name).any(|member| can(&member)) => {
+            let sizes = one_of(members(name).filter(can).map(KeyAlgorithm::bits));
             (SIZE, format!("The crypto provider can generate {name} with a {SIZE} of {sizes}."))
         }
         None => {
-            let families = FAMILIES.into_iter().filter(|family| members(*family).any(|member| can(&member)));
-            (NAME, format!("The crypto provider can generate {}.", one_of(families.map(family_name))))
+            let able = names().into_iter().filter(|name| members(name).any(|member| can(&member)));
+            (NAME, format!("The crypto provider can generate {}.", one_of(able)))
         }
     };
     findings.push(Violation::at(path, Rule::NotSupportedByProvider, message));
     false
-}
-
-/// What is usual for the algorithm and what was asked for, as far as the provider can.
-pub(super) fn permitted(
-    algorithm: KeyAlgorithm,
-    asked: SignatureAlgorithm,
-    capabilities: Option<&Capabilities>,
-) -> Vec<SignatureAlgorithm> {
-    let able = capabilities.and_then(|capabilities| capabilities.signatures_of(algorithm));
-    let usual = algorithm.usual_signature_algorithms();
-    let mut permitted = algorithm.signature_algorithms();
-    permitted.retain(|signature| usual.contains(signature) || *signature == asked);
-    permitted.retain(|signature| able.is_none_or(|able| able.contains(signature)));
-    permitted
 }

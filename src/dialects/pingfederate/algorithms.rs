@@ -13,32 +13,18 @@ use super::error::{ApiError, Refusals};
 use crate::http::extract::Caller;
 use crate::services::lifecycle::Capabilities;
 use strongroom_domain::error::{Error, ErrorKind};
-use strongroom_domain::key::{KeyAlgorithm, KeyFamily, ProviderKind, SignatureAlgorithm};
+use strongroom_domain::key::{KeyAlgorithm, ProviderKind, SignatureAlgorithm};
 
-/// Every family, in the order in which clients see them.
-pub(super) const FAMILIES: [KeyFamily; 3] = [KeyFamily::Rsa, KeyFamily::Ec, KeyFamily::Ed25519];
-
-/// The product's name of a family.
-pub(super) const fn family_name(family: KeyFamily) -> &'static str {
-    match family {
-        KeyFamily::Rsa => "RSA",
-        KeyFamily::Ec => "EC",
-        KeyFamily::Ed25519 => "Ed25519",
-    }
+/// Every value of `keyAlgorithm`: the JCA names, in the order in which clients see them.
+pub(super) fn names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = KeyAlgorithm::all().map(KeyAlgorithm::jca_name).collect();
+    names.dedup();
+    names
 }
 
-/// What a family means where no size is given.
-pub(super) const fn default_of(family: KeyFamily) -> KeyAlgorithm {
-    match family {
-        KeyFamily::Rsa => KeyAlgorithm::Rsa2048,
-        KeyFamily::Ec => KeyAlgorithm::P256,
-        KeyFamily::Ed25519 => KeyAlgorithm::Ed25519,
-    }
-}
-
-/// The algorithms of a family, by size.
-pub(super) fn members(family: KeyFamily) -> impl Iterator<Item = KeyAlgorithm> {
-    KeyAlgorithm::ALL.into_iter().filter(move |algorithm| algorithm.family() == family)
+/// The algorithms of a name, the one first that the name means where no size is given.
+pub(super) fn members(name: &str) -> impl Iterator<Item = KeyAlgorithm> + Clone {
+    KeyAlgorithm::all().filter(move |algorithm| algorithm.jca_name() == name)
 }
 
 /// A list of key algorithms.
@@ -95,24 +81,24 @@ pub(super) fn usable_capabilities(
     providers.into_iter().filter(|(kind, _)| usable(*kind)).filter_map(|(_, can)| can).collect()
 }
 
-/// What all of the providers can do, by family.
+/// What all of the providers can do, by name.
 pub(super) fn common_to(providers: &[Capabilities]) -> Vec<KeyAlgorithmView> {
-    FAMILIES.into_iter().filter_map(|family| offer(family, providers)).collect()
+    names().into_iter().filter_map(|name| offer(name, providers)).collect()
 }
 
-fn offer(family: KeyFamily, providers: &[Capabilities]) -> Option<KeyAlgorithmView> {
+fn offer(name: &'static str, providers: &[Capabilities]) -> Option<KeyAlgorithmView> {
     let can = |algorithm: KeyAlgorithm, signature: SignatureAlgorithm| {
         providers
             .iter()
             .all(|provider| provider.signatures_of(algorithm).is_some_and(|signatures| signatures.contains(&signature)))
     };
-    let usable = |algorithm: &KeyAlgorithm| SignatureAlgorithm::ALL.into_iter().any(|s| can(*algorithm, s));
-    let sizes: Vec<KeyAlgorithm> = members(family).filter(usable).collect();
-    let default = Some(default_of(family)).filter(|default| sizes.contains(default)).or(sizes.first().copied())?;
-    let signatures = || SignatureAlgorithm::ALL.into_iter().filter(|s| sizes.iter().any(|size| can(*size, *s)));
+    let usable = |algorithm: &KeyAlgorithm| SignatureAlgorithm::all().any(|s| can(*algorithm, s));
+    let sizes: Vec<KeyAlgorithm> = members(name).filter(usable).collect();
+    let default = sizes.first().copied()?;
+    let signatures = || SignatureAlgorithm::all().filter(|s| sizes.iter().any(|size| can(*size, *s)));
     let default_signature = default.signature_algorithms().into_iter().find(|s| can(default, *s))?;
     Some(KeyAlgorithmView {
-        name: family_name(family),
+        name,
         key_sizes: sizes.iter().map(|algorithm| algorithm.bits()).collect(),
         default_key_size: default.bits(),
         signature_algorithms: signatures().map(SignatureAlgorithm::jca_name).collect(),

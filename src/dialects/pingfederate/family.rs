@@ -13,19 +13,9 @@ use crate::http::extract::PathSegment;
 use crate::services::lifecycle::IdempotencyKey;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{KeyPair, RingId, RingKind};
-use strongroom_formats::x509::CertificateProfile;
 
 /// Every family, in the order of the documentation.
 pub(super) const FAMILIES: [RingKind; 3] = [RingKind::Signing, RingKind::SslServer, RingKind::SslClient];
-
-/// What the certificates of a family are for.
-pub(super) const fn profile(family: RingKind) -> CertificateProfile {
-    match family {
-        RingKind::SslServer => CertificateProfile::TlsServer,
-        RingKind::SslClient => CertificateProfile::TlsClient,
-        RingKind::Signing | RingKind::Connection | RingKind::WebKeys => CertificateProfile::Signing,
-    }
-}
 
 /// The ring of an id in a path; an id that cannot be names nothing.
 pub(super) fn ring(family: RingKind, id: &str) -> Result<RingId, ApiError> {

@@ -9,8 +9,6 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::Services;
-use super::algorithm_choice::permitted;
-use super::algorithms::family_name;
 use super::error::{ApiError, BodyRefusals, Refusals};
 use super::family::{Family, idempotency, with_id_conflict};
 use super::rules::{Rules, one_of, sentence};
@@ -152,7 +150,7 @@ fn read(rules: &Rules, file: Checked) -> Result<ImportKeyPair, Error> {
     check_readable(&certificates).map_err(|why| invalid(Rule::InvalidValue, &why.to_string()))?;
     let capabilities = rules.capabilities(Some(file.provider));
     let signature_algorithm = found.algorithm.default_signature_algorithm();
-    let permitted = permitted(found.algorithm, signature_algorithm, capabilities);
+    let permitted = Capabilities::permitted(capabilities, found.algorithm, signature_algorithm);
     if !permitted.contains(&signature_algorithm) {
         return Err(invalid(Rule::NotSupportedByProvider, &offer(capabilities)));
     }
@@ -173,7 +171,7 @@ fn read(rules: &Rules, file: Checked) -> Result<ImportKeyPair, Error> {
 
 /// What the provider takes instead.
 fn offer(capabilities: Option<&Capabilities>) -> String {
-    let name = |algorithm: &KeyAlgorithm| format!("{} {}", family_name(algorithm.family()), algorithm.bits());
+    let name = |algorithm: &KeyAlgorithm| format!("{} {}", algorithm.jca_name(), algorithm.bits());
     let can = capabilities.into_iter().flat_map(|can| &can.algorithms);
     format!("the crypto provider can sign with one of {}", one_of(can.map(|(algorithm, _)| name(algorithm))))
 }

@@ -9,7 +9,7 @@ use axum::response::Response;
 use super::Services;
 use super::error::ApiError;
 use crate::http::key_set::{JwkSet, answer};
-use crate::services::rotation::KeySetId;
+use crate::services::publication::KeySetId;
 
 /// Gets the keys that OAuth and `OpenID` Connect tokens are signed with and encrypted to.
 #[utoipa::path(

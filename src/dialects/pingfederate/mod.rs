@@ -1,15 +1,13 @@
 //! The PingFederate dialect: key pairs as its administrative API shows them.
 //!
-//! Owns paths, field names, validation of what a request may say, the rendering of key
-//! pairs, and the `ApiResult` body of every refusal. Does not own what a key pair is, how
-//! it is made or given out (`keyring`), what refers to it (`catalog`), or the formats of
-//! files (`keyfile`, `x509`). A PingFederate key pair is a ring; its view is that of the
-//! ring's Active key.
+//! Owns paths, field names, validation of what a request may say, the rendering of key pairs, and the
+//! `ApiResult` body of every refusal. Does not own what a key pair is, how it is made or given out
+//! (`lifecycle`), what refers to it (`settings`), or the formats of files (`keyfile`, `x509`). A
+//! PingFederate key pair is a ring; its view is that of the ring's Active key.
 //!
-//! Invariants: a request is checked whole, and all that is wrong with it is said at once;
-//! nothing reaches `keyring` unchecked; the families have the same handlers and separate
-//! ids; the same routes answer under `/pf-admin-api/v1` and without it, with and without a
-//! trailing slash.
+//! Invariants: a request is checked whole, and all that is wrong with it is said at once; nothing
+//! reaches `lifecycle` unchecked; the families have the same handlers and separate ids; the same routes
+//! answer under `/pf-admin-api/v1` and without it, with and without a trailing slash.
 
 mod additional_key_sets;
 mod algorithm_choice;
@@ -19,6 +17,8 @@ mod document;
 mod error;
 mod export;
 mod family;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod generate;
 mod import;
 mod key_pairs;

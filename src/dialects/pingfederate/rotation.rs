@@ -12,7 +12,6 @@ use utoipa::ToSchema;
 
 use super::Services;
 use super::algorithm_choice::{AlgorithmRequest, choose};
-use super::algorithms::family_name;
 use super::error::{ApiError, ApiResult, BodyRefusals, PathRefusals, Refusals};
 use super::family::{KeyPairPath, active};
 use super::rules::{Rules, non_empty, required};
@@ -67,7 +66,7 @@ impl KeyPairRotationSettings {
             creation_buffer_days: number(settings.creation_buffer_days),
             activation_buffer_days: number(settings.activation_buffer_days),
             valid_days: number(settings.valid_days),
-            key_algorithm: Some(family_name(settings.algorithm.family()).to_owned()),
+            key_algorithm: Some(settings.algorithm.jca_name().to_owned()),
             key_size: number(settings.algorithm.bits()),
             signature_algorithm: Some(settings.signature_algorithm.to_string()),
         }
@@ -253,7 +252,7 @@ fn algorithms(
     wire: &KeyPairRotationSettings,
     findings: &mut Vec<Violation>,
 ) -> Option<(KeyAlgorithm, SignatureAlgorithm)> {
-    let original = family_name(pair.algorithm.family()).to_owned();
+    let original = pair.algorithm.jca_name().to_owned();
     let name = non_empty(wire.key_algorithm.as_ref()).map_or_else(|| original.clone(), str::to_owned);
     let size =
         wire.key_size.or_else(|| (name == original).then(|| i32::try_from(pair.algorithm.bits()).ok()).flatten());

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use super::Services;
+use super::Settings;
 use super::algorithm_choice::{self, AlgorithmRequest};
 use super::generate::NewKeyPairSettings;
 use super::wire::CryptoProvider;
-use super::{Settings, family};
 use crate::auth::{Principal, Scope};
 use crate::http::id;
 use crate::http::subject::{self, MAX_VALID_DAYS};
 use crate::services::lifecycle::{Capabilities, CertificateSpec, NewKeyPair};
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::{KeyUse, ProviderKind, RingId, RingKind};
-use strongroom_formats::x509::{CertificateNames, NameFault, Subject, SubjectField};
+use strongroom_formats::x509::{CertificateNames, CertificateProfile, NameFault, Subject, SubjectField};
 
 /// What requests are judged by.
 pub(super) struct Rules {
@@ -63,7 +63,7 @@ impl Rules {
             certificate: Some(CertificateSpec {
                 names: CertificateNames::Given { subject, alternative_names },
                 valid_days,
-                profile: family::profile(self.family),
+                profile: CertificateProfile::of_ring(self.family),
             }),
             idempotency: None,
             deadline: self.deadline,

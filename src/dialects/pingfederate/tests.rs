@@ -12,7 +12,7 @@ use super::{SanFormat, Settings, algorithms};
 use crate::http::id;
 use crate::services::lifecycle::{Capabilities, NewKeyPair};
 use strongroom_domain::error::Violation;
-use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, KeyUse, ProviderKind, RingKind, SignatureAlgorithm};
+use strongroom_domain::key::{KeyAlgorithm, ProviderKind, RingKind, SignatureAlgorithm};
 use strongroom_formats::x509::{AlternativeName, CertificateNames};
 
 const HYBRID: Settings = Settings {
@@ -24,7 +24,7 @@ const HYBRID: Settings = Settings {
 
 fn everything() -> Capabilities {
     Capabilities {
-        algorithms: KeyAlgorithm::ALL.map(|a| (a, a.signature_algorithms())).to_vec(),
+        algorithms: KeyAlgorithm::all().map(|a| (a, a.signature_algorithms())).collect(),
         ..Capabilities::default()
     }
 }
@@ -161,14 +161,13 @@ fn signature_algorithm_that_no_family_has_is_found_without_a_family() {
 
 #[test]
 fn gaps_are_filled_with_the_defaults_of_the_algorithm() {
-    use SignatureAlgorithm::{Ecdsa, Ed25519, RsaPkcs1};
     let table = [
-        (json!({"keyAlgorithm": "RSA"}), KeyAlgorithm::Rsa2048, RsaPkcs1(HashAlgorithm::Sha256)),
-        (json!({"keyAlgorithm": "RSA", "keySize": 3072}), KeyAlgorithm::Rsa3072, RsaPkcs1(HashAlgorithm::Sha256)),
-        (json!({"keyAlgorithm": "EC"}), KeyAlgorithm::P256, Ecdsa(HashAlgorithm::Sha256)),
-        (json!({"keyAlgorithm": "EC", "keySize": 384}), KeyAlgorithm::P384, Ecdsa(HashAlgorithm::Sha384)),
-        (json!({"keyAlgorithm": "EC", "keySize": 521}), KeyAlgorithm::P521, Ecdsa(HashAlgorithm::Sha512)),
-        (json!({"keyAlgorithm": "Ed25519"}), KeyAlgorithm::Ed25519, Ed25519),
+        (json!({"keyAlgorithm": "RSA"}), KeyAlgorithm::RSA_2048, SignatureAlgorithm::RSA_PKCS1_SHA256),
+        (json!({"keyAlgorithm": "RSA", "keySize": 3072}), KeyAlgorithm::RSA_3072, SignatureAlgorithm::RSA_PKCS1_SHA256),
+        (json!({"keyAlgorithm": "EC"}), KeyAlgorithm::P256, SignatureAlgorithm::ECDSA_SHA256),
+        (json!({"keyAlgorithm": "EC", "keySize": 384}), KeyAlgorithm::P384, SignatureAlgorithm::ECDSA_SHA384),
+        (json!({"keyAlgorithm": "EC", "keySize": 521}), KeyAlgorithm::P521, SignatureAlgorithm::ECDSA_SHA512),
+        (json!({"keyAlgorithm": "Ed25519"}), KeyAlgorithm::ED25519, SignatureAlgorithm::ED25519),
     ];
     for (changes, algorithm, signature) in table {
         let new = check(&changes).unwrap();
@@ -179,22 +178,21 @@ fn gaps_are_filled_with_the_defaults_of_the_algorithm() {
 
 #[test]
 fn rsa_may_sign_in_both_schemes_and_ec_with_the_hash_of_its_curve_and_the_one_asked_for() {
-    use SignatureAlgorithm::Ecdsa;
     let rsa = check(&json!({"signatureAlgorithm": "SHA512withRSAandMGF1"})).unwrap();
-    assert_eq!(rsa.signature_algorithm, SignatureAlgorithm::RsaPss(HashAlgorithm::Sha512));
-    assert_eq!(rsa.permitted, KeyAlgorithm::Rsa2048.signature_algorithms());
+    assert_eq!(rsa.signature_algorithm, SignatureAlgorithm::RSA_PSS_SHA512);
+    assert_eq!(rsa.permitted, KeyAlgorithm::RSA_2048.signature_algorithms());
     let usual = check(&json!({"keyAlgorithm": "EC", "keySize": 384})).unwrap();
-    assert_eq!(usual.permitted, [Ecdsa(HashAlgorithm::Sha384)]);
+    assert_eq!(usual.permitted, [SignatureAlgorithm::ECDSA_SHA384]);
     let asked = check(&json!({"keyAlgorithm": "EC", "signatureAlgorithm": "SHA512withECDSA"})).unwrap();
-    assert_eq!(asked.permitted, [Ecdsa(HashAlgorithm::Sha256), Ecdsa(HashAlgorithm::Sha512)]);
+    assert_eq!(asked.permitted, [SignatureAlgorithm::ECDSA_SHA256, SignatureAlgorithm::ECDSA_SHA512]);
 }
 
 #[test]
 fn what_the_provider_cannot_do_is_said_with_what_it_can() {
     let can = Capabilities {
         algorithms: vec![
-            (KeyAlgorithm::Rsa2048, vec![SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256)]),
-            (KeyAlgorithm::P256, vec![SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256)]),
+            (KeyAlgorithm::RSA_2048, vec![SignatureAlgorithm::RSA_PKCS1_SHA256]),
+            (KeyAlgorithm::P256, vec![SignatureAlgorithm::ECDSA_SHA256]),
         ],
         ..Capabilities::default()
     };
@@ -213,7 +211,7 @@ fn what_the_provider_cannot_do_is_said_with_what_it_can() {
         assert!(violations[0].message.contains(offer), "{}", violations[0].message);
     }
     let new = check_with(HYBRID, Some(can), &json!({})).unwrap();
-    assert_eq!(new.permitted, [SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256)]);
+    assert_eq!(new.permitted, [SignatureAlgorithm::RSA_PKCS1_SHA256]);
 }
 
 #[test]
@@ -294,7 +292,7 @@ fn key_algorithms_are_those_that_all_providers_share() {
     assert_eq!(items[2]["signatureAlgorithms"], json!(["Ed25519"]));
 
     let small = Capabilities {
-        algorithms: vec![(KeyAlgorithm::P384, vec![SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha512)])],
+        algorithms: vec![(KeyAlgorithm::P384, vec![SignatureAlgorithm::ECDSA_SHA512])],
         ..Capabilities::default()
     };
     let items = serde_json::to_value(algorithms::common_to(&[everything(), small])).unwrap();

@@ -4,7 +4,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Services;
-use super::algorithms::family_name;
 use super::rotation::{self, KeyPairRotationSettings};
 use super::{SanFormat, Settings};
 use crate::auth::Principal;
@@ -175,7 +174,7 @@ impl KeyPairView {
 
 /// The key of a pair, by its row.
 fn key_of(pair: &KeyPair) -> KeyFacts {
-    KeyFacts { algorithm: family_name(pair.algorithm.family()).to_owned(), bits: Some(pair.algorithm.bits()) }
+    KeyFacts { algorithm: pair.algorithm.jca_name().to_owned(), bits: Some(pair.algorithm.bits()) }
 }
 
 impl CertView {

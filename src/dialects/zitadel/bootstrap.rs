@@ -8,15 +8,13 @@ use super::web_keys::{NewWebKey, ring};
 use crate::auth::Principal;
 use crate::services::lifecycle::{InitialState, Keyring, Placement, RingChange};
 use strongroom_domain::error::{Error, ErrorKind};
-use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, ProviderKind, SignatureAlgorithm};
+use strongroom_domain::key::{KeyAlgorithm, ProviderKind, SignatureAlgorithm};
 
 /// Between attempts, while provider or store are not ready.
 const RETRY: Duration = Duration::from_secs(2);
 
-const RSA_2048: NewWebKey = NewWebKey {
-    algorithm: KeyAlgorithm::Rsa2048,
-    signature_algorithm: SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256),
-};
+const RSA_2048: NewWebKey =
+    NewWebKey { algorithm: KeyAlgorithm::RSA_2048, signature_algorithm: SignatureAlgorithm::RSA_PKCS1_SHA256 };
 
 /// Gives the ring of web keys a key that signs and one that waits, unless it has keys.
 ///

@@ -10,7 +10,7 @@ use super::Services;
 use super::error::GatewayError;
 use super::web_keys;
 use crate::http::key_set::{JwkSet, answer};
-use crate::services::rotation::KeySetId;
+use crate::services::publication::KeySetId;
 
 /// Gets the public web keys.
 #[utoipa::path(

@@ -1,21 +1,22 @@
 //! The Zitadel dialect: web keys as its resource API and its `WebKeyService` show them.
 //!
-//! Owns paths, field names, the JSON of Protocol Buffers, the words and ids of refusals in
-//! both shapes (gateway and Connect), the discovery document, and the two keys that a new
-//! instance begins with. Does not own what a key pair is or how it is made and moved
-//! (`keyring`), when it is succeeded by itself (`rotation`), or the key set. All web keys
-//! are members of the one ring `web-keys`; a web key's id is its kid.
+//! Owns paths, field names, the JSON of Protocol Buffers, the words and ids of refusals in both shapes
+//! (gateway and Connect), the discovery document, and the two keys that a new instance begins with.
+//! Does not own what a key pair is or how it is made and moved (`lifecycle`), when it is succeeded by
+//! itself (`rotation`), or the key set. All web keys are members of the one ring `web-keys`; a web
+//! key's id is its kid.
 //!
-//! Invariants: a change is made by one transaction or not at all, so there is one active
-//! key at every moment once there was one; v3alpha has defaults where v2beta and v2 are as
-//! strict as the product; binary Protocol Buffers and gRPC are refused in words that their
-//! clients show.
+//! Invariants: a change is made by one transaction or not at all, so there is one active key at every
+//! moment once there was one; v3alpha has defaults where v2beta and v2 are as strict as the product;
+//! binary Protocol Buffers and gRPC are refused in words that their clients show.
 
 mod bootstrap;
 mod connect;
 mod discovery;
 mod document;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod key_set;
 mod message;
 mod rest;

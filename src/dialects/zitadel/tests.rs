@@ -8,7 +8,7 @@ use super::error::{Cause, ConnectError, GatewayError, NO_SUCH_KEY, Refusal};
 use super::message::{Object, Presence};
 use super::wire::{Bits, CreateWebKey, Unspecified};
 use strongroom_domain::error::{Error, ErrorKind};
-use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, SignatureAlgorithm};
+use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, SignatureAlgorithm, SignatureScheme};
 
 async fn body(answer: impl IntoResponse) -> (u16, Value) {
     let response = answer.into_response();
@@ -88,12 +88,12 @@ fn enumerated_values_come_by_name_or_by_number() {
 
 #[test]
 fn what_is_left_open_is_a_default_in_v3alpha_and_refused_elsewhere() {
-    let rsa = |algorithm, hash| Some((algorithm, SignatureAlgorithm::RsaPkcs1(hash)));
-    let ecdsa = |algorithm, hash| Some((algorithm, SignatureAlgorithm::Ecdsa(hash)));
+    let rsa = |algorithm, hash| Some((algorithm, SignatureScheme::RsaPkcs1(hash).into()));
+    let ecdsa = |algorithm, hash| Some((algorithm, SignatureScheme::Ecdsa(hash).into()));
     let table = [
-        (r#"{"rsa": {}}"#, rsa(KeyAlgorithm::Rsa2048, HashAlgorithm::Sha256)),
-        (r#"{"rsa": {"bits": 3}}"#, rsa(KeyAlgorithm::Rsa4096, HashAlgorithm::Sha256)),
-        (r#"{"rsa": {"bits": 0, "hasher": "RSA_HASHER_SHA384"}}"#, rsa(KeyAlgorithm::Rsa2048, HashAlgorithm::Sha384)),
+        (r#"{"rsa": {}}"#, rsa(KeyAlgorithm::RSA_2048, HashAlgorithm::Sha256)),
+        (r#"{"rsa": {"bits": 3}}"#, rsa(KeyAlgorithm::RSA_4096, HashAlgorithm::Sha256)),
+        (r#"{"rsa": {"bits": 0, "hasher": "RSA_HASHER_SHA384"}}"#, rsa(KeyAlgorithm::RSA_2048, HashAlgorithm::Sha384)),
         (r#"{"ecdsa": {"curve": null}}"#, ecdsa(KeyAlgorithm::P256, HashAlgorithm::Sha256)),
     ];
     for (text, expected) in table {
@@ -105,7 +105,7 @@ fn what_is_left_open_is_a_default_in_v3alpha_and_refused_elsewhere() {
         assert_eq!(read(text, Unspecified::Default), None, "{text}");
     }
     for unspecified in [Unspecified::Default, Unspecified::Refused] {
-        assert_eq!(read("{}", unspecified), rsa(KeyAlgorithm::Rsa2048, HashAlgorithm::Sha256));
+        assert_eq!(read("{}", unspecified), rsa(KeyAlgorithm::RSA_2048, HashAlgorithm::Sha256));
         let p521 = ecdsa(KeyAlgorithm::P521, HashAlgorithm::Sha512);
         assert_eq!(read(r#"{"ecdsa": {"curve": "ECDSA_CURVE_P512"}}"#, unspecified), p521);
     }

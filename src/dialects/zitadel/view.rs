@@ -7,7 +7,7 @@ use super::web_keys::change_date;
 use super::wire::{Bits, Curve, Ed25519, Hasher};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, ErrorKind};
-use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, KeyPair, KeyState, Kid};
+use strongroom_domain::key::{KeyFamily, KeyPair, KeyState, Kid};
 
 /// What was made.
 #[derive(Debug, Serialize, ToSchema)]
@@ -236,21 +236,14 @@ impl NestedWebKeys {
 
 impl Config {
     pub(super) fn of(pair: &KeyPair) -> Self {
-        let hasher = match pair.signature_algorithm.hash() {
-            Some(HashAlgorithm::Sha384) => Hasher::Sha384,
-            Some(HashAlgorithm::Sha512) => Hasher::Sha512,
-            Some(HashAlgorithm::Sha256) | None => Hasher::Sha256,
-        };
-        let rsa = |bits| Self { rsa: Some(Rsa { bits, hasher }), ..Self::default() };
-        let ecdsa = |curve| Self { ecdsa: Some(Ecdsa { curve }), ..Self::default() };
-        match pair.algorithm {
-            KeyAlgorithm::Rsa2048 => rsa(Bits::Bits2048),
-            KeyAlgorithm::Rsa3072 => rsa(Bits::Bits3072),
-            KeyAlgorithm::Rsa4096 => rsa(Bits::Bits4096),
-            KeyAlgorithm::P256 => ecdsa(Curve::P256),
-            KeyAlgorithm::P384 => ecdsa(Curve::P384),
-            KeyAlgorithm::P521 => ecdsa(Curve::P512),
-            KeyAlgorithm::Ed25519 => Self { ed25519: Some(Ed25519 {}), ..Self::default() },
+        let (algorithm, none) = (pair.algorithm, Self::default());
+        match algorithm.family() {
+            KeyFamily::Rsa => {
+                let hasher = Hasher::of(pair.signature_algorithm);
+                Self { rsa: Some(Rsa { bits: Bits::of(algorithm), hasher }), ..none }
+            }
+            KeyFamily::Ec => Self { ecdsa: Some(Ecdsa { curve: Curve::of(algorithm) }), ..none },
+            KeyFamily::EdDsa => Self { ed25519: Some(Ed25519 {}), ..none },
         }
     }
 }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::message::{Enumeration, Object, Presence};
 use super::web_keys::NewWebKey;
 use strongroom_domain::error::{Error, ErrorKind};
-use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, SignatureAlgorithm};
+use strongroom_domain::key::{KeyAlgorithm, SignatureAlgorithm};
 
 /// An enumeration whose names and numbers are those of the product.
 macro_rules! enumeration {
@@ -52,6 +52,28 @@ enumeration! {
         P512 = "ECDSA_CURVE_P512"
     }
 }
+
+/// The algorithms that the product's values mean, and back; what has no value is UNSPECIFIED.
+macro_rules! meaning {
+    ($name:ident as $of:ident { $zero:ident, $($variant:ident = $algorithm:ident),* }) => {
+        impl $name {
+            pub(super) const fn algorithm(self) -> $of {
+                match self { Self::Unspecified => $of::$zero, $(Self::$variant => $of::$algorithm),* }
+            }
+
+            pub(super) fn of(algorithm: $of) -> Self {
+                let mut known = [$(Self::$variant),*].into_iter();
+                known.find(|value| value.algorithm() == algorithm).unwrap_or(Self::Unspecified)
+            }
+        }
+    };
+}
+
+meaning! { Bits as KeyAlgorithm { RSA_2048, Bits2048 = RSA_2048, Bits3072 = RSA_3072, Bits4096 = RSA_4096 } }
+meaning! { Curve as KeyAlgorithm { P256, P256 = P256, P384 = P384, P512 = P521 } }
+meaning! { Hasher as SignatureAlgorithm {
+    RSA_PKCS1_SHA256, Sha256 = RSA_PKCS1_SHA256, Sha384 = RSA_PKCS1_SHA384, Sha512 = RSA_PKCS1_SHA512
+} }
 
 /// A web key to be made: at most one of the three; RSA with 2048 bits and SHA-256 without any.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
@@ -117,13 +139,13 @@ impl CreateWebKey {
     /// `Invalid` when there are two kinds of key, or a value is none or must not be left open.
     pub(super) fn read(self, unspecified: Unspecified) -> Result<NewWebKey, Error> {
         let (algorithm, signature_algorithm) = match (self.rsa, self.ecdsa, self.ed25519) {
-            (None, None, None) => (KeyAlgorithm::Rsa2048, SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256)),
+            (None, None, None) => (KeyAlgorithm::RSA_2048, SignatureAlgorithm::RSA_PKCS1_SHA256),
             (Some(Object(rsa)), None, None) => rsa.read(unspecified)?,
             (None, Some(Object(ecdsa)), None) => {
                 let algorithm = ecdsa.read(unspecified)?;
                 (algorithm, algorithm.default_signature_algorithm())
             }
-            (None, None, Some(_)) => (KeyAlgorithm::Ed25519, SignatureAlgorithm::Ed25519),
+            (None, None, Some(_)) => (KeyAlgorithm::ED25519, SignatureAlgorithm::ED25519),
             _ => {
                 let message = "oneof CreateWebKeyRequest.key is already set: give one of rsa, ecdsa and ed25519";
                 return Err(Error::new(ErrorKind::Invalid, message));
@@ -136,28 +158,15 @@ impl CreateWebKey {
 impl Rsa {
     fn read(self, unspecified: Unspecified) -> Result<(KeyAlgorithm, SignatureAlgorithm), Error> {
         let rule = |field| Rule { message: "Rsa", kind: "RSA", field, unspecified };
-        let algorithm = match rule("Bits").check(self.bits)? {
-            Bits::Unspecified | Bits::Bits2048 => KeyAlgorithm::Rsa2048,
-            Bits::Bits3072 => KeyAlgorithm::Rsa3072,
-            Bits::Bits4096 => KeyAlgorithm::Rsa4096,
-        };
-        let hash = match rule("Hasher").check(self.hasher)? {
-            Hasher::Unspecified | Hasher::Sha256 => HashAlgorithm::Sha256,
-            Hasher::Sha384 => HashAlgorithm::Sha384,
-            Hasher::Sha512 => HashAlgorithm::Sha512,
-        };
-        Ok((algorithm, SignatureAlgorithm::RsaPkcs1(hash)))
+        let (bits, hasher) = (rule("Bits").check(self.bits)?, rule("Hasher").check(self.hasher)?);
+        Ok((bits.algorithm(), hasher.algorithm()))
     }
 }
 
 impl Ecdsa {
     fn read(self, unspecified: Unspecified) -> Result<KeyAlgorithm, Error> {
         let rule = Rule { message: "Ecdsa", kind: "ECDSA", field: "Curve", unspecified };
-        Ok(match rule.check(self.curve)? {
-            Curve::Unspecified | Curve::P256 => KeyAlgorithm::P256,
-            Curve::P384 => KeyAlgorithm::P384,
-            Curve::P512 => KeyAlgorithm::P521,
-        })
+        Ok(rule.check(self.curve)?.algorithm())
     }
 }
 

@@ -12,8 +12,7 @@ use async_trait::async_trait;
 use aws_lc_rs::digest::{self, Digest};
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaKeyPair};
+use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair};
 
 use super::{CertificateSpec, Prepared, check, issue, prepare};
 use crate::provider::{
@@ -24,8 +23,8 @@ use software_key::SoftwareKey;
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::ErrorKind;
 use strongroom_domain::key::{
-    CertificateDer, DecryptionAlgorithm, HashAlgorithm, KeyAlgorithm, KeyId, Locator, ProviderKind, Signature,
-    SignatureAlgorithm, SpkiDer,
+    CertificateDer, DecryptionAlgorithm, KeyAlgorithm, KeyId, Locator, ProviderKind, Signature, SignatureAlgorithm,
+    SpkiDer,
 };
 use strongroom_domain::secret::Secret;
 use strongroom_formats::x509::{
@@ -100,7 +99,7 @@ fn openssl_verifies(certificate: &CertificateDer, purpose: &str) {
 
 #[tokio::test]
 async fn every_key_and_signature_algorithm_makes_a_certificate_that_openssl_verifies() {
-    for algorithm in KeyAlgorithm::ALL {
+    for algorithm in KeyAlgorithm::all() {
         let key = SoftwareKey::generate(algorithm);
         for signature_algorithm in algorithm.signature_algorithms() {
             let certificate = certificate(&key, &spec(CertificateProfile::Signing), signature_algorithm).await;
@@ -114,7 +113,7 @@ async fn every_key_and_signature_algorithm_makes_a_certificate_that_openssl_veri
 
 #[tokio::test]
 async fn profiles_carry_the_extensions_of_their_purpose() {
-    let rsa = SoftwareKey::generate(KeyAlgorithm::Rsa2048);
+    let rsa = SoftwareKey::generate(KeyAlgorithm::RSA_2048);
     let ec = SoftwareKey::generate(KeyAlgorithm::P256);
     let (server, client) = ("TLS Web Server Authentication", "TLS Web Client Authentication");
     let rows = [
@@ -156,7 +155,7 @@ fn key_identifier(spki: &SpkiDer) -> String {
 #[tokio::test]
 async fn validity_is_whole_days_from_the_present_second() {
     let key = SoftwareKey::generate(KeyAlgorithm::P256);
-    let algorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+    let algorithm = SignatureAlgorithm::ECDSA_SHA256;
     let short = certificate(&key, &spec(CertificateProfile::Signing), algorithm).await;
     let summary = CertificateSummary::of(&short).unwrap();
     assert_eq!(summary.not_before.to_string(), "2026-08-13T20:21:00.000Z");
@@ -175,7 +174,7 @@ fn certificate_beyond_the_year_9999_is_refused() {
     let key = SoftwareKey::generate(KeyAlgorithm::P256);
     let prepare = |valid_days| {
         let spec = CertificateSpec { valid_days, ..spec(CertificateProfile::Signing) };
-        prepare(&spec, SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256), key.spki.clone(), NOW)
+        prepare(&spec, SignatureAlgorithm::ECDSA_SHA256, key.spki.clone(), NOW)
     };
     // 9999-12-31 is 2,912,218 days after 2026-08-13.
     assert!(prepare(2_912_218).is_ok());
@@ -188,7 +187,7 @@ fn subject_with_a_fault_is_refused() {
     let key = SoftwareKey::generate(KeyAlgorithm::P256);
     let names = CertificateNames::Given { subject: Subject::default(), alternative_names: Vec::new() };
     let spec = CertificateSpec { names, ..spec(CertificateProfile::Signing) };
-    let refused = prepare(&spec, SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256), key.spki.clone(), NOW).unwrap_err();
+    let refused = prepare(&spec, SignatureAlgorithm::ECDSA_SHA256, key.spki.clone(), NOW).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Invalid);
     assert!(refused.to_string().contains("CommonName Empty"), "{refused}");
 }
@@ -196,7 +195,7 @@ fn subject_with_a_fault_is_refused() {
 #[tokio::test]
 async fn certificate_signed_by_another_key_is_not_given_out() {
     let (key, other) = (SoftwareKey::generate(KeyAlgorithm::P256), SoftwareKey::generate(KeyAlgorithm::P256));
-    let algorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+    let algorithm = SignatureAlgorithm::ECDSA_SHA256;
     let lied =
         issue(prepared(&key, &spec(CertificateProfile::Signing), algorithm), &other, &key.reference()).await.unwrap();
     let refused = check(lied, &key.spki).unwrap_err();
@@ -215,8 +214,8 @@ async fn certificate_signed_by_another_key_is_not_given_out() {
 
 #[tokio::test]
 async fn failure_of_the_provider_is_passed_on() {
-    let (key, other) = (SoftwareKey::generate(KeyAlgorithm::P256), SoftwareKey::generate(KeyAlgorithm::Ed25519));
-    let prepared = prepared(&key, &spec(CertificateProfile::Signing), SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256));
+    let (key, other) = (SoftwareKey::generate(KeyAlgorithm::P256), SoftwareKey::generate(KeyAlgorithm::ED25519));
+    let prepared = prepared(&key, &spec(CertificateProfile::Signing), SignatureAlgorithm::ECDSA_SHA256);
     let failed = issue(prepared, &other, &key.reference()).await.unwrap_err();
     assert_eq!(failed.kind(), ErrorKind::ProviderUnavailable);
     assert_eq!(other.signatures.into_inner(), 1);
@@ -225,12 +224,12 @@ async fn failure_of_the_provider_is_passed_on() {
 #[test]
 fn signatures_verify_by_their_own_key_algorithm_and_message_only() {
     let keys =
-        [KeyAlgorithm::Rsa2048, KeyAlgorithm::P256, KeyAlgorithm::P384, KeyAlgorithm::P521, KeyAlgorithm::Ed25519]
+        [KeyAlgorithm::RSA_2048, KeyAlgorithm::P256, KeyAlgorithm::P384, KeyAlgorithm::P521, KeyAlgorithm::ED25519]
             .map(SoftwareKey::generate);
     for key in &keys {
         for made_with in key.algorithm.signature_algorithms() {
             let raw = key.raw_signature(made_with, b"message");
-            for claimed in SignatureAlgorithm::ALL {
+            for claimed in SignatureAlgorithm::all() {
                 for by in &keys {
                     let signature = Signature::from_raw(claimed, raw.clone());
                     let right = claimed == made_with && std::ptr::eq(by, key);
@@ -248,10 +247,6 @@ fn signatures_verify_by_their_own_key_algorithm_and_message_only() {
 #[test]
 fn serial_numbers_differ() {
     let key = SoftwareKey::generate(KeyAlgorithm::P256);
-    let serial = || {
-        prepared(&key, &spec(CertificateProfile::Signing), SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256))
-            .meant
-            .serial
-    };
+    let serial = || prepared(&key, &spec(CertificateProfile::Signing), SignatureAlgorithm::ECDSA_SHA256).meant.serial;
     assert_ne!(serial(), serial());
 }

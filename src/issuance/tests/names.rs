@@ -6,7 +6,7 @@ use super::*;
 async fn certificate_without_alternative_names_has_no_such_extension() {
     let key = SoftwareKey::generate(KeyAlgorithm::P256);
     let spec = bare();
-    let certificate = certificate(&key, &spec, SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256)).await;
+    let certificate = certificate(&key, &spec, SignatureAlgorithm::ECDSA_SHA256).await;
     openssl_verifies(&certificate, "any");
     assert!(!openssl(&["x509", "-noout", "-text"], &certificate).contains("Alternative"));
 }
@@ -14,8 +14,7 @@ async fn certificate_without_alternative_names_has_no_such_extension() {
 #[tokio::test]
 async fn subject_is_encoded_from_country_to_common_name() {
     let key = SoftwareKey::generate(KeyAlgorithm::P256);
-    let certificate =
-        certificate(&key, &spec(CertificateProfile::Signing), SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256)).await;
+    let certificate = certificate(&key, &spec(CertificateProfile::Signing), SignatureAlgorithm::ECDSA_SHA256).await;
     let encoded =
         openssl(&["x509", "-noout", "-subject", "-nameopt", "sname,utf8,sep_multiline,show_type"], &certificate);
     let lines: Vec<&str> = encoded.lines().map(str::trim).collect();
@@ -56,7 +55,7 @@ async fn names_of_another_certificate_are_kept_as_they_are_encoded() {
 
     let key = SoftwareKey::generate(KeyAlgorithm::P256);
     let spec = CertificateSpec { names: CertificateNames::Of(old.clone()), ..spec(CertificateProfile::Signing) };
-    let new = certificate(&key, &spec, SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256)).await;
+    let new = certificate(&key, &spec, SignatureAlgorithm::ECDSA_SHA256).await;
     openssl_verifies(&new, "any");
     let says = |certificate| {
         openssl(

@@ -31,7 +31,7 @@ fn req(request: &[u8], arguments: &[&str]) -> String {
 
 #[tokio::test]
 async fn request_of_every_key_and_signature_algorithm_is_verified_by_openssl() {
-    for algorithm in KeyAlgorithm::ALL {
+    for algorithm in KeyAlgorithm::all() {
         let key = SoftwareKey::generate(algorithm);
         let certificate =
             certificate(&key, &spec(CertificateProfile::TlsServer), algorithm.default_signature_algorithm()).await;
@@ -47,7 +47,7 @@ async fn request_of_every_key_and_signature_algorithm_is_verified_by_openssl() {
 #[tokio::test]
 async fn request_says_what_the_certificate_says() {
     let key = SoftwareKey::generate(KeyAlgorithm::P256);
-    let algorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+    let algorithm = SignatureAlgorithm::ECDSA_SHA256;
     let certificate = certificate(&key, &spec(CertificateProfile::TlsServer), algorithm).await;
     let request = request(&certificate, algorithm, &key, &key.reference()).await.unwrap();
     assert!(request_to_pem(&request).starts_with("-----BEGIN CERTIFICATE REQUEST-----\n"));
@@ -66,7 +66,7 @@ async fn request_says_what_the_certificate_says() {
 #[tokio::test]
 async fn request_without_alternative_names_has_no_attributes() {
     let key = SoftwareKey::generate(KeyAlgorithm::P256);
-    let algorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+    let algorithm = SignatureAlgorithm::ECDSA_SHA256;
     let spec = bare();
     let certificate = certificate(&key, &spec, algorithm).await;
     let request = request(&certificate, algorithm, &key, &key.reference()).await.unwrap();
@@ -77,14 +77,14 @@ async fn request_without_alternative_names_has_no_attributes() {
 #[tokio::test]
 async fn request_signed_by_another_key_is_not_given_out() {
     let (key, other) = (SoftwareKey::generate(KeyAlgorithm::P256), SoftwareKey::generate(KeyAlgorithm::P256));
-    let algorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+    let algorithm = SignatureAlgorithm::ECDSA_SHA256;
     let certificate = certificate(&key, &spec(CertificateProfile::Signing), algorithm).await;
     let refused = request(&certificate, algorithm, &other, &key.reference()).await.unwrap_err();
     assert_eq!(
         (refused.kind(), refused.public()),
         (ErrorKind::ProviderUnavailable, "the crypto provider is unavailable")
     );
-    let of_another_algorithm = Signature::from_raw(SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384), vec![1; 64]);
+    let of_another_algorithm = Signature::from_raw(SignatureAlgorithm::ECDSA_SHA384, vec![1; 64]);
     let info = RequestInfo::for_certificate(&certificate, &key.spki, algorithm).unwrap();
     assert!(info.assemble(&of_another_algorithm).is_err());
 }

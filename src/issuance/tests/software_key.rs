@@ -1,5 +1,7 @@
 //! A provider of one software key.
 
+use strongroom_domain::key::{EcCurve, KeyParameters, SignatureScheme};
+
 use super::*;
 
 /// A key in this process behind the trait of a provider, which counts its signatures.
@@ -12,23 +14,16 @@ pub(super) struct SoftwareKey {
 
 enum Private {
     Rsa(RsaKeyPair),
-    Ec(EcdsaKeyPair, &'static digest::Algorithm),
+    Ec(EcdsaKeyPair, &'static EcCurve),
     Ed25519(Ed25519KeyPair),
 }
 
 impl SoftwareKey {
     pub(super) fn generate(algorithm: KeyAlgorithm) -> Self {
-        let ec = |signing: &'static EcdsaSigningAlgorithm, digest| {
-            Private::Ec(EcdsaKeyPair::generate(signing).unwrap(), digest)
-        };
-        let private = match algorithm {
-            KeyAlgorithm::Rsa2048 => Private::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()),
-            KeyAlgorithm::Rsa3072 => Private::Rsa(RsaKeyPair::generate(KeySize::Rsa3072).unwrap()),
-            KeyAlgorithm::Rsa4096 => Private::Rsa(RsaKeyPair::generate(KeySize::Rsa4096).unwrap()),
-            KeyAlgorithm::P256 => ec(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, &digest::SHA256),
-            KeyAlgorithm::P384 => ec(&signature::ECDSA_P384_SHA384_FIXED_SIGNING, &digest::SHA384),
-            KeyAlgorithm::P521 => ec(&signature::ECDSA_P521_SHA512_FIXED_SIGNING, &digest::SHA512),
-            KeyAlgorithm::Ed25519 => Private::Ed25519(Ed25519KeyPair::generate().unwrap()),
+        let private = match algorithm.parameters() {
+            KeyParameters::Rsa(size) => Private::Rsa(RsaKeyPair::generate(size).unwrap()),
+            KeyParameters::Ec(curve) => Private::Ec(EcdsaKeyPair::generate(curve.signing).unwrap(), curve),
+            KeyParameters::EdDsa(_) => Private::Ed25519(Ed25519KeyPair::generate().unwrap()),
         };
         let spki = match &private {
             Private::Rsa(pair) => pair.public_key().as_der().unwrap(),
@@ -45,32 +40,28 @@ impl SoftwareKey {
     }
 
     pub(super) fn raw_signature(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Vec<u8> {
-        match (&self.private, algorithm) {
+        match (&self.private, algorithm.scheme()) {
             (Private::Rsa(pair), _) => {
-                let encoding: &signature::RsaSignatureEncoding = match algorithm {
-                    SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256) => &signature::RSA_PKCS1_SHA256,
-                    SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha384) => &signature::RSA_PKCS1_SHA384,
-                    SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha512) => &signature::RSA_PKCS1_SHA512,
-                    SignatureAlgorithm::RsaPss(HashAlgorithm::Sha256) => &signature::RSA_PSS_SHA256,
-                    SignatureAlgorithm::RsaPss(HashAlgorithm::Sha384) => &signature::RSA_PSS_SHA384,
-                    SignatureAlgorithm::RsaPss(HashAlgorithm::Sha512) => &signature::RSA_PSS_SHA512,
-                    SignatureAlgorithm::Ecdsa(_) | SignatureAlgorithm::Ed25519 => panic!("an RSA key"),
-                };
+                let encoding = algorithm.rsa_encoding().unwrap();
                 let mut bytes = vec![0; pair.public_modulus_len()];
                 pair.sign(encoding, &SystemRandom::new(), message, &mut bytes).unwrap();
                 bytes
             }
-            (Private::Ec(pair, own), SignatureAlgorithm::Ecdsa(hash)) => {
+            (Private::Ec(pair, curve), SignatureScheme::Ecdsa(hash)) => {
                 // A curve has but one hash in aws-lc-rs. ECDSA takes a digest as an integer of its leftmost
                 // bits, at most as many as the order has: so another hash's digest, cut or padded to the
                 // length of that one's, is signed all the same (FIPS 186-5 section 6.4.1).
+                let own = curve.hash;
                 let mut digest = hash.digest(message);
                 digest.truncate(own.output_len());
                 let padded = [vec![0; own.output_len() - digest.len()], digest].concat();
-                pair.sign_digest(&Digest::import_less_safe(&padded, own).unwrap()).unwrap().as_ref().to_vec()
+                pair.sign_digest(&Digest::import_less_safe(&padded, own.implementation()).unwrap())
+                    .unwrap()
+                    .as_ref()
+                    .to_vec()
             }
-            (Private::Ed25519(pair), SignatureAlgorithm::Ed25519) => pair.sign(message).as_ref().to_vec(),
-            (_, other) => panic!("{other} with {}", self.algorithm),
+            (Private::Ed25519(pair), SignatureScheme::EdDsa) => pair.sign(message).as_ref().to_vec(),
+            _ => panic!("{algorithm} with {}", self.algorithm),
         }
     }
 }

@@ -18,7 +18,7 @@ use strongroom_domain::secret::Secret;
 pub(super) fn check(algorithm: KeyAlgorithm) -> Result<(), ProviderError> {
     match algorithm.family() {
         KeyFamily::Rsa => Ok(()),
-        KeyFamily::Ec | KeyFamily::Ed25519 => {
+        KeyFamily::Ec | KeyFamily::EdDsa => {
             Err(ProviderError::Unsupported(format!("a key {algorithm} does not decrypt")))
         }
     }

@@ -222,8 +222,8 @@ impl KeyProvider for LocalProvider {
     }
 
     fn capabilities(&self) -> Option<Capabilities> {
-        let algorithms = KeyAlgorithm::ALL.map(|algorithm| (algorithm, algorithm.signature_algorithms()));
-        Some(Capabilities { algorithms: algorithms.to_vec(), decryptions: DecryptionAlgorithm::ALL.to_vec() })
+        let algorithms = KeyAlgorithm::all().map(|algorithm| (algorithm, algorithm.signature_algorithms()));
+        Some(Capabilities { algorithms: algorithms.collect(), decryptions: DecryptionAlgorithm::ALL.to_vec() })
     }
 
     fn health(&self) -> ProviderHealth {

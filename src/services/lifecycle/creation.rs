@@ -375,10 +375,10 @@ fn missing_row() -> Error {
 }
 
 /// Guard that counts creations under way.
-pub(super) struct CreationGuard<'a>(&'a AtomicUsize, usize);
+pub(in crate::services) struct CreationGuard<'a>(&'a AtomicUsize, usize);
 
 impl<'a> CreationGuard<'a> {
-    pub(super) fn enter(count: &'a AtomicUsize, creations: usize) -> Self {
+    pub(in crate::services) fn enter(count: &'a AtomicUsize, creations: usize) -> Self {
         count.fetch_add(creations, Ordering::SeqCst);
         Self(count, creations)
     }

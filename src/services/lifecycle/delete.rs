@@ -63,7 +63,7 @@ impl Keyring {
     }
 
     /// Destroys the key of a row in `Abandoning` or `Destroying` and leaves a tombstone.
-    pub(super) async fn finish_destruction(&self, pair: &KeyPair) -> Result<(), Error> {
+    pub(in crate::services) async fn finish_destruction(&self, pair: &KeyPair) -> Result<(), Error> {
         let objects = match self.providers.get(pair.provider) {
             _ if pair.origin == KeyOrigin::Linked => 0,
             Some(provider) => provider.destroy(&pair.locator, &self.store.id().label(pair.id)).await?.objects,
@@ -83,7 +83,7 @@ impl Keyring {
         Ok(())
     }
 
-    pub(super) async fn transition_to(
+    pub(in crate::services) async fn transition_to(
         &self,
         pair: &KeyPair,
         to: KeyState,

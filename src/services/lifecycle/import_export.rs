@@ -8,7 +8,7 @@ use super::obtain::KeyMaterial;
 use super::{ExportedKeyPair, ImportKeyPair, InitialState, KeyCreated, Keyring, KidScheme, LinkKeyPair};
 use crate::auth::{Principal, Scope};
 use crate::issuance::own_certificate;
-use crate::provider::{ExistingKey, KeyProvider, KeyRef, ProviderError};
+use crate::provider::{Capabilities, ExistingKey, KeyProvider, KeyRef, ProviderError};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{
@@ -178,10 +178,7 @@ fn require_certificate_for(leaf: Option<&CertificateDer>, spki: &SpkiDer, path: 
 fn permitted_algorithms(key: &ExistingKey, provider: &dyn KeyProvider) -> Vec<SignatureAlgorithm> {
     let capabilities = provider.capabilities();
     // A provider that reports nothing about the algorithm excludes nothing: the key has just signed.
-    let able = capabilities.as_ref().and_then(|capabilities| capabilities.signatures_of(key.algorithm));
-    let mut usual = key.algorithm.usual_signature_algorithms();
-    usual.retain(|signature| able.is_none_or(|able| able.contains(signature)));
-    usual
+    Capabilities::permitted(capabilities.as_ref(), key.algorithm, key.algorithm.default_signature_algorithm())
 }
 
 fn link_refused(failure: ProviderError) -> Error {

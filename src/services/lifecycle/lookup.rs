@@ -1,20 +1,11 @@
 //! Finding key pairs, and what providers can do.
 
-use std::time::{Duration, Instant};
-
-use tokio::sync::Mutex;
-
 use super::Keyring;
 use super::creation::ring_id_in_use;
 use crate::auth::{Principal, Scope};
 use crate::provider::Capabilities;
-use crate::store::Store;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind};
-
-/// How long the result of one ping is reused. A ping is an fsynced write, and readiness needs no
-/// credentials.
-pub(super) const PING_VALID_FOR: Duration = Duration::from_secs(1);
 
 /// A ring with its visible key pairs, the Active one first.
 #[derive(Clone, Debug)]
@@ -137,56 +128,6 @@ impl Keyring {
     pub fn capabilities(&self, who: &Principal) -> Result<Vec<(ProviderKind, Option<Capabilities>)>, Error> {
         who.require(Scope::Read)?;
         Ok(self.providers.iter().map(|provider| (provider.kind(), provider.capabilities())).collect())
-    }
-
-    /// Reasons why the daemon is not ready, as sentences; empty when it is ready.
-    pub async fn unready_reasons(&self) -> Vec<String> {
-        let mut ailments: Vec<String> = self.store_health.of(self.store.as_ref()).await.into_iter().collect();
-        for provider in self.providers.iter() {
-            let health = provider.health();
-            if !health.ready {
-                ailments.push(format!("{}: {}", provider.kind().name(), health.detail));
-            }
-        }
-        ailments
-    }
-}
-
-/// Warnings about keys whose provider is not configured, as sentences.
-///
-/// # Errors
-/// When the store cannot be asked.
-pub async fn unreachable_keys(store: &Store, providers: &[ProviderKind]) -> Result<Vec<String>, Error> {
-    let mut sentences = Vec::new();
-    for (kind, section) in [(ProviderKind::Hsm, "[token]"), (ProviderKind::Local, "[local]")] {
-        let count = if providers.contains(&kind) { 0 } else { store.count_held_by(kind).await? };
-        if count > 0 {
-            sentences.push(format!(
-                "key pairs of the provider {} in the store: {count}; they can neither sign nor be exported, \
-                 because the configuration has no section {section}",
-                kind.name()
-            ));
-        }
-    }
-    Ok(sentences)
-}
-
-/// The last result of a ping; concurrent callers share one.
-#[derive(Default)]
-pub(super) struct StoreHealthCache(Mutex<Option<(Instant, Option<String>)>>);
-
-impl StoreHealthCache {
-    /// The error of the store, if the last ping failed.
-    async fn of(&self, store: &Store) -> Option<String> {
-        let mut last = self.0.lock().await;
-        if let Some((at, ailment)) = last.as_ref()
-            && at.elapsed() < PING_VALID_FOR
-        {
-            return ailment.clone();
-        }
-        let ailment = store.ping().await.err().map(|failure| failure.to_string());
-        *last = Some((Instant::now(), ailment.clone()));
-        ailment
     }
 }
 

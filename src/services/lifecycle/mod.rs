@@ -1,32 +1,26 @@
-//! Key pairs and rings: generate, stock, import, link, export, look up, delete, reconcile.
+//! Key pairs and rings: generate, take from stock, import, link, export, look up, delete.
 //!
-//! Owns the life of a key pair: reservation before generation, proof and certificate
-//! before commit, destruction after the commit of its deletion, and the comparison of
-//! token with store. Brings providers and store together; knows no HTTP and no dialect.
+//! Owns the life of a key pair: reservation before generation, proof and certificate before commit,
+//! destruction after the commit of its deletion. Does not own what keeps keys afterwards (`custody`).
+//! Brings providers and store together; knows no HTTP and no dialect.
 //!
-//! Invariants: the row precedes the key; a reservation ends in commit or abandonment
-//! and nothing else; an error that dialects answer with 5xx means that nothing changed.
+//! Invariants: the row precedes the key; a reservation ends in commit or abandonment and nothing else;
+//! an error that dialects answer with 5xx means that nothing changed.
 
 mod creation;
 mod delete;
 mod generate;
 mod import_export;
 mod lookup;
-mod master_keys;
 mod obtain;
-mod reconcile;
-mod reconciler;
 mod request;
 mod reservation;
-mod restock;
 mod stock;
 mod suspend;
-#[cfg(test)]
-mod tests;
 mod unreadable;
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -37,7 +31,6 @@ use crate::auth::Principal;
 use crate::config::StockConfig;
 use crate::provider::{ProviderError, Providers};
 use crate::store::{LeaseOwner, Store};
-use lookup::StoreHealthCache;
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::{Clock, Timestamp};
 use strongroom_domain::error::Error;
@@ -46,37 +39,37 @@ use strongroom_domain::key::KeyPair;
 pub use crate::issuance::CertificateSpec;
 pub use crate::provider::{Capabilities, InvalidKeySelector, KeySelector};
 pub use crate::store::Placement;
-pub use lookup::{KeyRing, unreachable_keys};
-pub use master_keys::{LocalKeyInspection, MasterKeys, NewMasterKey, REFRESH_EVERY, ResealReport};
-pub use reconcile::{Finding, ReconcileMode, ReconcileReport};
+pub(in crate::services) use creation::CreationGuard;
+pub use lookup::KeyRing;
+pub(in crate::services) use obtain::new_key;
 pub use request::{
     ExportedKeyPair, IdempotencyKey, ImportKeyPair, InitialState, KeyCreated, KidScheme, LinkKeyPair, NewKeyPair,
     NewRingKey, RingChange, RingChanged, StateChange,
 };
+pub(in crate::services) use reservation::Reservation;
+pub(in crate::services) use stock::STOCK_USE;
 pub use unreadable::{holder_of, note_unreadable};
 
 /// The service over key pairs.
 pub struct Keyring {
-    store: Arc<Store>,
-    providers: Providers,
-    clock: Arc<dyn Clock>,
-    owner: LeaseOwner,
+    pub(in crate::services) store: Arc<Store>,
+    pub(in crate::services) providers: Providers,
+    pub(in crate::services) clock: Arc<dyn Clock>,
+    pub(in crate::services) owner: LeaseOwner,
     /// How long a reservation is safe from other daemons.
-    lease: Duration,
+    pub(in crate::services) lease: Duration,
     /// Generations under way in this process.
-    creations_underway: AtomicUsize,
+    pub(in crate::services) creations_underway: AtomicUsize,
     /// Targets of the stock.
-    stock: StockConfig,
+    pub(in crate::services) stock: StockConfig,
     /// Wakes the task that fills the stock.
-    stock_due: Notify,
+    pub(in crate::services) stock_due: Notify,
     /// Wakes the reconciler.
-    reconcile_due: Notify,
+    pub(in crate::services) reconcile_due: Notify,
     /// Whether the reconciler shall also compare the whole token with the store.
-    inventory_due: AtomicBool,
+    pub(in crate::services) inventory_due: AtomicBool,
     /// Findings that this process has audited.
     audited_findings: Mutex<HashSet<String>>,
-    /// Whether the store could be written lately.
-    store_health: StoreHealthCache,
     queue: FairQueue,
 }
 
@@ -107,7 +100,6 @@ impl Keyring {
             reconcile_due: Notify::new(),
             inventory_due: AtomicBool::new(true),
             audited_findings: Mutex::default(),
-            store_health: StoreHealthCache::default(),
             queue: FairQueue::new(WORK, BOUNDS),
         }
     }
@@ -136,7 +128,24 @@ impl Keyring {
         Self { stock, ..self }
     }
 
-    fn event(&self, who: &Principal, action: Action, pair: &KeyPair, detail: String) -> Event {
+    /// Asks for a pass of the reconciler soon; with `inventory`, one that looks at the whole token.
+    pub fn reconcile_soon(&self, inventory: bool) {
+        if inventory {
+            self.inventory_due.store(true, Ordering::SeqCst);
+        }
+        self.reconcile_due.notify_one();
+    }
+
+    /// Logs a sentence the first time that this process says it, and tells whether it was.
+    pub(in crate::services) fn warn_once(&self, text: &str) -> bool {
+        let first = self.audited_findings.lock().is_ok_and(|mut reported| reported.insert(text.to_owned()));
+        if first {
+            tracing::warn!("{text}");
+        }
+        first
+    }
+
+    pub(in crate::services) fn event(&self, who: &Principal, action: Action, pair: &KeyPair, detail: String) -> Event {
         Event {
             at: self.clock.now(),
             principal: who.name().to_owned(),
@@ -161,12 +170,17 @@ impl Keyring {
 }
 
 /// The event of a sealed private half that did not open.
-fn broken_seal(at: Timestamp, who: &Principal, pair: &KeyPair, damage: &ProviderError) -> Event {
+pub(in crate::services) fn broken_seal(
+    at: Timestamp,
+    who: &Principal,
+    pair: &KeyPair,
+    damage: &ProviderError,
+) -> Event {
     Event::seal_broken(at, who.name(), pair.id, pair.ring.clone(), damage.to_string())
 }
 
 /// An event of the daemon itself, without a key pair.
-fn not_of_a_row(at: Timestamp, action: Action, detail: String) -> Event {
+pub(in crate::services) fn not_of_a_row(at: Timestamp, action: Action, detail: String) -> Event {
     let principal = Principal::daemon().name().to_owned();
     Event { at, principal, action, key: None, ring: None, detail, request_id: None }
 }

@@ -77,7 +77,7 @@ impl Keyring {
     }
 
     /// The kid of a key pair with this public half.
-    pub(super) fn new_kid(&self, how: KidScheme, spki: &SpkiDer) -> Result<Kid, Error> {
+    pub(in crate::services) fn new_kid(&self, how: KidScheme, spki: &SpkiDer) -> Result<Kid, Error> {
         match how {
             KidScheme::Thumbprint => jose::thumbprint(spki)
                 .map_err(|failure| Error::new(ErrorKind::Internal, "internal error").with_source(failure)),
@@ -111,7 +111,7 @@ impl Keyring {
 }
 
 /// The key of a reservation in this store; its generation must begin before `deadline`.
-pub(super) fn new_key(pair: &KeyPair, store: StoreId, deadline: Instant) -> NewKey {
+pub(in crate::services) fn new_key(pair: &KeyPair, store: StoreId, deadline: Instant) -> NewKey {
     NewKey {
         id: pair.id,
         locator: pair.locator.clone(),

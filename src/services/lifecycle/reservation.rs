@@ -13,12 +13,12 @@ use strongroom_domain::key::{CertificateDer, KeyId, KeyOrigin, KeyPair, KeyState
 /// A row in state `Reserved` that this task owns. Consumed by [`Keyring::into_commit`] or
 /// [`Keyring::abandon`]; what a crash leaves behind is reconciled.
 #[derive(Debug)]
-pub(super) struct Reservation {
-    pub(super) pair: KeyPair,
+pub(in crate::services) struct Reservation {
+    pub(in crate::services) pair: KeyPair,
     pub(super) who: Principal,
     pub(super) request_id: Option<String>,
     /// Whether the provider may hold objects of this key.
-    pub(super) may_hold_key: bool,
+    pub(in crate::services) may_hold_key: bool,
     /// The repeated attestation of a key from stock.
     pub(super) attestation: Option<String>,
 }
@@ -51,7 +51,7 @@ impl CommitInput {
 }
 
 impl Reservation {
-    pub(super) fn new(pair: KeyPair, who: &Principal, request_id: Option<String>) -> Self {
+    pub(in crate::services) fn new(pair: KeyPair, who: &Principal, request_id: Option<String>) -> Self {
         Self { pair, who: who.clone(), request_id, may_hold_key: false, attestation: None }
     }
 
@@ -60,7 +60,7 @@ impl Reservation {
         Self { may_hold_key: true, attestation: Some(attestation), ..self }
     }
 
-    pub(super) fn event(&self, keyring: &Keyring, action: Action, detail: String) -> Event {
+    pub(in crate::services) fn event(&self, keyring: &Keyring, action: Action, detail: String) -> Event {
         Event { request_id: self.request_id.clone(), ..keyring.event(&self.who, action, &self.pair, detail) }
     }
 }
@@ -98,7 +98,7 @@ impl Keyring {
     }
 
     /// Commits a change; reads the rows back when the outcome is unknown.
-    pub(super) async fn commit_change(
+    pub(in crate::services) async fn commit_change(
         &self,
         change: KeyPairChange,
         events: &[Event],
@@ -135,7 +135,7 @@ impl Keyring {
 
     /// Undoes a reservation: claims the row, destroys the key's objects, leaves a tombstone. Reconcile
     /// finishes an interrupted undo.
-    pub(super) async fn abandon(&self, reservation: Reservation, why: &Error) {
+    pub(in crate::services) async fn abandon(&self, reservation: Reservation, why: &Error) {
         let event = reservation.event(self, Action::Abandoned, why.to_string());
         let pair = &reservation.pair;
         match self.transition_to(pair, KeyState::Abandoning, event).await {

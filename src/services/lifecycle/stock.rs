@@ -13,7 +13,7 @@ use strongroom_domain::error::Error;
 use strongroom_domain::key::{KeyAlgorithm, KeyOrigin, KeyPair, KeyState, KeyUse, ProviderKind};
 
 /// Keys in stock have this use and no other.
-pub(super) const STOCK_USE: KeyUse = KeyUse::Sign;
+pub(in crate::services) const STOCK_USE: KeyUse = KeyUse::Sign;
 
 /// A key of the stock with a fresh attestation.
 pub(super) struct AttestedKey {
@@ -66,7 +66,7 @@ impl Keyring {
 
     /// Commits the destruction of a key of the stock; a key that another request has claimed is left
     /// alone.
-    pub(super) async fn discard_stocked(&self, pair: &KeyPair, why: &str) -> Result<(), Error> {
+    pub(in crate::services) async fn discard_stocked(&self, pair: &KeyPair, why: &str) -> Result<(), Error> {
         let event: Event = self.event(&Principal::daemon(), Action::DeleteCommitted, pair, format!("stock: {why}"));
         match self.transition_to(pair, KeyState::Destroying, event).await {
             Ok(_) => self.reconcile_soon(false),
@@ -77,7 +77,7 @@ impl Keyring {
     }
 
     /// Creation time at or before which a key of the stock is too old.
-    pub(super) fn stock_cutoff(&self) -> Timestamp {
+    pub(in crate::services) fn stock_cutoff(&self) -> Timestamp {
         let age = i64::try_from(self.stock.max_age.as_micros()).unwrap_or(i64::MAX);
         Timestamp::from_micros(self.clock.now().as_micros().saturating_sub(age))
     }

@@ -113,7 +113,7 @@ impl Rotation {
 
     /// The new key that takes the place of a compromised one at once.
     async fn replacement(&self, ring: &RingId, lost: &KeyPair) -> Result<NewRingKey, Error> {
-        let changes = SuccessorChanges::of(None, self.settings(ring).await?);
+        let changes = SuccessorChanges::of(None, self.policies.settings(ring).await?);
         self.successor(ring, lost, changes, InitialState::Active)
     }
 
@@ -124,7 +124,7 @@ impl Rotation {
             let then = if is_succeeded_here(&key) { "a sweep will make one" } else { "sweeps make none" };
             format!("no successor could be made; {then}{why}")
         });
-        let cached_until = key.compromised_at.unwrap_or_else(|| self.clock.now()).plus(self.defaults.max_age);
+        let cached_until = key.compromised_at.unwrap_or_else(|| self.clock.now()).plus(self.policies.max_age());
         Ok(Compromised { key, active, without_successor, cached_until })
     }
 }

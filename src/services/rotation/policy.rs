@@ -1,10 +1,10 @@
 //! Policies: when the keys of a ring are created, activated and destroyed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::Rotation;
 use crate::auth::Principal;
-use crate::services::settings::RotationSettings;
+use crate::services::settings::{Catalog, RotationSettings};
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{RingId, RingKind};
 
@@ -93,12 +93,31 @@ pub enum OnOverlapEnd {
     Keep,
 }
 
-impl Rotation {
+/// The policies of rings: by the documents about them, else by the configuration.
+#[derive(Clone)]
+pub struct Policies {
+    catalog: Arc<Catalog>,
+    defaults: PolicyDefaults,
+}
+
+impl Policies {
+    /// The policies of a catalog's documents, over these defaults.
+    #[must_use]
+    pub const fn new(catalog: Arc<Catalog>, defaults: PolicyDefaults) -> Self {
+        Self { catalog, defaults }
+    }
+
+    /// How long verifiers may keep a key set.
+    #[must_use]
+    pub const fn max_age(&self) -> Duration {
+        self.defaults.max_age
+    }
+
     /// What is meant to happen to the keys of a ring: by the documents about it, else by the configuration.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn policy(&self, ring: &RingId) -> Result<Policy, Error> {
+    pub async fn of(&self, ring: &RingId) -> Result<Policy, Error> {
         let on_demand = |overlap| Policy {
             schedule: None,
             always_next: false,

@@ -58,8 +58,8 @@ impl Rotation {
     pub async fn rotate(&self, who: &Principal, rotation: RotateRing) -> Result<Rotated, Error> {
         who.require(Scope::Manage)?;
         let ring = self.keyring.ring(who, &rotation.ring).await?;
-        let policy = self.policy(&ring.id).await?;
-        let differences = SuccessorChanges::of(rotation.algorithm, self.settings(&ring.id).await?);
+        let policy = self.policies.of(&ring.id).await?;
+        let differences = SuccessorChanges::of(rotation.algorithm, self.policies.settings(&ring.id).await?);
         let planned = OnDemandRotation::of(&ring, &policy, rotation.algorithm, self.clock.now())?;
         let members =
             planned.initial_states.iter().map(|entry| self.successor(&ring.id, planned.model, differences, *entry));
@@ -84,7 +84,7 @@ impl Rotation {
     /// `Forbidden`, `NotFound`.
     pub async fn ring_plan(&self, who: &Principal, ring: &RingId) -> Result<RingPlan, Error> {
         let ring = self.keyring.ring(who, ring).await?;
-        let policy = self.policy(&ring.id).await?;
+        let policy = self.policies.of(&ring.id).await?;
         let plan = plan::plan(&ring.keys, &policy, self.clock.now());
         Ok(RingPlan { ring, policy, plan })
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Rotation;
 use super::plan::is_succeeded_here;
 use crate::auth::Principal;
-use crate::services::lifecycle::{CertificateSpec, InitialState, KidScheme, NewRingKey};
+use crate::services::lifecycle::{Capabilities, CertificateSpec, InitialState, KidScheme, NewRingKey};
 use crate::services::settings::RotationSettings;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{CertificateDer, KeyAlgorithm, KeyOrigin, KeyPair, RingId, RingKind, SignatureAlgorithm};
@@ -76,12 +76,7 @@ impl Rotation {
         }
         let providers = self.keyring.capabilities(&Principal::daemon())?;
         let able = providers.into_iter().find(|(kind, _)| *kind == of.provider).and_then(|(_, able)| able);
-        let able = able.as_ref().and_then(|able| able.signatures_of(algorithm));
-        let usual = algorithm.usual_signature_algorithms();
-        let mut permitted = algorithm.signature_algorithms();
-        permitted.retain(|signature| usual.contains(signature) || *signature == signature_algorithm);
-        permitted.retain(|signature| able.is_none_or(|able| able.contains(signature)));
-        Ok(permitted)
+        Ok(Capabilities::permitted(able.as_ref(), algorithm, signature_algorithm))
     }
 }
 
@@ -112,12 +107,10 @@ fn spec_like(kind: RingKind, leaf: &CertificateDer, valid_days: Option<u32>) -> 
     let summary = CertificateSummary::of(leaf).map_err(unreadable)?;
     let lifetime: Duration = summary.not_after.since(summary.not_before);
     let days = u32::try_from(lifetime.as_secs().div_ceil(DAY)).unwrap_or(MAX_VALID_DAYS);
-    let profile = match kind {
-        RingKind::SslServer => CertificateProfile::TlsServer,
-        RingKind::SslClient => CertificateProfile::TlsClient,
-        RingKind::Connection => CertificateProfile::Connection,
-        RingKind::Signing | RingKind::WebKeys => CertificateProfile::Signing,
-    };
     let valid_days = valid_days.unwrap_or(days).clamp(1, MAX_VALID_DAYS);
-    Ok(CertificateSpec { names: CertificateNames::Of(leaf.clone()), valid_days, profile })
+    Ok(CertificateSpec {
+        names: CertificateNames::Of(leaf.clone()),
+        valid_days,
+        profile: CertificateProfile::of_ring(kind),
+    })
 }

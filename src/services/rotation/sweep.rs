@@ -264,7 +264,7 @@ impl Rotation {
     /// A ring as it is, with its policy and plan; one without key pairs has an empty plan.
     async fn planned(&self, ring: &RingId, now: Timestamp) -> Result<(KeyRing, Policy, Plan), Error> {
         let keys = self.store.ring_to_plan(ring).await?;
-        let policy = self.policy(ring).await?;
+        let policy = self.policies.of(ring).await?;
         let plan = plan(&keys, &policy, now);
         Ok((KeyRing { id: ring.clone(), keys }, policy, plan))
     }
@@ -288,7 +288,7 @@ impl Rotation {
         };
         let mut members = Vec::new();
         if let Some(entry) = joins {
-            let differences = SuccessorChanges::of(None, self.settings(&ring.id).await?);
+            let differences = SuccessorChanges::of(None, self.policies.settings(&ring.id).await?);
             members.push(self.successor(&ring.id, followed()?, differences, entry)?);
         }
         failpoint::hit(Failpoint::SweepBegin).await?;

@@ -1,12 +1,12 @@
-//! Documents with typed references to rings: settings of rings, of their rotation, of SSL, of
-//! OAuth and `OpenID` Connect; connections; trusted CAs.
+//! Documents with typed references to rings: settings of rings, of their rotation, of SSL, of OAuth and
+//! `OpenID` Connect; connections; trusted CAs.
 //!
-//! Owns what these documents say, their rules, and who may change them. Does not own the
-//! key pairs that they refer to (`keyring`) or the engine that acts on rotation settings.
+//! Owns what these documents say, their rules, and who may change them. Does not own the key pairs that
+//! they refer to (`lifecycle`) or the engine that acts on rotation settings.
 //!
-//! Invariants: a document refers only to rings that are there; what is referred to cannot
-//! be deleted (the store refuses it in the transaction of the deletion); a document that
-//! says more than this program knows is not read.
+//! Invariants: a document refers only to rings that are there; what is referred to cannot be deleted
+//! (the store refuses it in the transaction of the deletion); a document that says more than this
+//! program knows is not read.
 
 mod connections;
 mod oidc;

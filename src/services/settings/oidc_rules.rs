@@ -36,12 +36,20 @@ impl OidcKeyType {
         }
     }
 
-    const fn fits(self, algorithm: KeyAlgorithm) -> bool {
+    /// The curve; none for RSA.
+    const fn curve(self) -> Option<&'static str> {
         match self {
-            Self::P256 => matches!(algorithm, KeyAlgorithm::P256),
-            Self::P384 => matches!(algorithm, KeyAlgorithm::P384),
-            Self::P521 => matches!(algorithm, KeyAlgorithm::P521),
-            Self::Rsa => matches!(algorithm.family(), KeyFamily::Rsa),
+            Self::P256 => Some("P-256"),
+            Self::P384 => Some("P-384"),
+            Self::P521 => Some("P-521"),
+            Self::Rsa => None,
+        }
+    }
+
+    fn fits(self, algorithm: KeyAlgorithm) -> bool {
+        match self.curve() {
+            Some(name) => algorithm.curve().is_some_and(|curve| curve.name == name),
+            None => algorithm.family() == KeyFamily::Rsa,
         }
     }
 

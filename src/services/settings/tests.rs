@@ -10,11 +10,11 @@ use crate::store::{Commit, LeaseOwner, NewReservation, Placement, ReserveOutcome
 use strongroom_domain::clock::{SystemClock, Timestamp};
 use strongroom_domain::error::Rule;
 use strongroom_domain::key::{
-    CertificateDer, HashAlgorithm, KeyAlgorithm, KeyId, KeyOrigin, KeyState, KeyUse, Kid, Locator, ProviderKind,
-    SignatureAlgorithm, SpkiDer,
+    CertificateDer, KeyAlgorithm, KeyId, KeyOrigin, KeyState, KeyUse, Kid, Locator, ProviderKind, SignatureAlgorithm,
+    SpkiDer,
 };
 
-const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+const ES256: SignatureAlgorithm = SignatureAlgorithm::ECDSA_SHA256;
 
 const SETTINGS: RotationSettings = RotationSettings {
     creation_buffer_days: 90,

@@ -114,7 +114,6 @@ mod tests {
 
     use super::*;
     use strongroom_domain::clock::Timestamp;
-    use strongroom_domain::key::HashAlgorithm;
 
     /// The SubjectPublicKeyInfo of an Ed25519 key (RFC 8410 section 4).
     fn spki(key: u8) -> SpkiDer {
@@ -124,7 +123,7 @@ mod tests {
 
     fn basis(certificate: &[u8]) -> Basis {
         let spki = spki(1);
-        let (id, algorithm) = (KeyId::new(Timestamp::from_micros(1)).unwrap(), SignatureAlgorithm::Ed25519);
+        let (id, algorithm) = (KeyId::new(Timestamp::from_micros(1)).unwrap(), SignatureAlgorithm::ED25519);
         Basis { id, spki, algorithm, certificate: CertificateDer::from_stored(certificate.to_vec()) }
     }
 
@@ -142,7 +141,7 @@ mod tests {
             renewed.clone(),
             basis(b"first"),
             Basis { spki: spki(2), ..first.clone() },
-            Basis { algorithm: SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256), ..first.clone() },
+            Basis { algorithm: SignatureAlgorithm::ECDSA_SHA256, ..first.clone() },
         ];
         assert!(others.iter().all(|other| requests.get(other).is_none()));
         assert_eq!(requests.get(&first).unwrap().len(), 1);

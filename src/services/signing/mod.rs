@@ -1,13 +1,13 @@
 //! Signatures: who may have what signed or decrypted by which key, and how it gets to the provider.
 //!
-//! Owns the policy of signing and decrypting, the cache of keys that do, messages and
-//! digests, batches, JWS, certification requests and verification. Does not own a key's life (`keyring`, which it never meets), the
-//! form in which a dialect answers, or what a token does.
+//! Owns the policy of signing and decrypting, the cache of keys that do, messages and digests, batches,
+//! JWS, certification requests and verification. Does not own a key's life (`lifecycle`, which it never
+//! meets), the form in which a dialect answers, or what a token does.
 //!
-//! Invariants: nothing that policy refuses reaches a provider; a warm key is found without
-//! the store; a cached key is used only at the store's revision in this process, and only
-//! while the store's epoch was confirmed within [`crate::store::CONFIRMED`]; a kept certification
-//! request is given out only for the key and the certificate that it was made of.
+//! Invariants: nothing that policy refuses reaches a provider; a warm key is found without the store; a
+//! cached key is used only at the store's revision in this process, and only while the store's epoch
+//! was confirmed within [`crate::store::CONFIRMED`]; a kept certification request is given out only for
+//! the key and the certificate that it was made of.
 
 mod authorise;
 mod certification;

@@ -16,13 +16,12 @@ use crate::store::{Commit, EpochReading, LeaseOwner, NewReservation, Placement, 
 use strongroom_domain::clock::{SystemClock, Timestamp};
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{
-    HashAlgorithm, KeyAlgorithm, KeyId, KeyName, KeyOrigin, KeyPair, KeyState, KeyUse, Kid, Locator, ProviderKind,
-    SignatureAlgorithm,
+    KeyAlgorithm, KeyId, KeyName, KeyOrigin, KeyPair, KeyState, KeyUse, Kid, Locator, ProviderKind, SignatureAlgorithm,
 };
 use strongroom_formats::jose;
 use strongroom_formats::json::JsonText;
 
-const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+const ES256: SignatureAlgorithm = SignatureAlgorithm::ECDSA_SHA256;
 
 struct Bench {
     directory: tempfile::TempDir,

@@ -6,7 +6,7 @@ use super::authorise::check_input;
 use super::{SignInput, Signing, SigningKey, Target};
 use crate::auth::{Principal, Scope};
 use strongroom_domain::error::Error;
-use strongroom_domain::key::{KeyAlgorithm, Signature, SignatureAlgorithm};
+use strongroom_domain::key::{KeyAlgorithm, Signature, SignatureAlgorithm, SignatureScheme};
 use strongroom_formats::x509;
 
 /// A signature to be looked at.
@@ -51,10 +51,9 @@ impl Signing {
 
 /// The form of X.509; `None` for halves that are not as wide as the curve's order.
 fn encoded(key: KeyAlgorithm, algorithm: SignatureAlgorithm, signature: PresentedSignature) -> Option<Vec<u8>> {
-    match (signature, algorithm) {
-        (PresentedSignature::Raw(raw), SignatureAlgorithm::Ecdsa(_)) => {
-            let width = usize::try_from(key.bits().div_ceil(8)).ok()?;
-            if raw.len() != 2 * width {
+    match (signature, algorithm.scheme()) {
+        (PresentedSignature::Raw(raw), SignatureScheme::Ecdsa(_)) => {
+            if raw.len() != 2 * key.curve()?.scalar_len {
                 return None;
             }
             x509::encode(&Signature::from_raw(algorithm, raw)).ok()

@@ -15,8 +15,8 @@ use super::{
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{
-    CertificateDer, HashAlgorithm, KeyAlgorithm, KeyId, KeyOrigin, KeyPair, KeyState, KeyUse, Kid, Locator,
-    ProviderKind, RingId, SignatureAlgorithm, SpkiDer,
+    CertificateDer, KeyAlgorithm, KeyId, KeyOrigin, KeyPair, KeyState, KeyUse, Kid, Locator, ProviderKind, RingId,
+    SignatureAlgorithm, SpkiDer,
 };
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -44,11 +44,8 @@ fn new(ring: Option<&RingId>, now: Timestamp) -> NewReservation {
         origin: KeyOrigin::Generated,
         key_use: KeyUse::Sign,
         algorithm: KeyAlgorithm::P256,
-        signature_algorithm: SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256),
-        permitted: vec![
-            SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256),
-            SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha512),
-        ],
+        signature_algorithm: SignatureAlgorithm::ECDSA_SHA256,
+        permitted: vec![SignatureAlgorithm::ECDSA_SHA256, SignatureAlgorithm::ECDSA_SHA512],
         owner: owner("first"),
         now,
         lease: LEASE,

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use strongroom::provider::{KeyProvider, KeyRef, NewKey, ProviderError, SignInput};
-use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, KeyUse, Locator, SignatureAlgorithm};
+use strongroom_domain::key::{KeyAlgorithm, KeyUse, Locator, SignatureAlgorithm};
 
 use super::bench::{Bench, ES256, MODULE, generated, message, new_key, started, verify};
 
@@ -12,7 +12,7 @@ use super::bench::{Bench, ES256, MODULE, generated, message, new_key, started, v
 async fn every_algorithm_generates_signs_and_is_destroyed() {
     let bench = Bench::with_token().await;
     let provider = started(bench.options()).await;
-    for algorithm in KeyAlgorithm::ALL {
+    for algorithm in KeyAlgorithm::all() {
         let signatures = provider.capabilities().unwrap().signatures_of(algorithm).unwrap().to_vec();
         assert_eq!(signatures, algorithm.signature_algorithms());
         let (key, new) = generated(&provider, algorithm).await;
@@ -48,12 +48,12 @@ async fn senseless_requests_are_refused_before_the_token_sees_them() {
     let pids = provider.client().host_pids();
     let (ec, _) = generated(&provider, KeyAlgorithm::P256).await;
     let (other, _) = generated(&provider, KeyAlgorithm::P256).await;
-    let pss = SignatureAlgorithm::RsaPss(HashAlgorithm::Sha256);
+    let pss = SignatureAlgorithm::RSA_PSS_SHA256;
     assert!(matches!(provider.sign(&ec, pss, message("x")).await, Err(ProviderError::Unsupported(_))));
     let short = provider.sign(&ec, ES256, SignInput::Digest(vec![1; 20])).await;
     assert!(matches!(short, Err(ProviderError::Unsupported(_))));
     // The row claims RSA, the token's key is EC: SoftHSM would crash on this.
-    let liar = KeyRef { algorithm: KeyAlgorithm::Rsa2048, ..ec.clone() };
+    let liar = KeyRef { algorithm: KeyAlgorithm::RSA_2048, ..ec.clone() };
     assert!(matches!(provider.sign(&liar, pss, message("x")).await, Err(ProviderError::Refused(_))));
     let swapped = KeyRef { spki: other.spki.clone(), ..ec.clone() };
     assert!(matches!(provider.sign(&swapped, ES256, message("x")).await, Err(ProviderError::Refused(_))));
@@ -106,7 +106,7 @@ async fn foreign_keys_are_neither_listed_nor_removed() {
 async fn key_is_proven_anew_as_what_it_was_made_as_and_nothing_else() {
     let bench = Bench::with_token().await;
     let provider = started(bench.options()).await;
-    for algorithm in [KeyAlgorithm::Rsa2048, KeyAlgorithm::P256] {
+    for algorithm in [KeyAlgorithm::RSA_2048, KeyAlgorithm::P256] {
         let (key, made) = generated(&provider, algorithm).await;
         let (other, _) = generated(&provider, algorithm).await;
         for trial in [false, true] {

@@ -31,7 +31,7 @@ fn messages(count: usize) -> Vec<SignInput> {
 async fn a_batch_is_signed_in_order_whatever_its_size() {
     let bench = Bench::with_token().await;
     let provider = started(bench.options()).await;
-    for (algorithm, sizes) in [(KeyAlgorithm::P256, [1, 2, 17, 500]), (KeyAlgorithm::Rsa2048, [1, 3, 9, 30])] {
+    for (algorithm, sizes) in [(KeyAlgorithm::P256, [1, 2, 17, 500]), (KeyAlgorithm::RSA_2048, [1, 3, 9, 30])] {
         let (key, _) = generated(&provider, algorithm).await;
         for size in sizes {
             let signed = provider.sign_batch(&key, algorithm.default_signature_algorithm(), messages(size)).await;

@@ -14,7 +14,8 @@ use strongroom::provider::pkcs11::Pkcs11Provider;
 use strongroom::provider::{KeyProvider, KeyRef, NewKey, SignInput};
 use strongroom_domain::clock::{Clock, SystemClock};
 use strongroom_domain::key::{
-    HashAlgorithm, KeyAlgorithm, KeyFamily, KeyId, KeyUse, Locator, Signature, SignatureAlgorithm, StoreId,
+    HashAlgorithm, KeyAlgorithm, KeyFamily, KeyId, KeyUse, Locator, Signature, SignatureAlgorithm, SignatureScheme,
+    StoreId,
 };
 use strongroom_token::{
     HostCommand, HostOptions, Initialised, PinSource, Profile, TokenAccess, TokenError, TokenOptions, TokenSelector,
@@ -23,7 +24,7 @@ use strongroom_token::{
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-pub const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+pub const ES256: SignatureAlgorithm = SignatureAlgorithm::ECDSA_SHA256;
 pub const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 
 /// A SoftHSM installation of one test.
@@ -153,24 +154,24 @@ pub fn message(text: &str) -> SignInput {
 
 /// Verifies by the ASN.1 forms, which the product does not use.
 pub fn verify(key: &KeyRef, signature: &Signature, message: &[u8]) {
-    use SignatureAlgorithm::{Ecdsa, Ed25519, RsaPkcs1, RsaPss};
-    let algorithm: &'static dyn VerificationAlgorithm = match (signature.algorithm(), key.algorithm) {
+    use SignatureScheme::{Ecdsa, EdDsa, RsaPkcs1, RsaPss};
+    let algorithm: &'static dyn VerificationAlgorithm = match (signature.algorithm().scheme(), key.algorithm.bits()) {
         (RsaPkcs1(HashAlgorithm::Sha256), _) => &signature::RSA_PKCS1_2048_8192_SHA256,
         (RsaPkcs1(HashAlgorithm::Sha384), _) => &signature::RSA_PKCS1_2048_8192_SHA384,
         (RsaPkcs1(HashAlgorithm::Sha512), _) => &signature::RSA_PKCS1_2048_8192_SHA512,
         (RsaPss(HashAlgorithm::Sha256), _) => &signature::RSA_PSS_2048_8192_SHA256,
         (RsaPss(HashAlgorithm::Sha384), _) => &signature::RSA_PSS_2048_8192_SHA384,
         (RsaPss(HashAlgorithm::Sha512), _) => &signature::RSA_PSS_2048_8192_SHA512,
-        (Ecdsa(HashAlgorithm::Sha256), KeyAlgorithm::P256) => &signature::ECDSA_P256_SHA256_ASN1,
-        (Ecdsa(HashAlgorithm::Sha384), KeyAlgorithm::P256) => &signature::ECDSA_P256_SHA384_ASN1,
-        (Ecdsa(HashAlgorithm::Sha512), KeyAlgorithm::P256) => &signature::ECDSA_P256_SHA512_ASN1,
-        (Ecdsa(HashAlgorithm::Sha256), KeyAlgorithm::P384) => &signature::ECDSA_P384_SHA256_ASN1,
-        (Ecdsa(HashAlgorithm::Sha384), KeyAlgorithm::P384) => &signature::ECDSA_P384_SHA384_ASN1,
-        (Ecdsa(HashAlgorithm::Sha512), KeyAlgorithm::P384) => &signature::ECDSA_P384_SHA512_ASN1,
+        (Ecdsa(HashAlgorithm::Sha256), 256) => &signature::ECDSA_P256_SHA256_ASN1,
+        (Ecdsa(HashAlgorithm::Sha384), 256) => &signature::ECDSA_P256_SHA384_ASN1,
+        (Ecdsa(HashAlgorithm::Sha512), 256) => &signature::ECDSA_P256_SHA512_ASN1,
+        (Ecdsa(HashAlgorithm::Sha256), 384) => &signature::ECDSA_P384_SHA256_ASN1,
+        (Ecdsa(HashAlgorithm::Sha384), 384) => &signature::ECDSA_P384_SHA384_ASN1,
+        (Ecdsa(HashAlgorithm::Sha512), 384) => &signature::ECDSA_P384_SHA512_ASN1,
         (Ecdsa(HashAlgorithm::Sha256), _) => &signature::ECDSA_P521_SHA256_ASN1,
         (Ecdsa(HashAlgorithm::Sha384), _) => &signature::ECDSA_P521_SHA384_ASN1,
         (Ecdsa(HashAlgorithm::Sha512), _) => &signature::ECDSA_P521_SHA512_ASN1,
-        (Ed25519, _) => &signature::ED25519,
+        (EdDsa, _) => &signature::ED25519,
     };
     let mut bytes = signature.raw().to_vec();
     if key.algorithm.family() == KeyFamily::Ec {

@@ -7,14 +7,14 @@ use aws_lc_rs::rsa::{
 };
 use strongroom::provider::pkcs11::Pkcs11Provider;
 use strongroom::provider::{KeyProvider, KeyRef, NewKey, ProviderError};
-use strongroom_domain::key::{DecryptionAlgorithm, HashAlgorithm, KeyAlgorithm, KeyUse, SignatureAlgorithm};
+use strongroom_domain::key::{DecryptionAlgorithm, KeyAlgorithm, KeyUse, SignatureAlgorithm};
 
 use super::bench::{Bench, kill, message, new_key, started, until};
 
 const RSA_OAEP: DecryptionAlgorithm = DecryptionAlgorithm::RsaOaep;
 
 async fn decrypting(provider: &Pkcs11Provider) -> KeyRef {
-    let (id, key) = new_key(KeyAlgorithm::Rsa2048);
+    let (id, key) = new_key(KeyAlgorithm::RSA_2048);
     let key = NewKey { key_use: KeyUse::Decrypt, ..key };
     let made = provider.generate(key.clone()).await.unwrap();
     assert_eq!(made.attestation, "local, always-sensitive, never-extractable, decrypt");
@@ -41,7 +41,7 @@ async fn a_decryption_key_decrypts_and_does_nothing_else() {
         let ciphertext = encrypted(&key, &OAEP_SHA1_MGF1SHA1, plaintext);
         assert_eq!(provider.decrypt(&key, RSA_OAEP, ciphertext).await.unwrap().expose(), plaintext);
     }
-    let signed = provider.sign(&key, SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256), message("x")).await;
+    let signed = provider.sign(&key, SignatureAlgorithm::RSA_PKCS1_SHA256, message("x")).await;
     assert!(signed.is_err(), "{signed:?}");
     let (listed, text) = bench.tool(&["--list-objects", "--type", "privkey"]);
     assert!(listed && text.contains("Usage:      decrypt\n"), "{text}");

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use strongroom::provider::pkcs11::Pkcs11Provider;
 use strongroom::provider::{ExistingKey, KeyProvider, KeyRef, KeySelector, NewKey, ProviderError};
-use strongroom_domain::key::{KeyAlgorithm, KeyUse, Locator};
+use strongroom_domain::key::{KeyAlgorithm, KeyFamily, KeyUse, Locator};
 use strongroom_domain::secret::Secret;
 
 use crate::harness::{Faults, built_beside_daemon};
@@ -16,7 +16,7 @@ use crate::harness::{Faults, built_beside_daemon};
 use super::bench::{Bench, MODULE, generated, message, new_key, started, verify};
 
 /// A private key as openssl makes it, in PKCS#8.
-fn openssl_key(options: &[&str]) -> Vec<u8> {
+fn openssl_key<T: AsRef<std::ffi::OsStr>>(options: &[T]) -> Vec<u8> {
     let made = Command::new("openssl")
         .arg("genpkey")
         .args(options)
@@ -28,16 +28,15 @@ fn openssl_key(options: &[&str]) -> Vec<u8> {
     STANDARD.decode(pem.lines().filter(|line| !line.starts_with('-')).collect::<String>()).unwrap()
 }
 
-fn openssl_options(algorithm: KeyAlgorithm) -> Vec<&'static str> {
-    match algorithm {
-        KeyAlgorithm::Rsa2048 => vec!["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
-        KeyAlgorithm::Rsa3072 => vec!["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:3072"],
-        KeyAlgorithm::Rsa4096 => vec!["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:4096"],
-        KeyAlgorithm::P256 => vec!["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
-        KeyAlgorithm::P384 => vec!["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
-        KeyAlgorithm::P521 => vec!["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"],
-        KeyAlgorithm::Ed25519 => vec!["-algorithm", "ED25519"],
-    }
+fn openssl_options(algorithm: KeyAlgorithm) -> Vec<String> {
+    let bits = algorithm.bits();
+    let (family, parameter) = match algorithm.family() {
+        KeyFamily::Rsa => ("RSA", Some(format!("rsa_keygen_bits:{bits}"))),
+        KeyFamily::Ec => ("EC", Some(format!("ec_paramgen_curve:P-{bits}"))),
+        KeyFamily::EdDsa => ("ED25519", None),
+    };
+    let parameter = parameter.into_iter().flat_map(|parameter| ["-pkeyopt".to_owned(), parameter]);
+    ["-algorithm".to_owned(), family.to_owned()].into_iter().chain(parameter).collect()
 }
 
 /// What the token says to reading the private value of a key, and to wrapping it.
@@ -53,7 +52,7 @@ fn asked_for_its_secret(bench: &Bench, key: &Locator) -> String {
 
 async fn import_each(provider: &Pkcs11Provider) -> Vec<(KeyRef, NewKey)> {
     let mut imported = Vec::new();
-    for algorithm in KeyAlgorithm::ALL {
+    for algorithm in KeyAlgorithm::all() {
         let (id, new) = new_key(algorithm);
         let pkcs8 = Secret::new(openssl_key(&openssl_options(algorithm)));
         let made = provider.import(new.clone(), pkcs8).await.unwrap();
@@ -109,7 +108,7 @@ async fn every_algorithm_is_imported_signs_and_does_not_leave_again() {
 async fn a_key_that_is_not_what_it_should_be_is_refused_and_leaves_nothing() {
     let bench = Bench::with_token().await;
     let provider = started(bench.options()).await;
-    let rsa = openssl_key(&openssl_options(KeyAlgorithm::Rsa2048));
+    let rsa = openssl_key(&openssl_options(KeyAlgorithm::RSA_2048));
     let odd = ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-pkeyopt", "rsa_keygen_pubexp:3"];
     // The private half of one key with the public half of another.
     let pair = || EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
@@ -121,13 +120,13 @@ async fn a_key_that_is_not_what_it_should_be_is_refused_and_leaves_nothing() {
     mixed[start..].copy_from_slice(point);
     let cases = [
         ("another family", KeyAlgorithm::P256, rsa.clone()),
-        ("another size", KeyAlgorithm::Rsa3072, rsa.clone()),
+        ("another size", KeyAlgorithm::RSA_3072, rsa.clone()),
         ("another curve", KeyAlgorithm::P384, one.to_pkcs8v1().unwrap().as_ref().to_vec()),
         ("halves of two keys", KeyAlgorithm::P256, mixed),
-        ("an unusual exponent", KeyAlgorithm::Rsa2048, openssl_key(&odd)),
-        ("cut short", KeyAlgorithm::Rsa2048, rsa[..rsa.len() - 1].to_vec()),
-        ("no key", KeyAlgorithm::Ed25519, b"no key".to_vec()),
-        ("nothing", KeyAlgorithm::Ed25519, Vec::new()),
+        ("an unusual exponent", KeyAlgorithm::RSA_2048, openssl_key(&odd)),
+        ("cut short", KeyAlgorithm::RSA_2048, rsa[..rsa.len() - 1].to_vec()),
+        ("no key", KeyAlgorithm::ED25519, b"no key".to_vec()),
+        ("nothing", KeyAlgorithm::ED25519, Vec::new()),
     ];
     for (what, algorithm, pkcs8) in cases {
         let (_, new) = new_key(algorithm);
@@ -247,8 +246,8 @@ async fn keys_of_every_algorithm_are_found_by_id_and_by_label() {
         ("01", "EC:prime256v1", KeyAlgorithm::P256),
         ("02", "EC:secp384r1", KeyAlgorithm::P384),
         ("03", "EC:secp521r1", KeyAlgorithm::P521),
-        ("04", "EC:edwards25519", KeyAlgorithm::Ed25519),
-        ("05", "rsa:2048", KeyAlgorithm::Rsa2048),
+        ("04", "EC:edwards25519", KeyAlgorithm::ED25519),
+        ("05", "rsa:2048", KeyAlgorithm::RSA_2048),
     ];
     for (id, kind, _) in kinds {
         let label = format!("theirs {id}");
@@ -306,7 +305,7 @@ async fn keys_that_cannot_be_used_are_refused_with_the_reason() {
         assert!(refusal(&provider, &by_id(id)).await.contains("accepted are RSA with 2048"));
     }
     let decrypting =
-        NewKey { label: "decrypts".to_owned(), key_use: KeyUse::Decrypt, ..new_key(KeyAlgorithm::Rsa2048).1 };
+        NewKey { label: "decrypts".to_owned(), key_use: KeyUse::Decrypt, ..new_key(KeyAlgorithm::RSA_2048).1 };
     provider.generate(decrypting).await.unwrap();
     assert!(refusal(&provider, &by_label("decrypts")).await.contains("may not sign"));
     assert!(refusal(&provider, &by_label(&new.label)).await.contains("one of Strongroom's own"));

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use strongroom::provider::pkcs11::Pkcs11Provider;
 use strongroom::provider::{KeyProvider, ProviderError};
-use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, SignatureAlgorithm};
+use strongroom_domain::key::{KeyAlgorithm, SignatureAlgorithm};
 use strongroom_token::Profile;
 use tokio::time::sleep;
 
@@ -51,7 +51,7 @@ async fn killing_the_generation_host_leaves_an_unknown_outcome_and_signing_alone
     let load = Load::start(&provider, &key, 4);
     let mut occasions = provider.client().subscribe();
     occasions.mark_unchanged();
-    let (_, doomed) = new_key(KeyAlgorithm::Rsa4096);
+    let (_, doomed) = new_key(KeyAlgorithm::RSA_4096);
     let generation = {
         let (provider, doomed) = (Arc::clone(&provider), doomed.clone());
         tokio::spawn(async move { provider.generate(doomed).await })
@@ -114,7 +114,7 @@ async fn single_host_serves_every_call() {
     let provider = started(options).await;
     let (key, _) = generated(&provider, KeyAlgorithm::P256).await;
     let load = Load::start(&provider, &key, 4);
-    generated(&provider, KeyAlgorithm::Rsa2048).await;
+    generated(&provider, KeyAlgorithm::RSA_2048).await;
     let pid = provider.client().host_pids()[0];
     kill(pid);
     until("the host is replaced", || provider.client().host_pids().first().is_some_and(|new| *new != pid)).await;
@@ -134,8 +134,8 @@ async fn hosts_end_when_they_are_stopped_and_outlive_sigterm() {
             assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
         }
     }
-    let (key, _) = generated(&provider, KeyAlgorithm::Ed25519).await;
-    provider.sign(&key, SignatureAlgorithm::Ed25519, message("x")).await.unwrap();
+    let (key, _) = generated(&provider, KeyAlgorithm::ED25519).await;
+    provider.sign(&key, SignatureAlgorithm::ED25519, message("x")).await.unwrap();
     assert_eq!(provider.client().host_pids(), pids);
     provider.client().stop().await;
     drop(provider);
@@ -149,8 +149,8 @@ async fn a_full_queue_is_busy_at_once() {
     let mut options = bench.options();
     options.hosts.sign_queue = 2;
     let provider = started(options).await;
-    let (key, _) = generated(&provider, KeyAlgorithm::Rsa4096).await;
-    let calls = (0..40).map(|_| provider.sign(&key, SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256), message("x")));
+    let (key, _) = generated(&provider, KeyAlgorithm::RSA_4096).await;
+    let calls = (0..40).map(|_| provider.sign(&key, SignatureAlgorithm::RSA_PKCS1_SHA256, message("x")));
     let outcomes = futures_util::future::join_all(calls).await;
     let busy = outcomes.iter().filter(|outcome| matches!(outcome, Err(ProviderError::Busy))).count();
     assert_eq!((busy, outcomes.iter().filter(|outcome| outcome.is_ok()).count()), (38, 2));

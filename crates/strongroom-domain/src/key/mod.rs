@@ -16,7 +16,10 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use algorithm::{DecryptionAlgorithm, HashAlgorithm, KeyAlgorithm, KeyFamily, SignatureAlgorithm};
+pub use algorithm::{
+    DecryptionAlgorithm, EcCurve, EdwardsCurve, HashAlgorithm, KeyAlgorithm, KeyFamily, KeyParameters,
+    SignatureAlgorithm, SignatureScheme,
+};
 pub use der::{CertificateDer, RsaPrivateKey, SealedKey, Signature, SpkiDer};
 pub use ids::{IdError, KeyId, KeyName, Kid, Locator, SerialNumber, StoreId};
 pub use pair::{KeyOrigin, KeyPair, KeyUse, ProviderKind};

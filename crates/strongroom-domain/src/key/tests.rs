@@ -11,10 +11,10 @@ fn id() -> KeyId {
 
 #[test]
 fn names_of_closed_sets_are_unique_and_read_back() {
-    for algorithm in KeyAlgorithm::ALL {
+    for algorithm in KeyAlgorithm::all() {
         assert_eq!(KeyAlgorithm::from_name(algorithm.name()), Some(algorithm));
     }
-    for algorithm in SignatureAlgorithm::ALL {
+    for algorithm in SignatureAlgorithm::all() {
         assert_eq!(SignatureAlgorithm::from_jca_name(algorithm.jca_name()), Some(algorithm));
     }
     for state in KeyState::ALL {
@@ -40,10 +40,10 @@ fn names_of_closed_sets_are_unique_and_read_back() {
 
 #[test]
 fn signature_algorithms_of_a_key_are_those_that_fit_with_the_default_first() {
-    for key in KeyAlgorithm::ALL {
+    for key in KeyAlgorithm::all() {
         let offered = key.signature_algorithms();
         assert_eq!(offered.first(), Some(&key.default_signature_algorithm()), "{key}");
-        for algorithm in SignatureAlgorithm::ALL {
+        for algorithm in SignatureAlgorithm::all() {
             let times = offered.iter().filter(|offered| **offered == algorithm).count();
             assert_eq!(times, usize::from(algorithm.fits(key)), "{algorithm} with {key}");
         }

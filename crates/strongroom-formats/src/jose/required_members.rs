@@ -2,13 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1, SECP_521_R_1};
-use const_oid::db::rfc8410::ID_ED_25519;
+use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION};
 use der::asn1::UintRef;
 use der::{Decode, Sequence};
 use spki::SubjectPublicKeyInfoRef;
 
-use strongroom_domain::key::SpkiDer;
+use strongroom_domain::key::{EcCurve, KeyAlgorithm, KeyParameters, SpkiDer};
 
 /// A public key that no JWK of ours can express.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,22 +40,19 @@ fn members(spki: &SubjectPublicKeyInfoRef<'_>) -> Option<Members> {
             Some(vec![("e", e), ("kty", "RSA".to_owned()), ("n", n)])
         }
         ID_EC_PUBLIC_KEY => {
-            let (curve, width) = match spki.algorithm.parameters_oid().ok()? {
-                SECP_256_R_1 => ("P-256", 32),
-                SECP_384_R_1 => ("P-384", 48),
-                SECP_521_R_1 => ("P-521", 66),
-                _ => return None,
-            };
+            let curve = EcCurve::of(spki.algorithm.parameters_oid().ok()?)?;
             // An uncompressed point (SEC 1 section 2.3.3).
-            let point = key.strip_prefix(&[4]).filter(|point| point.len() == 2 * width)?;
-            let (x, y) = point.split_at(width);
-            let (crv, kty) = (curve.to_owned(), "EC".to_owned());
+            let point = key.strip_prefix(&[4]).filter(|point| point.len() == 2 * curve.scalar_len)?;
+            let (x, y) = point.split_at(curve.scalar_len);
+            let (crv, kty) = (curve.name.to_owned(), "EC".to_owned());
             Some(vec![("crv", crv), ("kty", kty), ("x", base64url(x)), ("y", base64url(y))])
         }
-        ID_ED_25519 if key.len() == 32 => {
-            Some(vec![("crv", "Ed25519".to_owned()), ("kty", "OKP".to_owned()), ("x", base64url(key))])
-        }
-        _ => None,
+        other => match KeyAlgorithm::on_edwards_curve(other)?.parameters() {
+            KeyParameters::EdDsa(curve) if key.len() == curve.point_len => {
+                Some(vec![("crv", curve.name.to_owned()), ("kty", "OKP".to_owned()), ("x", base64url(key))])
+            }
+            _ => None,
+        },
     }
 }
 

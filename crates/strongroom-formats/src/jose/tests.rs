@@ -13,7 +13,9 @@ use serde_json::json;
 
 use super::{Jwk, UnsignedJws, UnsupportedKey, algorithm_name, algorithm_of, thumbprint};
 use crate::json::JsonText;
-use strongroom_domain::key::{CertificateDer, KeyAlgorithm, KeyUse, Signature, SignatureAlgorithm, SpkiDer};
+use strongroom_domain::key::{
+    CertificateDer, KeyAlgorithm, KeyUse, Signature, SignatureAlgorithm, SignatureScheme, SpkiDer,
+};
 
 fn spki(oid: ObjectIdentifier, parameters: Option<Any>, key: &[u8]) -> SpkiDer {
     let algorithm = AlgorithmIdentifierOwned { oid, parameters };
@@ -95,17 +97,17 @@ fn keys_of_other_kinds_have_no_thumbprint() {
 
 #[test]
 fn names_of_algorithms_are_those_of_their_keys() {
-    for key in KeyAlgorithm::ALL {
-        for algorithm in SignatureAlgorithm::ALL {
+    for key in KeyAlgorithm::all() {
+        for algorithm in SignatureAlgorithm::all() {
             match algorithm_name(key, algorithm) {
                 Some(name) => assert_eq!(algorithm_of(key, name), Some(algorithm), "{key} {name}"),
-                None => assert!(!matches!(algorithm, SignatureAlgorithm::RsaPss(_)) || !algorithm.fits(key)),
+                None => assert!(!matches!(algorithm.scheme(), SignatureScheme::RsaPss(_)) || !algorithm.fits(key)),
             }
         }
     }
     assert_eq!(algorithm_of(KeyAlgorithm::P384, "ES256"), None);
-    assert_eq!(algorithm_of(KeyAlgorithm::Ed25519, "Ed25519"), Some(SignatureAlgorithm::Ed25519));
-    assert_eq!(algorithm_of(KeyAlgorithm::Rsa2048, "none"), None);
+    assert_eq!(algorithm_of(KeyAlgorithm::ED25519, "Ed25519"), Some(SignatureAlgorithm::ED25519));
+    assert_eq!(algorithm_of(KeyAlgorithm::RSA_2048, "none"), None);
 }
 
 /// The example of RFC 8037 appendix A.4.
@@ -115,7 +117,7 @@ fn compact_serialization_is_that_of_the_standard() {
     let jws = || UnsignedJws::new(&header, b"Example of Ed25519 signing");
     let input = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
     assert_eq!(jws().signing_input(), input.as_bytes());
-    let signature = Signature::from_raw(SignatureAlgorithm::Ed25519, vec![0xff; 3]);
+    let signature = Signature::from_raw(SignatureAlgorithm::ED25519, vec![0xff; 3]);
     assert_eq!(jws().compact(&signature, false), format!("{input}.____"));
     assert_eq!(jws().compact(&signature, true), "eyJhbGciOiJFZERTQSJ9..____");
 }

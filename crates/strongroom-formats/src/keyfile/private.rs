@@ -1,23 +1,19 @@
 //! One private key: from the forms it is written in to canonical PKCS#8, with the public
 //! half that follows from it.
 
-use aws_lc_rs::agreement::{self, ECDH_P256, ECDH_P384, ECDH_P521};
+use aws_lc_rs::agreement;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair,
-    Ed25519KeyPair, KeyPair as _, RsaKeyPair,
-};
+use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RsaKeyPair};
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION};
-use const_oid::db::rfc8410::ID_ED_25519;
 use der::asn1::{AnyRef, BitStringRef, OctetStringRef};
 use der::{Decode, Sequence, Tag, Tagged};
 use spki::AlgorithmIdentifierRef;
 use zeroize::Zeroizing;
 
 use super::{KeyFileError, broken};
-use crate::x509::{curve_algorithm, rsa_algorithm, rsa_bits};
-use strongroom_domain::key::{KeyAlgorithm, RsaPrivateKey, SpkiDer};
+use crate::x509::{rsa_algorithm, rsa_bits};
+use strongroom_domain::key::{EcCurve, KeyAlgorithm, RsaPrivateKey, SpkiDer};
 use strongroom_domain::secret::Secret;
 
 const ACCEPTED: &str = "RSA of 2048, 3072 or 4096 bits, EC on P-256, P-384 or P-521, and Ed25519 are accepted";
@@ -50,13 +46,14 @@ pub(super) fn from_pkcs8(der: &[u8]) -> Result<PrivateKey, KeyFileError> {
     match algorithm.oid {
         RSA_ENCRYPTION => from_pkcs1(key),
         ID_EC_PUBLIC_KEY => from_sec1(key, algorithm.parameters),
-        ID_ED_25519 => {
+        other => {
+            let unsupported = || KeyFileError::UnsupportedKey(format!("a key of the algorithm {other}: {ACCEPTED}"));
+            let algorithm = KeyAlgorithm::on_edwards_curve(other).ok_or_else(unsupported)?;
             let is_public = |tag: Tag| matches!(tag, Tag::ContextSpecific { number, .. } if number.value() == 1);
             // An IMPLICIT bit string: its first byte counts unused bits.
             let public = more.iter().find(|field| is_public(field.tag())).map(|field| field.value());
-            from_seed(key, public.and_then(<[u8]>::split_first).map(|(_, point)| point))
+            from_seed(algorithm, key, public.and_then(<[u8]>::split_first).map(|(_, point)| point))
         }
-        other => Err(KeyFileError::UnsupportedKey(format!("a key of the algorithm {other}: {ACCEPTED}"))),
     }
 }
 
@@ -88,14 +85,10 @@ pub(super) fn from_sec1(der: &[u8], parameters: Option<AnyRef<'_>>) -> Result<Pr
     let curve = parameters.decode_as::<ObjectIdentifier>();
     let curve = curve.map_err(|_| KeyFileError::UnsupportedKey(format!("a curve without a name: {ACCEPTED}")))?;
     let foreign = || KeyFileError::UnsupportedKey(format!("a key on the curve {curve}: {ACCEPTED}"));
-    let algorithm = curve_algorithm(curve).ok_or_else(foreign)?;
-    let (ecdh, ecdsa) = match algorithm {
-        KeyAlgorithm::P384 => (&ECDH_P384, &ECDSA_P384_SHA384_ASN1_SIGNING),
-        KeyAlgorithm::P521 => (&ECDH_P521, &ECDSA_P521_SHA512_ASN1_SIGNING),
-        _ => (&ECDH_P256, &ECDSA_P256_SHA256_ASN1_SIGNING),
-    };
-    let scalar = fixed_width(key.private_key.as_bytes(), algorithm)?;
-    let public = agreement::PrivateKey::from_private_key(ecdh, &scalar).map_err(contradiction)?;
+    let algorithm = KeyAlgorithm::on_curve(curve).ok_or_else(foreign)?;
+    let curve = algorithm.curve().ok_or_else(foreign)?;
+    let scalar = fixed_width(key.private_key.as_bytes(), curve)?;
+    let public = agreement::PrivateKey::from_private_key(curve.agreement, &scalar).map_err(contradiction)?;
     let public = public.compute_public_key().map_err(contradiction)?;
     // A compressed point agrees when its coordinate does: the other one follows.
     let agrees = |stored: &[u8]| match stored.first() {
@@ -106,7 +99,7 @@ pub(super) fn from_sec1(der: &[u8], parameters: Option<AnyRef<'_>>) -> Result<Pr
     if !key.public_key.is_none_or(|stored| stored.as_bytes().is_some_and(agrees)) {
         return Err(contradiction(()));
     }
-    let pair = EcdsaKeyPair::from_private_key_and_public_key(ecdsa, &scalar, public.as_ref());
+    let pair = EcdsaKeyPair::from_private_key_and_public_key(curve.signing, &scalar, public.as_ref());
     let pair = pair.map_err(contradiction)?;
     let pkcs8 = pair.to_pkcs8v1().map_err(contradiction)?;
     let spki: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(contradiction)?;
@@ -114,7 +107,7 @@ pub(super) fn from_sec1(der: &[u8], parameters: Option<AnyRef<'_>>) -> Result<Pr
 }
 
 /// Reads `CurvePrivateKey` of Ed25519 (RFC 8410 section 7).
-fn from_seed(key: &[u8], public: Option<&[u8]>) -> Result<PrivateKey, KeyFileError> {
+fn from_seed(algorithm: KeyAlgorithm, key: &[u8], public: Option<&[u8]>) -> Result<PrivateKey, KeyFileError> {
     let seed = <&OctetStringRef>::from_der(key).map_err(|_| broken("Ed25519 key"))?;
     let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_bytes()).map_err(|_| broken("Ed25519 key"))?;
     if public.is_some_and(|public| public != pair.public_key().as_ref()) {
@@ -122,15 +115,14 @@ fn from_seed(key: &[u8], public: Option<&[u8]>) -> Result<PrivateKey, KeyFileErr
     }
     let pkcs8 = pair.to_pkcs8v1().map_err(contradiction)?;
     let spki = pair.public_key().as_der().map_err(contradiction)?;
-    understood(KeyAlgorithm::Ed25519, pkcs8.as_ref(), spki.as_ref())
+    understood(algorithm, pkcs8.as_ref(), spki.as_ref())
 }
 
 /// Some writers leave out leading zeros, some write one too many.
-fn fixed_width(scalar: &[u8], algorithm: KeyAlgorithm) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
-    let width = usize::try_from(algorithm.bits().div_ceil(8)).unwrap_or(usize::MAX);
+fn fixed_width(scalar: &[u8], curve: &EcCurve) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let leading = scalar.iter().take_while(|byte| **byte == 0).count();
     let (_, digits) = scalar.split_at(leading);
-    let padding = width.checked_sub(digits.len()).ok_or_else(|| broken("EC key"))?;
+    let padding = curve.scalar_len.checked_sub(digits.len()).ok_or_else(|| broken("EC key"))?;
     let mut fixed = Zeroizing::new(vec![0; padding]);
     fixed.reserve_exact(digits.len());
     fixed.extend_from_slice(digits);

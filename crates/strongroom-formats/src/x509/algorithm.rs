@@ -3,17 +3,15 @@
 
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5912::{
-    ECDSA_WITH_SHA_224, ECDSA_WITH_SHA_256, ECDSA_WITH_SHA_384, ECDSA_WITH_SHA_512, ID_EC_PUBLIC_KEY, ID_MGF_1,
-    ID_RSASSA_PSS, ID_SHA_1, ID_SHA_224, ID_SHA_256, ID_SHA_384, ID_SHA_512, MD_5_WITH_RSA_ENCRYPTION, RSA_ENCRYPTION,
-    SECP_256_R_1, SECP_384_R_1, SECP_521_R_1, SHA_1_WITH_RSA_ENCRYPTION, SHA_224_WITH_RSA_ENCRYPTION,
-    SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION, SHA_512_WITH_RSA_ENCRYPTION,
+    ECDSA_WITH_SHA_224, ID_EC_PUBLIC_KEY, ID_MGF_1, ID_RSASSA_PSS, ID_SHA_1, ID_SHA_224, MD_5_WITH_RSA_ENCRYPTION,
+    RSA_ENCRYPTION, SHA_1_WITH_RSA_ENCRYPTION, SHA_224_WITH_RSA_ENCRYPTION,
 };
-use const_oid::db::rfc8410::{ID_ED_448, ID_ED_25519};
+use const_oid::db::rfc8410::ID_ED_448;
 use der::asn1::{Any, UintRef};
 use der::{Decode, Sequence};
 use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoRef};
 
-use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, SignatureAlgorithm, SpkiDer};
+use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, SignatureAlgorithm, SignatureScheme, SpkiDer};
 
 /// Algorithms that only the certificates of others are signed with, by JCA name.
 const FOREIGN: [(ObjectIdentifier, &str); 10] = [
@@ -32,12 +30,12 @@ const FOREIGN: [(ObjectIdentifier, &str); 10] = [
 /// The identifier that a certificate carries (RFC 4055 sections 3 and 5, RFC 5758
 /// section 3.2, RFC 8410 section 3).
 pub(super) fn identifier(algorithm: SignatureAlgorithm) -> der::Result<AlgorithmIdentifierOwned> {
-    let parameters = match algorithm {
-        SignatureAlgorithm::RsaPkcs1(_) => Some(Any::null()),
-        SignatureAlgorithm::RsaPss(hash) => Some(Any::encode_from(&PssParameters::of(hash)?)?),
-        SignatureAlgorithm::Ecdsa(_) | SignatureAlgorithm::Ed25519 => None,
+    let parameters = match algorithm.scheme() {
+        SignatureScheme::RsaPkcs1(_) => Some(Any::null()),
+        SignatureScheme::RsaPss(hash) => Some(Any::encode_from(&PssParameters::of(hash)?)?),
+        SignatureScheme::Ecdsa(_) | SignatureScheme::EdDsa => None,
     };
-    Ok(AlgorithmIdentifierOwned { oid: oid(algorithm), parameters })
+    Ok(AlgorithmIdentifierOwned { oid: algorithm.oid(), parameters })
 }
 
 /// The algorithm of a public key; `None` for those that no key pair here can have.
@@ -49,17 +47,15 @@ pub fn algorithm_of(spki: &SpkiDer) -> Option<KeyAlgorithm> {
             let modulus = Vec::<UintRef<'_>>::from_der(spki.subject_public_key.as_bytes()?).ok()?;
             rsa_algorithm(modulus.first()?)
         }
-        ID_EC_PUBLIC_KEY => curve_algorithm(spki.algorithm.parameters_oid().ok()?),
-        ID_ED_25519 => Some(KeyAlgorithm::Ed25519),
-        _ => None,
+        ID_EC_PUBLIC_KEY => KeyAlgorithm::on_curve(spki.algorithm.parameters_oid().ok()?),
+        other => KeyAlgorithm::on_edwards_curve(other),
     }
 }
 
 /// The algorithm of RSA keys with this modulus.
 #[must_use]
 pub fn rsa_algorithm(modulus: &UintRef<'_>) -> Option<KeyAlgorithm> {
-    let sizes = [KeyAlgorithm::Rsa2048, KeyAlgorithm::Rsa3072, KeyAlgorithm::Rsa4096];
-    sizes.into_iter().find(|algorithm| algorithm.bits() == rsa_bits(modulus))
+    KeyAlgorithm::rsa(rsa_bits(modulus))
 }
 
 /// The size of a modulus in bits.
@@ -68,17 +64,6 @@ pub fn rsa_bits(modulus: &UintRef<'_>) -> u32 {
     let bytes = modulus.as_bytes();
     let leading = bytes.first().map_or(0, |byte| byte.leading_zeros());
     u32::try_from(bytes.len() * 8).unwrap_or(u32::MAX) - leading
-}
-
-/// The algorithm of EC keys on a named curve (RFC 5480 section 2.1.1.1).
-#[must_use]
-pub fn curve_algorithm(curve: ObjectIdentifier) -> Option<KeyAlgorithm> {
-    match curve {
-        SECP_256_R_1 => Some(KeyAlgorithm::P256),
-        SECP_384_R_1 => Some(KeyAlgorithm::P384),
-        SECP_521_R_1 => Some(KeyAlgorithm::P521),
-        _ => None,
-    }
 }
 
 /// The signature algorithm of an identifier, where it is one that keys here sign with.
@@ -91,22 +76,9 @@ pub(super) fn jca_name(identifier: &AlgorithmIdentifierOwned) -> String {
     if identifier.oid == ID_RSASSA_PSS {
         return pss_name(identifier).unwrap_or_else(|| identifier.oid.to_string());
     }
-    let ours = SignatureAlgorithm::ALL.into_iter().find(|algorithm| oid(*algorithm) == identifier.oid);
+    let ours = SignatureAlgorithm::all().find(|algorithm| algorithm.oid() == identifier.oid);
     let foreign = || FOREIGN.iter().find(|(oid, _)| *oid == identifier.oid).map(|(_, name)| *name);
     ours.map(SignatureAlgorithm::jca_name).or_else(foreign).map_or_else(|| identifier.oid.to_string(), str::to_owned)
-}
-
-const fn oid(algorithm: SignatureAlgorithm) -> ObjectIdentifier {
-    match algorithm {
-        SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha256) => SHA_256_WITH_RSA_ENCRYPTION,
-        SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha384) => SHA_384_WITH_RSA_ENCRYPTION,
-        SignatureAlgorithm::RsaPkcs1(HashAlgorithm::Sha512) => SHA_512_WITH_RSA_ENCRYPTION,
-        SignatureAlgorithm::RsaPss(_) => ID_RSASSA_PSS,
-        SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256) => ECDSA_WITH_SHA_256,
-        SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384) => ECDSA_WITH_SHA_384,
-        SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha512) => ECDSA_WITH_SHA_512,
-        SignatureAlgorithm::Ed25519 => ID_ED_25519,
-    }
 }
 
 /// `RSASSA-PSS-params` (RFC 4055 section 3.1). What is absent has its default, which
@@ -126,12 +98,8 @@ struct PssParameters {
 impl PssParameters {
     /// MGF1 with the same hash and a salt as long as the digest.
     fn of(hash: HashAlgorithm) -> der::Result<Self> {
-        let (oid, salt_length) = match hash {
-            HashAlgorithm::Sha256 => (ID_SHA_256, 32),
-            HashAlgorithm::Sha384 => (ID_SHA_384, 48),
-            HashAlgorithm::Sha512 => (ID_SHA_512, 64),
-        };
-        let digest = AlgorithmIdentifierOwned { oid, parameters: Some(Any::null()) };
+        let salt_length = u32::try_from(hash.output_len())?;
+        let digest = AlgorithmIdentifierOwned { oid: hash.oid(), parameters: Some(Any::null()) };
         let mask = AlgorithmIdentifierOwned { oid: ID_MGF_1, parameters: Some(Any::encode_from(&digest)?) };
         Ok(Self { hash: Some(digest), mask: Some(mask), salt_length: Some(salt_length), trailer: None })
     }
@@ -142,10 +110,7 @@ fn pss_name(identifier: &AlgorithmIdentifierOwned) -> Option<String> {
     let word = match parameters.hash.map_or(ID_SHA_1, |hash| hash.oid) {
         ID_SHA_1 => "SHA1",
         ID_SHA_224 => "SHA224",
-        ID_SHA_256 => "SHA256",
-        ID_SHA_384 => "SHA384",
-        ID_SHA_512 => "SHA512",
-        _ => return None,
+        other => HashAlgorithm::ALL.into_iter().find(|hash| hash.oid() == other)?.name(),
     };
     Some(format!("{word}withRSAandMGF1"))
 }

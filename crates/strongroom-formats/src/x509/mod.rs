@@ -13,6 +13,8 @@ mod bundle;
 mod certificate_names;
 mod check;
 pub mod ecdsa;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod issuer;
 mod key_facts;
 mod name;
@@ -28,7 +30,7 @@ mod tbs;
 mod tests;
 mod verify;
 
-pub use algorithm::{algorithm_of, curve_algorithm, rsa_algorithm, rsa_bits};
+pub use algorithm::{algorithm_of, rsa_algorithm, rsa_bits};
 pub use ber::to_der;
 pub use bundle::{ChainError, certificates, chain_among, chain_for, is_issued_by, public_key};
 pub use certificate_names::CertificateNames;

@@ -6,6 +6,7 @@ use der::Encode;
 use der::asn1::OctetString;
 use der::flagset::FlagSet;
 use spki::SubjectPublicKeyInfoRef;
+use strongroom_domain::key::RingKind;
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectKeyIdentifier,
 };
@@ -27,6 +28,17 @@ pub enum CertificateProfile {
 }
 
 impl CertificateProfile {
+    /// The profile of certificates whose keys serve rings of `kind`.
+    #[must_use]
+    pub const fn of_ring(kind: RingKind) -> Self {
+        match kind {
+            RingKind::SslServer => Self::TlsServer,
+            RingKind::SslClient => Self::TlsClient,
+            RingKind::Connection => Self::Connection,
+            RingKind::Signing | RingKind::WebKeys => Self::Signing,
+        }
+    }
+
     /// The extensions of a self-signed certificate over `spki`, in the encoded order
     /// (RFC 5280 section 4.2.1).
     pub(super) fn extensions(

@@ -19,7 +19,7 @@ use x509_cert::time::{Time, Validity};
 use super::algorithm::identifier;
 use super::{CertificateNames, CertificateProfile, ecdsa};
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::key::{CertificateDer, SerialNumber, Signature, SignatureAlgorithm, SpkiDer};
+use strongroom_domain::key::{CertificateDer, SerialNumber, Signature, SignatureAlgorithm, SignatureScheme, SpkiDer};
 
 /// A self-signed certificate to be made.
 #[derive(Clone, Debug)]
@@ -104,9 +104,9 @@ impl Tbs {
 /// # Errors
 /// When an ECDSA signature has no two halves.
 pub fn encode(signature: &Signature) -> Result<Vec<u8>, ecdsa::NotEcdsa> {
-    match signature.algorithm() {
-        SignatureAlgorithm::Ecdsa(_) => ecdsa::to_der(signature.raw()),
-        SignatureAlgorithm::RsaPkcs1(_) | SignatureAlgorithm::RsaPss(_) | SignatureAlgorithm::Ed25519 => {
+    match signature.algorithm().scheme() {
+        SignatureScheme::Ecdsa(_) => ecdsa::to_der(signature.raw()),
+        SignatureScheme::RsaPkcs1(_) | SignatureScheme::RsaPss(_) | SignatureScheme::EdDsa => {
             Ok(signature.raw().to_vec())
         }
     }

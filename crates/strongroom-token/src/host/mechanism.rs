@@ -6,35 +6,40 @@ use cryptoki::mechanism::{Mechanism, MechanismInfo, MechanismType};
 use cryptoki::object::KeyType;
 
 use crate::protocol::SealingScheme;
-use strongroom_domain::key::{DecryptionAlgorithm, HashAlgorithm, KeyAlgorithm, KeyFamily, SignatureAlgorithm};
+use strongroom_domain::key::{
+    DecryptionAlgorithm, HashAlgorithm, KeyAlgorithm, KeyFamily, SignatureAlgorithm, SignatureScheme,
+};
+
+/// Sizes of RSA keys that seal, the best first.
+const SEALING_BITS: [u32; 2] = [3072, 2048];
 
 /// What a token can do, as it says.
 pub(super) type MechanismList = Vec<(MechanismType, MechanismInfo)>;
 
 /// The mechanism that signs what this host has hashed; for Ed25519 the message itself.
 pub(super) fn raw(algorithm: SignatureAlgorithm) -> Mechanism<'static> {
-    match algorithm {
-        SignatureAlgorithm::RsaPkcs1(_) => Mechanism::RsaPkcs,
-        SignatureAlgorithm::RsaPss(hash) => Mechanism::RsaPkcsPss(pss(hash)),
-        SignatureAlgorithm::Ecdsa(_) => Mechanism::Ecdsa,
-        SignatureAlgorithm::Ed25519 => Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure)),
+    match algorithm.scheme() {
+        SignatureScheme::RsaPkcs1(_) => Mechanism::RsaPkcs,
+        SignatureScheme::RsaPss(hash) => Mechanism::RsaPkcsPss(pss(hash)),
+        SignatureScheme::Ecdsa(_) => Mechanism::Ecdsa,
+        SignatureScheme::EdDsa => Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure)),
     }
 }
 
 /// The mechanism that hashes in the token.
 pub(super) fn hashing(algorithm: SignatureAlgorithm) -> Mechanism<'static> {
     use HashAlgorithm::{Sha256, Sha384, Sha512};
-    match algorithm {
-        SignatureAlgorithm::RsaPkcs1(Sha256) => Mechanism::Sha256RsaPkcs,
-        SignatureAlgorithm::RsaPkcs1(Sha384) => Mechanism::Sha384RsaPkcs,
-        SignatureAlgorithm::RsaPkcs1(Sha512) => Mechanism::Sha512RsaPkcs,
-        SignatureAlgorithm::RsaPss(hash @ Sha256) => Mechanism::Sha256RsaPkcsPss(pss(hash)),
-        SignatureAlgorithm::RsaPss(hash @ Sha384) => Mechanism::Sha384RsaPkcsPss(pss(hash)),
-        SignatureAlgorithm::RsaPss(hash @ Sha512) => Mechanism::Sha512RsaPkcsPss(pss(hash)),
-        SignatureAlgorithm::Ecdsa(Sha256) => Mechanism::EcdsaSha256,
-        SignatureAlgorithm::Ecdsa(Sha384) => Mechanism::EcdsaSha384,
-        SignatureAlgorithm::Ecdsa(Sha512) => Mechanism::EcdsaSha512,
-        SignatureAlgorithm::Ed25519 => raw(algorithm),
+    match algorithm.scheme() {
+        SignatureScheme::RsaPkcs1(Sha256) => Mechanism::Sha256RsaPkcs,
+        SignatureScheme::RsaPkcs1(Sha384) => Mechanism::Sha384RsaPkcs,
+        SignatureScheme::RsaPkcs1(Sha512) => Mechanism::Sha512RsaPkcs,
+        SignatureScheme::RsaPss(hash @ Sha256) => Mechanism::Sha256RsaPkcsPss(pss(hash)),
+        SignatureScheme::RsaPss(hash @ Sha384) => Mechanism::Sha384RsaPkcsPss(pss(hash)),
+        SignatureScheme::RsaPss(hash @ Sha512) => Mechanism::Sha512RsaPkcsPss(pss(hash)),
+        SignatureScheme::Ecdsa(Sha256) => Mechanism::EcdsaSha256,
+        SignatureScheme::Ecdsa(Sha384) => Mechanism::EcdsaSha384,
+        SignatureScheme::Ecdsa(Sha512) => Mechanism::EcdsaSha512,
+        SignatureScheme::EdDsa => raw(algorithm),
     }
 }
 
@@ -52,7 +57,7 @@ pub(super) const fn key_pair(algorithm: KeyAlgorithm) -> Mechanism<'static> {
     match algorithm.family() {
         KeyFamily::Rsa => Mechanism::RsaPkcsKeyPairGen,
         KeyFamily::Ec => Mechanism::EccKeyPairGen,
-        KeyFamily::Ed25519 => Mechanism::EccEdwardsKeyPairGen,
+        KeyFamily::EdDsa => Mechanism::EccEdwardsKeyPairGen,
     }
 }
 
@@ -61,7 +66,7 @@ pub(super) const fn key_type(algorithm: KeyAlgorithm) -> KeyType {
     match algorithm.family() {
         KeyFamily::Rsa => KeyType::RSA,
         KeyFamily::Ec => KeyType::EC,
-        KeyFamily::Ed25519 => KeyType::EC_EDWARDS,
+        KeyFamily::EdDsa => KeyType::EC_EDWARDS,
     }
 }
 
@@ -78,8 +83,7 @@ pub(super) fn decrypts(mechanisms: &MechanismList) -> bool {
 /// What the token can generate, and how such a key can sign; an algorithm whose keys
 /// could not sign is left out.
 pub(super) fn algorithms(mechanisms: &MechanismList) -> Vec<(KeyAlgorithm, Vec<SignatureAlgorithm>)> {
-    KeyAlgorithm::ALL
-        .into_iter()
+    KeyAlgorithm::all()
         .filter(|key| generates(mechanisms, *key))
         .map(|key| {
             let able = |algorithm: &SignatureAlgorithm| {
@@ -110,7 +114,7 @@ pub(super) fn sealing(mechanisms: &MechanismList) -> Option<SealingScheme> {
 pub(super) fn sealing_rsa(mechanisms: &MechanismList) -> Option<KeyAlgorithm> {
     let able = algorithms(mechanisms);
     let makes = |algorithm: &KeyAlgorithm| able.iter().any(|(known, _)| known == algorithm);
-    [KeyAlgorithm::Rsa3072, KeyAlgorithm::Rsa2048].into_iter().find(makes)
+    SEALING_BITS.into_iter().filter_map(KeyAlgorithm::rsa).find(makes)
 }
 
 /// Whether the token unwraps keys with AES key wrap with padding.
@@ -121,7 +125,7 @@ pub(super) fn unwraps_padded(mechanisms: &MechanismList) -> bool {
 fn generates(mechanisms: &MechanismList, key: KeyAlgorithm) -> bool {
     info(mechanisms, key_pair(key).mechanism_type()).is_some_and(|info| {
         // Sizes of Edwards keys are given as 255, 256 or 32 by different modules.
-        let fits = key.family() == KeyFamily::Ed25519
+        let fits = key.family() == KeyFamily::EdDsa
             || usize::try_from(key.bits()).is_ok_and(|bits| {
                 info.min_key_size() <= bits && (info.max_key_size() == 0 || bits <= info.max_key_size())
             });

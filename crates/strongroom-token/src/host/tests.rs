@@ -55,8 +55,8 @@ fn ec_points_are_read_bare_and_wrapped() {
     let pair = Ed25519KeyPair::generate().unwrap();
     let spki = pair.public_key().as_der().unwrap().as_ref().to_vec();
     let bare = pair.public_key().as_ref().to_vec();
-    assert_eq!(ec_spki(KeyAlgorithm::Ed25519, &bare).unwrap(), spki);
-    assert_eq!(ec_spki(KeyAlgorithm::Ed25519, &octet_string(&bare)).unwrap(), spki);
+    assert_eq!(ec_spki(KeyAlgorithm::ED25519, &bare).unwrap(), spki);
+    assert_eq!(ec_spki(KeyAlgorithm::ED25519, &octet_string(&bare)).unwrap(), spki);
 }
 
 #[test]
@@ -83,8 +83,8 @@ fn what_is_no_point_of_the_curve_is_refused() {
     let p256 = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
     let bare = p256.public_key().as_ref();
     assert!(ec_spki(KeyAlgorithm::P384, bare).is_none());
-    assert!(ec_spki(KeyAlgorithm::Ed25519, bare).is_none());
-    assert!(ec_spki(KeyAlgorithm::Rsa2048, bare).is_none());
+    assert!(ec_spki(KeyAlgorithm::ED25519, bare).is_none());
+    assert!(ec_spki(KeyAlgorithm::RSA_2048, bare).is_none());
     assert!(ec_spki(KeyAlgorithm::P256, &bare[..64]).is_none());
     assert!(ec_spki(KeyAlgorithm::P256, &octet_string(&bare[..64])).is_none());
     assert!(ec_spki(KeyAlgorithm::P256, &[]).is_none());
@@ -98,13 +98,13 @@ fn rsa_keys_are_read_with_and_without_a_leading_zero() {
     let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
     let spki = AsDer::<aws_lc_rs::encoding::PublicKeyX509Der<'_>>::as_der(pair.public_key()).unwrap();
     let modulus = pair.public_key().modulus().big_endian_without_leading_zero().to_vec();
-    assert_eq!(rsa_spki(KeyAlgorithm::Rsa2048, &modulus, &RSA_EXPONENT).unwrap(), spki.as_ref());
+    assert_eq!(rsa_spki(KeyAlgorithm::RSA_2048, &modulus, &RSA_EXPONENT).unwrap(), spki.as_ref());
     let padded = [vec![0], modulus.clone()].concat();
-    assert_eq!(rsa_spki(KeyAlgorithm::Rsa2048, &padded, &[0, 1, 0, 1]).unwrap(), spki.as_ref());
-    assert!(rsa_spki(KeyAlgorithm::Rsa3072, &modulus, &RSA_EXPONENT).is_none());
-    assert!(rsa_spki(KeyAlgorithm::Rsa2048, &modulus, &[3]).is_none());
-    assert!(rsa_spki(KeyAlgorithm::Rsa2048, &modulus[1..], &RSA_EXPONENT).is_none());
-    assert!(rsa_spki(KeyAlgorithm::Rsa2048, &[], &[]).is_none());
+    assert_eq!(rsa_spki(KeyAlgorithm::RSA_2048, &padded, &[0, 1, 0, 1]).unwrap(), spki.as_ref());
+    assert!(rsa_spki(KeyAlgorithm::RSA_3072, &modulus, &RSA_EXPONENT).is_none());
+    assert!(rsa_spki(KeyAlgorithm::RSA_2048, &modulus, &[3]).is_none());
+    assert!(rsa_spki(KeyAlgorithm::RSA_2048, &modulus[1..], &RSA_EXPONENT).is_none());
+    assert!(rsa_spki(KeyAlgorithm::RSA_2048, &[], &[]).is_none());
     assert!(rsa_spki(KeyAlgorithm::P256, &modulus, &RSA_EXPONENT).is_none());
 }
 
@@ -115,8 +115,8 @@ fn curves_are_named_by_their_object_identifiers() {
     assert_eq!(dotted(KeyAlgorithm::P256).as_deref(), Some("1.2.840.10045.3.1.7"));
     assert_eq!(dotted(KeyAlgorithm::P384).as_deref(), Some("1.3.132.0.34"));
     assert_eq!(dotted(KeyAlgorithm::P521).as_deref(), Some("1.3.132.0.35"));
-    assert_eq!(dotted(KeyAlgorithm::Ed25519).as_deref(), Some("1.3.101.112"));
-    assert_eq!(dotted(KeyAlgorithm::Rsa4096), None);
+    assert_eq!(dotted(KeyAlgorithm::ED25519).as_deref(), Some("1.3.101.112"));
+    assert_eq!(dotted(KeyAlgorithm::RSA_4096), None);
 }
 
 #[test]
@@ -149,15 +149,15 @@ fn request(key: KeyAlgorithm, algorithm: SignatureAlgorithm, input: SignInput, s
 fn key_algorithm_and_input_must_go_together() {
     let digest = SignInput::Digest(vec![0; 32]);
     let refused = [
-        request(KeyAlgorithm::P256, SignatureAlgorithm::RsaPss(HashAlgorithm::Sha256), digest.clone(), &[]),
-        request(KeyAlgorithm::Rsa2048, SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256), digest.clone(), &[]),
-        request(KeyAlgorithm::P256, SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384), digest.clone(), &[]),
-        request(KeyAlgorithm::Ed25519, SignatureAlgorithm::Ed25519, digest.clone(), &[]),
+        request(KeyAlgorithm::P256, SignatureAlgorithm::RSA_PSS_SHA256, digest.clone(), &[]),
+        request(KeyAlgorithm::RSA_2048, SignatureAlgorithm::ECDSA_SHA256, digest.clone(), &[]),
+        request(KeyAlgorithm::P256, SignatureAlgorithm::ECDSA_SHA384, digest.clone(), &[]),
+        request(KeyAlgorithm::ED25519, SignatureAlgorithm::ED25519, digest.clone(), &[]),
     ];
     for request in &refused {
         assert_eq!(check(request).unwrap_err().class, FailureClass::Unsupported, "{request:?}");
     }
-    check(&request(KeyAlgorithm::P521, SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256), digest, &[])).unwrap();
+    check(&request(KeyAlgorithm::P521, SignatureAlgorithm::ECDSA_SHA256, digest, &[])).unwrap();
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_signature_verifies_for_its_own_key_and_message_only() {
     let other = Ed25519KeyPair::generate().unwrap();
     let spki = pair.public_key().as_der().unwrap();
     let asked = |text: &[u8], spki: &[u8]| {
-        request(KeyAlgorithm::Ed25519, SignatureAlgorithm::Ed25519, SignInput::Message(text.to_vec()), spki)
+        request(KeyAlgorithm::ED25519, SignatureAlgorithm::ED25519, SignInput::Message(text.to_vec()), spki)
     };
     let signature = pair.sign(b"message");
     assert!(verifies(&asked(b"message", spki.as_ref()), signature.as_ref()));
@@ -200,7 +200,7 @@ fn signatures_that_wait_are_taken_together_and_other_calls_alone() {
     let mut outbox = Outbox::new(Arc::new(Mutex::new(stream.try_clone().unwrap())));
     let queue = Queue::new(Reader::new(stream), 1);
     let sign =
-        || Call::Sign(request(KeyAlgorithm::Ed25519, SignatureAlgorithm::Ed25519, SignInput::Message(vec![1]), &[]));
+        || Call::Sign(request(KeyAlgorithm::ED25519, SignatureAlgorithm::ED25519, SignInput::Message(vec![1]), &[]));
     let Call::Sign(first) = sign() else { panic!("no signature") };
     let rest = vec![SignInput::Message(vec![2]); 4];
     let mut calls: Vec<Call> = std::iter::repeat_with(sign).take(20).collect();

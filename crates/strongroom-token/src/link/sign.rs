@@ -37,7 +37,7 @@ impl Link {
         let hosts = &self.inner.options.hosts;
         let most = match key.family() {
             KeyFamily::Rsa => MOST_RSA,
-            KeyFamily::Ec | KeyFamily::Ed25519 => MOST,
+            KeyFamily::Ec | KeyFamily::EdDsa => MOST,
         };
         let workers = (hosts.signing_hosts * hosts.workers).max(1);
         let calls = count.div_ceil(most.min(hosts.sign_queue).max(1)).next_multiple_of(workers);

@@ -7,7 +7,7 @@ use crate::dialects::pingfederate::Settings;
 use crate::dialects::pingfederate::view::{KeyPairView, ViewContext};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{
-    HashAlgorithm, KeyAlgorithm, KeyId, KeyOrigin, KeyPair, KeyState, KeyUse, Locator, ProviderKind, SignatureAlgorithm,
+    KeyAlgorithm, KeyId, KeyOrigin, KeyPair, KeyState, KeyUse, Locator, ProviderKind, SignatureAlgorithm,
 };
 use strongroom_formats::x509::CertificateSummary;
 
@@ -25,7 +25,7 @@ fn view_at(now: i64, settings: Settings) -> Value {
         origin: KeyOrigin::Generated,
         key_use: KeyUse::Sign,
         algorithm: KeyAlgorithm::P384,
-        signature_algorithm: SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384),
+        signature_algorithm: SignatureAlgorithm::ECDSA_SHA384,
         permitted: Vec::new(),
         kid: None,
         spki: None,

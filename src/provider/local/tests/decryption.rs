@@ -22,7 +22,7 @@ fn encrypted(key: &KeyRef, oaep: &'static OaepAlgorithm) -> Vec<u8> {
 #[tokio::test]
 async fn both_hashes_decrypt_and_everything_else_fails_alike() {
     let Bench { provider, .. } = &Bench::new().await;
-    let key = decrypting(provider, KeyAlgorithm::Rsa2048).await.unwrap();
+    let key = decrypting(provider, KeyAlgorithm::RSA_2048).await.unwrap();
     let schemes = [
         (DecryptionAlgorithm::RsaOaep, &OAEP_SHA1_MGF1SHA1),
         (DecryptionAlgorithm::RsaOaep256, &OAEP_SHA256_MGF1SHA256),
@@ -37,7 +37,7 @@ async fn both_hashes_decrypt_and_everything_else_fails_alike() {
             assert!(matches!(failure, Err(ProviderError::NotDecrypted)), "{failure:?}");
         }
     }
-    let other = decrypting(provider, KeyAlgorithm::Rsa2048).await.unwrap();
+    let other = decrypting(provider, KeyAlgorithm::RSA_2048).await.unwrap();
     let swapped = KeyRef { spki: other.spki, ..key.clone() };
     assert!(is_damaged(&provider.decrypt(&swapped, DecryptionAlgorithm::RsaOaep, vec![0; 256]).await));
 }

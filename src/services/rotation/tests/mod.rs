@@ -1,9 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod plans;
-mod properties;
-mod publications;
-mod service;
+pub(in crate::services) mod service;
 mod sweeps;
 
 use std::sync::LazyLock;
@@ -20,24 +18,24 @@ use strongroom_domain::key::{
 };
 use strongroom_formats::x509::{CertificateNames, CertificateProfile, SelfSigned, Subject};
 
-const DAY: Duration = Duration::from_secs(86_400);
-const HOUR: Duration = Duration::from_secs(3600);
+pub(in crate::services) const DAY: Duration = Duration::from_secs(86_400);
+pub(in crate::services) const HOUR: Duration = Duration::from_secs(3600);
 
 /// The start of the tests' time.
-const START: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+pub(in crate::services) const START: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 
-fn days(n: u32) -> Duration {
+pub(in crate::services) fn days(n: u32) -> Duration {
     DAY * n
 }
 
 /// What holds for a signing ring of these buffers in days, with a lead and an overlap of a day.
-fn before_expiry(creation: u32, activation: u32) -> Policy {
+pub(in crate::services) fn before_expiry(creation: u32, activation: u32) -> Policy {
     let schedule = Some(Schedule::BeforeExpiry { creation: days(creation), activation: days(activation) });
     Policy { schedule, always_next: false, lead: DAY, overlap: Some(DAY), on_overlap_end: OnOverlapEnd::Destroy }
 }
 
 /// What holds for a connection whose key is succeeded every so often.
-fn connection(period: Option<Duration>) -> Policy {
+pub(in crate::services) fn connection(period: Option<Duration>) -> Policy {
     Policy {
         schedule: period.map(Schedule::Every),
         always_next: true,
@@ -47,7 +45,7 @@ fn connection(period: Option<Duration>) -> Policy {
 }
 
 /// A key pair without certificate.
-fn pair(generation: i64, state: KeyState, created_at: Timestamp) -> KeyPair {
+pub(in crate::services) fn pair(generation: i64, state: KeyState, created_at: Timestamp) -> KeyPair {
     let signs = (state != KeyState::PreActive).then_some(created_at);
     KeyPair {
         id: KeyId::new(created_at).unwrap(),
@@ -61,9 +59,9 @@ fn pair(generation: i64, state: KeyState, created_at: Timestamp) -> KeyPair {
         sealed: None,
         origin: KeyOrigin::Generated,
         key_use: KeyUse::Sign,
-        algorithm: KeyAlgorithm::Ed25519,
-        signature_algorithm: SignatureAlgorithm::Ed25519,
-        permitted: vec![SignatureAlgorithm::Ed25519],
+        algorithm: KeyAlgorithm::ED25519,
+        signature_algorithm: SignatureAlgorithm::ED25519,
+        permitted: vec![SignatureAlgorithm::ED25519],
         kid: None,
         spki: None,
         certificates: Vec::new(),
@@ -81,23 +79,28 @@ fn pair(generation: i64, state: KeyState, created_at: Timestamp) -> KeyPair {
 }
 
 /// A key pair with a self-signed certificate.
-fn certified(generation: i64, state: KeyState, created_at: Timestamp, validity: Duration) -> KeyPair {
+pub(in crate::services) fn certified(
+    generation: i64,
+    state: KeyState,
+    created_at: Timestamp,
+    validity: Duration,
+) -> KeyPair {
     KeyPair { certificates: vec![certificate(created_at, validity)], ..pair(generation, state, created_at) }
 }
 
-static KEY: LazyLock<Ed25519KeyPair> = LazyLock::new(|| Ed25519KeyPair::generate().unwrap());
+pub(in crate::services) static KEY: LazyLock<Ed25519KeyPair> = LazyLock::new(|| Ed25519KeyPair::generate().unwrap());
 
 /// A self-signed certificate.
-fn certificate(from: Timestamp, validity: Duration) -> CertificateDer {
+pub(in crate::services) fn certificate(from: Timestamp, validity: Duration) -> CertificateDer {
     signed_by(&KEY, from, validity)
 }
 
 /// A certificate that another has issued.
-fn issued(from: Timestamp, validity: Duration) -> CertificateDer {
+pub(in crate::services) fn issued(from: Timestamp, validity: Duration) -> CertificateDer {
     signed_by(&Ed25519KeyPair::generate().unwrap(), from, validity)
 }
 
-fn signed_by(issuer: &Ed25519KeyPair, from: Timestamp, validity: Duration) -> CertificateDer {
+pub(in crate::services) fn signed_by(issuer: &Ed25519KeyPair, from: Timestamp, validity: Duration) -> CertificateDer {
     let subject = Subject { common_name: "planned".to_owned(), ..Subject::default() };
     let tbs = SelfSigned {
         names: CertificateNames::Given { subject, alternative_names: Vec::new() },
@@ -105,11 +108,11 @@ fn signed_by(issuer: &Ed25519KeyPair, from: Timestamp, validity: Duration) -> Ce
         not_before: from.truncate_to_seconds(),
         not_after: from.truncate_to_seconds().plus(validity),
         spki: SpkiDer::parse(KEY.public_key().as_der().unwrap().as_ref().to_vec()).unwrap(),
-        signature_algorithm: SignatureAlgorithm::Ed25519,
+        signature_algorithm: SignatureAlgorithm::ED25519,
         profile: CertificateProfile::Signing,
     }
     .tbs()
     .unwrap();
     let signature = issuer.sign(tbs.bytes()).as_ref().to_vec();
-    tbs.assemble(&Signature::from_raw(SignatureAlgorithm::Ed25519, signature)).unwrap()
+    tbs.assemble(&Signature::from_raw(SignatureAlgorithm::ED25519, signature)).unwrap()
 }

@@ -146,8 +146,8 @@ fn rotation_settings_leave_room_for_the_lead() {
             creation_buffer_days: creation,
             activation_buffer_days: activation,
             valid_days,
-            algorithm: KeyAlgorithm::Ed25519,
-            signature_algorithm: SignatureAlgorithm::Ed25519,
+            algorithm: KeyAlgorithm::ED25519,
+            signature_algorithm: SignatureAlgorithm::ED25519,
         };
         before_expiry_of(&settings, lead)
     };

@@ -10,14 +10,14 @@ use crate::provider::double::{Fault, ProviderDouble, unavailable};
 use crate::services::lifecycle::{
     CertificateSpec, InitialState, Keyring, KidScheme, NewKeyPair, NewRingKey, Placement, RingChange,
 };
-use crate::services::rotation::{PolicyDefaults, RotateRing, Rotation};
+use crate::services::rotation::{Policies, PolicyDefaults, RotateRing, Rotation};
 use crate::services::settings::{Catalog, RotationSettings};
 use crate::store::{LeaseOwner, Store};
 use strongroom_domain::clock::Clock;
 use strongroom_domain::error::ErrorKind;
-use strongroom_domain::key::{HashAlgorithm, RingKind};
+use strongroom_domain::key::RingKind;
 
-const ES256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
+const ES256: SignatureAlgorithm = SignatureAlgorithm::ECDSA_SHA256;
 
 struct Hand(AtomicI64);
 
@@ -27,18 +27,18 @@ impl Clock for Hand {
     }
 }
 
-pub(super) struct Bench {
+pub(in crate::services) struct Bench {
     _directory: tempfile::TempDir,
-    pub(super) store: Arc<Store>,
-    pub(super) double: Arc<ProviderDouble>,
+    pub(in crate::services) store: Arc<Store>,
+    pub(in crate::services) double: Arc<ProviderDouble>,
     clock: Arc<Hand>,
-    pub(super) keyring: Arc<Keyring>,
-    pub(super) catalog: Arc<Catalog>,
-    pub(super) rotation: Rotation,
+    pub(in crate::services) keyring: Arc<Keyring>,
+    pub(in crate::services) catalog: Arc<Catalog>,
+    pub(in crate::services) rotation: Rotation,
 }
 
 impl Bench {
-    pub(super) async fn new() -> Self {
+    pub(in crate::services) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(&directory.path().join("store.db")).await.unwrap();
         let double = Arc::new(ProviderDouble::default());
@@ -49,25 +49,34 @@ impl Bench {
         Self { _directory: directory, store, double, clock, keyring, catalog, rotation }
     }
 
+    /// The policies that the bench's services follow.
+    pub(in crate::services) fn policies(&self) -> Policies {
+        policies(&self.catalog)
+    }
+
+    pub(in crate::services) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock) as Arc<_>
+    }
+
     /// Another daemon on the same store and token.
-    pub(super) fn neighbour(&self) -> Rotation {
+    pub(in crate::services) fn neighbour(&self) -> Rotation {
         rotation(&self.store, &keyring(&self.store, &self.double, &self.clock, "there"), &self.catalog, &self.clock)
     }
 
-    pub(super) fn pass(&self, time: Duration) {
+    pub(in crate::services) fn pass(&self, time: Duration) {
         self.clock.0.fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
     }
 
-    pub(super) fn turn_back(&self, time: Duration) {
+    pub(in crate::services) fn turn_back(&self, time: Duration) {
         self.clock.0.fetch_sub(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
     }
 
-    pub(super) fn now(&self) -> Timestamp {
+    pub(in crate::services) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// A signing ring with a certificate of a year.
-    pub(super) async fn signing(&self, name: &str) -> RingId {
+    pub(in crate::services) async fn signing(&self, name: &str) -> RingId {
         let ring = RingId::new(RingKind::Signing, name).unwrap();
         let new = NewKeyPair {
             ring: ring.clone(),
@@ -86,14 +95,14 @@ impl Bench {
     }
 
     /// A signing ring whose key is succeeded 90 and 30 days before its certificate expires.
-    pub(super) async fn rotating(&self, name: &str) -> RingId {
+    pub(in crate::services) async fn rotating(&self, name: &str) -> RingId {
         let ring = self.signing(name).await;
         self.catalog.put_rotation_settings(&admin(), &ring, SETTINGS, None).await.unwrap();
         ring
     }
 
     /// A ring with members in these states, without certificates.
-    pub(super) async fn ring_of(&self, ring: &str, entries: &[InitialState]) -> RingId {
+    pub(in crate::services) async fn ring_of(&self, ring: &str, entries: &[InitialState]) -> RingId {
         let ring: RingId = ring.parse().unwrap();
         let member = |entry: &InitialState| NewRingKey {
             initial_state: *entry,
@@ -120,12 +129,12 @@ impl Bench {
         ring
     }
 
-    pub(super) async fn keys(&self, ring: &RingId) -> Vec<KeyPair> {
+    pub(in crate::services) async fn keys(&self, ring: &RingId) -> Vec<KeyPair> {
         self.store.ring(ring).await.unwrap()
     }
 
     /// The states of a ring's key pairs by generation.
-    pub(super) async fn states(&self, ring: &RingId) -> Vec<(i64, KeyState)> {
+    pub(in crate::services) async fn states(&self, ring: &RingId) -> Vec<(i64, KeyState)> {
         let mut keys = self.keys(ring).await;
         keys.sort_by_key(|pair| pair.generation);
         keys.iter().map(|pair| (pair.generation, pair.state)).collect()
@@ -139,12 +148,15 @@ fn keyring(store: &Arc<Store>, double: &Arc<ProviderDouble>, clock: &Arc<Hand>, 
     Arc::new(Keyring::new(Arc::clone(store) as Arc<_>, providers, Arc::clone(clock) as Arc<_>, owner, lease))
 }
 
-fn rotation(store: &Arc<Store>, keyring: &Arc<Keyring>, catalog: &Arc<Catalog>, clock: &Arc<Hand>) -> Rotation {
-    let (keyring, catalog) = (Arc::clone(keyring), Arc::clone(catalog));
-    Rotation::new(Arc::clone(store) as Arc<_>, keyring, catalog, Arc::clone(clock) as Arc<_>, PolicyDefaults::default())
+fn policies(catalog: &Arc<Catalog>) -> Policies {
+    Policies::new(Arc::clone(catalog), PolicyDefaults::default())
 }
 
-pub(super) const SETTINGS: RotationSettings = RotationSettings {
+fn rotation(store: &Arc<Store>, keyring: &Arc<Keyring>, catalog: &Arc<Catalog>, clock: &Arc<Hand>) -> Rotation {
+    Rotation::new(Arc::clone(store), Arc::clone(keyring), policies(catalog), Arc::clone(clock) as Arc<_>)
+}
+
+pub(in crate::services) const SETTINGS: RotationSettings = RotationSettings {
     creation_buffer_days: 90,
     activation_buffer_days: 30,
     valid_days: 365,
@@ -152,7 +164,7 @@ pub(super) const SETTINGS: RotationSettings = RotationSettings {
     signature_algorithm: ES256,
 };
 
-pub(super) fn admin() -> Principal {
+pub(in crate::services) fn admin() -> Principal {
     Principal::new("admin".to_owned(), Scope::ALL.to_vec())
 }
 
@@ -162,7 +174,7 @@ fn year(name: &str) -> CertificateSpec {
     CertificateSpec { names, valid_days: 365, profile: CertificateProfile::Signing }
 }
 
-pub(super) fn on_demand(ring: &RingId) -> RotateRing {
+pub(in crate::services) fn on_demand(ring: &RingId) -> RotateRing {
     let (ring, deadline) = (ring.clone(), Duration::from_secs(60));
     RotateRing { ring, algorithm: None, idempotency: None, deadline, request_id: Some("r-1".to_owned()) }
 }
@@ -244,7 +256,7 @@ async fn rotation_that_fails_at_the_token_changes_nothing() {
 #[tokio::test]
 async fn algorithms_that_the_provider_cannot_do_are_refused() {
     let bench = Bench::new().await;
-    let es512 = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha512);
+    let es512 = SignatureAlgorithm::ECDSA_SHA512;
     let algorithm = Some((KeyAlgorithm::P521, es512));
     let connection = bench.ring_of("connection:c", &[InitialState::Active, InitialState::PreActive]).await;
     let asked = RotateRing { algorithm, ..on_demand(&connection) };

@@ -24,13 +24,13 @@ fn paths(outcome: Result<(), Error>) -> Vec<String> {
 async fn bench() -> Bench {
     let bench = Bench::new().await;
     for (name, key_use, algorithm) in [
-        ("signing:rsa", KeyUse::Sign, KeyAlgorithm::Rsa2048),
-        ("signing:rsa-before", KeyUse::Sign, KeyAlgorithm::Rsa4096),
+        ("signing:rsa", KeyUse::Sign, KeyAlgorithm::RSA_2048),
+        ("signing:rsa-before", KeyUse::Sign, KeyAlgorithm::RSA_4096),
         ("signing:p256", KeyUse::Sign, KeyAlgorithm::P256),
         ("signing:p384", KeyUse::Sign, KeyAlgorithm::P384),
         ("signing:p521", KeyUse::Sign, KeyAlgorithm::P521),
-        ("signing:opens", KeyUse::Decrypt, KeyAlgorithm::Rsa2048),
-        ("sslServer:tls", KeyUse::Sign, KeyAlgorithm::Rsa2048),
+        ("signing:opens", KeyUse::Decrypt, KeyAlgorithm::RSA_2048),
+        ("sslServer:tls", KeyUse::Sign, KeyAlgorithm::RSA_2048),
     ] {
         bench.ring_of(name, key_use, algorithm).await;
     }

@@ -25,7 +25,7 @@ fn exported_pkcs12_is_read_by_openssl_and_keytool() {
         openssl(at, "pkcs12 -in out.p12 -passin file:pw -nokeys -cacerts -out out.ca");
         assert_eq!(openssl(at, "x509 -in out.ca -outform DER"), key.certificates[1].as_bytes(), "{algorithm}");
 
-        if [KeyAlgorithm::Rsa2048, KeyAlgorithm::P256, KeyAlgorithm::Ed25519].contains(&algorithm) {
+        if [KeyAlgorithm::RSA_2048, KeyAlgorithm::P256, KeyAlgorithm::ED25519].contains(&algorithm) {
             keytool_reads(at, algorithm);
         }
 

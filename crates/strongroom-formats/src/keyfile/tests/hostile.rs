@@ -44,7 +44,7 @@ fn keys_that_nothing_here_can_use_are_refused_with_what_is_accepted() {
 
 #[test]
 fn what_is_another_container_is_told_so() {
-    let folder = folder(KeyAlgorithm::Rsa2048);
+    let folder = folder(KeyAlgorithm::RSA_2048);
     let at = folder.path();
     let jks =
         "-genkeypair -keyalg RSA -keystore a.jks -storetype JKS -storepass changeit -keypass changeit -dname CN=j";
@@ -89,7 +89,7 @@ fn public_half_that_is_of_another_key_is_refused() {
     let another = super::folder(KeyAlgorithm::P256);
     let failure = refused(&swap(at, another.path()));
     assert!(says(&failure, &["contradict"]), "{failure}");
-    let rsa = super::folder(KeyAlgorithm::Rsa2048);
+    let rsa = super::folder(KeyAlgorithm::RSA_2048);
     let mut der = openssl(rsa.path(), "pkey -in key.pem -outform DER");
     der[100] ^= 1;
     assert!(says(&refused(&der), &["contradict"]), "{}", refused(&der));

@@ -30,10 +30,10 @@ fn every_key_is_read_from_every_form_that_openssl_writes() {
             format!("{pkcs8} -v1 PBE-SHA1-3DES"),
             "pkcs8 -topk8 -in key.pem -passout file:pw -outform DER".to_owned(),
         ];
-        if [KeyAlgorithm::Rsa3072, KeyAlgorithm::Rsa4096, KeyAlgorithm::P521].contains(&algorithm) {
+        if [KeyAlgorithm::RSA_3072, KeyAlgorithm::RSA_4096, KeyAlgorithm::P521].contains(&algorithm) {
             commands.truncate(1);
         }
-        if algorithm != KeyAlgorithm::Ed25519 {
+        if algorithm != KeyAlgorithm::ED25519 {
             commands.push("pkey -in key.pem -traditional".to_owned());
             commands.push("pkey -in key.pem -traditional -outform DER".to_owned());
         }
@@ -54,9 +54,9 @@ fn every_key_is_read_from_every_form_that_openssl_writes() {
 #[test]
 fn key_files_of_java_are_read() {
     let rows = [
-        ("-keyalg RSA -keysize 2048", KeyAlgorithm::Rsa2048),
+        ("-keyalg RSA -keysize 2048", KeyAlgorithm::RSA_2048),
         ("-keyalg EC -groupname secp384r1", KeyAlgorithm::P384),
-        ("-keyalg Ed25519", KeyAlgorithm::Ed25519),
+        ("-keyalg Ed25519", KeyAlgorithm::ED25519),
     ];
     for (options, algorithm) in rows {
         for legacy in ["", "-J-Dkeystore.pkcs12.legacy"] {
@@ -214,13 +214,13 @@ fn in_ber(der: &[u8]) -> Vec<u8> {
 #[test]
 fn pkcs12_in_ber_is_read_as_bouncy_castle_writes_it() {
     for options in ["", "-legacy", "-nomac", "-keypbe NONE -certpbe NONE"] {
-        let folder = folder(KeyAlgorithm::Rsa2048);
+        let folder = folder(KeyAlgorithm::RSA_2048);
         let at = folder.path();
         let p12 = format!("pkcs12 -export -inkey key.pem -in leaf.pem -certfile ca.pem -passout file:pw {options}");
         let ber = in_ber(&openssl(at, &p12));
         assert_eq!(ber[..2], [0x30, 0x80]);
         let found = read(&ber, Some(KeyFileFormat::Pkcs12), &password());
-        assert_is_key(&found, at, KeyAlgorithm::Rsa2048, options);
+        assert_is_key(&found, at, KeyAlgorithm::RSA_2048, options);
         assert_eq!(found.unwrap().certificates.len(), 2);
         for length in 0..ber.len() {
             assert!(matches!(read(&ber[..length], None, &password()), Err(KeyFileError::Malformed(_))), "{length}");

@@ -34,13 +34,13 @@ fn openssl(folder: &Path, command: &str) -> Vec<u8> {
 
 /// How openssl is asked for a key of every algorithm.
 const KEYS: [(KeyAlgorithm, &str); 7] = [
-    (KeyAlgorithm::Rsa2048, "-algorithm RSA -pkeyopt rsa_keygen_bits:2048"),
-    (KeyAlgorithm::Rsa3072, "-algorithm RSA -pkeyopt rsa_keygen_bits:3072"),
-    (KeyAlgorithm::Rsa4096, "-algorithm RSA -pkeyopt rsa_keygen_bits:4096"),
+    (KeyAlgorithm::RSA_2048, "-algorithm RSA -pkeyopt rsa_keygen_bits:2048"),
+    (KeyAlgorithm::RSA_3072, "-algorithm RSA -pkeyopt rsa_keygen_bits:3072"),
+    (KeyAlgorithm::RSA_4096, "-algorithm RSA -pkeyopt rsa_keygen_bits:4096"),
     (KeyAlgorithm::P256, "-algorithm EC -pkeyopt ec_paramgen_curve:P-256"),
     (KeyAlgorithm::P384, "-algorithm EC -pkeyopt ec_paramgen_curve:P-384"),
     (KeyAlgorithm::P521, "-algorithm EC -pkeyopt ec_paramgen_curve:P-521"),
-    (KeyAlgorithm::Ed25519, "-algorithm ED25519"),
+    (KeyAlgorithm::ED25519, "-algorithm ED25519"),
 ];
 
 /// A folder with `key.pem` (PKCS#8), its certificate `leaf.pem` under `ca.pem`, the password in

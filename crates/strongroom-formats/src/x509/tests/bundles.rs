@@ -154,16 +154,16 @@ fn chain_is_found_among_certificates_that_have_nothing_to_do_with_it() {
 #[test]
 fn issuers_of_every_algorithm_are_recognised() {
     let rows = [
-        ("RSA -pkeyopt rsa_keygen_bits:2048", "-sha256", Some(KeyAlgorithm::Rsa2048)),
+        ("RSA -pkeyopt rsa_keygen_bits:2048", "-sha256", Some(KeyAlgorithm::RSA_2048)),
         (
             "RSA -pkeyopt rsa_keygen_bits:3072",
             "-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:-1 -sha384",
-            Some(KeyAlgorithm::Rsa3072),
+            Some(KeyAlgorithm::RSA_3072),
         ),
         ("EC -pkeyopt ec_paramgen_curve:P-256", "-sha512", Some(KeyAlgorithm::P256)),
         ("EC -pkeyopt ec_paramgen_curve:P-384", "-sha384", Some(KeyAlgorithm::P384)),
         ("EC -pkeyopt ec_paramgen_curve:P-521", "-sha256", Some(KeyAlgorithm::P521)),
-        ("ED25519", "", Some(KeyAlgorithm::Ed25519)),
+        ("ED25519", "", Some(KeyAlgorithm::ED25519)),
     ];
     for (key, options, algorithm) in rows {
         let folder = tempfile::tempdir().unwrap();

@@ -14,10 +14,10 @@ use crate::x509::{
     one_line_subject, to_pem,
 };
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::key::{CertificateDer, HashAlgorithm, SerialNumber, Signature, SignatureAlgorithm, SpkiDer};
+use strongroom_domain::key::{CertificateDer, SerialNumber, Signature, SignatureAlgorithm, SpkiDer};
 
-const SHA256: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
-const SHA384: SignatureAlgorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha384);
+const SHA256: SignatureAlgorithm = SignatureAlgorithm::ECDSA_SHA256;
+const SHA384: SignatureAlgorithm = SignatureAlgorithm::ECDSA_SHA384;
 
 fn key() -> (EcdsaKeyPair, SpkiDer) {
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();

@@ -4,10 +4,7 @@
 use aws_lc_rs::encoding::{AsBigEndian as _, AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::error::{KeyRejected, Unspecified};
 use aws_lc_rs::rsa;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair,
-    Ed25519KeyPair, KeyPair as _,
-};
+use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
 use cryptoki::object::Attribute;
 use der::asn1::{OctetStringRef, UintRef};
 use der::{Decode, Encode, Sequence};
@@ -16,7 +13,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::public_key::{RSA_EXPONENT, ec_params};
 use crate::protocol::{CallFailure, FailureClass};
-use strongroom_domain::key::{KeyAlgorithm, RsaPrivateKey};
+use strongroom_domain::key::{EcCurve, KeyAlgorithm, KeyParameters, RsaPrivateKey};
 
 /// A private key that is whole and of the algorithm that was named.
 pub(in crate::host) struct PrivateKey {
@@ -36,10 +33,10 @@ impl PrivateKey {
             let detail = format!("what was given is no private key {algorithm} (RSA with the exponent 65537)");
             CallFailure::new(FailureClass::Refused, detail)
         };
-        match algorithm {
-            KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => rsa(algorithm, pkcs8),
-            KeyAlgorithm::P256 | KeyAlgorithm::P384 | KeyAlgorithm::P521 => ec(algorithm, pkcs8),
-            KeyAlgorithm::Ed25519 => ed25519(pkcs8),
+        match algorithm.parameters() {
+            KeyParameters::Rsa(_) => rsa(algorithm, pkcs8),
+            KeyParameters::Ec(curve) => ec(algorithm, curve, pkcs8),
+            KeyParameters::EdDsa(_) => ed25519(algorithm, pkcs8),
         }
         .map_err(refused)
     }
@@ -132,13 +129,8 @@ fn rsa(algorithm: KeyAlgorithm, pkcs8: &[u8]) -> Result<PrivateKey, Rejected> {
     Ok(PrivateKey { pkcs8: Zeroizing::new(pkcs8.as_ref().to_vec()), spki, public, private })
 }
 
-fn ec(algorithm: KeyAlgorithm, pkcs8: &[u8]) -> Result<PrivateKey, Rejected> {
-    let signing = match algorithm {
-        KeyAlgorithm::P256 => &ECDSA_P256_SHA256_FIXED_SIGNING,
-        KeyAlgorithm::P384 => &ECDSA_P384_SHA384_FIXED_SIGNING,
-        _ => &ECDSA_P521_SHA512_FIXED_SIGNING,
-    };
-    let key = EcdsaKeyPair::from_pkcs8(signing, pkcs8)?;
+fn ec(algorithm: KeyAlgorithm, curve: &EcCurve, pkcs8: &[u8]) -> Result<PrivateKey, Rejected> {
+    let key = EcdsaKeyPair::from_pkcs8(curve.signing, pkcs8)?;
     let params = Attribute::EcParams(ec_params(algorithm).ok_or(Rejected)?);
     let scalar = key.private_key().as_be_bytes()?.as_ref().to_vec();
     Ok(PrivateKey {
@@ -149,9 +141,9 @@ fn ec(algorithm: KeyAlgorithm, pkcs8: &[u8]) -> Result<PrivateKey, Rejected> {
     })
 }
 
-fn ed25519(pkcs8: &[u8]) -> Result<PrivateKey, Rejected> {
+fn ed25519(algorithm: KeyAlgorithm, pkcs8: &[u8]) -> Result<PrivateKey, Rejected> {
     let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8)?;
-    let params = Attribute::EcParams(ec_params(KeyAlgorithm::Ed25519).ok_or(Rejected)?);
+    let params = Attribute::EcParams(ec_params(algorithm).ok_or(Rejected)?);
     let seed = key.seed()?.as_be_bytes()?.as_ref().to_vec();
     Ok(PrivateKey {
         pkcs8: Zeroizing::new(key.to_pkcs8v1()?.as_ref().to_vec()),

@@ -2,13 +2,12 @@
 //! 4.1.2.7, RFC 5480, RFC 8017 appendix A.1, RFC 8410), and back to `CKA_EC_PARAMS`.
 
 use const_oid::ObjectIdentifier;
-use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1, SECP_521_R_1};
-use const_oid::db::rfc8410::ID_ED_25519;
-use der::asn1::{Any, BitString, Null, UintRef};
+use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION};
+use der::asn1::{Any, BitString, Null, PrintableStringRef, UintRef};
 use der::{Encode, Sequence};
 use spki::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
-use strongroom_domain::key::{KeyAlgorithm, KeyFamily};
+use strongroom_domain::key::{KeyAlgorithm, KeyFamily, KeyParameters};
 
 /// `CKA_PUBLIC_EXPONENT` of every RSA key that is made: 65537.
 pub(in crate::host) const RSA_EXPONENT: [u8; 3] = [1, 0, 1];
@@ -22,19 +21,23 @@ pub(in crate::host) fn ec_params(algorithm: KeyAlgorithm) -> Option<Vec<u8>> {
 /// The algorithm of a `CKA_EC_PARAMS`, which names the curve by object identifier or, for
 /// Ed25519, by a `PrintableString` (PKCS#11 section 6.3.5).
 pub(in crate::host) fn curve_of(params: &[u8]) -> Option<KeyAlgorithm> {
-    const EDWARDS: &[u8] = b"\x13\x0cedwards25519";
-    KeyAlgorithm::ALL
-        .into_iter()
-        .find(|algorithm| ec_params(*algorithm).is_some_and(|known| known == params))
-        .or_else(|| (params == EDWARDS).then_some(KeyAlgorithm::Ed25519))
+    KeyAlgorithm::all().find(|algorithm| {
+        let named = || curve_name(*algorithm).is_some_and(|name| name == params);
+        ec_params(*algorithm).is_some_and(|known| known == params) || named()
+    })
+}
+
+fn curve_name(algorithm: KeyAlgorithm) -> Option<Vec<u8>> {
+    match algorithm.parameters() {
+        KeyParameters::EdDsa(curve) => PrintableStringRef::new(curve.pkcs11_name).ok()?.to_der().ok(),
+        KeyParameters::Rsa(_) | KeyParameters::Ec(_) => None,
+    }
 }
 
 /// The algorithm of a `CKA_MODULUS`.
 pub(in crate::host) fn rsa_algorithm(modulus: &[u8]) -> Option<KeyAlgorithm> {
     let bytes = UintRef::new(modulus).ok()?.as_bytes().len();
-    [KeyAlgorithm::Rsa2048, KeyAlgorithm::Rsa3072, KeyAlgorithm::Rsa4096]
-        .into_iter()
-        .find(|algorithm| usize::try_from(algorithm.bits() / 8).is_ok_and(|length| length == bytes))
+    KeyAlgorithm::rsa(u32::try_from(bytes * 8).ok()?)
 }
 
 /// The SubjectPublicKeyInfo of `CKA_MODULUS` and `CKA_PUBLIC_EXPONENT`; `None` unless the
@@ -55,11 +58,12 @@ pub(in crate::host) fn rsa_spki(algorithm: KeyAlgorithm, modulus: &[u8], exponen
 /// The SubjectPublicKeyInfo of a `CKA_EC_POINT`; `None` when it is no point of the curve
 /// in a form that tokens are known to use.
 pub(in crate::host) fn ec_spki(algorithm: KeyAlgorithm, attribute: &[u8]) -> Option<Vec<u8>> {
-    let point = ec_point(algorithm, attribute)?;
-    if algorithm == KeyAlgorithm::Ed25519 {
-        return info(ID_ED_25519, None, point);
-    }
-    info(ID_EC_PUBLIC_KEY, Some(Any::encode_from(&curve(algorithm)?).ok()?), point)
+    let (oid, parameters) = match algorithm.parameters() {
+        KeyParameters::Ec(curve) => (ID_EC_PUBLIC_KEY, Some(Any::encode_from(&curve.oid).ok()?)),
+        KeyParameters::EdDsa(curve) => (curve.oid, None),
+        KeyParameters::Rsa(_) => return None,
+    };
+    info(oid, parameters, ec_point(algorithm, attribute)?)
 }
 
 /// The bare point in a `CKA_EC_POINT`, which tokens give bare or in a DER OCTET STRING.
@@ -68,12 +72,10 @@ pub(in crate::host) fn ec_spki(algorithm: KeyAlgorithm, attribute: &[u8]) -> Opt
 /// OCTET STRING. tpm2-pkcs11 1.9 leaves the long form out of P-521's length (04 85 04 ..,
 /// 2026-11-20): accepted too.
 fn ec_point(algorithm: KeyAlgorithm, attribute: &[u8]) -> Option<&[u8]> {
-    let length = match algorithm {
-        KeyAlgorithm::P256 => 65,
-        KeyAlgorithm::P384 => 97,
-        KeyAlgorithm::P521 => 133,
-        KeyAlgorithm::Ed25519 => 32,
-        KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => return None,
+    let (length, form) = match algorithm.parameters() {
+        KeyParameters::Ec(curve) => (curve.point_len(), Some(0x04)),
+        KeyParameters::EdDsa(curve) => (curve.point_len, None),
+        KeyParameters::Rsa(_) => return None,
     };
     let point = match attribute {
         bare if bare.len() == length => bare,
@@ -82,16 +84,14 @@ fn ec_point(algorithm: KeyAlgorithm, attribute: &[u8]) -> Option<&[u8]> {
         }
         _ => return None,
     };
-    (algorithm == KeyAlgorithm::Ed25519 || point.first() == Some(&0x04)).then_some(point)
+    (form.is_none() || point.first().copied() == form).then_some(point)
 }
 
 const fn curve(algorithm: KeyAlgorithm) -> Option<ObjectIdentifier> {
-    match algorithm {
-        KeyAlgorithm::P256 => Some(SECP_256_R_1),
-        KeyAlgorithm::P384 => Some(SECP_384_R_1),
-        KeyAlgorithm::P521 => Some(SECP_521_R_1),
-        KeyAlgorithm::Ed25519 => Some(ID_ED_25519),
-        KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => None,
+    match algorithm.parameters() {
+        KeyParameters::Ec(curve) => Some(curve.oid),
+        KeyParameters::EdDsa(curve) => Some(curve.oid),
+        KeyParameters::Rsa(_) => None,
     }
 }
 

@@ -112,7 +112,7 @@ fn algorithm(session: &Session, key: ObjectHandle) -> Result<Option<KeyAlgorithm
             Attribute::KeyType(KeyType::RSA) => rsa_algorithm(&template::rsa_components(session, key)?.0),
             Attribute::KeyType(KeyType::EC) => curve(session, key)?.filter(|curve| curve.family() == KeyFamily::Ec),
             Attribute::KeyType(KeyType::EC_EDWARDS) => {
-                curve(session, key)?.filter(|curve| curve.family() == KeyFamily::Ed25519)
+                curve(session, key)?.filter(|curve| curve.family() == KeyFamily::EdDsa)
             }
             _ => None,
         };
