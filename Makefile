@@ -33,7 +33,7 @@ test: setup ## every test that needs no container engine
 	@tests/oracles/setup "$(ORACLES)"
 	@echo "make test: building the fault-injecting module, the daemon and the tests (minutes the first time)"
 	@tests/part "build of the tests" 5 $(MAKE) --no-print-directory tests-built
-	@tests/part "unit tests" 3 $(MAKE) --no-print-directory unit
+	@tests/part "unit tests" 4 $(MAKE) --no-print-directory unit
 	@STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" tests/part "suite on SQLite" 9 $(TESTS) --test suite
 	@tests/closing-line
 
@@ -65,7 +65,7 @@ soak: setup ## two minutes of signatures at 256 connections, in peace and with h
 fuzz: ## give a target of fuzz/ hostile bytes (TARGET=key_files SECONDS=900); needs cargo-fuzz
 	@$(CARGO) fuzz --version >/dev/null || { echo "make fuzz: cargo install cargo-fuzz --version ^0.13"; exit 1; }
 	@mkdir -p fuzz/corpus/$(TARGET)
-	$(CARGO) fuzz run $(TARGET) fuzz/corpus/$(TARGET) fuzz/seeds/$(TARGET) -- -max_total_time=$(SECONDS) -timeout=30
+	RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $(TARGET) fuzz/corpus/$(TARGET) fuzz/seeds/$(TARGET) -- -max_total_time=$(SECONDS) -timeout=30
 
 check: ## formatting and lints, as CI wants them
 	@tests/part formatting 1 $(CARGO) fmt --all -- --check

@@ -1,14 +1,15 @@
 //! Admission: the order in which requests get a permit to call a provider.
 //!
 //! Owns one queue per provider: a bounded number of calls runs, the others wait, and principals get
-//! permits in round-robin order. Does not own the work done under a permit, nor the queues inside a
-//! provider.
+//! permits in round-robin order; and the pools for work that would hold up a thread of the runtime. Does
+//! not own the work done under a permit, nor the queues inside a provider.
 //!
 //! Invariants: a principal that floods a queue delays a call of another principal by at most one of its
 //! own calls, running ones apart; no principal has more requests in a queue than its share; a call whose
 //! deadline has passed, or whose client has gone, gets no permit; a permit lasts as long as the work
 //! begun under it, even if its client has gone.
 
+mod blocking_pool;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,8 @@ use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
 use strongroom_domain::key::ProviderKind;
+
+pub use blocking_pool::BlockingPool;
 
 /// Bounds of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

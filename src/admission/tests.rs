@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+
 use super::*;
 
 const HSM: ProviderKind = ProviderKind::Hsm;
@@ -147,4 +149,30 @@ async fn no_turn_is_lost_or_doubled_by_calls_that_give_up() {
     }
     let state = turns.hsm.state();
     assert_eq!((state.running, state.counts.len(), state.waiting.len()), (0, 0, 0));
+}
+
+#[tokio::test]
+async fn key_files_are_worked_on_two_at_a_time_and_those_that_would_wait_too_long_are_turned_away() {
+    let pool = BlockingPool::for_key_files();
+    let (first, _second) = (pool.acquire().await.unwrap(), pool.acquire().await.unwrap());
+    let mut waiting = Vec::new();
+    for _ in 0..8 {
+        waiting.push(Box::pin(pool.acquire()));
+        assert!(waiting.last_mut().unwrap().now_or_never().is_none());
+    }
+    assert_eq!(pool.acquire().await.err().unwrap().kind(), ErrorKind::Busy);
+    assert_eq!(first.run(|| Ok(7)).await.unwrap(), 7);
+    assert!(waiting.first_mut().unwrap().now_or_never().is_some());
+    // A caller that gives up leaves a place.
+    drop(waiting);
+    assert!(pool.acquire().now_or_never().is_some());
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn documents_are_worked_on_apart_where_they_are_large() {
+    let pool = BlockingPool::for_documents();
+    let here = std::thread::current().id();
+    let on = |bytes| pool.run_sized(bytes, || std::thread::current().id());
+    assert_eq!(on(64 << 10).await.unwrap(), here);
+    assert_ne!(on((64 << 10) + 1).await.unwrap(), here);
 }

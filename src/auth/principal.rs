@@ -1,7 +1,5 @@
 //! A principal and its scopes.
 
-use strongroom_domain::error::{Error, ErrorKind};
-
 /// One thing that a credential may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
@@ -43,18 +41,7 @@ impl Scope {
     }
 }
 
-/// The credential lacks a scope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the credential lacks the scope {}", .0.name())]
-pub struct Denied(pub Scope);
-
-impl From<Denied> for Error {
-    fn from(denied: Denied) -> Self {
-        Self::new(ErrorKind::Forbidden, denied.to_string())
-    }
-}
-
-/// Who is behind a request, and what they may do.
+/// The name of a credential with its scopes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
     name: String,
@@ -68,24 +55,14 @@ impl Principal {
         Self { name, scopes }
     }
 
-    /// The daemon itself, for what it does unasked.
-    #[must_use]
-    pub fn daemon() -> Self {
-        Self::new("strongroom".to_owned(), Scope::ALL.to_vec())
-    }
-
     /// The name that logs and the audit trail show.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Passes when the principal has `scope`; who may manage may read.
-    ///
-    /// # Errors
-    /// [`Denied`] when it has not.
-    pub fn require(&self, scope: Scope) -> Result<(), Denied> {
-        let implied = scope == Scope::Read && self.scopes.contains(&Scope::Manage);
-        if implied || self.scopes.contains(&scope) { Ok(()) } else { Err(Denied(scope)) }
+    /// Whether the principal has a scope; which actions that grants is for the policy to say.
+    pub(super) fn has(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
     }
 }

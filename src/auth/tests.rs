@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 
 use super::credential::MIN_SECRET_CHARS;
+use super::policy::{Action, Resource};
 use super::*;
 use strongroom_domain::secret::Secret;
 
@@ -80,17 +81,29 @@ fn whatever_else_is_presented_is_nobody() {
 }
 
 #[test]
-fn principals_have_their_scopes_and_no_others() {
-    let (alice, _) = authenticator().authenticate(&format!("Bearer {ALICE}")).unwrap();
+fn scopes_grant_their_actions_and_no_others() {
+    let granted = |scopes: &[Scope], action| policy::allow(&Caller::bearer("b", scopes), action, Resource::Daemon);
     for scope in Scope::ALL {
-        let expected = if matches!(scope, Scope::Read | Scope::Manage) { Ok(()) } else { Err(Denied(scope)) };
-        assert_eq!(alice.require(scope), expected);
-        assert_eq!(Principal::new("nobody".to_owned(), Vec::new()).require(scope), Err(Denied(scope)));
-        assert_eq!(Principal::daemon().require(scope), Ok(()));
+        assert_eq!(granted(&[], Action::Sign), Err(Denied::Scope(Scope::Sign)));
+        assert_eq!(granted(&[scope], Action::Sign).is_ok(), scope == Scope::Sign);
+        assert_eq!(granted(&[scope], Action::Verify).is_ok(), scope == Scope::Verify);
+        assert_eq!(granted(&[scope], Action::Decrypt).is_ok(), scope == Scope::Decrypt);
+        assert_eq!(granted(&[scope], Action::ReadKey).is_ok(), matches!(scope, Scope::Read | Scope::Manage));
+        assert_eq!(granted(&[scope], Action::DeleteKey).is_ok(), scope == Scope::Manage);
+        assert_eq!(granted(&[scope], Action::Sweep).is_ok(), matches!(scope, Scope::Manage | Scope::Operate));
+        assert_eq!(granted(&[scope], Action::ReadMetrics).is_ok(), scope == Scope::Operate);
         assert_eq!(Scope::from_name(scope.name()), Some(scope));
     }
+    assert_eq!(granted(&[], Action::Authenticate), Ok(()));
     assert_eq!(Scope::from_name("READ"), None);
-    assert_eq!(Denied(Scope::Sign).to_string(), "the credential lacks the scope sign");
+    assert_eq!(Denied::Scope(Scope::Sign).to_string(), "the credential lacks the scope sign");
+}
+
+#[test]
+fn daemon_may_do_what_its_tasks_need() {
+    for action in [Action::ChangeRing, Action::ReadKey, Action::ResumeRotation] {
+        assert_eq!(policy::allow(&Caller::daemon(Task::Sweep), action, Resource::Daemon), Ok(()));
+    }
 }
 
 /// SHA-256 of 32 times "a".

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::block_on;
 use super::reconcile::Source;
-use crate::auth::Principal;
+use crate::auth::{Caller, Task};
 use crate::config::Config;
 use crate::daemon::{Offline, StoreOnly};
 use crate::services::rotation::{CompromiseKey, Compromised};
@@ -37,8 +37,8 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
 }
 
 async fn compromise(config: &Config, kid: &KeyName) -> anyhow::Result<Compromised> {
-    let who = Principal::daemon();
-    let request = CompromiseKey { name: kid.clone(), deadline: DEADLINE, request_id: None };
+    let who = Caller::daemon(Task::Command);
+    let request = CompromiseKey { name: kid.clone(), deadline: DEADLINE };
     match Offline::open(config).await {
         Ok(offline) => {
             let done = offline.rotation().compromise(&who, request).await;

@@ -9,6 +9,7 @@ mod credential;
 mod dev;
 mod key;
 mod local;
+mod outcome;
 mod reconcile;
 mod rotation;
 mod serve;
@@ -21,6 +22,7 @@ use clap::{Parser, Subcommand};
 
 use crate::daemon;
 use crate::telemetry::{self, Verbosity};
+use outcome::{block_on, fail};
 
 /// A key daemon for hardware security modules.
 #[derive(Parser)]
@@ -99,19 +101,4 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => fail(&failure),
     }
-}
-
-/// Prints a failure with its causes in one line.
-#[allow(clippy::print_stderr, reason = "the command line speaks to people here")]
-fn fail(failure: &anyhow::Error) -> ExitCode {
-    let causes: Vec<String> = failure.chain().map(ToString::to_string).collect();
-    eprintln!("strongroom: {}", causes.join(": "));
-    ExitCode::FAILURE
-}
-
-/// Runs a future on the daemon's runtime, on half of the cores: the others are for token hosts, and work
-/// that goes from thread to thread wakes each of them.
-fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2));
-    tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?.block_on(future)
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::reconcile::Source;
 use super::{block_on, fail};
-use crate::auth::Principal;
+use crate::auth::{Caller, Task};
 use crate::daemon::StoreOnly;
 use crate::services::rotation::{RingPlan, Step};
 use strongroom_domain::clock::Timestamp;
@@ -71,7 +71,7 @@ fn plan(source: &Source, as_json: bool) -> anyhow::Result<()> {
 
 /// Every ring with its plan, by id; one that goes meanwhile is left out.
 async fn outlooks(bystander: &StoreOnly) -> anyhow::Result<Vec<RingPlan>> {
-    let (who, mut after, mut outlooks) = (Principal::daemon(), None::<RingId>, Vec::new());
+    let (who, mut after, mut outlooks) = (Caller::daemon(Task::Command), None::<RingId>, Vec::new());
     loop {
         let (rings, next) = bystander.keyring().rings(&who, after.as_ref(), PAGE).await?;
         for ring in &rings {
@@ -117,7 +117,7 @@ fn resume(source: &Source) -> anyhow::Result<()> {
     let config = source.load()?;
     block_on(async {
         let bystander = StoreOnly::open(&config).await?;
-        let resumed = bystander.rotation().resume(&Principal::daemon()).await;
+        let resumed = bystander.rotation().resume(&Caller::daemon(Task::Command)).await;
         let now = bystander.now();
         bystander.close().await;
         resumed?;

@@ -22,10 +22,11 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::admission::BlockingPool;
 use crate::auth::Authenticator;
 use crate::config::{self, Config};
 use crate::dialects::{auth0, pingfederate, zitadel};
-use crate::http::{Detached, KeyFilePool, Services};
+use crate::http::{Detached, Services};
 use crate::provider::pkcs11::Pkcs11Provider;
 use crate::router;
 use crate::serve;
@@ -133,7 +134,8 @@ fn services(config: &Config, components: &Components, metrics: PrometheusHandle,
         sign_deadline: config.limits.sign_deadline,
         body_limit: config.limits.body_bytes,
         detached,
-        key_files: KeyFilePool::default(),
+        key_files: BlockingPool::for_key_files(),
+        documents: BlockingPool::for_documents(),
     }
 }
 

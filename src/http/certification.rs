@@ -8,7 +8,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 
 use super::Services;
-use crate::services::signing::{Client, Target};
+use crate::auth::Caller;
+use crate::services::signing::Target;
 use strongroom_domain::error::Error;
 use strongroom_formats::x509;
 
@@ -19,14 +20,14 @@ use strongroom_formats::x509;
 pub(crate) async fn answer(
     services: &Services,
     method: &Method,
-    client: &Client,
+    caller: &Caller,
     target: &Target,
     media_type: &'static str,
 ) -> Result<Response, Error> {
     let request = if method == Method::HEAD {
-        services.signing.kept_certification_request(&client.who, target).await?
+        services.signing.kept_certification_request(caller, target).await?
     } else {
-        Some(services.signing.certification_request(client, target).await?)
+        Some(services.signing.certification_request(caller, target).await?)
     };
     let body = request.map_or_else(unknown, |request| Body::from(x509::request_to_pem(&request)));
     Ok(([(CONTENT_TYPE, media_type)], body).into_response())

@@ -12,6 +12,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::forgery;
 use crate::auth::AuthScheme;
+use crate::auth::policy::Action;
 use strongroom_domain::error::{Error, ErrorKind};
 
 /// Seconds after which a client may try again what failed for now.
@@ -27,6 +28,11 @@ pub(crate) trait DialectError: From<Error> + IntoResponse + Send + 'static {
     /// Refuses a request that a page of another site may have caused; which those are is [`forgery`]'s to say.
     fn forged() -> Self {
         Error::new(ErrorKind::Forbidden, forgery::HEADER_MISSING).into()
+    }
+
+    /// Refuses a request whose caller may not do what its route is for.
+    fn denied(_action: Action, refusal: Error) -> Self {
+        refusal.into()
     }
 
     /// Refuses a request whose credentials are not known, or that has none: `presented` tells which.

@@ -10,43 +10,19 @@ use std::marker::PhantomData;
 use axum::body::{Bytes, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Request};
 use axum::http::StatusCode;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use super::ServiceState;
+use super::at_most;
 use super::dialect::DialectError;
 use super::media_type::MediaType;
-use super::{Services, forgery};
-use crate::auth::{AuthScheme, Principal};
-use strongroom_domain::error::{Error, ErrorKind};
+use super::{ServiceState, Services};
+use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 
-pub(crate) use permission::{Decrypt, Holder, Manager, Operate, Read, Required, Sign, Verify};
+pub(crate) use permission::{Asked, Call, Presented, asked, presented};
 
 const IDEMPOTENCY_HEADER: &str = "idempotency-key";
-
-/// Who asks, told by a bearer token or a Basic password.
-pub(crate) struct Caller<E>(pub Principal, pub PhantomData<E>);
-
-impl<S: ServiceState, E: DialectError> FromRequestParts<S> for Caller<E> {
-    type Rejection = E;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, E> {
-        let (principal, scheme) = authenticate(parts, state.services())
-            .filter(|(_, scheme)| E::knows(*scheme))
-            .ok_or_else(|| E::unauthenticated(parts.headers.contains_key(AUTHORIZATION)))?;
-        if forgery::is_possible(scheme, parts) {
-            return Err(E::forged());
-        }
-        Ok(Self(principal, PhantomData))
-    }
-}
-
-/// Whose credentials a request carries, and how; it may be forged all the same.
-pub(crate) fn authenticate(parts: &Parts, services: &Services) -> Option<(Principal, AuthScheme)> {
-    let header = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
-    services.authenticator.authenticate(header)
-}
 
 /// The one variable segment of a path, percent-decoded.
 pub(crate) struct PathSegment<E>(pub String, pub PhantomData<E>);
@@ -86,7 +62,7 @@ pub(crate) struct JsonBody<T, E> {
     dialect: PhantomData<E>,
 }
 
-impl<T: DeserializeOwned, S: ServiceState, E: DialectError> FromRequest<S> for JsonBody<T, E> {
+impl<T: DeserializeOwned + Send + 'static, S: ServiceState, E: DialectError> FromRequest<S> for JsonBody<T, E> {
     type Rejection = E;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, E> {
@@ -95,11 +71,11 @@ impl<T: DeserializeOwned, S: ServiceState, E: DialectError> FromRequest<S> for J
             return Err(Error::new(ErrorKind::UnsupportedMediaType, message).into());
         }
         let bytes = read_body(request, state).await?;
-        Ok(Self { value: parse_json(&bytes)?, bytes, dialect: PhantomData })
+        Ok(Self { value: parsed(state.services(), &bytes, parse_json).await?, bytes, dialect: PhantomData })
     }
 }
 
-impl<T: DeserializeOwned, S: ServiceState, E: DialectError> OptionalFromRequest<S> for JsonBody<T, E> {
+impl<T: DeserializeOwned + Send + 'static, S: ServiceState, E: DialectError> OptionalFromRequest<S> for JsonBody<T, E> {
     type Rejection = E;
 
     async fn from_request(request: Request, state: &S) -> Result<Option<Self>, E> {
@@ -124,6 +100,19 @@ pub(crate) async fn read_body<S: ServiceState>(request: Request, state: &S) -> R
     })
 }
 
+/// The value that `parse` finds in a body; a large one is read in the pool for documents.
+///
+/// # Errors
+/// Those of `parse`; `Busy` when too many bodies wait.
+pub(crate) async fn parsed<T: Send + 'static, F: From<Error> + Send + 'static>(
+    services: &Services,
+    body: &Bytes,
+    parse: fn(&[u8]) -> Result<T, F>,
+) -> Result<T, F> {
+    let held = body.clone();
+    services.documents.run_sized(body.len(), move || parse(&held)).await?
+}
+
 /// Whether the body claims to be JSON, or is none.
 fn is_json(request: &Request) -> bool {
     MediaType::of(request.headers()).map_or_else(|| has_no_body(request), MediaType::is_json)
@@ -137,7 +126,7 @@ pub(crate) fn has_no_body(request: &Request) -> bool {
 /// Reads one JSON object; wire structs refuse unknown and repeated members themselves.
 ///
 /// # Errors
-/// `Malformed`, with the place in the body.
+/// `Malformed`, with the place in the body; `Invalid` where a list is too long.
 pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     // serde would take an array for a struct, its members by position.
     if !bytes.trim_ascii_start().starts_with(b"{") {
@@ -152,8 +141,13 @@ pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> 
         let path = failure.path().to_string();
         // A question mark stands for a place that was not reached.
         let path = path.trim_end_matches('?').trim_end_matches('.');
+        let text = failure.inner().to_string();
+        if let Some(too_long) = at_most::refusal_in(&text) {
+            let list = path.rsplit_once('[').map_or(path, |(list, _)| list);
+            return Error::invalid(vec![Violation::at(list, Rule::TooLong, too_long)]);
+        }
         let place = if path.is_empty() { String::new() } else { format!(" at {path}") };
-        let why = in_json_words(&failure.inner().to_string());
+        let why = in_json_words(&text);
         Error::new(ErrorKind::Malformed, format!("the body cannot be read{place}: {why}"))
     })?;
     json.end().map_err(|failure| Error::new(ErrorKind::Malformed, format!("the body cannot be read: {failure}")))?;

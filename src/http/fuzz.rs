@@ -7,12 +7,12 @@ use serde::de::DeserializeOwned;
 use super::extract::parse_json;
 use strongroom_domain::error::ErrorKind;
 
-/// The body of a request; one that cannot be read is refused as malformed, whatever is wrong with it.
+/// The body of a request; one that cannot be read is the caller's fault, whatever is wrong with it.
 pub(crate) fn read<T: DeserializeOwned>(data: &[u8]) -> Option<T> {
     match parse_json(data) {
         Ok(value) => Some(value),
         Err(refused) => {
-            assert_eq!(refused.kind(), ErrorKind::Malformed);
+            assert!(matches!(refused.kind(), ErrorKind::Malformed | ErrorKind::Invalid));
             assert!(!refused.to_string().is_empty());
             None
         }

@@ -1,5 +1,6 @@
 //! What surrounds every request: its id, its span, its measurements, its headers.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,27 +12,49 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use tracing::Instrument as _;
 
+use super::extract::Presented;
 use super::route_metrics::RouteMetrics;
+use crate::auth::{Authenticator, Caller};
 use strongroom_domain::clock;
 
 const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The address of a connection's other end, as its requests carry it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub SocketAddr);
 
 tokio::task_local! {
     static REQUEST_ID: Arc<str>;
 }
 
-/// The id of the request that this task answers.
+/// The id of the request that this task answers, for the bodies of refusals.
 pub(crate) fn request_id() -> Option<String> {
     REQUEST_ID.try_with(ToString::to_string).ok()
 }
 
 /// Puts the layers around all routes: one middleware, because each costs every request.
-pub(crate) fn with_request_layers(routes: Router) -> Router {
-    let measures = Arc::new(RouteMetrics::new());
-    routes.layer(from_fn(move |request, next| observe(Arc::clone(&measures), request, next)))
+pub(crate) fn with_request_layers(routes: Router, authenticator: Arc<Authenticator>) -> Router {
+    let observer = Arc::new(Observer { measures: RouteMetrics::new(), authenticator });
+    routes.layer(from_fn(move |request, next| observe(Arc::clone(&observer), request, next)))
 }
 
-async fn observe(measures: Arc<RouteMetrics>, mut request: Request, next: Next) -> Response {
+/// What requests are measured with, and their credentials told by.
+struct Observer {
+    measures: RouteMetrics,
+    authenticator: Arc<Authenticator>,
+}
+
+impl Observer {
+    /// The caller of a request, if its credentials are known.
+    fn caller(&self, request: &Request, id: &Arc<str>) -> Option<Caller> {
+        let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+        let (principal, scheme) = self.authenticator.authenticate(header)?;
+        let peer = request.extensions().get::<Peer>().map(|Peer(address)| *address);
+        Some(Caller::of_request(principal, scheme).with_request_id(Arc::clone(id)).with_peer(peer))
+    }
+}
+
+async fn observe(observer: Arc<Observer>, mut request: Request, next: Next) -> Response {
     for secret in [AUTHORIZATION, COOKIE] {
         if let Some(value) = request.headers_mut().get_mut(secret) {
             value.set_sensitive(true);
@@ -39,8 +62,12 @@ async fn observe(measures: Arc<RouteMetrics>, mut request: Request, next: Next) 
     }
     let id = incoming_id(request.headers()).unwrap_or_else(new_id);
     let method = method_label(request.method());
-    let route = measures.route(request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str));
-    let span = tracing::info_span!("request", id = &*id, method, path = request.uri().path());
+    let route =
+        observer.measures.route(request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str));
+    let caller = observer.caller(&request, &id);
+    let name = caller.as_ref().map(Caller::name);
+    let span = tracing::info_span!("request", id = &*id, method, path = request.uri().path(), principal = name);
+    request.extensions_mut().insert(Presented(caller));
     let answer = async {
         let started = Instant::now();
         let mut response = next.run(request).await;

@@ -8,6 +8,7 @@
 //! Invariants: every refusal under a dialect's paths has that dialect's body; a mutation
 //! runs detached, so that a client that hangs up cancels nothing.
 
+pub(crate) mod at_most;
 pub(crate) mod certification;
 mod detached;
 pub(crate) mod dialect;
@@ -17,14 +18,13 @@ pub(crate) mod forgery;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 pub(crate) mod id;
-mod key_file_pool;
 pub(crate) mod key_set;
 pub(crate) mod layer;
 pub(crate) mod media_type;
+pub(crate) mod rendered;
 mod route_metrics;
 mod services;
 pub(crate) mod subject;
 
 pub use detached::Detached;
-pub use key_file_pool::KeyFilePool;
 pub use services::{Dialect, ServiceState, Services};

@@ -4,8 +4,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Detached, KeyFilePool};
-use crate::auth::Authenticator;
+use super::Detached;
+use crate::admission::BlockingPool;
+use crate::auth::{Authenticator, IdempotencyKey};
 use crate::services::custody::Readiness;
 use crate::services::lifecycle::Keyring;
 use crate::services::publication::Publication;
@@ -34,8 +35,22 @@ pub struct Services {
     pub body_limit: usize,
     /// Mutations at work; wait for them after the last connection has closed.
     pub detached: Detached,
-    /// Work on key files, bounded.
-    pub key_files: KeyFilePool,
+    /// Work on key files and chains, bounded.
+    pub key_files: BlockingPool,
+    /// Reading of large bodies and rendering of long lists, bounded.
+    pub documents: BlockingPool,
+}
+
+impl Services {
+    /// What a body is remembered by: the body itself need not be kept.
+    pub(crate) fn idempotency(
+        &self,
+        key: Option<String>,
+        route: impl FnOnce() -> String,
+        body: &[u8],
+    ) -> Option<IdempotencyKey> {
+        key.map(|key| IdempotencyKey { key, route: route(), fingerprint: self.keyring.fingerprint(body) })
+    }
 }
 
 /// The services together with the settings of one dialect.

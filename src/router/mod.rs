@@ -32,7 +32,7 @@ pub struct Settings {
 /// Every route of the daemon.
 pub fn router(services: Services, settings: Settings) -> Router {
     let body_limit = DefaultBodyLimit::max(services.body_limit);
-    let services = Arc::new(services);
+    let (authenticator, services) = (Arc::clone(&services.authenticator), Arc::new(services));
     let pingfederate = Dialect::new(Arc::clone(&services), settings.pingfederate);
     let auth0 = Dialect::new(Arc::clone(&services), settings.auth0);
     let zitadel = Dialect::new(Arc::clone(&services), settings.zitadel);
@@ -46,5 +46,5 @@ pub fn router(services: Services, settings: Settings) -> Router {
         .merge(pingfederate::routes().with_state(pingfederate))
         .merge(auth0::routes(&auth0).with_state(auth0))
         .merge(zitadel::routes().with_state(zitadel));
-    layer::with_request_layers(routes.layer(body_limit))
+    layer::with_request_layers(routes.layer(body_limit), authenticator)
 }

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod fixture;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,108 +10,23 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::routing::get;
-use futures_util::FutureExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use super::{Settings, auth0, dialect, document, layer, pingfederate, router, zitadel};
-use crate::auth::{Authenticator, Credential, Scope, SecretHash};
-use crate::http::{Detached, KeyFilePool, Services};
-use crate::provider::Providers;
-use crate::services::custody::Readiness;
-use crate::services::lifecycle::Keyring;
-use crate::services::publication::Publication;
-use crate::services::rotation::{Policies, PolicyDefaults, Rotation};
-use crate::services::settings::Catalog;
-use crate::services::signing::Signing;
-use crate::store::{LeaseOwner, Store};
-use strongroom_domain::clock::{Clock, SystemClock};
-use strongroom_domain::error::{Error, ErrorKind};
-use strongroom_domain::key::{KeyAlgorithm, ProviderKind};
-use strongroom_domain::secret::Secret;
+use super::{dialect, document, layer, router};
+use crate::auth::Authenticator;
+use crate::http::Detached;
+use fixture::{services, settings};
+use strongroom_domain::error::Error;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const READER: &str = "fedcba9876543210fedcba9876543210";
 const GENERATE: &str = "/keyPairs/signing/generate";
 const RING: &str = "/v1/key-rings/signing:a";
 
-fn credential(name: &str, secret: &str, scopes: &[Scope]) -> Credential {
-    let hash = SecretHash::of(&Secret::new(secret.as_bytes().to_vec())).unwrap();
-    Credential { name: name.to_owned(), hash, scopes: scopes.to_vec() }
-}
-
-/// A store that fails, for requests that are refused before it.
-async fn closed() -> Arc<Store> {
-    let place = tempfile::tempdir().unwrap();
-    let store = Store::open(&place.path().join("store.db")).await.unwrap();
-    store.close().await;
-    store
-}
-
-fn settings() -> Settings {
-    Settings {
-        pingfederate: pingfederate::Settings {
-            hybrid: true,
-            default_provider: ProviderKind::Hsm,
-            san_format: pingfederate::SanFormat::Bare,
-            require_trusted_issuer: false,
-        },
-        auth0: auth0::Settings {
-            connections: auth0::Connections::Implicit,
-            provider: ProviderKind::Hsm,
-            rsa: KeyAlgorithm::RSA_2048,
-            valid_days: 365,
-            rate_limit: 100,
-        },
-        zitadel: zitadel::Settings {
-            instance_id: "instance-1".to_owned(),
-            provider: ProviderKind::Hsm,
-            issuer: Some("https://keys.example.com".to_owned()),
-        },
-    }
-}
-
 /// The router over a store that fails.
 async fn routes() -> Router {
     router(services().await, settings())
-}
-
-async fn services() -> Services {
-    let store = closed().await;
-    let owner = LeaseOwner { instance: "test".to_owned(), life: "1".to_owned() };
-    let lease = Duration::from_secs(1);
-    let signing = Signing::new(Arc::clone(&store), Providers::default(), Arc::new(SystemClock));
-    let keyring = Keyring::new(Arc::clone(&store), Providers::default(), Arc::new(SystemClock), owner, lease);
-    let (keyring, catalog) = (Arc::new(keyring), Arc::new(Catalog::new(Arc::clone(&store), Arc::new(SystemClock))));
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let policies = Policies::new(Arc::clone(&catalog), PolicyDefaults::default());
-    let readiness = Arc::new(Readiness::new(Arc::clone(&store), Providers::default()));
-    let publication = Publication::new(
-        Arc::clone(&store),
-        Providers::default(),
-        Arc::clone(&catalog),
-        policies.clone(),
-        Arc::clone(&clock),
-    );
-    Services {
-        signing: Arc::new(signing),
-        publication: Arc::new(publication),
-        readiness,
-        rotation: Arc::new(Rotation::new(store, Arc::clone(&keyring), policies, clock)),
-        keyring,
-        catalog,
-        authenticator: Arc::new(Authenticator::new(vec![
-            credential("admin", SECRET, &Scope::ALL),
-            credential("reader", READER, &[Scope::Read]),
-        ])),
-        clock: Arc::new(SystemClock),
-        metrics: Box::new(|| "up 1\n".to_owned()),
-        generate_deadline: Duration::from_secs(1),
-        sign_deadline: Duration::from_secs(1),
-        body_limit: 1024,
-        detached: Detached::default(),
-        key_files: KeyFilePool::default(),
-    }
 }
 
 struct Answer {
@@ -312,7 +229,9 @@ async fn panic_answers_in_the_dialects_body() {
         panic!("burst")
     }
     let routes = dialect::with_dialect_errors::<_, super::native::Problem>(Router::new().route("/burst", get(burst)));
-    let answer = send(layer::with_request_layers(routes), "GET", "/burst", &[], "").await;
+    let answer =
+        send(layer::with_request_layers(routes, Arc::new(Authenticator::new(Vec::new()))), "GET", "/burst", &[], "")
+            .await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(answer.json()["type"], "urn:strongroom:error:internal");
     assert!(!answer.body.contains("burst"));
@@ -335,23 +254,6 @@ async fn work_outlives_the_client_that_asked_for_it() {
     assert!(!done.load(Ordering::SeqCst));
     detached.wait_until_idle().await;
     assert!(done.load(Ordering::SeqCst));
-}
-
-#[tokio::test]
-async fn derivations_run_two_at_a_time_and_turn_away_those_who_would_wait_too_long() {
-    let derivations = KeyFilePool::default();
-    let (first, _second) = (derivations.acquire().await.unwrap(), derivations.acquire().await.unwrap());
-    let mut waiting = Vec::new();
-    for _ in 0..8 {
-        waiting.push(Box::pin(derivations.acquire()));
-        assert!(waiting.last_mut().unwrap().now_or_never().is_none());
-    }
-    assert_eq!(derivations.acquire().await.err().unwrap().kind(), ErrorKind::Busy);
-    assert_eq!(first.run(|| Ok(7)).await.unwrap(), 7);
-    assert!(waiting.first_mut().unwrap().now_or_never().is_some());
-    // Who gives up leaves a place.
-    drop(waiting);
-    assert!(derivations.acquire().now_or_never().is_some());
 }
 
 #[test]

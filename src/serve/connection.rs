@@ -18,6 +18,7 @@ use tower::ServiceExt as _;
 
 use super::ConnectionLimits;
 use super::body::TimedBody;
+use crate::http::layer::Peer;
 
 /// Serves requests until the client leaves, idles, or shutdown lets the last one finish.
 pub(super) async fn serve(
@@ -32,7 +33,11 @@ pub(super) async fn serve(
         tracing::debug!(%failure, "TCP_NODELAY was refused");
     }
     let activity = Arc::new(Activity::new());
-    let service = service_fn(|request: Request<Incoming>| {
+    let peer = stream.peer_addr().ok().map(Peer);
+    let service = service_fn(|mut request: Request<Incoming>| {
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         let request = request.map(|body| Body::new(TimedBody::new(body, limits.body)));
         let running = activity.begin();
         let answer = router.clone().oneshot(request);

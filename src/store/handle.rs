@@ -5,23 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::hmac;
-use sqlx::pool::PoolConnection;
-use sqlx::{Pool, Transaction};
+use sqlx::Sqlite;
 
-use super::sqlite::{self, Db};
-use super::timer::MethodTimer;
-use super::{StoreError, audit_trail, meta, migrations};
-use strongroom_domain::audit::Event;
+use super::pools::{DatabasePools, Pools, commit_failure, on_database, reading, writing};
+use super::seam::Driver as _;
+use super::{StoreError, meta, migrations, sqlite};
 use strongroom_domain::key::StoreId;
 
 /// The store in a SQL database.
 pub struct Store {
     id: StoreId,
     fingerprint_key: hmac::Key,
-    /// Changes of key pairs made through this handle.
+    /// Changes of key pairs and documents made through this handle.
     revision: AtomicU64,
-    pub(super) writer: Pool<Db>,
-    readers: Pool<Db>,
+    pub(super) pools: DatabasePools,
 }
 
 impl Store {
@@ -32,12 +29,12 @@ impl Store {
     /// [`StoreError::Inconsistent`] when a newer program has written it.
     pub async fn open(path: &Path) -> Result<Arc<Self>, StoreError> {
         let writer = sqlite::open_writer(path).await?;
-        let mut tx = writer.begin_with(sqlite::BEGIN).await?;
+        let mut tx = writer.begin_with(Sqlite::BEGIN).await?;
         migrations::run(&mut tx).await?;
-        let (id, fingerprint_key) = meta::identity(&mut tx).await?;
-        tx.commit().await.map_err(sqlite::commit_failure)?;
+        let identity = meta::identity(&mut *tx).await?;
+        tx.commit().await.map_err(commit_failure::<Sqlite>)?;
         let readers = sqlite::open_readers(path).await?;
-        Ok(Arc::new(Self { id, fingerprint_key, revision: AtomicU64::new(0), writer, readers }))
+        Ok(Self::over(DatabasePools::Sqlite(Pools { writer, readers }), identity))
     }
 
     /// Opens a store to look at it: nothing is made, brought up to date or written.
@@ -51,17 +48,19 @@ impl Store {
         if version < latest {
             return Ok(ReadOnlyOpen::Outdated { version, latest });
         }
-        let (id, fingerprint_key) = meta::known_identity(&mut conn).await?;
+        let identity = meta::known_identity(&mut *conn).await?;
         drop(conn);
-        let (revision, readers, writer) = (AtomicU64::new(0), pool.clone(), pool);
-        Ok(ReadOnlyOpen::Current(Arc::new(Self { id, fingerprint_key, revision, writer, readers })))
+        let pools = Pools { readers: pool.clone(), writer: pool };
+        Ok(ReadOnlyOpen::Current(Self::over(DatabasePools::Sqlite(pools), identity)))
+    }
+
+    fn over(pools: DatabasePools, (id, fingerprint_key): (StoreId, hmac::Key)) -> Arc<Self> {
+        Arc::new(Self { id, fingerprint_key, revision: AtomicU64::new(0), pools })
     }
 
     /// Closes every connection, once their work is done.
     pub async fn close(&self) {
-        // The writer last: the last connection to leave tidies up, which a reader may not.
-        self.readers.close().await;
-        self.writer.close().await;
+        on_database!(self, |pools| pools.close().await);
     }
 
     /// The identity of this store, made at its birth.
@@ -83,9 +82,8 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let mut writing = self.begin("ping").await?;
-        meta::ping(&mut writing.tx).await?;
-        writing.commit(&[]).await?;
+        let written: Result<(), StoreError> = writing!(self, "ping", &[], |conn| meta::ping(conn));
+        written?;
         self.epoch().await.map(drop)
     }
 
@@ -95,7 +93,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn epoch(&self) -> Result<i64, StoreError> {
-        meta::epoch(&mut self.view("epoch").await?.conn).await
+        reading!(self, "epoch", |conn| meta::epoch(conn))
     }
 
     /// Grows with each change to key pairs and documents that was made through this handle, before the method that
@@ -105,22 +103,19 @@ impl Store {
         self.revision.load(Ordering::Acquire)
     }
 
-    /// Begins the transaction of a method that writes.
-    pub(super) async fn begin(&self, method: &'static str) -> Result<WriteTransaction, StoreError> {
-        let timer = MethodTimer::start(method);
-        Ok(WriteTransaction { tx: self.writer.begin_with(sqlite::BEGIN).await?, _timer: timer })
+    /// Counts a change of key pairs or documents that is about to be committed, once its method returns: also a
+    /// change whose outcome is unknown, or whose method is dropped. A refusal before the commit counts nothing.
+    pub(super) fn revise(&self) -> RevisionGuard<'_> {
+        RevisionGuard(&self.revision)
     }
+}
 
-    /// Counts a change of key pairs, also one whose outcome is unknown.
-    pub(super) fn revised(&self, outcome: Result<(), StoreError>) -> Result<(), StoreError> {
-        self.revision.fetch_add(1, Ordering::AcqRel);
-        outcome
-    }
+/// A commit under way; its drop counts it.
+pub(super) struct RevisionGuard<'s>(&'s AtomicU64);
 
-    /// Begins a method that reads: one statement, and so one transaction.
-    pub(super) async fn view(&self, method: &'static str) -> Result<View, StoreError> {
-        let timer = MethodTimer::start(method);
-        Ok(View { conn: self.readers.acquire().await?, _timer: timer })
+impl Drop for RevisionGuard<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
     }
 }
 
@@ -132,23 +127,4 @@ pub enum ReadOnlyOpen {
     Outdated { version: i64, latest: i64 },
     /// A store to read from.
     Current(Arc<Store>),
-}
-
-/// A write transaction; it is rolled back on drop.
-pub(super) struct WriteTransaction {
-    pub(super) tx: Transaction<'static, Db>,
-    _timer: MethodTimer,
-}
-
-impl WriteTransaction {
-    /// Commits the change together with its audit events.
-    pub(super) async fn commit(mut self, audit: &[Event]) -> Result<(), StoreError> {
-        audit_trail::append(&mut self.tx, audit).await?;
-        self.tx.commit().await.map_err(sqlite::commit_failure)
-    }
-}
-
-pub(super) struct View {
-    pub(super) conn: PoolConnection<Db>,
-    _timer: MethodTimer,
 }

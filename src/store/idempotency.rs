@@ -1,56 +1,57 @@
 //! Requests seen: what became of an `Idempotency-Key`.
 
-use super::sqlite::Connection;
-use super::{IdempotencyClaim, ReserveOutcome, StoreError};
+use super::seam::{Columns as _, Connection, Statement, unreadable};
+use super::{IdempotencyClaim, StoreError};
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::key::{KeyId, KeyState};
+use strongroom_domain::key::KeyId;
 
 /// Forgets what has expired.
-pub(super) async fn forget_expired(conn: &mut Connection, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM idempotency WHERE expires <= $1").bind(now.as_micros()).execute(conn).await?;
+pub(super) async fn forget_expired(conn: &mut impl Connection, now: Timestamp) -> Result<(), StoreError> {
+    Statement::new("DELETE FROM idempotency WHERE expires <= $1").bind(now.as_micros()).execute(conn).await?;
     Ok(())
 }
 
-/// What the same claim led to before; `None` when it is new at `now`.
-pub(super) async fn prior_outcome(
-    conn: &mut Connection,
+/// An earlier request with the same claim.
+pub(super) struct EarlierRequest {
+    pub(super) fingerprint: Vec<u8>,
+    /// The key pair that it reserved.
+    pub(super) key: KeyId,
+}
+
+/// The earlier request with the same claim; `None` when the claim is new at `now`.
+pub(super) async fn find(
+    conn: &mut impl Connection,
     claim: &IdempotencyClaim,
     now: Timestamp,
-) -> Result<Option<ReserveOutcome>, StoreError> {
-    let seen: Option<(Vec<u8>, String, String)> = sqlx::query_as(
-        "SELECT i.fingerprint, k.id, k.state FROM idempotency i JOIN key_pairs k ON k.id = i.key_id
-         WHERE i.principal = $1 AND i.route = $2 AND i.key = $3 AND i.expires > $4",
+) -> Result<Option<EarlierRequest>, StoreError> {
+    Statement::new(
+        "SELECT fingerprint, key_id FROM idempotency
+         WHERE principal = $1 AND route = $2 AND key = $3 AND expires > $4",
     )
-    .bind(&claim.principal)
-    .bind(&claim.route)
-    .bind(&claim.key)
+    .bind(claim.principal.as_str())
+    .bind(claim.route.as_str())
+    .bind(claim.key.as_str())
     .bind(now.as_micros())
-    .fetch_optional(conn)
-    .await?;
-    let Some((fingerprint, id, state)) = seen else { return Ok(None) };
-    if fingerprint != claim.fingerprint {
-        return Ok(Some(ReserveOutcome::BodyMismatch));
-    }
-    if state == KeyState::Reserved.name() {
-        return Ok(Some(ReserveOutcome::InProgress));
-    }
-    // Past `Reserved` it was committed: an abandoned reservation has lost its claim.
-    if [KeyState::Destroying, KeyState::Destroyed].iter().any(|gone| gone.name() == state) {
-        return Ok(Some(ReserveOutcome::Deleted));
-    }
-    let id = id.parse().map_err(|wrong| StoreError::Inconsistent(format!("an id that is {wrong}")))?;
-    Ok(Some(ReserveOutcome::Replay(id)))
+    .fetch_optional(conn, |row| {
+        let key = row.get::<&str>("key_id")?.parse().map_err(|_| unreadable("key_id"))?;
+        Ok(EarlierRequest { fingerprint: row.get("fingerprint")?, key })
+    })
+    .await
 }
 
 /// Remembers that the claim led to `id`.
-pub(super) async fn remember(conn: &mut Connection, claim: &IdempotencyClaim, id: KeyId) -> Result<(), StoreError> {
-    sqlx::query(
+pub(super) async fn remember(
+    conn: &mut impl Connection,
+    claim: &IdempotencyClaim,
+    id: KeyId,
+) -> Result<(), StoreError> {
+    Statement::new(
         "INSERT INTO idempotency (principal, route, key, fingerprint, key_id, expires)
          VALUES ($1, $2, $3, $4, $5, $6)",
     )
-    .bind(&claim.principal)
-    .bind(&claim.route)
-    .bind(&claim.key)
+    .bind(claim.principal.as_str())
+    .bind(claim.route.as_str())
+    .bind(claim.key.as_str())
     .bind(claim.fingerprint.as_slice())
     .bind(id.to_string())
     .bind(claim.expires.as_micros())
@@ -60,7 +61,7 @@ pub(super) async fn remember(conn: &mut Connection, claim: &IdempotencyClaim, id
 }
 
 /// Forgets the claim that led to `id`.
-pub(super) async fn forget(conn: &mut Connection, id: KeyId) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM idempotency WHERE key_id = $1").bind(id.to_string()).execute(conn).await?;
+pub(super) async fn forget(conn: &mut impl Connection, id: KeyId) -> Result<(), StoreError> {
+    Statement::new("DELETE FROM idempotency WHERE key_id = $1").bind(id.to_string()).execute(conn).await?;
     Ok(())
 }

@@ -4,13 +4,14 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{SqlSafeStr, SqlStr};
 
 use super::StoreError;
-use super::sqlite::{self, Connection};
+use super::sqlite;
+use sqlx::SqliteConnection;
 
 /// The version of the schema that this program writes.
 const LATEST: i64 = 6;
 
 /// Brings the schema up to date, inside the caller's transaction.
-pub(super) async fn run(conn: &mut Connection) -> Result<(), StoreError> {
+pub(super) async fn run(conn: &mut SqliteConnection) -> Result<(), StoreError> {
     Migrator::with_migrations(known()).run(conn).await.map_err(|failure| match failure {
         MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => cause.into(),
         MigrateError::VersionMissing(version) => too_new(version),
@@ -22,7 +23,7 @@ pub(super) async fn run(conn: &mut Connection) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// [`StoreError::Inconsistent`] when a newer program has written it.
-pub(super) async fn version(conn: &mut Connection) -> Result<(i64, i64), StoreError> {
+pub(super) async fn version(conn: &mut SqliteConnection) -> Result<(i64, i64), StoreError> {
     if !sqlite::has_table(conn, "_sqlx_migrations").await? {
         return Ok((0, LATEST));
     }

@@ -17,9 +17,11 @@ mod key_pairs;
 mod master_keys;
 mod meta;
 mod migrations;
+mod pools;
 mod records;
 mod request;
 mod rings;
+mod seam;
 mod sqlite;
 mod states;
 mod stock;
@@ -36,8 +38,8 @@ use strongroom_domain::key::{KeyId, KeyState, RingId};
 pub use epoch_cache::{EPOCH_VALID_FOR, EpochCache, EpochReading, poll_epoch};
 pub use handle::{ReadOnlyOpen, Store};
 pub use request::{
-    Agenda, Commit, DueRing, IdempotencyClaim, KeyPairChange, LeaseOwner, NewReservation, Placement, ReserveOutcome,
-    SweepLease, Transition,
+    Agenda, CertificateReplacement, Commit, DueRing, IdempotencyClaim, KeyPairChange, LeaseOwner, NewReservation,
+    Placement, ReserveOutcome, RotationSettingsChange, SweepLease, TokenPresence, Transition,
 };
 
 /// What a document is about.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use strongroom_domain::audit::Event;
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{
     CertificateDer, KeyAlgorithm, KeyId, KeyOrigin, KeyPair, KeyState, KeyUse, Kid, Locator, ProviderKind, RingId,
@@ -109,7 +110,46 @@ pub struct Transition {
     pub reactivate: bool,
     /// To `Suspended` only: whether the key leaves the key sets meanwhile.
     pub unpublished: bool,
+    /// To `PendingDestruction` only, and there always: when the key is to be destroyed.
+    pub destroy_at: Option<Timestamp>,
     pub now: Timestamp,
+}
+
+/// Presence of a key on its token, as an inventory saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenPresence {
+    /// The token has the key.
+    Found,
+    /// The token does not show the key, and may be about to.
+    Unseen { since: Timestamp },
+    /// The token has lost the key.
+    Missing { since: Timestamp },
+}
+
+/// Replacement of the certificates of one key pair.
+#[derive(Clone, Debug)]
+pub struct CertificateReplacement {
+    pub id: KeyId,
+    /// The version that the caller saw.
+    pub version: i64,
+    pub certificates: Vec<CertificateDer>,
+    pub rotation_settings: RotationSettingsChange,
+}
+
+impl CertificateReplacement {
+    /// Replaces the certificates of `pair`, as the caller saw it, and keeps the rotation settings.
+    #[must_use]
+    pub fn new(pair: &KeyPair, certificates: Vec<CertificateDer>) -> Self {
+        Self { id: pair.id, version: pair.version, certificates, rotation_settings: RotationSettingsChange::Keep }
+    }
+}
+
+/// Change to the rotation settings of a ring whose certificate is replaced.
+#[derive(Clone, Debug)]
+pub enum RotationSettingsChange {
+    Keep,
+    /// They are removed, where there are some, with this audit event.
+    Remove(Event),
 }
 
 /// Transitions and commits of one transaction: transitions first, each list in its order.

@@ -1,15 +1,15 @@
 //! The rows of rings, and what is due there.
 
-use super::sqlite::Connection;
+use super::seam::{Columns, Connection, Statement, unreadable};
 use super::states::visible;
 use super::{Agenda, DueRing, StoreError};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{RingId, RingKind};
 
 /// Makes a ring due, for it has changed.
-pub(super) async fn make_due(conn: &mut Connection, ring: Option<&RingId>) -> Result<(), StoreError> {
+pub(super) async fn make_due(conn: &mut impl Connection, ring: Option<&RingId>) -> Result<(), StoreError> {
     let Some(ring) = ring else { return Ok(()) };
-    sqlx::query(
+    Statement::new(
         "INSERT INTO rings (ring, ring_kind, due_at, version) VALUES ($1, $2, 0, 1)
          ON CONFLICT (ring) DO UPDATE SET due_at = 0, version = version + 1",
     )
@@ -21,8 +21,12 @@ pub(super) async fn make_due(conn: &mut Connection, ring: Option<&RingId>) -> Re
 }
 
 /// A page of the rings with a visible key pair, by id.
-pub(super) async fn page(conn: &mut Connection, after: Option<&RingId>, limit: u32) -> Result<Vec<RingId>, StoreError> {
-    let rows: Vec<String> = sqlx::query_scalar(concat!(
+pub(super) async fn page(
+    conn: &mut impl Connection,
+    after: Option<&RingId>,
+    limit: u32,
+) -> Result<Vec<RingId>, StoreError> {
+    Statement::new(concat!(
         "SELECT ring FROM rings WHERE ring > $1 AND EXISTS (
              SELECT 1 FROM key_pairs k WHERE k.ring = rings.ring AND k.state IN ",
         visible!(),
@@ -30,36 +34,37 @@ pub(super) async fn page(conn: &mut Connection, after: Option<&RingId>, limit: u
     ))
     .bind(after.map(ToString::to_string).unwrap_or_default())
     .bind(i64::from(limit))
-    .fetch_all(conn)
-    .await?;
-    rows.iter().map(|ring| id(ring)).collect()
+    .fetch_all(conn, id)
+    .await
 }
 
 /// The rings that are due at `now`.
-pub(super) async fn due(conn: &mut Connection, now: Timestamp, limit: u32) -> Result<Vec<DueRing>, StoreError> {
-    let rows: Vec<(String, i64)> =
-        sqlx::query_as("SELECT ring, version FROM rings WHERE due_at <= $1 ORDER BY due_at, ring LIMIT $2")
-            .bind(now.as_micros())
-            .bind(i64::from(limit))
-            .fetch_all(conn)
-            .await?;
-    rows.into_iter().map(|(ring, version)| Ok(DueRing { ring: id(&ring)?, version })).collect()
+pub(super) async fn due(conn: &mut impl Connection, now: Timestamp, limit: u32) -> Result<Vec<DueRing>, StoreError> {
+    Statement::new("SELECT ring, version FROM rings WHERE due_at <= $1 ORDER BY due_at, ring LIMIT $2")
+        .bind(now.as_micros())
+        .bind(i64::from(limit))
+        .fetch_all(conn, |row| Ok(DueRing { ring: id(row)?, version: row.get("version")? }))
+        .await
 }
 
 /// Notes when a ring is due next, if it is still what the caller saw.
-pub(super) async fn set_due(conn: &mut Connection, ring: &DueRing, due: Option<Timestamp>) -> Result<bool, StoreError> {
-    let done = sqlx::query("UPDATE rings SET due_at = $3 WHERE ring = $1 AND version = $2")
+pub(super) async fn set_due(
+    conn: &mut impl Connection,
+    ring: &DueRing,
+    due: Option<Timestamp>,
+) -> Result<bool, StoreError> {
+    let done = Statement::new("UPDATE rings SET due_at = $3 WHERE ring = $1 AND version = $2")
         .bind(ring.ring.to_string())
         .bind(ring.version)
         .bind(due.map(Timestamp::as_micros))
         .execute(conn)
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Makes every ring of a kind due.
-pub(super) async fn make_kind_due(conn: &mut Connection, kind: RingKind) -> Result<(), StoreError> {
-    sqlx::query("UPDATE rings SET due_at = 0, version = version + 1 WHERE ring_kind = $1")
+pub(super) async fn make_kind_due(conn: &mut impl Connection, kind: RingKind) -> Result<(), StoreError> {
+    Statement::new("UPDATE rings SET due_at = 0, version = version + 1 WHERE ring_kind = $1")
         .bind(kind.name())
         .execute(conn)
         .await?;
@@ -67,16 +72,18 @@ pub(super) async fn make_kind_due(conn: &mut Connection, kind: RingKind) -> Resu
 }
 
 /// How many rings are due at `now`, and when the next one will be.
-pub(super) async fn agenda(conn: &mut Connection, now: Timestamp) -> Result<Agenda, StoreError> {
-    let (due, next): (i64, Option<i64>) = sqlx::query_as(
-        "SELECT (SELECT COUNT(*) FROM rings WHERE due_at <= $1), (SELECT MIN(due_at) FROM rings WHERE due_at > $1)",
+pub(super) async fn agenda(conn: &mut impl Connection, now: Timestamp) -> Result<Agenda, StoreError> {
+    Statement::new(
+        "SELECT (SELECT COUNT(*) FROM rings WHERE due_at <= $1) AS due,
+                (SELECT MIN(due_at) FROM rings WHERE due_at > $1) AS next_due",
     )
     .bind(now.as_micros())
-    .fetch_one(conn)
-    .await?;
-    Ok(Agenda { due, next: next.map(Timestamp::from_micros) })
+    .fetch_one(conn, |row| {
+        Ok(Agenda { due: row.get("due")?, next: row.nullable("next_due")?.map(Timestamp::from_micros) })
+    })
+    .await
 }
 
-fn id(text: &str) -> Result<RingId, StoreError> {
-    text.parse().map_err(|wrong| StoreError::Inconsistent(format!("a ring that is {wrong}")))
+fn id(row: &impl Columns) -> sqlx::Result<RingId> {
+    row.get::<&str>("ring")?.parse().map_err(|_| unreadable("ring"))
 }

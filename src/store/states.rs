@@ -1,4 +1,4 @@
-//! Sets of states in SQL text; `KeyState` says who belongs to each, and a test compares.
+//! Sets of states in SQL text; a test compares them with those of `KeyState`.
 
 /// The states in which users of a ring see a key.
 macro_rules! visible {
@@ -10,14 +10,14 @@ macro_rules! visible {
 /// The states in which a key is found by its kid or id.
 macro_rules! named {
     () => {
-        "('PreActive', 'Active', 'Deactivated', 'Suspended', 'Compromised')"
+        "('PreActive', 'Active', 'Deactivated', 'Suspended', 'Compromised', 'PendingDestruction')"
     };
 }
 
 /// The condition of the key that signs in its ring, or would if it were not suspended.
 macro_rules! current {
     () => {
-        "(state = 'Active' OR suspended_from = 'Active')"
+        "(state = 'Active' OR (state = 'Suspended' AND suspended_from = 'Active'))"
     };
 }
 

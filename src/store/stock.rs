@@ -1,18 +1,18 @@
 //! The rows of stock: keys that were made ahead of need.
 
-use super::sqlite::Connection;
+use super::seam::{Connection, Statement};
 use super::{NewReservation, StoreError, records};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{KeyAlgorithm, KeyPair, KeyUse};
 
 /// Makes a reservation of a key in stock, if it is as the caller saw it; it is created anew, and has no name yet.
 pub(super) async fn claim(
-    conn: &mut Connection,
+    conn: &mut impl Connection,
     new: &NewReservation,
     version: i64,
     generation: i64,
 ) -> Result<KeyPair, StoreError> {
-    sqlx::query(
+    Statement::new(
         "UPDATE key_pairs
          SET state = 'Reserved', ring = $3, ring_kind = $4, generation = $5, signature_algorithm = $6, permitted = $7,
              kid = NULL, created_at = $8, owner_instance = $9, owner_life = $10, lease_until = $11,
@@ -29,27 +29,26 @@ pub(super) async fn claim(
     .bind(new.signature_algorithm.jca_name())
     .bind(records::names(&new.permitted))
     .bind(new.now.as_micros())
-    .bind(&new.owner.instance)
-    .bind(&new.owner.life)
+    .bind(new.owner.instance.as_str())
+    .bind(new.owner.life.as_str())
     .bind(new.now.plus(new.lease).as_micros())
     .bind(new.provider.name())
     .bind(new.locator.as_bytes())
     .bind(new.key_use.name())
     .bind(new.algorithm.name())
-    .try_map(records::key_pair)
-    .fetch_optional(conn)
+    .fetch_optional(conn, records::key_pair)
     .await?
     .ok_or(StoreError::Conflict)
 }
 
 /// The oldest usable key that was made after `since`.
 pub(super) async fn next(
-    conn: &mut Connection,
+    conn: &mut impl Connection,
     algorithm: KeyAlgorithm,
     key_use: KeyUse,
     since: Timestamp,
 ) -> Result<Option<KeyPair>, StoreError> {
-    Ok(sqlx::query(
+    Statement::new(
         "SELECT * FROM key_pairs
          WHERE state = 'Stocked' AND algorithm = $1 AND key_use = $2 AND created_at > $3 AND missing_since IS NULL
          ORDER BY created_at, id LIMIT 1",
@@ -57,20 +56,18 @@ pub(super) async fn next(
     .bind(algorithm.name())
     .bind(key_use.name())
     .bind(since.as_micros())
-    .try_map(records::key_pair)
-    .fetch_optional(conn)
-    .await?)
+    .fetch_optional(conn, records::key_pair)
+    .await
 }
 
 /// The stock and what is about to be, the oldest first.
-pub(super) async fn all(conn: &mut Connection) -> Result<Vec<KeyPair>, StoreError> {
-    Ok(sqlx::query(
+pub(super) async fn all(conn: &mut impl Connection) -> Result<Vec<KeyPair>, StoreError> {
+    Statement::new(
         "SELECT * FROM key_pairs WHERE state = 'Stocked'
          UNION ALL
          SELECT * FROM key_pairs WHERE state = 'Reserved' AND ring IS NULL
          ORDER BY created_at, id",
     )
-    .try_map(records::key_pair)
-    .fetch_all(conn)
-    .await?)
+    .fetch_all(conn, records::key_pair)
+    .await
 }

@@ -16,6 +16,7 @@
 
 mod harness;
 
+mod algorithm_row;
 mod architecture;
 mod as_sent;
 mod auth0;

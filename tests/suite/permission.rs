@@ -6,6 +6,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use reqwest::Method;
+use serde_json::json;
 
 use crate::harness::{Configuration, Daemon, Launch, Operation, Scratch, Token, operations, rows};
 
@@ -34,6 +36,43 @@ fn who_may_do_nothing_is_refused_while_the_body_is_still_to_come() {
         assert_eq!(served.status(operation, None, framing), "401", "{operation:?}");
     }
     assert_eq!(rows(&served.database), []);
+}
+
+/// The version is all that a credential without scopes is told.
+#[test]
+fn who_may_do_nothing_reads_nothing() {
+    let served = Served::new();
+    let operations: Vec<Operation> =
+        operations(&served.daemon).into_iter().filter(|operation| operation.method == "GET").collect();
+    assert!(operations.len() >= 30, "only {} operations are described", operations.len());
+    for operation in &operations {
+        let expected = if operation.path.ends_with("/version") { "200" } else { "403" };
+        assert_eq!(served.status(operation, Some(POWERLESS), "Accept: */*"), expected, "{operation:?}");
+        assert_eq!(served.status(operation, None, "Accept: */*"), "401", "{operation:?}");
+    }
+}
+
+/// The rule stands in `auth::policy` alone.
+#[test]
+fn rule_of_a_ring_keeps_its_signatures_from_every_caller() {
+    let dir = Scratch::new();
+    let daemon = Launch::dev(&dir).env("STRONGROOM_TEST_WITHHELD_RING", "signing:withheld").start();
+    let make = |name: &str| {
+        let new = json!({"ring": format!("signing:{name}"), "algorithm": "p-256"});
+        daemon.call(Method::POST, "/v1/keys").json(&new).send().expect(201).json()["kid"].as_str().unwrap().to_owned()
+    };
+    let (withheld, other) = (make("withheld"), make("other"));
+    let sign = |path: &str| {
+        let request = json!({"algorithm": "ES256", "message": "aGVsbG8="});
+        daemon.call(Method::POST, path).json(&request).send()
+    };
+    sign("/v1/key-rings/signing:other/sign").expect(200);
+    sign(&format!("/v1/keys/{other}/sign")).expect(200);
+    for path in ["/v1/key-rings/signing:withheld/sign".to_owned(), format!("/v1/keys/{withheld}/sign")] {
+        let refused = sign(&path).expect(403).text();
+        assert!(refused.contains("signing:withheld"), "{refused}");
+    }
+    daemon.get(&format!("/v1/keys/{withheld}")).expect(200);
 }
 
 /// A daemon that knows a credential without any scope.

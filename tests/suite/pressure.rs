@@ -113,6 +113,53 @@ fn credential_with_its_share_under_way_is_refused_and_another_is_served() {
     sign(&daemon, None).expect(200);
 }
 
+/// A batch of the largest size: a thousand items in 8 MiB.
+fn largest_batch() -> Vec<u8> {
+    let item = json!({"message": STANDARD.encode([7; 6200])});
+    let batch = json!({"algorithm": "ES256", "items": vec![item; 1000]}).to_string().into_bytes();
+    assert!((8_200_000..8 << 20).contains(&batch.len()));
+    batch
+}
+
+#[test]
+fn liveness_is_answered_while_eight_batches_of_8_mib_are_under_way() {
+    let (_dir, _faults, daemon) = serve("");
+    let batch = largest_batch();
+    let under_way = AtomicUsize::new(8);
+    let mut times = Vec::new();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let sent = daemon.call(Method::POST, "/v1/key-rings/signing:a/sign-batch").body(batch.clone()).send();
+                under_way.fetch_sub(1, Ordering::SeqCst);
+                assert_eq!(sent.expect(200).json()["items"].as_array().map(Vec::len), Some(1000));
+            });
+        }
+        while under_way.load(Ordering::SeqCst) > 0 {
+            let begun = Instant::now();
+            daemon.call(Method::GET, "/livez").anonymous().send().expect(200);
+            times.push(begun.elapsed());
+        }
+    });
+    times.sort_unstable();
+    let (usual, slowest, answers) = (times[times.len() / 2], times[times.len() - 1], times.len());
+    assert!(answers > 8, "{answers} answers");
+    assert!(usual < Duration::from_millis(500) && slowest < Duration::from_secs(10), "{usual:?}, {slowest:?}");
+}
+
+#[test]
+fn a_batch_is_refused_at_the_item_after_the_last() {
+    let (_dir, faults, daemon) = serve("");
+    let signed = faults.calls("C_SignInit");
+    // Broken behind the thousandth item, which nobody reads.
+    let surplus = format!(r#"{{"algorithm": "ES256", "items": [{}"#, "{},".repeat(2_700_000));
+    let refused = daemon.call(Method::POST, "/v1/key-rings/signing:a/sign-batch").body(surplus).send().expect(422);
+    let problem = refused.json();
+    let violation = json!([{"path": "items", "code": "too_long", "message": "must be 1 to 1000 items."}]);
+    assert_eq!(problem["violations"], violation, "{problem}");
+    assert_eq!(faults.calls("C_SignInit"), signed);
+}
+
 /// The short sister of `make soak`.
 #[test]
 fn under_load_and_with_a_host_killed_every_signature_is_right_and_errors_are_503() {

@@ -33,7 +33,7 @@ pub enum Action {
     /// A key pair was suspended.
     Suspended,
     /// A suspended key pair returned to the state that it came from.
-    Resumed,
+    Reinstated,
     /// A key pair became known as compromised.
     Compromised,
     /// A sweep was held back: the clock stands where it should not.
@@ -81,7 +81,7 @@ impl Action {
         Self::Activated,
         Self::Deactivated,
         Self::Suspended,
-        Self::Resumed,
+        Self::Reinstated,
         Self::Compromised,
         Self::RotationHeld,
         Self::RotationResumed,
@@ -115,7 +115,7 @@ impl Action {
             Self::Activated => "key.activated",
             Self::Deactivated => "key.deactivated",
             Self::Suspended => "key.suspended",
-            Self::Resumed => "key.resumed",
+            Self::Reinstated => "key.reinstated",
             Self::Compromised => "key.compromised",
             Self::RotationHeld => "rotation.held",
             Self::RotationResumed => "rotation.resumed",

@@ -30,7 +30,7 @@ pub fn pkcs11_uris(data: &[u8]) {
     if let Ok(key) = text.parse::<KeySelector>() {
         assert!(key.locator.is_some() || key.label.is_some());
         if let Some(id) = key.locator {
-            let hex: String = id.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex = id.as_bytes().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
             let Ok(again) = hex.parse::<KeySelector>() else { panic!("a CKA_ID cannot be read from its hex") };
             assert_eq!(again.locator, Some(id));
         }

@@ -1,6 +1,5 @@
 //! Who may do what here, and to which connection.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -8,87 +7,24 @@ use axum::http::request::Parts;
 
 use super::Services;
 use super::error::ApiError;
-use crate::auth::{Principal, Scope};
-use crate::http::extract::{Caller, PathSegment};
+use crate::auth::policy::Action;
+use crate::http::extract::{Call, PathSegment, asked};
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{RingId, RingKind};
 
-/// The scopes that the product asks for at a route, and ours in their stead.
-pub(super) trait Grant: Send {
-    const SCOPE: Scope;
-    /// The product's words for what is missing.
-    const MISSING: &'static str;
-}
-
-/// `read:connections_keys`.
-pub(super) struct ReadKeys;
-
-impl Grant for ReadKeys {
-    const SCOPE: Scope = Scope::Read;
-    const MISSING: &'static str = "Insufficient scope; expected any of: read:connections_keys.";
-}
-
-/// `create:connections_keys`.
-pub(super) struct CreateKeys;
-
-impl Grant for CreateKeys {
-    const SCOPE: Scope = Scope::Manage;
-    const MISSING: &'static str = "Insufficient scope; expected any of: create:connections_keys.";
-}
-
-/// `create:connections_keys` and `update:connections_keys`.
-pub(super) struct RotateKeys;
-
-impl Grant for RotateKeys {
-    const SCOPE: Scope = Scope::Manage;
-    const MISSING: &'static str =
-        "Insufficient scope; expected all of: create:connections_keys, update:connections_keys.";
-}
-
-/// `read:connections`.
-pub(super) struct ReadConnections;
-
-impl Grant for ReadConnections {
-    const SCOPE: Scope = Scope::Read;
-    const MISSING: &'static str = "Insufficient scope; expected any of: read:connections.";
-}
-
-/// `create:connections`.
-pub(super) struct CreateConnections;
-
-impl Grant for CreateConnections {
-    const SCOPE: Scope = Scope::Manage;
-    const MISSING: &'static str = "Insufficient scope; expected any of: create:connections.";
-}
-
-/// `update:connections`.
-pub(super) struct UpdateConnections;
-
-impl Grant for UpdateConnections {
-    const SCOPE: Scope = Scope::Manage;
-    const MISSING: &'static str = "Insufficient scope; expected any of: update:connections.";
-}
-
-/// `delete:connections`.
-pub(super) struct DeleteConnections;
-
-impl Grant for DeleteConnections {
-    const SCOPE: Scope = Scope::Manage;
-    const MISSING: &'static str = "Insufficient scope; expected any of: delete:connections.";
-}
-
-/// A caller who has what the route asks for.
-pub(super) struct Granted<G>(pub Principal, pub PhantomData<G>);
-
-impl<G: Grant> FromRequestParts<Arc<Services>> for Granted<G> {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, ApiError> {
-        let Caller(principal, _) = Caller::<ApiError>::from_request_parts(parts, services).await?;
-        principal
-            .require(G::SCOPE)
-            .map_err(|denied| Error::new(ErrorKind::Forbidden, G::MISSING).with_source(denied))?;
-        Ok(Self(principal, PhantomData))
+/// The product's words for a missing scope.
+pub(super) const fn missing(action: Action) -> Option<&'static str> {
+    match action {
+        Action::ReadKey => Some("Insufficient scope; expected any of: read:connections_keys."),
+        Action::ChangeRing => Some("Insufficient scope; expected any of: create:connections_keys."),
+        Action::RotateRing => {
+            Some("Insufficient scope; expected all of: create:connections_keys, update:connections_keys.")
+        }
+        Action::ReadConnection => Some("Insufficient scope; expected any of: read:connections."),
+        Action::CreateConnection => Some("Insufficient scope; expected any of: create:connections."),
+        Action::UpdateConnection => Some("Insufficient scope; expected any of: update:connections."),
+        Action::DeleteConnection => Some("Insufficient scope; expected any of: delete:connections."),
+        _ => None,
     }
 }
 
@@ -115,7 +51,7 @@ pub(super) fn ring(id: &str) -> Result<RingId, Error> {
 }
 
 /// What a path with an empty id answers to those who are known.
-pub(super) async fn nameless(_: Caller<ApiError>) -> ApiError {
+pub(super) async fn nameless(_: Call<asked::Authenticate, ApiError>) -> ApiError {
     unfit()
 }
 

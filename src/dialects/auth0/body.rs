@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::Services;
 use super::algorithm::SigningAlg;
 use super::error::ApiError;
-use crate::http::extract::has_no_body;
+use crate::http::extract::{has_no_body, parsed};
 use crate::http::media_type::MediaType;
 use strongroom_domain::error::{Error, ErrorKind};
 
@@ -45,8 +45,8 @@ impl FromRequest<Arc<Services>> for AskedAlg {
         let bytes = whole(request, services).await?;
         let algorithm = match form {
             _ if bytes.is_empty() => None,
-            Form::Json => of_json(&bytes)?,
-            Form::Urlencoded => of_form(&bytes)?,
+            Form::Json => parsed(services, &bytes, of_json).await?,
+            Form::Urlencoded => parsed(services, &bytes, of_form).await?,
             Form::Other => {
                 let message = "The Content-Type must be application/json or application/x-www-form-urlencoded.";
                 return Err(Error::new(ErrorKind::UnsupportedMediaType, message).into());
@@ -59,14 +59,17 @@ impl FromRequest<Arc<Services>> for AskedAlg {
 /// A body that has to be there: one JSON object.
 pub(super) struct AuthZeroJson<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<Arc<Services>> for AuthZeroJson<T> {
+impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<Services>> for AuthZeroJson<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, services: &Arc<Services>) -> Result<Self, ApiError> {
         let form = Form::of(&request);
         let bytes = whole(request, services).await?;
         match form {
-            Form::Json => object(&bytes)?.map(Self).ok_or_else(|| ApiError::invalid_body(None, "Expected an object")),
+            Form::Json => parsed(services, &bytes, object)
+                .await?
+                .map(Self)
+                .ok_or_else(|| ApiError::invalid_body(None, "Expected an object")),
             Form::Urlencoded | Form::Other => {
                 Err(Error::new(ErrorKind::UnsupportedMediaType, "The Content-Type must be application/json.").into())
             }

@@ -6,17 +6,15 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::Services;
-use super::access::{ConnectionId, CreateKeys, Granted, ReadKeys, RotateKeys};
+use super::access::ConnectionId;
 use super::algorithm::SigningAlg;
 use super::body::{AskedAlg, KeysRequest};
 use super::connections::ConnectionRing;
 use super::error::{ApiError, BodyRefusals, Refusals};
 use super::view::{ConnectionKey, Reply};
-use crate::http::extract::Idempotency;
-use crate::http::layer::request_id;
-use crate::services::lifecycle::{
-    CertificateSpec, IdempotencyKey, InitialState, KidScheme, NewRingKey, Placement, RingChange,
-};
+use crate::auth::IdempotencyKey;
+use crate::http::extract::{Call, Idempotency, asked};
+use crate::services::lifecycle::{CertificateSpec, InitialState, KidScheme, NewRingKey, Placement, RingChange};
 use crate::services::rotation::RotateRing;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{KeyUse, RingId};
@@ -36,7 +34,7 @@ const NOT_AVAILABLE: &str = "keys are not available for this connection";
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
-    Granted(who, _): Granted<ReadKeys>,
+    Call(who, _): Call<asked::ReadKey, ApiError>,
     ConnectionId(ring): ConnectionId,
 ) -> Result<Reply<Vec<ConnectionKey>>, ApiError> {
     let connection = ConnectionRing::find(&services, &who, &ring).await?;
@@ -74,7 +72,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn create(
     State(services): State<Arc<Services>>,
-    Granted(who, _): Granted<CreateKeys>,
+    Call(who, _): Call<asked::ChangeRing, ApiError>,
     ConnectionId(ring): ConnectionId,
     Idempotency(key, _): Idempotency<ApiError>,
     asked: AskedAlg,
@@ -84,8 +82,8 @@ pub(super) async fn create(
         return Err(ApiError::not_supported(NOT_AVAILABLE));
     }
     let algorithm = asked.algorithm.unwrap_or(connection.algorithm);
-    let idempotency = idempotency(&ring, "keys", key, &asked);
-    let change = first_keys(&services, ring.clone(), &connection.name, algorithm, idempotency);
+    let who = who.with_idempotency(idempotency(&services, &ring, "keys", key, &asked));
+    let change = first_keys(&services, ring.clone(), &connection.name, algorithm);
     let keyring = Arc::clone(&services.keyring);
     let made = services.detached.run(async move {
         let changed = keyring.change_ring(&who, change).await?;
@@ -119,7 +117,7 @@ pub(super) async fn create(
 )]
 pub(super) async fn rotate(
     State(services): State<Arc<Services>>,
-    Granted(who, _): Granted<RotateKeys>,
+    Call(who, _): Call<asked::RotateRing, ApiError>,
     ConnectionId(ring): ConnectionId,
     Idempotency(key, _): Idempotency<ApiError>,
     asked: AskedAlg,
@@ -131,12 +129,11 @@ pub(super) async fn rotate(
     if !connection.signs {
         return Err(ApiError::not_supported("Connection is not configured to use JWT Client Authentication"));
     }
+    let who = who.with_idempotency(idempotency(&services, &ring, "keys/rotate", key, &asked));
     let request = RotateRing {
-        idempotency: idempotency(&ring, "keys/rotate", key, &asked),
         algorithm: asked.algorithm.map(|algorithm| algorithm.algorithms(services.settings.rsa)),
         ring,
         deadline: services.generate_deadline,
-        request_id: request_id(),
     };
     let rotation = Arc::clone(&services.rotation);
     let rotated = services.detached.run(async move { rotation.rotate(&who, request).await }).await;
@@ -153,13 +150,7 @@ pub(super) async fn rotate(
 }
 
 /// The first keys of a connection of a name: current and next.
-pub(super) fn first_keys(
-    services: &Services,
-    ring: RingId,
-    name: &str,
-    algorithm: SigningAlg,
-    idempotency: Option<IdempotencyKey>,
-) -> RingChange {
+pub(super) fn first_keys(services: &Services, ring: RingId, name: &str, algorithm: SigningAlg) -> RingChange {
     let settings = &services.settings;
     let (algorithm, signature_algorithm) = algorithm.algorithms(settings.rsa);
     let subject = Subject { common_name: name.to_owned(), ..Subject::default() };
@@ -185,13 +176,17 @@ pub(super) fn first_keys(
         state_changes: Vec::new(),
         reason: "the first keys of a connection".to_owned(),
         fence: None,
-        idempotency,
         deadline: services.generate_deadline,
-        request_id: request_id(),
     }
 }
 
-fn idempotency(ring: &RingId, step: &str, key: Option<String>, asked: &AskedAlg) -> Option<IdempotencyKey> {
+fn idempotency(
+    services: &Services,
+    ring: &RingId,
+    step: &str,
+    key: Option<String>,
+    asked: &AskedAlg,
+) -> Option<IdempotencyKey> {
     let route = || format!("POST /api/v2/connections/{}/{step}", ring.name());
-    key.map(|key| IdempotencyKey { key, route: route(), body: asked.bytes.to_vec() })
+    services.idempotency(key, route, &asked.bytes)
 }

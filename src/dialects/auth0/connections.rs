@@ -8,9 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Services;
-use super::access::{
-    self, ConnectionId, CreateConnections, DeleteConnections, Granted, ReadConnections, UpdateConnections,
-};
+use super::access::{self, ConnectionId};
 use super::algorithm::SigningAlg;
 use super::body::AuthZeroJson;
 use super::connection_keys::first_keys;
@@ -18,9 +16,9 @@ use super::error::{ApiError, BodyRefusals, Refusals, is_taken};
 use super::options::ConnectionOptions;
 use super::view::Reply;
 use super::{Connections, rules};
-use crate::auth::Principal;
+use crate::auth::Caller;
 use crate::failpoint::{self, Failpoint};
-use crate::http::layer::request_id;
+use crate::http::extract::{Call, asked};
 use crate::services::settings::Connection;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::RingId;
@@ -94,7 +92,7 @@ pub(super) struct Deleted {
 )]
 pub(super) async fn create(
     State(services): State<Arc<Services>>,
-    Granted(who, _): Granted<CreateConnections>,
+    Call(who, _): Call<asked::CreateConnection, ApiError>,
     AuthZeroJson(wire): AuthZeroJson<NewConnection>,
 ) -> Result<Reply<ConnectionView>, ApiError> {
     let connection = rules::connection(wire)?;
@@ -102,10 +100,10 @@ pub(super) async fn create(
     let id = Connection::id_of(&connection.name);
     let (worker, view) = (Arc::clone(&services), ConnectionView::of(id.clone(), connection.clone()));
     let work = async move {
-        worker.catalog.add_connection(&who, &connection, request_id()).await?;
+        worker.catalog.add_connection(&who, &connection).await?;
         let Err(failure) = provide_keys(&worker, &who, &id, &connection).await else { return Ok(()) };
         // A crash before this leaves a connection without keys, which a PATCH or a POST of keys mends.
-        worker.catalog.delete_connection(&who, &id, request_id()).await?;
+        worker.catalog.delete_connection(&who, &id).await?;
         Err(failure)
     };
     services.detached.run(work).await.map_err(ApiError::of_connection)?;
@@ -124,7 +122,7 @@ pub(super) async fn create(
 )]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
-    Granted(who, _): Granted<ReadConnections>,
+    Call(who, _): Call<asked::ReadConnection, ApiError>,
     ConnectionId(ring): ConnectionId,
 ) -> Result<Reply<ConnectionView>, ApiError> {
     require_declared(&services)?;
@@ -148,7 +146,7 @@ pub(super) async fn show(
 )]
 pub(super) async fn update(
     State(services): State<Arc<Services>>,
-    Granted(who, _): Granted<UpdateConnections>,
+    Call(who, _): Call<asked::UpdateConnection, ApiError>,
     ConnectionId(ring): ConnectionId,
     AuthZeroJson(wire): AuthZeroJson<ConnectionChange>,
 ) -> Result<Reply<ConnectionView>, ApiError> {
@@ -164,11 +162,11 @@ pub(super) async fn update(
     let work = async move {
         // Keys that a connection does not use yet harm nobody; one that lacks them could not sign.
         let made = provide_keys(&worker, &who, ring.name(), &connection).await?;
-        let Err(failure) = worker.catalog.put_connection(&who, &connection, request_id()).await else {
+        let Err(failure) = worker.catalog.put_connection(&who, &connection).await else {
             return Ok(connection);
         };
         if made {
-            worker.keyring.delete(&who, &ring, request_id()).await?;
+            worker.keyring.delete(&who, &ring).await?;
         }
         Err(failure)
     };
@@ -191,7 +189,7 @@ pub(super) async fn update(
 )]
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
-    Granted(who, _): Granted<DeleteConnections>,
+    Call(who, _): Call<asked::DeleteConnection, ApiError>,
     ConnectionId(ring): ConnectionId,
 ) -> Result<Reply<Deleted>, ApiError> {
     require_declared(&services)?;
@@ -199,12 +197,12 @@ pub(super) async fn delete(
     let work = async move {
         worker.catalog.connection(&who, ring.name()).await?;
         // The keys first: keys without a connection would be nobody's to delete.
-        match worker.keyring.delete(&who, &ring, request_id()).await {
+        match worker.keyring.delete(&who, &ring).await {
             Err(failure) if failure.kind() != ErrorKind::NotFound => return Err(failure),
             _ => {}
         }
         let _ = failpoint::hit(Failpoint::ConnectionDelete).await;
-        worker.catalog.delete_connection(&who, ring.name(), request_id()).await
+        worker.catalog.delete_connection(&who, ring.name()).await
     };
     services.detached.run(work).await.map_err(ApiError::of_connection)?;
     Ok(Reply(StatusCode::ACCEPTED, Deleted { deleted_at: services.clock.now().to_string() }))
@@ -226,7 +224,7 @@ pub(super) struct ConnectionRing {
 
 impl ConnectionRing {
     /// The connection of a ring; an implicit one may be any.
-    pub(super) async fn find(services: &Services, who: &Principal, ring: &RingId) -> Result<Self, ApiError> {
+    pub(super) async fn find(services: &Services, who: &Caller, ring: &RingId) -> Result<Self, ApiError> {
         match services.settings.connections {
             Connections::Implicit => {
                 let name = ring.name().chars().take(rules::LONGEST_NAME).collect();
@@ -252,13 +250,13 @@ impl ConnectionRing {
 }
 
 /// Makes the keys of a connection that signs with some and has none; whether it did.
-async fn provide_keys(services: &Services, who: &Principal, id: &str, connection: &Connection) -> Result<bool, Error> {
+async fn provide_keys(services: &Services, who: &Caller, id: &str, connection: &Connection) -> Result<bool, Error> {
     let keyed = ConnectionRing::of(connection);
     if !keyed.has_keys || !keyed.signs {
         return Ok(false);
     }
     let ring = access::ring(id)?;
-    match services.keyring.change_ring(who, first_keys(services, ring, &keyed.name, keyed.algorithm, None)).await {
+    match services.keyring.change_ring(who, first_keys(services, ring, &keyed.name, keyed.algorithm)).await {
         Ok(_) => Ok(true),
         Err(failure) if is_taken(&failure) => Ok(false),
         Err(failure) => Err(failure),

@@ -9,6 +9,8 @@ use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::{IntoResponses, ToSchema};
 
+use super::access;
+use crate::auth::policy::Action;
 use crate::http::dialect::{self, DialectError};
 use crate::http::{document, forgery};
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
@@ -118,6 +120,13 @@ impl DialectError for ApiError {
     fn forged() -> Self {
         let error = Error::new(ErrorKind::Forbidden, forgery::HEADER_MISSING);
         Self { code: Some("xsrf_header_required"), ..error.into() }
+    }
+
+    fn denied(action: Action, refusal: Error) -> Self {
+        match access::missing(action) {
+            Some(missing) => Error::new(ErrorKind::Forbidden, missing).with_source(refusal).into(),
+            None => refusal.into(),
+        }
     }
 }
 

@@ -8,10 +8,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Services;
-use super::access::{Granted, ReadConnections};
 use super::connections::{ConnectionView, require_declared};
 use super::error::{ApiError, Refusals};
 use super::view::Reply;
+use crate::http::extract::{Call, asked};
 
 const DEFAULT_SIZE: usize = 50;
 const LARGEST_SIZE: usize = 100;
@@ -65,7 +65,7 @@ struct Asked {
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
-    Granted(who, _): Granted<ReadConnections>,
+    Call(who, _): Call<asked::ReadConnection, ApiError>,
     RawQuery(query): RawQuery,
 ) -> Result<Reply<ConnectionPage>, ApiError> {
     let asked = Asked::read(query.as_deref().unwrap_or_default())?;

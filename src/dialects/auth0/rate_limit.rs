@@ -12,8 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::Services;
 use super::error::ApiError;
-use crate::http::extract::authenticate;
-use crate::http::forgery;
+use crate::http::extract::presented;
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, ErrorKind};
 
@@ -50,8 +49,7 @@ impl Meter {
     }
 
     fn count(&self, head: &Parts) -> (Allowance, Timestamp) {
-        let known = authenticate(head, &self.services).filter(|(_, scheme)| !forgery::is_possible(*scheme, head));
-        let name = known.map(|(principal, _)| principal.name().to_owned());
+        let name = presented(head).map(|caller| caller.name().to_owned());
         let now = self.services.clock.now();
         // As many entries as there are credentials, and one.
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,8 +5,9 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::input::{decode, encode};
+use crate::auth::Caller;
 use crate::http::Services;
-use crate::services::signing::{Client, Target};
+use crate::services::signing::Target;
 use strongroom_domain::error::Error;
 
 /// A ciphertext to be decrypted.
@@ -37,13 +38,13 @@ pub(super) struct DecryptAnswer {
 /// Decrypts one ciphertext.
 pub(super) async fn decrypt(
     services: &Services,
-    client: &Client,
+    caller: &Caller,
     target: &Target,
     request: DecryptRequest,
 ) -> Result<DecryptAnswer, Error> {
     let DecryptRequest { algorithm, ciphertext } = request;
     let ciphertext = decode("ciphertext", &ciphertext)?;
-    let (key, plaintext) = services.signing.decrypt(client, target, &algorithm, ciphertext).await?;
+    let (key, plaintext) = services.signing.decrypt(caller, target, &algorithm, ciphertext).await?;
     let plaintext = Zeroizing::new(encode(plaintext.expose()));
     Ok(DecryptAnswer { kid: key.kid.to_string(), algorithm, plaintext })
 }

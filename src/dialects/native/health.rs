@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::error::{Problem, Refusals};
 use crate::http::Services;
-use crate::http::extract::{Holder, Operate};
+use crate::http::extract::{Call, asked};
 
 const PROMETHEUS_TEXT: [(HeaderName, &str); 1] = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
 
@@ -70,6 +70,6 @@ async fn ready(State(services): State<Arc<Services>>) -> Response {
         Refusals,
     )
 )]
-async fn metrics(State(services): State<Arc<Services>>, _: Holder<Operate, Problem>) -> Response {
+async fn metrics(State(services): State<Arc<Services>>, _: Call<asked::ReadMetrics, Problem>) -> Response {
     (PROMETHEUS_TEXT, (services.metrics)()).into_response()
 }

@@ -27,6 +27,11 @@ pub(super) struct Item {
 }
 
 impl Item {
+    /// Bytes of its text.
+    pub(super) fn length(&self) -> usize {
+        [&self.message, &self.digest].into_iter().flatten().map(String::len).sum()
+    }
+
     /// The input that it stands for.
     ///
     /// # Errors

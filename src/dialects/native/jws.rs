@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::input::{decode, one_of};
+use crate::auth::Caller;
 use crate::http::Services;
-use crate::services::signing::{Claims, Client, JwsInput, Payload, Target};
+use crate::services::signing::{Claims, JwsInput, Payload, Target};
 use strongroom_domain::error::Error;
 use strongroom_formats::json::JsonText;
 
@@ -49,7 +50,7 @@ pub(super) struct JwsAnswer {
 /// Makes a JWS.
 pub(super) async fn jws(
     services: &Services,
-    client: &Client,
+    caller: &Caller,
     target: &Target,
     request: JwsRequest,
 ) -> Result<JwsAnswer, Error> {
@@ -65,5 +66,5 @@ pub(super) async fn jws(
         claims: Claims { issued_at: request.issued_at, expires_in: request.expires_in, token_id: request.token_id },
         detached: request.detached,
     };
-    Ok(JwsAnswer { jws: services.signing.jws(client, target, order).await? })
+    Ok(JwsAnswer { jws: services.signing.jws(caller, target, order).await? })
 }

@@ -11,19 +11,18 @@ use utoipa::{OpenApi, ToSchema};
 use super::error::{BodyRefusals, PathRefusals, Problem, Refusals};
 use super::keys::{KeyView, name};
 use crate::http::Services;
-use crate::http::extract::{JsonBody, Manager, PathSegment};
-use crate::http::layer::request_id;
+use crate::http::extract::{Call, JsonBody, PathSegment, asked};
 use crate::services::rotation::{CompromiseKey, Compromised};
 
 pub(super) fn routes() -> Router<Arc<Services>> {
     Router::new()
         .route("/v1/keys/{kid}/suspend", post(suspend))
-        .route("/v1/keys/{kid}/resume", post(resume))
+        .route("/v1/keys/{kid}/reinstate", post(reinstate))
         .route("/v1/keys/{kid}/compromise", post(compromise))
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(suspend, resume, compromise))]
+#[openapi(paths(suspend, reinstate, compromise))]
 pub(super) struct Document;
 
 /// How a key is suspended.
@@ -54,7 +53,7 @@ struct CompromisedKey {
     cached_until: String,
 }
 
-/// Suspends a key: it signs and decrypts nothing until it is resumed.
+/// Suspends a key: it signs and decrypts nothing until it is reinstated.
 ///
 /// No other key takes its place; it stays in the key sets unless `published` is false.
 #[utoipa::path(
@@ -65,31 +64,31 @@ struct CompromisedKey {
 )]
 async fn suspend(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<Problem>,
+    Call(who, _): Call<asked::SuspendKey, Problem>,
     PathSegment(kid, _): PathSegment<Problem>,
     body: Option<JsonBody<Suspend, Problem>>,
 ) -> Result<Json<KeyView>, Problem> {
     let published = body.and_then(|body| body.value.published).unwrap_or(true);
-    let (keyring, request_id, name) = (Arc::clone(&services.keyring), request_id(), name(&kid)?);
-    let work = async move { keyring.suspend(&who, &name, published, request_id).await };
+    let (keyring, name) = (Arc::clone(&services.keyring), name(&kid)?);
+    let work = async move { keyring.suspend(&who, &name, published).await };
     Ok(Json(KeyView::of(&services.detached.run(work).await?)))
 }
 
-/// Resumes a suspended key: it returns to the state that it came from.
+/// Reinstates a suspended key: it returns to the state that it came from.
 ///
 /// A key that was Active is Deactivated where another became Active meanwhile.
 #[utoipa::path(
-    post, path = "/v1/keys/{kid}/resume", operation_id = "resumeKey", tag = "Native",
+    post, path = "/v1/keys/{kid}/reinstate", operation_id = "reinstateKey", tag = "Native",
     params(("kid" = String, Path, description = "Kid or id of the key pair.")),
     responses((status = 200, description = "The key pair.", body = KeyView), PathRefusals, Refusals)
 )]
-async fn resume(
+async fn reinstate(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<Problem>,
+    Call(who, _): Call<asked::ReinstateKey, Problem>,
     PathSegment(kid, _): PathSegment<Problem>,
 ) -> Result<Json<KeyView>, Problem> {
-    let (keyring, request_id, name) = (Arc::clone(&services.keyring), request_id(), name(&kid)?);
-    let work = async move { keyring.resume_key(&who, &name, request_id).await };
+    let (keyring, name) = (Arc::clone(&services.keyring), name(&kid)?);
+    let work = async move { keyring.reinstate(&who, &name).await };
     Ok(Json(KeyView::of(&services.detached.run(work).await?)))
 }
 
@@ -107,10 +106,10 @@ async fn resume(
 )]
 async fn compromise(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<Problem>,
+    Call(who, _): Call<asked::CompromiseKey, Problem>,
     PathSegment(kid, _): PathSegment<Problem>,
 ) -> Result<Json<CompromisedKey>, Problem> {
-    let request = CompromiseKey { name: name(&kid)?, deadline: services.generate_deadline, request_id: request_id() };
+    let request = CompromiseKey { name: name(&kid)?, deadline: services.generate_deadline };
     let rotation = Arc::clone(&services.rotation);
     let done = services.detached.run(async move { rotation.compromise(&who, request).await }).await?;
     Ok(Json(CompromisedKey::of(done)))

@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::{PathRefusals, Problem, Refusals};
-use super::request_timeout::{RequestTimeout, SigningClient};
-use crate::auth::Principal;
+use super::request_timeout::{RequestTimeout, SigningCall};
+use crate::auth::Caller;
 use crate::http::Services;
 use crate::http::certification;
-use crate::http::extract::{Caller, Manager, PathSegment, Read};
-use crate::http::layer::request_id;
+use crate::http::extract::{Call, PathSegment, asked};
+use crate::http::rendered::rendered;
 use crate::services::signing::Target;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{DecryptionAlgorithm, KeyId, KeyName, KeyPair, KeyState, KeyUse, Kid, RingId};
@@ -79,7 +79,7 @@ pub(super) struct KeyView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     deactivated_at: Option<String>,
-    /// The state that a suspended key returns to.
+    /// The state that a suspended key is reinstated to.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "Active")]
     suspended_from: Option<&'static str>,
@@ -122,12 +122,15 @@ pub(super) struct Paging {
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<Problem>,
+    Call(who, _): Call<asked::ListKeys, Problem>,
     RawQuery(query): RawQuery,
-) -> Result<Json<KeyPage>, Problem> {
+) -> Result<Response, Problem> {
     let (cursor, limit) = paging::<KeyId>(query.as_deref())?;
     let (keys, next) = services.keyring.page(&who, cursor, limit).await?;
-    Ok(Json(KeyPage { keys: keys.iter().map(KeyView::of).collect(), next: next.map(|id| id.to_string()) }))
+    let length = keys.len();
+    let page =
+        move || Ok(KeyPage { keys: keys.iter().map(KeyView::of).collect(), next: next.map(|id| id.to_string()) });
+    rendered(&services, length, page).await
 }
 
 /// Gets a key pair.
@@ -138,7 +141,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<Problem>,
+    Call(who, _): Call<asked::ReadKey, Problem>,
     PathSegment(kid, _): PathSegment<Problem>,
 ) -> Result<Json<KeyView>, Problem> {
     Ok(Json(KeyView::of(&find(&services, &who, &kid).await?)))
@@ -154,7 +157,7 @@ pub(super) async fn show(
 )]
 pub(super) async fn public_key(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<Problem>,
+    Call(who, _): Call<asked::ReadKey, Problem>,
     PathSegment(kid, _): PathSegment<Problem>,
 ) -> Result<Response, Problem> {
     let pair = find(&services, &who, &kid).await?;
@@ -171,7 +174,7 @@ pub(super) async fn public_key(
 )]
 pub(super) async fn certificate(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<Problem>,
+    Call(who, _): Call<asked::ReadKey, Problem>,
     PathSegment(kid, _): PathSegment<Problem>,
 ) -> Result<Response, Problem> {
     certificates(&find(&services, &who, &kid).await?, 1)
@@ -185,7 +188,7 @@ pub(super) async fn certificate(
 )]
 pub(super) async fn chain(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<Problem>,
+    Call(who, _): Call<asked::ReadKey, Problem>,
     PathSegment(kid, _): PathSegment<Problem>,
 ) -> Result<Response, Problem> {
     certificates(&find(&services, &who, &kid).await?, usize::MAX)
@@ -203,11 +206,11 @@ pub(super) async fn chain(
 pub(super) async fn csr(
     State(services): State<Arc<Services>>,
     method: Method,
-    SigningClient(client, _): SigningClient<Read>,
+    SigningCall(caller, _): SigningCall<asked::RequestCertificate>,
     PathSegment(kid, _): PathSegment<Problem>,
 ) -> Result<Response, Problem> {
     let target = Target::Key(name(&kid)?);
-    Ok(certification::answer(&services, &method, &client, &target, PEM).await?)
+    Ok(certification::answer(&services, &method, &caller, &target, PEM).await?)
 }
 
 /// Deletes a key pair.
@@ -221,11 +224,11 @@ pub(super) async fn csr(
 )]
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<Problem>,
+    Call(who, _): Call<asked::DeleteKey, Problem>,
     PathSegment(kid, _): PathSegment<Problem>,
 ) -> Result<StatusCode, Problem> {
-    let (keyring, request_id, name) = (Arc::clone(&services.keyring), request_id(), name(&kid)?);
-    services.detached.run(async move { keyring.delete_key(&who, &name, request_id).await }).await?;
+    let (keyring, name) = (Arc::clone(&services.keyring), name(&kid)?);
+    services.detached.run(async move { keyring.delete_key(&who, &name).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -237,7 +240,7 @@ pub(super) fn name(kid: &str) -> Result<KeyName, Error> {
     kid.parse().map_err(|fault| Error::new(ErrorKind::Malformed, format!("{fault}")))
 }
 
-async fn find(services: &Services, who: &Principal, kid: &str) -> Result<KeyPair, Error> {
+async fn find(services: &Services, who: &Caller, kid: &str) -> Result<KeyPair, Error> {
     services.keyring.find_by_name(who, &name(kid)?).await
 }
 
@@ -290,7 +293,7 @@ impl KeyView {
             activated_at: pair.activated_at.map(|at| at.to_string()),
             deactivated_at: pair.deactivated_at.map(|at| at.to_string()),
             suspended_from: pair.suspended_from.map(KeyState::name),
-            published: pair.suspended_from.map(|_| !pair.unpublished),
+            published: (pair.state == KeyState::Suspended).then_some(!pair.unpublished),
             compromised_at: pair.compromised_at.map(|at| at.to_string()),
         }
     }

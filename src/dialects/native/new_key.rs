@@ -9,17 +9,17 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use super::error::{BodyRefusals, Problem, Refusals};
 use super::keys::KeyView;
 use super::request_timeout::{RequestTimeout, request_timeout};
-use crate::auth::Principal;
+use crate::auth::Caller;
 use crate::http::Services;
-use crate::http::extract::{Idempotency, JsonBody, Manager};
+use crate::http::extract::{Call, Idempotency, JsonBody, asked};
 use crate::http::id;
-use crate::http::layer::request_id;
 use crate::http::subject::{self, MAX_VALID_DAYS};
-use crate::services::lifecycle::{Capabilities, CertificateSpec, IdempotencyKey, NewKeyPair};
+use crate::services::lifecycle::{Capabilities, CertificateSpec, NewKeyPair};
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::{KeyAlgorithm, KeyFamily, KeyUse, ProviderKind, RingId, RingKind, SignatureAlgorithm};
 use strongroom_formats::jose;
@@ -32,8 +32,8 @@ pub(super) struct NewKey {
     /// The new ring whose first key it becomes: `signing:` and a name; one with a made-up name when absent.
     #[schema(nullable = false, pattern = "^signing:[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$", example = "signing:orders-2027")]
     ring: Option<String>,
-    /// Key algorithm and size: `rsa-2048`, `rsa-3072`, `rsa-4096`, `p-256`, `p-384`, `p-521` or `ed25519`.
-    #[schema(example = "p-256")]
+    /// Key algorithm and size.
+    #[schema(schema_with = algorithm_schema)]
     algorithm: String,
     /// What the private half shall do; only RSA decrypts.
     #[serde(default, rename = "use")]
@@ -50,6 +50,16 @@ pub(super) struct NewKey {
     /// The key's self-signed certificate; it has none when absent, and never where it decrypts.
     #[schema(nullable = false)]
     certificate: Option<NewCertificate>,
+}
+
+/// The names of the table of algorithms.
+fn algorithm_schema() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("Key algorithm and size."))
+        .enum_values(Some(KeyAlgorithm::all().map(KeyAlgorithm::name)))
+        .examples(["p-256"])
+        .build()
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -116,7 +126,7 @@ struct NewCertificate {
 )]
 pub(super) async fn create(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<Problem>,
+    Call(who, _): Call<asked::CreateKey, Problem>,
     Idempotency(key, _): Idempotency<Problem>,
     headers: HeaderMap,
     body: JsonBody<NewKey, Problem>,
@@ -124,9 +134,8 @@ pub(super) async fn create(
     let deadline = request_timeout(&headers, services.generate_deadline)?;
     let mut new = checked(&services, &who, body.value)?;
     new.deadline = deadline;
-    new.request_id = request_id();
     let route = || "POST /v1/keys".to_owned();
-    new.idempotency = key.map(|key| IdempotencyKey { key, route: route(), body: body.bytes.to_vec() });
+    let who = who.with_idempotency(services.idempotency(key, route, &body.bytes));
     let keyring = Arc::clone(&services.keyring);
     let made = services.detached.run(async move { keyring.generate(&who, new).await }).await?;
     let location = format!("/v1/keys/{}", made.pair.id);
@@ -134,7 +143,7 @@ pub(super) async fn create(
 }
 
 /// What is asked for, every value looked at.
-fn checked(services: &Services, who: &Principal, wire: NewKey) -> Result<NewKeyPair, Error> {
+fn checked(services: &Services, who: &Caller, wire: NewKey) -> Result<NewKeyPair, Error> {
     let mut findings = Vec::new();
     let ring = ring(wire.ring, &mut findings)?;
     let algorithm = algorithm(&wire.algorithm, wire.key_use, &mut findings);
@@ -160,9 +169,7 @@ fn checked(services: &Services, who: &Principal, wire: NewKey) -> Result<NewKeyP
         signature_algorithm,
         permitted: if key_use == KeyUse::Sign { permitted } else { Vec::new() },
         certificate,
-        idempotency: None,
         deadline: services.generate_deadline,
-        request_id: None,
     })
 }
 
@@ -226,7 +233,7 @@ fn signature(key: KeyAlgorithm, path: String, name: &str, findings: &mut Vec<Vio
     found
 }
 
-fn provider(services: &Services, who: &Principal, asked: Option<Provider>) -> Result<ProviderKind, Error> {
+fn provider(services: &Services, who: &Caller, asked: Option<Provider>) -> Result<ProviderKind, Error> {
     let providers = services.keyring.capabilities(who)?;
     let there = |kind: &ProviderKind| providers.iter().any(|(known, _)| known == kind);
     match asked {

@@ -10,9 +10,9 @@ use axum::http::request::Parts;
 use utoipa::IntoParams;
 
 use super::error::Problem;
+use crate::auth::Caller;
 use crate::http::Services;
-use crate::http::extract::{Holder, Required};
-use crate::services::signing::Client;
+use crate::http::extract::{Asked, Call};
 use strongroom_domain::error::{Error, ErrorKind};
 
 const HEADER: &str = "request-timeout";
@@ -28,17 +28,17 @@ pub(super) struct RequestTimeout {
     request_timeout: Option<String>,
 }
 
-/// A caller who wants something signed or decrypted, and holds the scope `S` for it.
-pub(super) struct SigningClient<S>(pub Client, pub PhantomData<S>);
+/// A caller who may do the action `A`, and waits for it no longer than it says.
+pub(super) struct SigningCall<A>(pub Caller, pub PhantomData<A>);
 
-impl<S: Required> FromRequestParts<Arc<Services>> for SigningClient<S> {
+impl<A: Asked> FromRequestParts<Arc<Services>> for SigningCall<A> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, Problem> {
         let begun = Instant::now();
-        let Holder(who, _) = Holder::<S, Problem>::from_request_parts(parts, services).await?;
+        let Call(caller, _) = Call::<A, Problem>::from_request_parts(parts, services).await?;
         let patience = request_timeout(&parts.headers, services.sign_deadline)?;
-        Ok(Self(Client { who, deadline: begun + patience }, PhantomData))
+        Ok(Self(caller.with_deadline(begun + patience), PhantomData))
     }
 }
 

@@ -13,9 +13,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::error::{BodyRefusals, PathRefusals, Problem, Refusals};
 use super::rings::{self, KeyRingView};
 use crate::http::Services;
-use crate::http::extract::{Caller, Idempotency, JsonBody, Manager, PathSegment};
-use crate::http::layer::request_id;
-use crate::services::lifecycle::IdempotencyKey;
+use crate::http::extract::{Call, Idempotency, JsonBody, PathSegment, asked};
 use crate::services::rotation::RotateRing;
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{KeyAlgorithm, RingId, RingKind, SignatureAlgorithm};
@@ -75,21 +73,16 @@ pub(super) struct RotationPeriod {
 )]
 async fn rotate(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<Problem>,
+    Call(who, _): Call<asked::RotateRing, Problem>,
     PathSegment(ring, _): PathSegment<Problem>,
     Idempotency(key, _): Idempotency<Problem>,
     body: Option<JsonBody<Rotate, Problem>>,
 ) -> Result<Json<KeyRingView>, Problem> {
     let ring = rings::id(&ring)?;
-    let (wire, body) = body.map(|body| (body.value, body.bytes.to_vec())).unwrap_or_default();
-    let route = format!("POST /v1/key-rings/{ring}/rotate");
-    let rotation = RotateRing {
-        algorithm: wire.algorithms()?,
-        idempotency: key.map(|key| IdempotencyKey { key, route, body }),
-        deadline: services.generate_deadline,
-        request_id: request_id(),
-        ring,
-    };
+    let (wire, body) = body.map(|body| (body.value, body.bytes)).unwrap_or_default();
+    let route = || format!("POST /v1/key-rings/{ring}/rotate");
+    let who = who.with_idempotency(services.idempotency(key, route, &body));
+    let rotation = RotateRing { algorithm: wire.algorithms()?, deadline: services.generate_deadline, ring };
     let service = Arc::clone(&services.rotation);
     let work = async move {
         let ring = rotation.ring.clone();
@@ -108,7 +101,7 @@ async fn rotate(
 )]
 async fn period(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<Problem>,
+    Call(who, _): Call<asked::ReadSettings, Problem>,
     PathSegment(ring, _): PathSegment<Problem>,
 ) -> Result<Json<RotationPeriod>, Problem> {
     let period = services.catalog.rotation_period(&who, &periodic(&ring)?).await?;
@@ -125,7 +118,7 @@ async fn period(
 )]
 async fn set_period(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<Problem>,
+    Call(who, _): Call<asked::ChangeSettings, Problem>,
     PathSegment(ring, _): PathSegment<Problem>,
     body: JsonBody<RotationPeriod, Problem>,
 ) -> Result<Json<RotationPeriod>, Problem> {
@@ -135,8 +128,8 @@ async fn set_period(
         return Err(Error::invalid(vec![Violation::at("periodDays", Rule::InvalidValue, message)]).into());
     }
     let period = Duration::from_secs(u64::from(body.value.period_days) * DAY);
-    let (catalog, request_id) = (Arc::clone(&services.catalog), request_id());
-    let work = async move { catalog.put_rotation_period(&who, &ring, period, request_id).await };
+    let catalog = Arc::clone(&services.catalog);
+    let work = async move { catalog.put_rotation_period(&who, &ring, period).await };
     services.detached.run(work).await?;
     Ok(Json(body.value))
 }
@@ -149,11 +142,11 @@ async fn set_period(
 )]
 async fn forget_period(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<Problem>,
+    Call(who, _): Call<asked::ChangeSettings, Problem>,
     PathSegment(ring, _): PathSegment<Problem>,
 ) -> Result<StatusCode, Problem> {
-    let (catalog, request_id, ring) = (Arc::clone(&services.catalog), request_id(), periodic(&ring)?);
-    services.detached.run(async move { catalog.delete_rotation_period(&who, &ring, request_id).await }).await?;
+    let (catalog, ring) = (Arc::clone(&services.catalog), periodic(&ring)?);
+    services.detached.run(async move { catalog.delete_rotation_period(&who, &ring).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

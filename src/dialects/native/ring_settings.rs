@@ -11,8 +11,7 @@ use utoipa::ToSchema;
 use super::error::{BodyRefusals, PathRefusals, Problem, Refusals};
 use super::rings;
 use crate::http::Services;
-use crate::http::extract::{Caller, JsonBody, Manager, PathSegment};
-use crate::http::layer::request_id;
+use crate::http::extract::{Call, JsonBody, PathSegment, asked};
 use crate::services::settings::RingSettings;
 
 /// Settings of a key ring.
@@ -32,7 +31,7 @@ pub(super) struct KeyRingSettings {
 )]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<Problem>,
+    Call(who, _): Call<asked::ReadSettings, Problem>,
     PathSegment(ring, _): PathSegment<Problem>,
 ) -> Result<Json<KeyRingSettings>, Problem> {
     let settings = services.catalog.ring_settings(&who, &rings::id(&ring)?).await?;
@@ -49,13 +48,13 @@ pub(super) async fn show(
 )]
 pub(super) async fn replace(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<Problem>,
+    Call(who, _): Call<asked::ChangeSettings, Problem>,
     PathSegment(ring, _): PathSegment<Problem>,
     body: JsonBody<KeyRingSettings, Problem>,
 ) -> Result<Json<KeyRingSettings>, Problem> {
     let settings = RingSettings { raw_sign: body.value.raw_sign };
-    let (catalog, request_id, ring) = (Arc::clone(&services.catalog), request_id(), rings::id(&ring)?);
-    let work = async move { catalog.put_ring_settings(&who, &ring, settings, request_id).await };
+    let (catalog, ring) = (Arc::clone(&services.catalog), rings::id(&ring)?);
+    let work = async move { catalog.put_ring_settings(&who, &ring, settings).await };
     services.detached.run(work).await?;
     Ok(Json(body.value))
 }
@@ -68,10 +67,10 @@ pub(super) async fn replace(
 )]
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<Problem>,
+    Call(who, _): Call<asked::ChangeSettings, Problem>,
     PathSegment(ring, _): PathSegment<Problem>,
 ) -> Result<StatusCode, Problem> {
-    let (catalog, request_id, ring) = (Arc::clone(&services.catalog), request_id(), rings::id(&ring)?);
-    services.detached.run(async move { catalog.delete_ring_settings(&who, &ring, request_id).await }).await?;
+    let (catalog, ring) = (Arc::clone(&services.catalog), rings::id(&ring)?);
+    services.detached.run(async move { catalog.delete_ring_settings(&who, &ring).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::error::{PathRefusals, Problem, Refusals};
 use super::keys::{KeyView, Paging, paging};
 use crate::http::Services;
-use crate::http::extract::{Caller, PathSegment};
+use crate::http::extract::{Call, PathSegment, asked};
 use crate::services::lifecycle::KeyRing;
 use crate::services::rotation::{RingPlan, Step};
 use strongroom_domain::error::{Error, ErrorKind};
@@ -85,7 +85,7 @@ struct RingSummary {
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<Problem>,
+    Call(who, _): Call<asked::ListKeys, Problem>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<KeyRingPage>, Problem> {
     let (cursor, limit) = paging::<RingId>(query.as_deref())?;
@@ -110,7 +110,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<Problem>,
+    Call(who, _): Call<asked::ReadKey, Problem>,
     PathSegment(ring, _): PathSegment<Problem>,
 ) -> Result<Json<KeyRingView>, Problem> {
     Ok(Json(KeyRingView::of(&services.rotation.ring_plan(&who, &id(&ring)?).await?)))

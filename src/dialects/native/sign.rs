@@ -1,19 +1,25 @@
 //! Signatures by a key, or by the Active key of a ring: one, a batch, and their verification.
 
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::error::ItemProblem;
 use super::input::{Item, decode, encode};
-use crate::auth::Principal;
+use crate::auth::Caller;
 use crate::http::Services;
-use crate::services::signing::{Client, PresentedSignature, Target};
+use crate::http::at_most::{self, AtMost};
+use crate::http::rendered::rendered;
+use crate::services::signing::{PresentedSignature, Target};
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{Signature, SignatureAlgorithm};
 use strongroom_formats::x509;
 
 /// The most items of a batch.
 const ITEMS: usize = 1000;
+
+/// Signatures that cost as much to render as an entry of a list.
+const SIGNATURES_AN_ENTRY: usize = 16;
 
 /// The form of an ECDSA signature; the others have but one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
@@ -75,13 +81,13 @@ pub(super) struct SignAnswer {
 /// Signs one input.
 pub(super) async fn sign(
     services: &Services,
-    client: &Client,
+    caller: &Caller,
     target: &Target,
     request: SignRequest,
 ) -> Result<SignAnswer, Error> {
     let SignRequest { algorithm, message, digest, encoding } = request;
     let input = Item { message, digest }.read()?;
-    let signed = services.signing.sign(client, target, &algorithm, input).await?;
+    let signed = services.signing.sign(caller, target, &algorithm, input).await?;
     let signature = Encoding::or_usual(encoding, &algorithm).write(&signed.signature)?;
     Ok(SignAnswer { kid: signed.key.kid.to_string(), algorithm, signature })
 }
@@ -96,8 +102,8 @@ pub(super) struct BatchRequest {
     /// `raw` when absent and the algorithm has its JOSE name, else `der`.
     #[schema(nullable = false)]
     encoding: Option<Encoding>,
-    #[schema(min_items = 1, max_items = 1000)]
-    items: Vec<Item>,
+    #[schema(value_type = Vec<Item>, min_items = 1, max_items = 1000)]
+    items: AtMost<Item, ITEMS>,
 }
 
 /// Signatures, in the order of what was to be signed.
@@ -127,23 +133,27 @@ enum BatchItem {
 /// Signs up to 1,000 inputs; one that fails, fails alone.
 pub(super) async fn sign_batch(
     services: &Services,
-    client: &Client,
+    caller: &Caller,
     target: &Target,
     request: BatchRequest,
-) -> Result<BatchAnswer, Error> {
-    let BatchRequest { algorithm, encoding, items } = request;
-    if !(1..=ITEMS).contains(&items.len()) {
-        let (rule, message) = (Rule::TooLong, format!("must be 1 to {ITEMS} items."));
-        return Err(Error::invalid(vec![Violation::at("items", rule, message)]));
+) -> Result<Response, Error> {
+    let BatchRequest { algorithm, encoding, items: AtMost(items) } = request;
+    if items.is_empty() {
+        return Err(Error::invalid(vec![Violation::at("items", Rule::TooLong, at_most::refusal(ITEMS))]));
     }
     let encoding = Encoding::or_usual(encoding, &algorithm);
-    let inputs = items.iter().map(Item::read).collect();
-    let (key, signatures) = services.signing.sign_batch(client, target, &algorithm, inputs).await?;
-    let items = signatures.into_iter().map(|outcome| match outcome.and_then(|signed| encoding.write(&signed)) {
-        Ok(signature) => BatchItem::Signed { signature },
-        Err(failure) => BatchItem::Failed { error: ItemProblem::of(&failure) },
-    });
-    Ok(BatchAnswer { kid: key.kid.to_string(), items: items.collect(), algorithm })
+    let bytes = items.iter().map(Item::length).sum();
+    let inputs = services.documents.run_sized(bytes, move || items.iter().map(Item::read).collect()).await?;
+    let (key, signatures) = services.signing.sign_batch(caller, target, &algorithm, inputs).await?;
+    let length = signatures.len().div_ceil(SIGNATURES_AN_ENTRY);
+    let answer = move || {
+        let items = signatures.into_iter().map(|outcome| match outcome.and_then(|signed| encoding.write(&signed)) {
+            Ok(signature) => BatchItem::Signed { signature },
+            Err(failure) => BatchItem::Failed { error: ItemProblem::of(&failure) },
+        });
+        Ok(BatchAnswer { kid: key.kid.to_string(), items: items.collect(), algorithm })
+    };
+    rendered(services, length, answer).await
 }
 
 /// A signature to be looked at.
@@ -181,7 +191,7 @@ pub(super) struct VerifyAnswer {
 /// Verifies a signature by the public key.
 pub(super) async fn verify(
     services: &Services,
-    who: &Principal,
+    who: &Caller,
     target: &Target,
     request: VerifyRequest,
 ) -> Result<VerifyAnswer, Error> {

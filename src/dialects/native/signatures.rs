@@ -5,14 +5,15 @@ use std::sync::Arc;
 use axum::Json;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::response::Response;
 use axum::routing::{MethodRouter, post};
 use utoipa::OpenApi;
 
 use super::error::{BodyRefusals, PathRefusals, Problem, Refusals};
-use super::request_timeout::{RequestTimeout, SigningClient};
+use super::request_timeout::{RequestTimeout, SigningCall};
 use super::{decrypt, jws, keys, rings, sign};
 use crate::http::Services;
-use crate::http::extract::{Decrypt, Holder, JsonBody, PathSegment, Sign, Verify};
+use crate::http::extract::{Call, JsonBody, PathSegment, asked};
 use crate::services::signing::Target;
 
 /// The largest body of a batch, in bytes.
@@ -60,12 +61,12 @@ pub(super) struct Document;
 )]
 async fn sign_by_key(
     State(services): State<Arc<Services>>,
-    SigningClient(client, _): SigningClient<Sign>,
+    SigningCall(caller, _): SigningCall<asked::Sign>,
     PathSegment(kid, _): PathSegment<Problem>,
     body: JsonBody<sign::SignRequest, Problem>,
 ) -> Answer<sign::SignAnswer> {
     let target = Target::Key(keys::name(&kid)?);
-    Ok(Json(sign::sign(&services, &client, &target, body.value).await?))
+    Ok(Json(sign::sign(&services, &caller, &target, body.value).await?))
 }
 
 /// Signs up to 1,000 inputs with a key; one that fails, fails alone. The body may have 8 MiB.
@@ -77,12 +78,12 @@ async fn sign_by_key(
 )]
 async fn sign_batch_by_key(
     State(services): State<Arc<Services>>,
-    SigningClient(client, _): SigningClient<Sign>,
+    SigningCall(caller, _): SigningCall<asked::Sign>,
     PathSegment(kid, _): PathSegment<Problem>,
     body: JsonBody<sign::BatchRequest, Problem>,
-) -> Answer<sign::BatchAnswer> {
+) -> Result<Response, Problem> {
     let target = Target::Key(keys::name(&kid)?);
-    Ok(Json(sign::sign_batch(&services, &client, &target, body.value).await?))
+    Ok(sign::sign_batch(&services, &caller, &target, body.value).await?)
 }
 
 /// Verifies a signature, with a key.
@@ -94,7 +95,7 @@ async fn sign_batch_by_key(
 )]
 async fn verify_by_key(
     State(services): State<Arc<Services>>,
-    Holder(who, _): Holder<Verify, Problem>,
+    Call(who, _): Call<asked::Verify, Problem>,
     PathSegment(kid, _): PathSegment<Problem>,
     body: JsonBody<sign::VerifyRequest, Problem>,
 ) -> Answer<sign::VerifyAnswer> {
@@ -111,12 +112,12 @@ async fn verify_by_key(
 )]
 async fn jws_by_key(
     State(services): State<Arc<Services>>,
-    SigningClient(client, _): SigningClient<Sign>,
+    SigningCall(caller, _): SigningCall<asked::Sign>,
     PathSegment(kid, _): PathSegment<Problem>,
     body: JsonBody<jws::JwsRequest, Problem>,
 ) -> Answer<jws::JwsAnswer> {
     let target = Target::Key(keys::name(&kid)?);
-    Ok(Json(jws::jws(&services, &client, &target, body.value).await?))
+    Ok(Json(jws::jws(&services, &caller, &target, body.value).await?))
 }
 
 /// Signs one input, with a ring's Active key.
@@ -128,12 +129,12 @@ async fn jws_by_key(
 )]
 async fn sign_by_ring(
     State(services): State<Arc<Services>>,
-    SigningClient(client, _): SigningClient<Sign>,
+    SigningCall(caller, _): SigningCall<asked::Sign>,
     PathSegment(ring, _): PathSegment<Problem>,
     body: JsonBody<sign::SignRequest, Problem>,
 ) -> Answer<sign::SignAnswer> {
     let target = Target::Ring(rings::id(&ring)?);
-    Ok(Json(sign::sign(&services, &client, &target, body.value).await?))
+    Ok(Json(sign::sign(&services, &caller, &target, body.value).await?))
 }
 
 /// Signs up to 1,000 inputs with a ring's Active key; one that fails, fails alone. The body may have 8 MiB.
@@ -145,12 +146,12 @@ async fn sign_by_ring(
 )]
 async fn sign_batch_by_ring(
     State(services): State<Arc<Services>>,
-    SigningClient(client, _): SigningClient<Sign>,
+    SigningCall(caller, _): SigningCall<asked::Sign>,
     PathSegment(ring, _): PathSegment<Problem>,
     body: JsonBody<sign::BatchRequest, Problem>,
-) -> Answer<sign::BatchAnswer> {
+) -> Result<Response, Problem> {
     let target = Target::Ring(rings::id(&ring)?);
-    Ok(Json(sign::sign_batch(&services, &client, &target, body.value).await?))
+    Ok(sign::sign_batch(&services, &caller, &target, body.value).await?)
 }
 
 /// Verifies a signature, with a ring's Active key.
@@ -162,7 +163,7 @@ async fn sign_batch_by_ring(
 )]
 async fn verify_by_ring(
     State(services): State<Arc<Services>>,
-    Holder(who, _): Holder<Verify, Problem>,
+    Call(who, _): Call<asked::Verify, Problem>,
     PathSegment(ring, _): PathSegment<Problem>,
     body: JsonBody<sign::VerifyRequest, Problem>,
 ) -> Answer<sign::VerifyAnswer> {
@@ -179,12 +180,12 @@ async fn verify_by_ring(
 )]
 async fn jws_by_ring(
     State(services): State<Arc<Services>>,
-    SigningClient(client, _): SigningClient<Sign>,
+    SigningCall(caller, _): SigningCall<asked::Sign>,
     PathSegment(ring, _): PathSegment<Problem>,
     body: JsonBody<jws::JwsRequest, Problem>,
 ) -> Answer<jws::JwsAnswer> {
     let target = Target::Ring(rings::id(&ring)?);
-    Ok(Json(jws::jws(&services, &client, &target, body.value).await?))
+    Ok(Json(jws::jws(&services, &caller, &target, body.value).await?))
 }
 
 /// Decrypts, with a key whose use is decryption.
@@ -198,12 +199,12 @@ async fn jws_by_ring(
 )]
 async fn decrypt_by_key(
     State(services): State<Arc<Services>>,
-    SigningClient(client, _): SigningClient<Decrypt>,
+    SigningCall(caller, _): SigningCall<asked::Decrypt>,
     PathSegment(kid, _): PathSegment<Problem>,
     body: JsonBody<decrypt::DecryptRequest, Problem>,
 ) -> Answer<decrypt::DecryptAnswer> {
     let target = Target::Key(keys::name(&kid)?);
-    Ok(Json(decrypt::decrypt(&services, &client, &target, body.value).await?))
+    Ok(Json(decrypt::decrypt(&services, &caller, &target, body.value).await?))
 }
 
 /// Decrypts, with a ring's Active key.
@@ -217,10 +218,10 @@ async fn decrypt_by_key(
 )]
 async fn decrypt_by_ring(
     State(services): State<Arc<Services>>,
-    SigningClient(client, _): SigningClient<Decrypt>,
+    SigningCall(caller, _): SigningCall<asked::Decrypt>,
     PathSegment(ring, _): PathSegment<Problem>,
     body: JsonBody<decrypt::DecryptRequest, Problem>,
 ) -> Answer<decrypt::DecryptAnswer> {
     let target = Target::Ring(rings::id(&ring)?);
-    Ok(Json(decrypt::decrypt(&services, &client, &target, body.value).await?))
+    Ok(Json(decrypt::decrypt(&services, &caller, &target, body.value).await?))
 }

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::error::{Problem, ProblemDetails, Refusals};
 use crate::http::Services;
-use crate::http::extract::Caller;
+use crate::http::extract::{Call, asked};
 use crate::services::rotation::{Step, SweepMode, SweepOutcome, SweepResult};
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::RingId;
@@ -88,7 +88,7 @@ pub(super) struct FailureView {
 )]
 pub(super) async fn sweep(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<Problem>,
+    Call(who, _): Call<asked::Sweep, Problem>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<SweepReport>, Problem> {
     let mode = if options(query.as_deref())?.dry_run { SweepMode::PlanOnly } else { SweepMode::Run };

@@ -14,9 +14,8 @@ use super::error::{ApiError, ApiResult, BodyRefusals, PathRefusals, Refusals};
 use super::oidc_wire::{Names, SigningKeys, members};
 use super::rules::{non_empty, required};
 use super::wire::ResourceLink;
-use crate::http::extract::{Caller, JsonBody, Manager, PathSegment};
+use crate::http::extract::{Call, JsonBody, PathSegment, asked};
 use crate::http::id;
-use crate::http::layer::request_id;
 use crate::services::settings;
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 
@@ -61,7 +60,7 @@ pub(super) struct AdditionalKeySets {
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Call(who, _): Call<asked::ReadSettings, ApiError>,
 ) -> Result<Json<AdditionalKeySets>, ApiError> {
     let all = services.catalog.additional_key_sets(&who).await?;
     Ok(Json(AdditionalKeySets { items: all.into_iter().map(view).collect::<Result<_, Error>>()? }))
@@ -76,7 +75,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Call(who, _): Call<asked::ReadSettings, ApiError>,
     PathSegment(id, _): PathSegment<ApiError>,
 ) -> Result<Json<AdditionalKeySet>, ApiError> {
     let set = services.catalog.additional_key_set(&who, &id).await.map_err(ApiError::about(&id))?;
@@ -92,14 +91,14 @@ pub(super) async fn show(
 )]
 pub(super) async fn create(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ApiError>,
+    Call(who, _): Call<asked::ChangeSettings, ApiError>,
     body: JsonBody<AdditionalKeySet, ApiError>,
 ) -> Result<(StatusCode, Json<AdditionalKeySet>), ApiError> {
     let id = body.value.id.clone().map_or_else(id::generate, Ok).map_err(Error::from)?;
     let set = check(body.value, id)?;
     let answer = view(set.clone())?;
-    let (catalog, request_id) = (Arc::clone(&services.catalog), request_id());
-    services.detached.run(async move { catalog.put_additional_key_set(&who, set, true, request_id).await }).await?;
+    let catalog = Arc::clone(&services.catalog);
+    services.detached.run(async move { catalog.put_additional_key_set(&who, set, true).await }).await?;
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
@@ -118,7 +117,7 @@ pub(super) async fn create(
 )]
 pub(super) async fn replace(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ApiError>,
+    Call(who, _): Call<asked::ChangeSettings, ApiError>,
     PathSegment(id, _): PathSegment<ApiError>,
     body: JsonBody<AdditionalKeySet, ApiError>,
 ) -> Result<Json<AdditionalKeySet>, ApiError> {
@@ -126,8 +125,8 @@ pub(super) async fn replace(
     services.catalog.additional_key_set(&who, &id).await.map_err(ApiError::about(&id))?;
     let set = check(body.value, id)?;
     let answer = view(set.clone())?;
-    let (catalog, request_id) = (Arc::clone(&services.catalog), request_id());
-    let put = async move { catalog.put_additional_key_set(&who, set, false, request_id).await };
+    let catalog = Arc::clone(&services.catalog);
+    let put = async move { catalog.put_additional_key_set(&who, set, false).await };
     services.detached.run(put).await.map_err(about)?;
     Ok(Json(answer))
 }
@@ -146,12 +145,12 @@ pub(super) async fn replace(
 )]
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ApiError>,
+    Call(who, _): Call<asked::ChangeSettings, ApiError>,
     PathSegment(id, _): PathSegment<ApiError>,
 ) -> Result<StatusCode, ApiError> {
     let about = ApiError::about(&id);
-    let (catalog, request_id) = (Arc::clone(&services.catalog), request_id());
-    let removal = async move { catalog.delete_additional_key_set(&who, &id, request_id).await };
+    let catalog = Arc::clone(&services.catalog);
+    let removal = async move { catalog.delete_additional_key_set(&who, &id).await };
     services.detached.run(removal).await.map_err(about)?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::Services;
 use super::Settings;
 use super::error::{ApiError, Refusals};
-use crate::http::extract::Caller;
+use crate::http::extract::{Call, asked};
 use crate::services::lifecycle::Capabilities;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{KeyAlgorithm, ProviderKind, SignatureAlgorithm};
@@ -62,7 +62,7 @@ pub(super) struct KeyAlgorithmView {
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Call(who, _): Call<asked::ReadCapabilities, ApiError>,
 ) -> Result<Json<KeyAlgorithms>, ApiError> {
     let known = usable_capabilities(services.settings, services.keyring.capabilities(&who)?);
     if known.is_empty() {

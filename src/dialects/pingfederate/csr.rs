@@ -15,11 +15,10 @@ use super::error::{ApiError, BodyRefusals, PathRefusals, Refusals};
 use super::family::{KeyPairPath, active};
 use super::rules::{non_empty, required, sentence};
 use super::view::{self, KeyPairView};
-use crate::auth::Principal;
+use crate::auth::Caller;
 use crate::http::certification;
-use crate::http::extract::{Caller, JsonBody, Manager};
-use crate::http::layer::request_id;
-use crate::services::signing::{Client, Target};
+use crate::http::extract::{Call, JsonBody, asked};
+use crate::services::signing::Target;
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::{CertificateDer, KeyPair, SpkiDer};
@@ -54,13 +53,13 @@ pub(super) struct CsrResponse {
 pub(super) async fn request(
     State(services): State<Arc<Services>>,
     method: Method,
-    Caller(who, _): Caller<ApiError>,
+    Call(who, _): Call<asked::RequestCertificate, ApiError>,
     KeyPairPath(ring): KeyPairPath,
 ) -> Result<Response, ApiError> {
-    let client = Client { who, deadline: Instant::now() + services.sign_deadline };
+    let caller = who.with_deadline(Instant::now() + services.sign_deadline);
     let about = ApiError::about(ring.name());
     let target = Target::Ring(ring);
-    certification::answer(&services, &method, &client, &target, "application/pkcs10").await.map_err(about)
+    certification::answer(&services, &method, &caller, &target, "application/pkcs10").await.map_err(about)
 }
 
 /// Imports the response to a certification request: the key pair has its certificates from then on.
@@ -74,7 +73,7 @@ pub(super) async fn request(
 )]
 pub(super) async fn respond(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ApiError>,
+    Call(who, _): Call<asked::ReplaceCertificates, ApiError>,
     KeyPairPath(ring): KeyPairPath,
     body: JsonBody<CsrResponse, ApiError>,
 ) -> Result<Json<KeyPairView>, ApiError> {
@@ -86,8 +85,8 @@ pub(super) async fn respond(
         return Err(Error::invalid(findings).into());
     };
     let chain = accepted(&services, &who, &pair, data.to_owned()).await?;
-    let (keyring, request_id, caller, place) = (Arc::clone(&services.keyring), request_id(), who.clone(), ring.clone());
-    let work = async move { keyring.replace_certificates(&caller, &place, chain, request_id).await };
+    let (keyring, caller, place) = (Arc::clone(&services.keyring), who.clone(), ring.clone());
+    let work = async move { keyring.replace_certificates(&caller, &place, chain).await };
     let pair = services.detached.run(work).await.map_err(about())?;
     Ok(Json(view::whole(&services, &who, &pair).await?))
 }
@@ -95,7 +94,7 @@ pub(super) async fn respond(
 /// The certificates of a response, in order, if they are what the key needs.
 async fn accepted(
     services: &Services,
-    who: &Principal,
+    who: &Caller,
     pair: &KeyPair,
     data: String,
 ) -> Result<Vec<CertificateDer>, Error> {

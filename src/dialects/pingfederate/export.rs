@@ -13,9 +13,8 @@ use super::Services;
 use super::error::{ApiError, BodyRefusals, PathRefusals, Refusals};
 use super::family::{KeyPairPath, active};
 use super::wire::HiddenText;
-use crate::auth::Principal;
-use crate::http::extract::{JsonBody, Manager};
-use crate::http::layer::request_id;
+use crate::auth::Caller;
+use crate::http::extract::{Call, JsonBody, asked};
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{CertificateDer, RingId};
 use strongroom_domain::secret::Secret;
@@ -50,7 +49,7 @@ pub(super) struct KeyPairExportSettings {
 )]
 pub(super) async fn pkcs12(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ApiError>,
+    Call(who, _): Call<asked::ExportKey, ApiError>,
     KeyPairPath(ring): KeyPairPath,
     body: Result<JsonBody<KeyPairExportSettings, ApiError>, ApiError>,
 ) -> Result<impl IntoResponse, ApiError> {
@@ -73,7 +72,7 @@ pub(super) async fn pkcs12(
 )]
 pub(super) async fn pem(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ApiError>,
+    Call(who, _): Call<asked::ExportKey, ApiError>,
     KeyPairPath(ring): KeyPairPath,
     body: Result<JsonBody<KeyPairExportSettings, ApiError>, ApiError>,
 ) -> Result<impl IntoResponse, ApiError> {
@@ -85,7 +84,7 @@ pub(super) async fn pem(
 
 async fn export(
     services: &Services,
-    who: Principal,
+    who: Caller,
     ring: RingId,
     body: Result<JsonBody<KeyPairExportSettings, ApiError>, ApiError>,
     content_type: &'static str,
@@ -101,8 +100,8 @@ async fn export(
     };
     // Before the export is on record.
     let turn = services.key_files.acquire().await?;
-    let (keyring, request_id, place) = (Arc::clone(&services.keyring), request_id(), ring.clone());
-    let work = async move { keyring.export(&who, &place, request_id).await };
+    let (keyring, place) = (Arc::clone(&services.keyring), ring.clone());
+    let work = async move { keyring.export(&who, &place).await };
     let exported = services.detached.run(work).await.map_err(about())?;
     let internal = |failure: KeyFileError| Error::new(ErrorKind::Internal, "internal error").with_source(failure);
     let write = move || write(&exported.pkcs8, &exported.pair.certificates, &password).map_err(internal);

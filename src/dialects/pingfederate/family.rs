@@ -8,9 +8,8 @@ use axum::http::request::Parts;
 
 use super::Services;
 use super::error::ApiError;
-use crate::auth::Principal;
+use crate::auth::{Caller, IdempotencyKey};
 use crate::http::extract::PathSegment;
-use crate::services::lifecycle::IdempotencyKey;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{KeyPair, RingId, RingKind};
 
@@ -24,9 +23,15 @@ pub(super) fn ring(family: RingKind, id: &str) -> Result<RingId, ApiError> {
 }
 
 /// The request that an `Idempotency-Key` stands for; the same for both prefixes: they are one route.
-pub(super) fn idempotency(family: RingKind, step: &str, key: Option<String>, body: &[u8]) -> Option<IdempotencyKey> {
+pub(super) fn idempotency(
+    services: &Services,
+    family: RingKind,
+    step: &str,
+    key: Option<String>,
+    body: &[u8],
+) -> Option<IdempotencyKey> {
     let route = || format!("POST /keyPairs/{}/{step}", family.name());
-    key.map(|key| IdempotencyKey { key, route: route(), body: body.to_vec() })
+    services.idempotency(key, route, body)
 }
 
 /// A refusal of values, and among them that of an id that is in use: the store would find it only when all else is well.
@@ -44,7 +49,7 @@ pub(super) async fn with_id_conflict(
 ///
 /// # Errors
 /// Those of the keyring, about the ring's name.
-pub(super) async fn active(services: &Services, who: &Principal, ring: &RingId) -> Result<KeyPair, ApiError> {
+pub(super) async fn active(services: &Services, who: &Caller, ring: &RingId) -> Result<KeyPair, ApiError> {
     let pair = services.keyring.active(who, ring).await;
     let shown = pair.and_then(|pair| match pair.leaf() {
         Some(_) => Ok(pair),

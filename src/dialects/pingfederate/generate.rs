@@ -14,9 +14,8 @@ use super::family::{Family, idempotency, with_id_conflict};
 use super::rules::Rules;
 use super::view::KeyPairView;
 use super::wire::CryptoProvider;
-use crate::http::extract::{Idempotency, JsonBody, Manager};
+use crate::http::extract::{Call, Idempotency, JsonBody, asked};
 use crate::http::id;
-use crate::http::layer::request_id;
 use strongroom_domain::error::Error;
 
 /// A key pair to be made, and the subject of its self-signed certificate.
@@ -80,7 +79,7 @@ pub(super) struct NewKeyPairSettings {
 )]
 pub(super) async fn generate(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ApiError>,
+    Call(who, _): Call<asked::CreateKey, ApiError>,
     Family(family): Family,
     Idempotency(key, _): Idempotency<ApiError>,
     body: JsonBody<NewKeyPairSettings, ApiError>,
@@ -89,14 +88,13 @@ pub(super) async fn generate(
     if wire.id.is_none() {
         wire.id = Some(id::generate().map_err(Error::from)?);
     }
-    let mut new = match Rules::of(&services, &who, family)?.check(&wire) {
+    let new = match Rules::of(&services, &who, family)?.check(&wire) {
         Ok(new) => new,
         Err(findings) => {
             return Err(with_id_conflict(&services, family, wire.id.as_deref(), Error::invalid(findings)).await);
         }
     };
-    new.request_id = request_id();
-    new.idempotency = idempotency(family, "generate", key, &body.bytes);
+    let who = who.with_idempotency(idempotency(&services, family, "generate", key, &body.bytes));
 
     let keyring = Arc::clone(&services.keyring);
     let made = services.detached.run(async move { keyring.generate(&who, new).await }).await?;

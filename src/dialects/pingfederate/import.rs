@@ -14,9 +14,8 @@ use super::family::{Family, idempotency, with_id_conflict};
 use super::rules::{Rules, one_of, sentence};
 use super::view::KeyPairView;
 use super::wire::{CryptoProvider, HiddenText};
-use crate::http::extract::{Idempotency, JsonBody, Manager};
+use crate::http::extract::{Call, Idempotency, JsonBody, asked};
 use crate::http::id;
-use crate::http::layer::request_id;
 use crate::services::lifecycle::{Capabilities, ImportKeyPair};
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::{KeyAlgorithm, ProviderKind, RingId};
@@ -83,23 +82,25 @@ impl From<KeyPairFormat> for keyfile::KeyFileFormat {
 )]
 pub(super) async fn import(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ApiError>,
+    Call(who, _): Call<asked::ImportKey, ApiError>,
     Family(family): Family,
     Idempotency(key, _): Idempotency<ApiError>,
     body: JsonBody<KeyPairFile, ApiError>,
 ) -> Result<(StatusCode, Json<KeyPairView>), ApiError> {
+    // The body holds a private key and its password: from here on it is known by its fingerprint alone.
+    let JsonBody { value: file, bytes, .. } = body;
+    let who = who.with_idempotency(idempotency(&services, family, "import", key, &bytes));
+    drop(bytes);
     let rules = Rules::of(&services, &who, family)?;
-    let id = body.value.id.clone();
-    let found = match checked(&rules, body.value) {
+    let id = file.id.clone();
+    let found = match checked(&rules, file) {
         Ok(file) => services.key_files.acquire().await?.run(move || read(&rules, file)).await,
         Err(refused) => Err(refused),
     };
-    let mut new = match found {
+    let new = match found {
         Ok(new) => new,
         Err(refused) => return Err(with_id_conflict(&services, family, id.as_deref(), refused).await),
     };
-    new.request_id = request_id();
-    new.idempotency = idempotency(family, "import", key, &body.bytes);
 
     let keyring = Arc::clone(&services.keyring);
     let made = services.detached.run(async move { keyring.import(&who, new).await }).await;
@@ -163,9 +164,7 @@ fn read(rules: &Rules, file: Checked) -> Result<ImportKeyPair, Error> {
         pkcs8: found.pkcs8,
         spki: found.spki,
         certificates,
-        idempotency: None,
         deadline: rules.deadline,
-        request_id: None,
     })
 }
 

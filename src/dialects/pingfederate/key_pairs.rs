@@ -6,16 +6,17 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 
 use super::Services;
 use super::error::{ApiError, PathRefusals, Refusals};
 use super::family::{Family, KeyPairPath, active};
 use super::view::{KeyPairView, KeyPairViews};
 use super::{rotation, view};
-use crate::http::extract::{Caller, Manager};
-use crate::http::layer::request_id;
+use crate::http::extract::{Call, asked};
+use crate::http::rendered::rendered;
 use strongroom_domain::error::Error;
+use strongroom_domain::key::KeyPair;
 use strongroom_formats::x509::to_pem;
 
 /// Gets all {family} key pairs, the oldest first.
@@ -25,20 +26,23 @@ use strongroom_formats::x509::to_pem;
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Call(who, _): Call<asked::ListKeys, ApiError>,
     Family(family): Family,
-) -> Result<Json<KeyPairViews>, ApiError> {
+) -> Result<Response, ApiError> {
     let pairs = services.keyring.active_of_kind(&who, family).await?;
+    let length = pairs.len();
     let mut rotation = rotation::all(&services, &who, family).await?;
     let look = services.view_context();
-    let view = |pair| {
-        let view = KeyPairView::of(pair, &look)?;
-        let settings = pair.ring.as_ref().and_then(|ring| rotation.remove(ring));
-        Ok::<_, Error>(view.with_rotation(settings))
+    let views = move || {
+        let view = |pair: &KeyPair| {
+            let view = KeyPairView::of(pair, &look)?;
+            let settings = pair.ring.as_ref().and_then(|ring| rotation.remove(ring));
+            Ok::<_, Error>(view.with_rotation(settings))
+        };
+        let shown = pairs.iter().filter(|pair| pair.leaf().is_some());
+        Ok(KeyPairViews { items: shown.map(view).collect::<Result<_, Error>>()? })
     };
-    Ok(Json(KeyPairViews {
-        items: pairs.iter().filter(|pair| pair.leaf().is_some()).map(view).collect::<Result<_, _>>()?,
-    }))
+    rendered(&services, length, views).await
 }
 
 /// Gets one {family} key pair.
@@ -49,7 +53,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Call(who, _): Call<asked::ReadKey, ApiError>,
     KeyPairPath(ring): KeyPairPath,
 ) -> Result<Json<KeyPairView>, ApiError> {
     let pair = active(&services, &who, &ring).await?;
@@ -73,13 +77,13 @@ pub(super) async fn show(
 )]
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ApiError>,
+    Call(who, _): Call<asked::DeleteRing, ApiError>,
     KeyPairPath(ring): KeyPairPath,
 ) -> Result<StatusCode, ApiError> {
     active(&services, &who, &ring).await?;
     let about = ApiError::about(ring.name());
-    let (keyring, request_id, ring) = (Arc::clone(&services.keyring), request_id(), ring.clone());
-    services.detached.run(async move { keyring.delete(&who, &ring, request_id).await }).await.map_err(about)?;
+    let (keyring, ring) = (Arc::clone(&services.keyring), ring.clone());
+    services.detached.run(async move { keyring.delete(&who, &ring).await }).await.map_err(about)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -97,7 +101,7 @@ pub(super) async fn delete(
 )]
 pub(super) async fn certificate(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Call(who, _): Call<asked::ReadKey, ApiError>,
     KeyPairPath(ring): KeyPairPath,
 ) -> Result<impl IntoResponse, ApiError> {
     let pair = active(&services, &who, &ring).await?;

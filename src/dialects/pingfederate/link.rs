@@ -13,9 +13,8 @@ use super::Services;
 use super::error::{ApiError, BodyRefusals, Refusals};
 use super::family::{Family, idempotency};
 use super::rules::{Rules, non_empty, required, sentence};
-use crate::http::extract::{Idempotency, JsonBody, Manager};
+use crate::http::extract::{Call, Idempotency, JsonBody, asked};
 use crate::http::id;
-use crate::http::layer::request_id;
 use crate::services::lifecycle::{KeySelector, LinkKeyPair};
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{CertificateDer, ProviderKind, RingId};
@@ -54,7 +53,7 @@ pub(super) struct KeyPairLink {
 )]
 pub(super) async fn link(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ApiError>,
+    Call(who, _): Call<asked::LinkKey, ApiError>,
     Family(family): Family,
     Idempotency(key, _): Idempotency<ApiError>,
     body: JsonBody<KeyPairLink, ApiError>,
@@ -66,9 +65,8 @@ pub(super) async fn link(
     }
     // Up to dozens of signatures are verified.
     let (wire, turn) = (body.value, services.key_files.acquire().await?);
-    let mut new = turn.run(move || checked(&rules, &wire)).await?;
-    new.request_id = request_id();
-    new.idempotency = idempotency(family, "link", key, &body.bytes);
+    let new = turn.run(move || checked(&rules, &wire)).await?;
+    let who = who.with_idempotency(idempotency(&services, family, "link", key, &body.bytes));
 
     let keyring = Arc::clone(&services.keyring);
     let made = services.detached.run(async move { keyring.link(&who, new).await }).await;
@@ -87,14 +85,7 @@ fn checked(rules: &Rules, wire: &KeyPairLink) -> Result<LinkKeyPair, Error> {
     let (Some(ring), Some(wanted), Some(certificates)) = (ring, wanted, chain) else {
         return Err(Error::invalid(findings));
     };
-    Ok(LinkKeyPair {
-        ring,
-        selector: wanted,
-        certificates,
-        idempotency: None,
-        deadline: rules.deadline,
-        request_id: None,
-    })
+    Ok(LinkKeyPair { ring, selector: wanted, certificates, deadline: rules.deadline })
 }
 
 fn wanted(text: Option<&str>, findings: &mut Vec<Violation>) -> Option<KeySelector> {

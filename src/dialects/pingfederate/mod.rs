@@ -28,6 +28,7 @@ mod oidc_settings;
 mod oidc_wire;
 mod rotation;
 mod rules;
+mod settings;
 mod ssl_settings;
 #[cfg(test)]
 mod tests;
@@ -41,35 +42,12 @@ use std::sync::Arc;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router};
 
-use crate::http::{Dialect, dialect};
+use crate::http::dialect;
 pub(crate) use document::{Document, KeySets};
 use error::ApiError;
-use strongroom_domain::key::{ProviderKind, RingKind};
-
-/// The state of this dialect's handlers.
-pub(crate) type Services = Dialect<Settings>;
-
-/// What an operator decides about this dialect.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// Whether requests choose, and views show, the crypto provider.
-    pub hybrid: bool,
-    /// Who makes a key when the request does not say; without `hybrid`, who makes all.
-    pub default_provider: ProviderKind,
-    pub san_format: SanFormat,
-    /// Whether the certificates of a CSR response must lead to a trusted CA.
-    pub require_trusted_issuer: bool,
-}
-
-/// How views write subject alternative names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SanFormat {
-    /// `example.com`, as up to version 12.
-    #[default]
-    Bare,
-    /// `DNS: 'example.com'`, as from version 13.
-    Typed,
-}
+pub(crate) use settings::Services;
+pub use settings::{SanFormat, Settings};
+use strongroom_domain::key::RingKind;
 
 /// The dialect under both of its prefixes.
 pub(crate) fn routes() -> Router<Arc<Services>> {

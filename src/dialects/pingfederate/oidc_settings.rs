@@ -10,8 +10,7 @@ use super::Services;
 use super::error::{ApiError, BodyRefusals, Refusals};
 use super::oidc_wire::{Names, OAuthOidcKeysSettings, members, texts};
 use super::rules::required;
-use crate::http::extract::{Caller, JsonBody, Manager};
-use crate::http::layer::request_id;
+use crate::http::extract::{Call, JsonBody, asked};
 use crate::services::settings::OidcSettings;
 use strongroom_domain::error::{Error, Rule, Violation};
 
@@ -26,7 +25,7 @@ const DECRYPTION: Names<'static> = Names { prefix: "", group: "Decryption" };
 )]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Call(who, _): Call<asked::ReadSettings, ApiError>,
 ) -> Result<Json<Map<String, Value>>, ApiError> {
     Ok(Json(view(&services.catalog.oidc_settings(&who).await?)))
 }
@@ -40,13 +39,13 @@ pub(super) async fn show(
 )]
 pub(super) async fn replace(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ApiError>,
+    Call(who, _): Call<asked::ChangeSettings, ApiError>,
     body: JsonBody<OAuthOidcKeysSettings, ApiError>,
 ) -> Result<Json<Map<String, Value>>, ApiError> {
     let settings = check(&body.value).map_err(Error::invalid)?;
     let answer = view(&settings);
-    let (catalog, request_id) = (Arc::clone(&services.catalog), request_id());
-    services.detached.run(async move { catalog.put_oidc_settings(&who, settings, request_id).await }).await?;
+    let catalog = Arc::clone(&services.catalog);
+    services.detached.run(async move { catalog.put_oidc_settings(&who, settings).await }).await?;
     Ok(Json(answer))
 }
 

@@ -15,9 +15,8 @@ use super::algorithm_choice::{AlgorithmRequest, choose};
 use super::error::{ApiError, ApiResult, BodyRefusals, PathRefusals, Refusals};
 use super::family::{KeyPairPath, active};
 use super::rules::{Rules, non_empty, required};
-use crate::auth::Principal;
-use crate::http::extract::{Caller, JsonBody, Manager};
-use crate::http::layer::request_id;
+use crate::auth::Caller;
+use crate::http::extract::{Call, JsonBody, asked};
 use crate::http::subject::MAX_VALID_DAYS;
 use crate::services::settings::RotationSettings;
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
@@ -76,7 +75,7 @@ impl KeyPairRotationSettings {
 /// The settings of every ring of a family, in one query; only signing keys have some.
 pub(super) async fn all(
     services: &Services,
-    who: &Principal,
+    who: &Caller,
     family: RingKind,
 ) -> Result<HashMap<RingId, KeyPairRotationSettings>, Error> {
     if family != RingKind::Signing {
@@ -93,7 +92,7 @@ pub(super) async fn all(
 /// The settings of a ring, if it has some.
 pub(super) async fn of(
     services: &Services,
-    who: &Principal,
+    who: &Caller,
     ring: &RingId,
 ) -> Result<Option<KeyPairRotationSettings>, Error> {
     if ring.kind() != RingKind::Signing {
@@ -116,7 +115,7 @@ pub(super) async fn of(
 )]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Call(who, _): Call<asked::ReadSettings, ApiError>,
     KeyPairPath(ring): KeyPairPath,
 ) -> Result<Json<KeyPairRotationSettings>, ApiError> {
     let about = || ApiError::about(ring.name());
@@ -137,15 +136,15 @@ pub(super) async fn show(
 )]
 pub(super) async fn replace(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ApiError>,
+    Call(who, _): Call<asked::ChangeSettings, ApiError>,
     KeyPairPath(ring): KeyPairPath,
     body: JsonBody<KeyPairRotationSettings, ApiError>,
 ) -> Result<Json<KeyPairRotationSettings>, ApiError> {
     let about = || ApiError::about(ring.name());
     let pair = active(&services, &who, &ring).await?;
     let settings = check(&Rules::of(&services, &who, ring.kind())?, &pair, &body.value).map_err(Error::invalid)?;
-    let (catalog, request_id, place) = (Arc::clone(&services.catalog), request_id(), ring.clone());
-    let work = async move { catalog.put_rotation_settings(&who, &place, settings, request_id).await };
+    let (catalog, place) = (Arc::clone(&services.catalog), ring.clone());
+    let work = async move { catalog.put_rotation_settings(&who, &place, settings).await };
     services.detached.run(work).await.map_err(about())?;
     Ok(Json(KeyPairRotationSettings::of(&ring, settings)))
 }
@@ -164,12 +163,12 @@ pub(super) async fn replace(
 )]
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ApiError>,
+    Call(who, _): Call<asked::ChangeSettings, ApiError>,
     KeyPairPath(ring): KeyPairPath,
 ) -> Result<StatusCode, ApiError> {
     let about = ApiError::about(ring.name());
-    let (catalog, request_id) = (Arc::clone(&services.catalog), request_id());
-    let work = async move { catalog.delete_rotation_settings(&who, &ring, request_id).await };
+    let catalog = Arc::clone(&services.catalog);
+    let work = async move { catalog.delete_rotation_settings(&who, &ring).await };
     services.detached.run(work).await.map_err(about)?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,7 +7,7 @@ use super::Settings;
 use super::algorithm_choice::{self, AlgorithmRequest};
 use super::generate::NewKeyPairSettings;
 use super::wire::CryptoProvider;
-use crate::auth::{Principal, Scope};
+use crate::auth::Caller;
 use crate::http::id;
 use crate::http::subject::{self, MAX_VALID_DAYS};
 use crate::services::lifecycle::{Capabilities, CertificateSpec, NewKeyPair};
@@ -29,8 +29,7 @@ impl Rules {
     ///
     /// # Errors
     /// `Forbidden`.
-    pub(super) fn of(services: &Services, who: &Principal, family: RingKind) -> Result<Self, Error> {
-        who.require(Scope::Manage)?;
+    pub(super) fn of(services: &Services, who: &Caller, family: RingKind) -> Result<Self, Error> {
         let providers = services.keyring.capabilities(who)?;
         Ok(Self { settings: services.settings, family, providers, deadline: services.generate_deadline })
     }
@@ -65,9 +64,7 @@ impl Rules {
                 valid_days,
                 profile: CertificateProfile::of_ring(self.family),
             }),
-            idempotency: None,
             deadline: self.deadline,
-            request_id: None,
         })
     }
 

@@ -11,8 +11,7 @@ use super::Services;
 use super::error::{ApiError, BodyRefusals, Refusals};
 use super::rules::{non_empty, required};
 use super::wire::ResourceLink;
-use crate::http::extract::{Caller, JsonBody, Manager};
-use crate::http::layer::request_id;
+use crate::http::extract::{Call, JsonBody, asked};
 use crate::services::settings::SslSettings;
 use strongroom_domain::error::{Rule, Violation};
 
@@ -59,7 +58,7 @@ impl From<&SslSettings> for SslServerSettings {
 )]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Call(who, _): Call<asked::ReadSettings, ApiError>,
 ) -> Result<Json<SslServerSettings>, ApiError> {
     Ok(Json(SslServerSettings::from(&services.catalog.ssl_settings(&who).await?)))
 }
@@ -73,12 +72,12 @@ pub(super) async fn show(
 )]
 pub(super) async fn replace(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ApiError>,
+    Call(who, _): Call<asked::ChangeSettings, ApiError>,
     body: JsonBody<SslServerSettings, ApiError>,
 ) -> Result<Json<SslServerSettings>, ApiError> {
     let (settings, found) = check(&body.value);
-    let (catalog, request_id) = (Arc::clone(&services.catalog), request_id());
-    let work = async move { catalog.put_ssl_settings(&who, settings, found, request_id).await };
+    let catalog = Arc::clone(&services.catalog);
+    let work = async move { catalog.put_ssl_settings(&who, settings, found).await };
     Ok(Json(SslServerSettings::from(&services.detached.run(work).await?)))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -13,9 +14,9 @@ use super::error::{ApiError, ApiResult, BodyRefusals, PathRefusals, Refusals};
 use super::rules::{Rules, non_empty, required, sentence};
 use super::view::CertView;
 use super::wire::CryptoProvider;
-use crate::http::extract::{Caller, JsonBody, Manager, PathSegment};
+use crate::http::extract::{Call, JsonBody, PathSegment, asked};
 use crate::http::id;
-use crate::http::layer::request_id;
+use crate::http::rendered::rendered;
 use crate::services::settings::TrustedCa;
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{CertificateDer, RingKind};
@@ -52,11 +53,12 @@ pub(super) struct X509File {
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
-) -> Result<Json<CertViews>, ApiError> {
+    Call(who, _): Call<asked::ReadSettings, ApiError>,
+) -> Result<Response, ApiError> {
     let all = services.catalog.trusted_cas(&who).await?;
-    let look = services.view_context();
-    Ok(Json(CertViews { items: all.iter().map(|ca| CertView::of(ca, &look)).collect() }))
+    let (length, look) = (all.len(), services.view_context());
+    let views = move || Ok(CertViews { items: all.iter().map(|ca| CertView::of(ca, &look)).collect() });
+    rendered(&services, length, views).await
 }
 
 /// Gets one trusted certificate authority.
@@ -67,7 +69,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<ApiError>,
+    Call(who, _): Call<asked::ReadSettings, ApiError>,
     PathSegment(id, _): PathSegment<ApiError>,
 ) -> Result<Json<CertView>, ApiError> {
     let all = services.catalog.trusted_cas(&who).await?;
@@ -84,13 +86,13 @@ pub(super) async fn show(
 )]
 pub(super) async fn import(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ApiError>,
+    Call(who, _): Call<asked::ChangeSettings, ApiError>,
     body: JsonBody<X509File, ApiError>,
 ) -> Result<(StatusCode, Json<CertView>), ApiError> {
     let rules = Rules::of(&services, &who, RingKind::Signing)?;
     let ca = check(&rules, body.value)?;
-    let (catalog, request_id, added) = (Arc::clone(&services.catalog), request_id(), ca.clone());
-    services.detached.run(async move { catalog.add_trusted_ca(&who, added, request_id).await }).await?;
+    let (catalog, added) = (Arc::clone(&services.catalog), ca.clone());
+    services.detached.run(async move { catalog.add_trusted_ca(&who, added).await }).await?;
     Ok((StatusCode::CREATED, Json(CertView::of(&ca, &services.view_context()))))
 }
 
@@ -107,16 +109,12 @@ pub(super) async fn import(
 )]
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ApiError>,
+    Call(who, _): Call<asked::ChangeSettings, ApiError>,
     PathSegment(id, _): PathSegment<ApiError>,
 ) -> Result<StatusCode, ApiError> {
     let about = ApiError::about(&id);
-    let (catalog, request_id) = (Arc::clone(&services.catalog), request_id());
-    services
-        .detached
-        .run(async move { catalog.delete_trusted_ca(&who, &id, request_id).await })
-        .await
-        .map_err(about)?;
+    let catalog = Arc::clone(&services.catalog);
+    services.detached.run(async move { catalog.delete_trusted_ca(&who, &id).await }).await.map_err(about)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

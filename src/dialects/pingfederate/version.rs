@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::Services;
 use super::error::{ApiError, Refusals};
 use super::{SanFormat, document};
-use crate::http::extract::Caller;
+use crate::http::extract::{Call, asked};
 
 /// The version of the product whose forms are served.
 #[derive(Debug, Serialize, ToSchema)]
@@ -29,7 +29,7 @@ pub(super) struct Version {
 )]
 pub(super) async fn version(
     State(services): State<Arc<Services>>,
-    Caller(..): Caller<ApiError>,
+    Call(..): Call<asked::Authenticate, ApiError>,
 ) -> Result<Json<Version>, ApiError> {
     let version = match services.settings.san_format {
         SanFormat::Bare => "12.3.0.0",

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::Services;
 use super::rotation::{self, KeyPairRotationSettings};
 use super::{SanFormat, Settings};
-use crate::auth::Principal;
+use crate::auth::Caller;
 use crate::services::lifecycle::{holder_of, note_unreadable};
 use crate::services::settings::TrustedCa;
 use strongroom_domain::clock::Timestamp;
@@ -128,7 +128,7 @@ impl Services {
 ///
 /// # Errors
 /// Those of the catalog and of [`KeyPairView::read`].
-pub(super) async fn whole(services: &Services, who: &Principal, pair: &KeyPair) -> Result<KeyPairView, Error> {
+pub(super) async fn whole(services: &Services, who: &Caller, pair: &KeyPair) -> Result<KeyPairView, Error> {
     let settings = match &pair.ring {
         Some(ring) => rotation::of(services, who, ring).await?,
         None => None,

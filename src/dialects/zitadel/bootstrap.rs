@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::web_keys::{NewWebKey, ring};
-use crate::auth::Principal;
+use crate::auth::{Caller, Task};
 use crate::services::lifecycle::{InitialState, Keyring, Placement, RingChange};
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{KeyAlgorithm, ProviderKind, SignatureAlgorithm};
@@ -37,7 +37,7 @@ pub async fn bootstrap(keyring: &Keyring, provider: ProviderKind, deadline: Dura
 }
 
 async fn attempt(keyring: &Keyring, provider: ProviderKind, deadline: Duration) -> Result<(), Error> {
-    let (who, ring) = (Principal::daemon(), ring()?);
+    let (who, ring) = (Caller::daemon(Task::Bootstrap), ring()?);
     match keyring.ring(&who, &ring).await {
         Err(failure) if failure.kind() == ErrorKind::NotFound => {}
         there => return there.map(drop),
@@ -53,9 +53,7 @@ async fn attempt(keyring: &Keyring, provider: ProviderKind, deadline: Duration) 
         state_changes: Vec::new(),
         reason: "the first keys of the instance".to_owned(),
         fence: None,
-        idempotency: None,
         deadline,
-        request_id: None,
     };
     keyring.change_ring(&who, change).await?;
     tracing::info!("the first web keys are made");

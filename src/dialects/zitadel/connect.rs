@@ -17,7 +17,7 @@ use super::view::{Activated, Created, Deleted, WebKeys};
 use super::web_keys::{self, Deletion};
 use super::wire::{CreateWebKey, Empty, NamedWebKey, Unspecified, check_id};
 use crate::http::dialect;
-use crate::http::extract::{Holder, Idempotency, Manager, Read};
+use crate::http::extract::{Call, Idempotency, asked};
 use crate::http::media_type::MediaType;
 use strongroom_domain::error::{Error, ErrorKind};
 
@@ -51,13 +51,13 @@ fn procedures() -> Router<Arc<Services>> {
 )]
 pub(super) async fn create(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ConnectError>,
+    Call(who, _): Call<asked::ChangeRing, ConnectError>,
     Idempotency(key, _): Idempotency<ConnectError>,
     body: Message<CreateWebKey, ConnectError>,
 ) -> Result<Json<Created>, ConnectError> {
     let new = body.value.read(Unspecified::Refused)?;
-    let idempotency = key.map(|key| web_keys::idempotency(key, &body.bytes));
-    Ok(Json(Created::of(&web_keys::create(&services, who, new, idempotency).await?)))
+    let who = who.with_idempotency(web_keys::idempotency(&services, key, &body.bytes));
+    Ok(Json(Created::of(&web_keys::create(&services, who, new).await?)))
 }
 
 /// Makes a web key the one that signs.
@@ -69,7 +69,7 @@ pub(super) async fn create(
 )]
 pub(super) async fn activate(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ConnectError>,
+    Call(who, _): Call<asked::ChangeRing, ConnectError>,
     body: Message<NamedWebKey, ConnectError>,
 ) -> Result<Json<Activated>, ConnectError> {
     let id = body.value.id.unwrap_or_default();
@@ -86,7 +86,7 @@ pub(super) async fn activate(
 )]
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<ConnectError>,
+    Call(who, _): Call<asked::ChangeRing, ConnectError>,
     body: Message<NamedWebKey, ConnectError>,
 ) -> Result<Json<Deleted>, ConnectError> {
     let id = body.value.id.unwrap_or_default();
@@ -106,7 +106,7 @@ pub(super) async fn delete(
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
-    Holder(who, _): Holder<Read, ConnectError>,
+    Call(who, _): Call<asked::ReadKey, ConnectError>,
     _body: Message<Empty, ConnectError>,
 ) -> Result<Json<WebKeys>, ConnectError> {
     Ok(Json(WebKeys::of(&web_keys::list(&services, &who).await?)?))

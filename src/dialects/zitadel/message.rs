@@ -13,7 +13,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::Services;
 use crate::http::dialect::DialectError;
-use crate::http::extract::{parse_json, read_body};
+use crate::http::extract::{parse_json, parsed, read_body};
+use strongroom_domain::error::Error;
 
 /// A message in JSON, whatever type the body claims to have; nothing at all is `{}`.
 ///
@@ -25,14 +26,18 @@ pub(super) struct Message<T, E> {
     dialect: PhantomData<E>,
 }
 
-impl<T: DeserializeOwned, E: DialectError> FromRequest<Arc<Services>> for Message<T, E> {
+impl<T: DeserializeOwned + Send + 'static, E: DialectError> FromRequest<Arc<Services>> for Message<T, E> {
     type Rejection = E;
 
     async fn from_request(request: Request, services: &Arc<Services>) -> Result<Self, E> {
         let bytes = read_body(request, services).await?;
-        let text = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes.as_ref() };
-        Ok(Self { value: parse_json(text)?, bytes, dialect: PhantomData })
+        Ok(Self { value: parsed(services, &bytes, message).await?, bytes, dialect: PhantomData })
     }
+}
+
+/// A message by its body; nothing at all is `{}`.
+fn message<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+    parse_json(if body.trim_ascii().is_empty() { b"{}" } else { body })
 }
 
 /// A message inside another: an object, never an array of its values.

@@ -20,6 +20,7 @@ pub mod fuzz;
 mod key_set;
 mod message;
 mod rest;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod v3alpha;
@@ -32,25 +33,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{MethodRouter, delete, get, post};
 
-use crate::http::{Dialect, dialect};
+use crate::http::dialect;
 pub use bootstrap::bootstrap;
 pub(crate) use document::Document;
 use error::GatewayError;
-use strongroom_domain::key::ProviderKind;
-
-/// The state of this dialect's handlers.
-pub(crate) type Services = Dialect<Settings>;
-
-/// What an operator decides about this dialect.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The owner of all web keys in views of v3alpha.
-    pub instance_id: String,
-    /// Who makes web keys.
-    pub provider: ProviderKind,
-    /// The issuer that discovery names; without one nothing is discovered.
-    pub issuer: Option<String>,
-}
+pub(crate) use settings::Services;
+pub use settings::Settings;
 
 /// REST under its three prefixes, the services of Connect, and discovery.
 pub(crate) fn routes() -> Router<Arc<Services>> {

@@ -11,7 +11,7 @@ use super::message::Message;
 use super::view::{Activated, Created, Deleted, WebKeys};
 use super::web_keys::{self, Deletion};
 use super::wire::{CreateWebKey, Unspecified, check_id};
-use crate::http::extract::{Caller, Idempotency, Manager, PathSegment};
+use crate::http::extract::{Call, Idempotency, PathSegment, asked};
 
 /// Creates a web key; the first one of all signs at once.
 ///
@@ -28,13 +28,13 @@ use crate::http::extract::{Caller, Idempotency, Manager, PathSegment};
 )]
 pub(super) async fn create(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<GatewayError>,
+    Call(who, _): Call<asked::ChangeRing, GatewayError>,
     Idempotency(key, _): Idempotency<GatewayError>,
     body: Message<CreateWebKey, GatewayError>,
 ) -> Result<Json<Created>, GatewayError> {
     let new = body.value.read(Unspecified::Refused)?;
-    let idempotency = key.map(|key| web_keys::idempotency(key, &body.bytes));
-    Ok(Json(Created::of(&web_keys::create(&services, who, new, idempotency).await?)))
+    let who = who.with_idempotency(web_keys::idempotency(&services, key, &body.bytes));
+    Ok(Json(Created::of(&web_keys::create(&services, who, new).await?)))
 }
 
 /// Makes a web key the one that signs; the one that did stays published.
@@ -48,7 +48,7 @@ pub(super) async fn create(
 )]
 pub(super) async fn activate(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<GatewayError>,
+    Call(who, _): Call<asked::ChangeRing, GatewayError>,
     PathSegment(id, _): PathSegment<GatewayError>,
 ) -> Result<Json<Activated>, GatewayError> {
     check_id("ActivateWebKeyRequest", &id)?;
@@ -66,7 +66,7 @@ pub(super) async fn activate(
 )]
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<GatewayError>,
+    Call(who, _): Call<asked::ChangeRing, GatewayError>,
     PathSegment(id, _): PathSegment<GatewayError>,
 ) -> Result<Json<Deleted>, GatewayError> {
     check_id("DeleteWebKeyRequest", &id)?;
@@ -84,7 +84,7 @@ pub(super) async fn delete(
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<GatewayError>,
+    Call(who, _): Call<asked::ReadKey, GatewayError>,
 ) -> Result<Json<WebKeys>, GatewayError> {
     Ok(Json(WebKeys::of(&web_keys::list(&services, &who).await?)?))
 }

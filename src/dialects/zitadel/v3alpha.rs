@@ -12,7 +12,7 @@ use super::message::Message;
 use super::view::{Changed, NestedWebKeys};
 use super::web_keys::{self, Deletion};
 use super::wire::{CreateWebKey, Unspecified, check_id};
-use crate::http::extract::{Caller, Idempotency, Manager, PathSegment};
+use crate::http::extract::{Call, Idempotency, PathSegment, asked};
 use strongroom_domain::error::ErrorKind;
 
 /// Creates a web key; the first one of all signs at once.
@@ -28,13 +28,13 @@ use strongroom_domain::error::ErrorKind;
 )]
 pub(super) async fn create(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<GatewayError>,
+    Call(who, _): Call<asked::ChangeRing, GatewayError>,
     Idempotency(key, _): Idempotency<GatewayError>,
     body: Message<CreateWebKey, GatewayError>,
 ) -> Result<(StatusCode, Json<Changed>), GatewayError> {
     let new = body.value.read(Unspecified::Default)?;
-    let idempotency = key.map(|key| web_keys::idempotency(key, &body.bytes));
-    let pair = web_keys::create(&services, who, new, idempotency).await?;
+    let who = who.with_idempotency(web_keys::idempotency(&services, key, &body.bytes));
+    let pair = web_keys::create(&services, who, new).await?;
     Ok((StatusCode::CREATED, Json(Changed::of(&pair, &services.settings.instance_id))))
 }
 
@@ -47,7 +47,7 @@ pub(super) async fn create(
 )]
 pub(super) async fn activate(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<GatewayError>,
+    Call(who, _): Call<asked::ChangeRing, GatewayError>,
     PathSegment(id, _): PathSegment<GatewayError>,
 ) -> Result<Json<Changed>, GatewayError> {
     check_id("ActivateWebKeyRequest", &id)?;
@@ -64,7 +64,7 @@ pub(super) async fn activate(
 )]
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
-    Manager(who, _): Manager<GatewayError>,
+    Call(who, _): Call<asked::ChangeRing, GatewayError>,
     PathSegment(id, _): PathSegment<GatewayError>,
 ) -> Result<Json<Changed>, GatewayError> {
     check_id("DeleteWebKeyRequest", &id)?;
@@ -82,7 +82,7 @@ pub(super) async fn delete(
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
-    Caller(who, _): Caller<GatewayError>,
+    Call(who, _): Call<asked::ReadKey, GatewayError>,
 ) -> Result<Json<NestedWebKeys>, GatewayError> {
     let keys = web_keys::list(&services, &who).await?;
     Ok(Json(NestedWebKeys::of(&keys, &services.settings.instance_id)?))

@@ -7,7 +7,7 @@ use super::web_keys::change_date;
 use super::wire::{Bits, Curve, Ed25519, Hasher};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, ErrorKind};
-use strongroom_domain::key::{KeyFamily, KeyPair, KeyState, Kid};
+use strongroom_domain::key::{KeyFamily, KeyPair, KeyState, Kid, SignatureScheme};
 
 /// What was made.
 #[derive(Debug, Serialize, ToSchema)]
@@ -239,7 +239,9 @@ impl Config {
         let (algorithm, none) = (pair.algorithm, Self::default());
         match algorithm.family() {
             KeyFamily::Rsa => {
-                let hasher = Hasher::of(pair.signature_algorithm);
+                let signature = pair.signature_algorithm;
+                let pkcs1 = |hash| SignatureScheme::RsaPkcs1(hash).into();
+                let hasher = Hasher::of(signature.hash().map_or(signature, pkcs1));
                 Self { rsa: Some(Rsa { bits: Bits::of(algorithm), hasher }), ..none }
             }
             KeyFamily::Ec => Self { ecdsa: Some(Ecdsa { curve: Curve::of(algorithm) }), ..none },
@@ -258,6 +260,7 @@ impl WebKeyState {
             | KeyState::Abandoning
             | KeyState::Stocked
             | KeyState::Compromised
+            | KeyState::PendingDestruction
             | KeyState::Destroying
             | KeyState::Destroyed => Err(Error::new(ErrorKind::Internal, "internal error")
                 .with_source(format!("a web key that is {state} is shown"))),

@@ -6,11 +6,8 @@ use tokio::sync::Mutex;
 
 use super::Services;
 use super::error::{KEY_IS_ACTIVE, NO_SUCH_KEY, Refusal};
-use crate::auth::Principal;
-use crate::http::layer::request_id;
-use crate::services::lifecycle::{
-    IdempotencyKey, InitialState, Keyring, KidScheme, NewRingKey, Placement, RingChange, StateChange,
-};
+use crate::auth::{Caller, IdempotencyKey};
+use crate::services::lifecycle::{InitialState, Keyring, KidScheme, NewRingKey, Placement, RingChange, StateChange};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{
@@ -69,23 +66,17 @@ pub(super) fn change_date(pair: &KeyPair) -> Timestamp {
 }
 
 /// What a creation is remembered by.
-pub(super) fn idempotency(key: String, body: &[u8]) -> IdempotencyKey {
-    IdempotencyKey { key, route: "POST web_keys".to_owned(), body: body.to_vec() }
+pub(super) fn idempotency(services: &Services, key: Option<String>, body: &[u8]) -> Option<IdempotencyKey> {
+    services.idempotency(key, || "POST web_keys".to_owned(), body)
 }
 
 /// Makes a web key: it signs at once if no other does, else it is published only.
 ///
 /// # Errors
 /// Those of [`Keyring::change_ring`].
-pub(super) async fn create(
-    services: &Services,
-    who: Principal,
-    new: NewWebKey,
-    idempotency: Option<IdempotencyKey>,
-) -> Result<KeyPair, Error> {
+pub(super) async fn create(services: &Services, who: Caller, new: NewWebKey) -> Result<KeyPair, Error> {
     let change = RingChange {
         keys: vec![new.into_ring_key(InitialState::ActiveIfNone, services.settings.provider)],
-        idempotency,
         ..blank(services)?
     };
     let keyring = Arc::clone(&services.keyring);
@@ -97,7 +88,7 @@ pub(super) async fn create(
 ///
 /// # Errors
 /// `NotFound` when there is no key of this id any more, `Conflict`, what the store answers.
-pub(super) async fn activate(services: &Services, who: Principal, id: &str) -> Result<KeyPair, Refusal> {
+pub(super) async fn activate(services: &Services, who: Caller, id: &str) -> Result<KeyPair, Refusal> {
     let (ring, id) = (Arc::new(Ring::of(services, who)?), Arc::<str>::from(id));
     let lead = services.rotation.policy(&ring.blank.ring).await?.lead;
     let led_in = services.clock.now().minus(lead);
@@ -112,7 +103,7 @@ pub(super) async fn activate(services: &Services, who: Principal, id: &str) -> R
 ///
 /// # Errors
 /// `InUse` when it is the one that signs, `Conflict`, what the store answers.
-pub(super) async fn delete(services: &Services, who: Principal, id: &str) -> Result<Deletion, Refusal> {
+pub(super) async fn delete(services: &Services, who: Caller, id: &str) -> Result<Deletion, Refusal> {
     let ring = Arc::new(Ring::of(services, who)?);
     // What can be no kid is the id of no key.
     let Ok(kid) = Kid::parse(id).map(Arc::new) else { return Ok(Deletion::NeverExisted) };
@@ -127,7 +118,7 @@ pub(super) async fn delete(services: &Services, who: Principal, id: &str) -> Res
 ///
 /// # Errors
 /// `Forbidden`, what the store answers.
-pub(super) async fn list(services: &Services, who: &Principal) -> Result<Vec<KeyPair>, Error> {
+pub(super) async fn list(services: &Services, who: &Caller) -> Result<Vec<KeyPair>, Error> {
     let mut keys = members(&services.keyring, who, &ring()?).await?;
     keys.sort_by_key(|pair| (pair.created_at, pair.id));
     Ok(keys)
@@ -136,13 +127,13 @@ pub(super) async fn list(services: &Services, who: &Principal) -> Result<Vec<Key
 /// The ring as one request changes it.
 struct Ring {
     keyring: Arc<Keyring>,
-    who: Principal,
+    who: Caller,
     /// A change that changes nothing yet.
     blank: RingChange,
 }
 
 impl Ring {
-    fn of(services: &Services, who: Principal) -> Result<Self, Error> {
+    fn of(services: &Services, who: Caller) -> Result<Self, Error> {
         Ok(Self { keyring: Arc::clone(&services.keyring), who, blank: blank(services)? })
     }
 
@@ -158,7 +149,7 @@ impl Ring {
         if target.state == KeyState::Suspended {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                "this web key is suspended: it signs again once it is resumed",
+                "this web key is suspended: it signs again once it is reinstated",
             ));
         }
         if target.missing {
@@ -207,14 +198,12 @@ fn blank(services: &Services) -> Result<RingChange, Error> {
         state_changes: Vec::new(),
         reason: String::new(),
         fence: None,
-        idempotency: None,
         deadline: services.generate_deadline,
-        request_id: request_id(),
     })
 }
 
 /// The visible keys of the ring, which is there even when it is empty.
-async fn members(keyring: &Keyring, who: &Principal, ring: &RingId) -> Result<Vec<KeyPair>, Error> {
+async fn members(keyring: &Keyring, who: &Caller, ring: &RingId) -> Result<Vec<KeyPair>, Error> {
     match keyring.ring(who, ring).await {
         Ok(ring) => Ok(ring.keys),
         Err(failure) if failure.kind() == ErrorKind::NotFound => Ok(Vec::new()),

@@ -1,84 +1,76 @@
-//! Callers who hold the scope that a route asks for: any other is refused before the body is read.
+//! Callers who may do what a route is for: any other is refused before the body is read.
 
 use std::marker::PhantomData;
 
 use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
-use super::Caller;
-use crate::auth::{Principal, Scope};
-use crate::http::ServiceState;
+use crate::auth::policy::{self, Action};
+use crate::auth::{Caller, Origin};
 use crate::http::dialect::DialectError;
+use crate::http::{ServiceState, forgery};
 use strongroom_domain::error::Error;
 
-/// A scope as a type, for the routes that ask for it.
-pub(crate) trait Required: Send {
-    const SCOPE: Scope;
+/// The caller that the credentials of a request tell, made by the request's layer; `None` where they tell nobody.
+#[derive(Clone)]
+pub(crate) struct Presented(pub Option<Caller>);
+
+/// The caller of a request, unless a page of another site may have caused it.
+pub(crate) fn presented(parts: &Parts) -> Option<&Caller> {
+    let Presented(caller) = parts.extensions.get::<Presented>()?;
+    caller.as_ref().filter(|caller| !is_forgeable(caller, parts))
 }
 
-/// The scope `parse_json`.
-pub(crate) enum Read {}
-
-/// The scope `manage`.
-pub(crate) enum Manage {}
-
-/// The scope `sign`.
-pub(crate) enum Sign {}
-
-/// The scope `verify`.
-pub(crate) enum Verify {}
-
-/// The scope `decrypt`.
-pub(crate) enum Decrypt {}
-
-/// The scope `operate`.
-pub(crate) enum Operate {}
-
-impl Required for Read {
-    const SCOPE: Scope = Scope::Read;
+/// An action as a type, for the routes that are there for it.
+pub(crate) trait Asked: Send {
+    const ACTION: Action;
 }
 
-impl Required for Manage {
-    const SCOPE: Scope = Scope::Manage;
-}
+/// The actions as types.
+pub(crate) mod asked {
+    use super::{Action, Asked};
 
-impl Required for Sign {
-    const SCOPE: Scope = Scope::Sign;
-}
+    macro_rules! actions {
+        ($($name:ident)*) => {
+            $(
+                pub(crate) enum $name {}
 
-impl Required for Verify {
-    const SCOPE: Scope = Scope::Verify;
-}
+                impl Asked for $name {
+                    const ACTION: Action = Action::$name;
+                }
+            )*
+        };
+    }
 
-impl Required for Decrypt {
-    const SCOPE: Scope = Scope::Decrypt;
-}
-
-impl Required for Operate {
-    const SCOPE: Scope = Scope::Operate;
-}
-
-/// A caller who holds the scope `S`: to any other, a request says nothing about its path or body.
-pub(crate) struct Holder<S, E>(pub Principal, pub PhantomData<(S, E)>);
-
-impl<S: Required, St: ServiceState, E: DialectError> FromRequestParts<St> for Holder<S, E> {
-    type Rejection = E;
-
-    async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, E> {
-        let Caller(principal, _) = Caller::<E>::from_request_parts(parts, state).await?;
-        principal.require(S::SCOPE).map_err(Error::from)?;
-        Ok(Self(principal, PhantomData))
+    actions! {
+        Authenticate ChangeRing ChangeSettings CompromiseKey CreateConnection CreateKey Decrypt DeleteConnection
+        DeleteKey DeleteRing ExportKey ImportKey LinkKey ListKeys ReadCapabilities ReadConnection ReadKey ReadMetrics
+        ReadSettings ReinstateKey ReplaceCertificates RequestCertificate RotateRing Sign SuspendKey Sweep
+        UpdateConnection Verify
     }
 }
 
-/// A caller that may make changes.
-pub(crate) struct Manager<E>(pub Principal, pub PhantomData<E>);
+/// A caller who may do the action `A`: to any other, a request says nothing about its path or body. There is no
+/// other way from a request to its caller, so that no handler with credentials is without an action.
+pub(crate) struct Call<A, E>(pub Caller, pub PhantomData<(A, E)>);
 
-impl<St: ServiceState, E: DialectError> FromRequestParts<St> for Manager<E> {
+impl<A: Asked, S: ServiceState, E: DialectError> FromRequestParts<S> for Call<A, E> {
     type Rejection = E;
 
-    async fn from_request_parts(parts: &mut Parts, state: &St) -> Result<Self, E> {
-        let Holder(principal, _) = Holder::<Manage, E>::from_request_parts(parts, state).await?;
-        Ok(Self(principal, PhantomData))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, E> {
+        let known = parts.extensions.get::<Presented>().and_then(|Presented(caller)| caller.as_ref());
+        let caller = known
+            .filter(|caller| matches!(caller.origin(), Origin::Request(scheme) if E::knows(scheme)))
+            .ok_or_else(|| E::unauthenticated(parts.headers.contains_key(AUTHORIZATION)))?;
+        if is_forgeable(caller, parts) {
+            return Err(E::forged());
+        }
+        policy::may(caller, A::ACTION, None).map_err(|denied| E::denied(A::ACTION, Error::from(denied)))?;
+        Ok(Self(caller.clone(), PhantomData))
     }
+}
+
+fn is_forgeable(caller: &Caller, parts: &Parts) -> bool {
+    matches!(caller.origin(), Origin::Request(scheme) if forgery::is_possible(scheme, parts))
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::auth::Principal;
+use crate::auth::{Caller, Task};
 use crate::provider::local::LocalProvider;
 use crate::provider::{KeyRef, ProviderError};
 use crate::services::lifecycle::{broken_seal, not_of_a_row};
@@ -249,7 +249,7 @@ impl MasterKeys {
                 Ok(Some(sealed)) => sealed,
                 Ok(None) => return Ok(()),
                 Err(failure @ ProviderError::Damaged(_)) => {
-                    let who = Principal::daemon();
+                    let who = Caller::daemon(Task::Reconcile);
                     self.store.record(&[broken_seal(self.clock.now(), &who, &pair, &failure)]).await?;
                     done.broken.push(pair.id);
                     return Ok(());

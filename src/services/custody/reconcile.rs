@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::auth::Principal;
+use crate::auth::{Caller, Task};
 use crate::provider::{KeyProvider, TokenObject};
 use crate::services::lifecycle::{Keyring, not_of_a_row};
+use crate::store::TokenPresence;
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::error::Error;
 use strongroom_domain::key::{KeyId, KeyOrigin, KeyPair, KeyState, Locator, ProviderKind, RingId};
@@ -139,7 +140,7 @@ impl Reconciler {
             return self.keyring.finish_destruction(&pair).await;
         }
         let why = "its lease ended or its owner is gone".to_owned();
-        let event = self.keyring.event(&Principal::daemon(), Action::Abandoned, &pair, why);
+        let event = self.keyring.event(&Caller::daemon(Task::Reconcile), Action::Abandoned, &pair, why);
         self.keyring.finish_destruction(&self.keyring.transition_to(&pair, KeyState::Abandoning, event).await?).await
     }
 
@@ -228,7 +229,7 @@ impl Reconciler {
         match provider.destroy(&pair.locator, &self.keyring.store.id().label(pair.id)).await {
             Ok(removed) => {
                 let detail = format!("{} objects of a destroyed key", removed.objects);
-                let event = self.keyring.event(&Principal::daemon(), Action::Removed, pair, detail);
+                let event = self.keyring.event(&Caller::daemon(Task::Reconcile), Action::Removed, pair, detail);
                 self.keyring.store.record(&[event]).await?;
                 Ok(true)
             }
@@ -248,7 +249,7 @@ impl Reconciler {
     ) -> Result<(), Error> {
         let Some(pair) = self.keyring.store.pair(key).await? else { return Ok(()) };
         let now = self.keyring.clock.now();
-        let who = Principal::daemon();
+        let who = Caller::daemon(Task::Reconcile);
         if there {
             if pair.missing_since.is_some() && mode != ReconcileMode::ReportOnly {
                 let events = if pair.missing {
@@ -256,7 +257,7 @@ impl Reconciler {
                 } else {
                     Vec::new()
                 };
-                self.keyring.store.mark_missing(key, None, &events).await?;
+                self.keyring.store.set_presence(key, TokenPresence::Found, &events).await?;
             }
             return Ok(());
         }
@@ -271,7 +272,8 @@ impl Reconciler {
             } else {
                 Vec::new()
             };
-            self.keyring.store.mark_missing(key, Some((since, established)), &events).await?;
+            let presence = if established { TokenPresence::Missing { since } } else { TokenPresence::Unseen { since } };
+            self.keyring.store.set_presence(key, presence, &events).await?;
         }
         report.findings.push(Finding::Missing { key, ring: pair.ring, established });
         Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::auth::Principal;
+use crate::auth::{Caller, Task};
 use crate::failpoint::{self, Failpoint};
 use crate::provider::{GeneratedKey, KeyProvider, ProviderError};
 use crate::services::lifecycle::{CreationGuard, Keyring, KidScheme, Reservation, STOCK_USE, new_key, not_of_a_row};
@@ -142,7 +142,7 @@ impl StockFiller {
                 Error::new(ErrorKind::Internal, "internal error").with_source("a reservation for stock was refused")
             );
         };
-        Ok(Reservation::new(*pair, &Principal::daemon(), None))
+        Ok(Reservation::new(*pair, &Caller::daemon(Task::Restock)))
     }
 
     async fn generate_into(

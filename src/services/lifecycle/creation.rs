@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use super::obtain::KeyMaterial;
 use super::reservation::Reservation;
 use super::stock::AttestedKey;
-use super::{IdempotencyKey, InitialState, KeyCreated, Keyring, KidScheme, RingChanged, StateChange};
-use crate::auth::{Principal, Scope};
+use super::{InitialState, KeyCreated, Keyring, KidScheme, RingChanged, StateChange};
+use crate::auth::Caller;
 use crate::failpoint::{self, Failpoint};
 use crate::provider::KeyProvider;
 use crate::store::{IdempotencyClaim, NewReservation, Placement, ReserveOutcome, StoreError};
@@ -43,22 +43,15 @@ pub(super) struct RingUpdate {
     /// Why keys are added; empty for a new ring.
     pub(super) reason: String,
     pub(super) fence: Option<i64>,
-    pub(super) idempotency: Option<IdempotencyKey>,
     /// When the commit must have begun.
     pub(super) deadline: Instant,
-    pub(super) request_id: Option<String>,
 }
 
 impl RingUpdate {
     /// The update that makes a new ring with one key.
-    pub(super) fn for_new_ring(
-        ring: RingId,
-        idempotency: Option<IdempotencyKey>,
-        deadline: Instant,
-        request_id: Option<String>,
-    ) -> Self {
+    pub(super) fn for_new_ring(ring: RingId, deadline: Instant) -> Self {
         let (placement, moves, reason) = (Placement::NewRing, Vec::new(), String::new());
-        Self { ring, placement, state_changes: moves, reason, fence: None, idempotency, deadline, request_id }
+        Self { ring, placement, state_changes: moves, reason, fence: None, deadline }
     }
 }
 
@@ -73,7 +66,7 @@ impl Keyring {
     /// Creates the only key of a new ring, or changes nothing.
     pub(super) async fn create(
         &self,
-        who: &Principal,
+        who: &Caller,
         update: RingUpdate,
         spec: KeySpec,
         material: KeyMaterial,
@@ -84,13 +77,12 @@ impl Keyring {
     /// Applies an update, generating its new keys one after the other, or changes nothing.
     pub(super) async fn apply_update(
         &self,
-        who: &Principal,
+        who: &Caller,
         update: RingUpdate,
         specs: Vec<(KeySpec, KeyMaterial)>,
     ) -> Result<RingChanged, Error> {
-        who.require(Scope::Manage)?;
         failpoint::hit(Failpoint::GenerateAuthorise).await?;
-        let claim = self.idempotency_claim(who, update.idempotency.as_ref());
+        let claim = self.idempotency_claim(who);
         if let Some(before) = self.prior_result(claim.as_ref(), &update.ring).await? {
             return Ok(before);
         }
@@ -133,7 +125,7 @@ impl Keyring {
     /// Reserves every planned key; returns the earlier result if the request is a replay.
     async fn reserve_all(
         &self,
-        who: &Principal,
+        who: &Caller,
         update: &RingUpdate,
         planned_keys: &[PlannedKey],
         mut claim: Option<IdempotencyClaim>,
@@ -200,12 +192,12 @@ impl Keyring {
         able.then_some(provider).ok_or_else(refusal)
     }
 
-    pub(super) fn idempotency_claim(&self, who: &Principal, key: Option<&IdempotencyKey>) -> Option<IdempotencyClaim> {
-        key.map(|key| IdempotencyClaim {
+    pub(super) fn idempotency_claim(&self, who: &Caller) -> Option<IdempotencyClaim> {
+        who.idempotency().map(|key| IdempotencyClaim {
             principal: who.name().to_owned(),
             route: key.route.clone(),
             key: key.key.clone(),
-            fingerprint: self.store.fingerprint(&key.body),
+            fingerprint: key.fingerprint,
             expires: self.clock.now().plus(IDEMPOTENCY_WINDOW),
         })
     }
@@ -227,13 +219,13 @@ impl Keyring {
     /// way.
     async fn reserve(
         &self,
-        who: &Principal,
+        who: &Caller,
         update: &RingUpdate,
         placement: Placement,
         planned: &PlannedKey,
         idempotency: Option<IdempotencyClaim>,
     ) -> Result<Result<Reservation, ReserveOutcome>, Error> {
-        let mine = |pair: KeyPair| Reservation::new(pair, who, update.request_id.clone());
+        let mine = |pair: KeyPair| Reservation::new(pair, who);
         while let Some(AttestedKey { pair, attestation }) = self.next_from_stock(planned).await? {
             let mut new = self.new_reservation(update, placement, planned, idempotency.clone())?;
             (new.id, new.locator, new.stock) = (pair.id, pair.locator, Some(pair.version));
@@ -335,7 +327,7 @@ impl Keyring {
 }
 
 fn requested_event(
-    who: &Principal,
+    who: &Caller,
     update: &RingUpdate,
     PlannedKey { spec, .. }: &PlannedKey,
     key: KeyId,
@@ -350,7 +342,7 @@ fn requested_event(
         key: Some(key),
         ring: Some(update.ring.clone()),
         detail: with_reason(what, update),
-        request_id: update.request_id.clone(),
+        request_id: who.request_id(),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Keyring;
 use super::lookup::not_found;
 use super::reservation::transition;
-use crate::auth::{Principal, Scope};
+use crate::auth::{Caller, Task, policy};
 use crate::failpoint::{self, Failpoint};
 use crate::store::{DocumentKind, KeyPairChange, StoreError};
 use strongroom_domain::audit::{Action, Event};
@@ -15,18 +15,15 @@ impl Keyring {
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`, `InUse`.
-    pub async fn delete(&self, who: &Principal, ring: &RingId, request_id: Option<String>) -> Result<(), Error> {
-        who.require(Scope::Manage)?;
+    pub async fn delete(&self, who: &Caller, ring: &RingId) -> Result<(), Error> {
+        policy::allow(who, policy::Action::DeleteRing, ring)?;
         let pairs = self.store.ring(ring).await?;
         if pairs.is_empty() {
             return Err(not_found(ring));
         }
         let now = self.clock.now();
         let moves = pairs.iter().map(|pair| transition(pair, KeyState::Destroying, now)).collect();
-        let event = |pair| Event {
-            request_id: request_id.clone(),
-            ..self.event(who, Action::DeleteCommitted, pair, pair.state.to_string())
-        };
+        let event = |pair| self.event(who, Action::DeleteCommitted, pair, pair.state.to_string());
         let events: Vec<Event> = pairs.iter().map(event).collect();
         let change = KeyPairChange { moves, ..KeyPairChange::default() };
         self.commit_change(change, &events).await.map_err(|failure| ring_error(ring, failure))?;
@@ -40,10 +37,9 @@ impl Keyring {
     /// # Errors
     /// `Forbidden`, `NotFound`, `InUse`; `Conflict` for the Active key of a ring that has
     /// others, and for the kid of several.
-    pub async fn delete_key(&self, who: &Principal, name: &KeyName, request_id: Option<String>) -> Result<(), Error> {
-        who.require(Scope::Manage)?;
-        let pair = self.find_by_name(who, name).await?;
-        if let Some(ring) = pair.ring.as_ref().filter(|_| pair.state == KeyState::Active)
+    pub async fn delete_key(&self, who: &Caller, name: &KeyName) -> Result<(), Error> {
+        let pair = self.named_for(who, policy::Action::DeleteKey, name).await?;
+        if let Some(ring) = pair.ring.as_ref().filter(|_| pair.is_current())
             && self.store.ring(ring).await?.len() > 1
         {
             let message = format!("the key is the Active one of {ring}, which has others; activate one of them first");
@@ -51,9 +47,7 @@ impl Keyring {
         }
         let event = self.event(who, Action::DeleteCommitted, &pair, pair.state.to_string());
         let moves = vec![transition(&pair, KeyState::Destroying, self.clock.now())];
-        let removed = self
-            .commit_change(KeyPairChange { moves, ..KeyPairChange::default() }, &[Event { request_id, ..event }])
-            .await;
+        let removed = self.commit_change(KeyPairChange { moves, ..KeyPairChange::default() }, &[event]).await;
         removed.map_err(|failure| match &pair.ring {
             Some(ring) => ring_error(ring, failure),
             None => failure.into(),
@@ -78,7 +72,7 @@ impl Keyring {
     /// Turns a row whose provider holds no objects of it into a tombstone.
     pub(super) async fn write_tombstone(&self, pair: &KeyPair, objects: u32) -> Result<(), Error> {
         let detail = format!("{} {} objects removed", pair.provider.name(), objects);
-        let event = self.event(&Principal::daemon(), Action::Destroyed, pair, detail);
+        let event = self.event(&Caller::daemon(Task::Reconcile), Action::Destroyed, pair, detail);
         self.transition_to(pair, KeyState::Destroyed, event).await?;
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::creation::{KeySpec, RingUpdate};
 use super::obtain::KeyMaterial;
 use super::{InitialState, KeyCreated, Keyring, KidScheme, NewKeyPair, NewRingKey, RingChange, RingChanged};
-use crate::auth::Principal;
+use crate::auth::{Caller, policy};
 use strongroom_domain::error::Error;
 use strongroom_domain::key::{KeyOrigin, KeyState};
 
@@ -17,8 +17,9 @@ impl Keyring {
     /// `Forbidden`, `Invalid` (ring taken, idempotency key with another body), `Conflict`
     /// (the same request is running), `Unsupported`, `ProviderUnavailable`, `Busy`,
     /// `Deadline`. Whenever there is an error, nothing was changed.
-    pub async fn generate(&self, who: &Principal, new: NewKeyPair) -> Result<KeyCreated, Error> {
-        let update = RingUpdate::for_new_ring(new.ring, new.idempotency, Instant::now() + new.deadline, new.request_id);
+    pub async fn generate(&self, who: &Caller, new: NewKeyPair) -> Result<KeyCreated, Error> {
+        policy::allow(who, policy::Action::CreateKey, &new.ring)?;
+        let update = RingUpdate::for_new_ring(new.ring, Instant::now() + new.deadline);
         let spec = KeySpec {
             initial_state: InitialState::Active,
             kid_scheme: KidScheme::Thumbprint,
@@ -38,7 +39,8 @@ impl Keyring {
     /// Those of [`Keyring::generate`]; `Conflict` when a moved pair is no longer as it was
     /// seen, a state does not allow its move, another successor is on its way, or another
     /// sweep has begun; `InUse`. Whenever there is an error, nothing was changed.
-    pub async fn change_ring(&self, who: &Principal, change: RingChange) -> Result<RingChanged, Error> {
+    pub async fn change_ring(&self, who: &Caller, change: RingChange) -> Result<RingChanged, Error> {
+        policy::allow(who, policy::Action::ChangeRing, &change.ring)?;
         let destroys = change.state_changes.iter().any(|step| step.to == KeyState::Destroying);
         let update = RingUpdate {
             ring: change.ring,
@@ -46,9 +48,7 @@ impl Keyring {
             state_changes: change.state_changes,
             reason: change.reason,
             fence: change.fence,
-            idempotency: change.idempotency,
             deadline: Instant::now() + change.deadline,
-            request_id: change.request_id,
         };
         let changed = self.apply_update(who, update, change.keys.into_iter().map(spec_of).collect()).await?;
         if destroys {

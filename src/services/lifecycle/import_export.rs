@@ -6,9 +6,10 @@ use std::time::Instant;
 use super::creation::{KeySpec, RingUpdate, single_created};
 use super::obtain::KeyMaterial;
 use super::{ExportedKeyPair, ImportKeyPair, InitialState, KeyCreated, Keyring, KidScheme, LinkKeyPair};
-use crate::auth::{Principal, Scope};
+use crate::auth::{Caller, policy};
 use crate::issuance::own_certificate;
 use crate::provider::{Capabilities, ExistingKey, KeyProvider, KeyRef, ProviderError};
+use crate::store::{CertificateReplacement, RotationSettingsChange};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{
@@ -22,8 +23,9 @@ impl Keyring {
     /// # Errors
     /// Those of [`Keyring::generate`], and `Invalid` at `fileData` when the provider refuses the key or a
     /// certificate cannot be shown.
-    pub async fn import(&self, who: &Principal, new: ImportKeyPair) -> Result<KeyCreated, Error> {
-        let update = RingUpdate::for_new_ring(new.ring, new.idempotency, Instant::now() + new.deadline, new.request_id);
+    pub async fn import(&self, who: &Caller, new: ImportKeyPair) -> Result<KeyCreated, Error> {
+        policy::allow(who, policy::Action::ImportKey, &new.ring)?;
+        let update = RingUpdate::for_new_ring(new.ring, Instant::now() + new.deadline);
         let spec = KeySpec {
             initial_state: InitialState::Active,
             kid_scheme: KidScheme::Thumbprint,
@@ -45,11 +47,11 @@ impl Keyring {
     /// # Errors
     /// Those of [`Keyring::generate`]; `Invalid` at `privateKeyId` when no single usable key
     /// matches or it is linked already, at `certificateData` when its key is another or it cannot be shown.
-    pub async fn link(&self, who: &Principal, new: LinkKeyPair) -> Result<KeyCreated, Error> {
-        who.require(Scope::Manage)?;
+    pub async fn link(&self, who: &Caller, new: LinkKeyPair) -> Result<KeyCreated, Error> {
+        policy::allow(who, policy::Action::LinkKey, &new.ring)?;
         let deadline = Instant::now() + new.deadline;
         // Before the token is asked: a replay needs no search.
-        let claim = self.idempotency_claim(who, new.idempotency.as_ref());
+        let claim = self.idempotency_claim(who);
         if let Some(before) = self.prior_result(claim.as_ref(), &new.ring).await? {
             return single_created(before);
         }
@@ -58,7 +60,7 @@ impl Keyring {
         let key = provider.find(&new.selector).await.map_err(link_refused)?;
         require_certificate_for(new.certificates.first(), &key.spki, "certificateData")?;
         let permitted = permitted_algorithms(&key, provider.as_ref());
-        let update = RingUpdate::for_new_ring(new.ring, new.idempotency, deadline, new.request_id);
+        let update = RingUpdate::for_new_ring(new.ring, deadline);
         let spec = KeySpec {
             initial_state: InitialState::Active,
             kid_scheme: KidScheme::Thumbprint,
@@ -79,8 +81,8 @@ impl Keyring {
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`, `NotExportable` for keys in a token, `Conflict` for a suspended one.
-    pub async fn exportable(&self, who: &Principal, ring: &RingId) -> Result<KeyPair, Error> {
-        who.require(Scope::Manage)?;
+    pub async fn exportable(&self, who: &Caller, ring: &RingId) -> Result<KeyPair, Error> {
+        policy::allow(who, policy::Action::ExportKey, ring)?;
         let pair = self.active(who, ring).await?;
         if pair.state == KeyState::Suspended {
             return Err(Error::new(ErrorKind::Conflict, "the key is Suspended: it is not exported"));
@@ -93,12 +95,7 @@ impl Keyring {
     ///
     /// # Errors
     /// Those of [`Keyring::exportable`], `Damaged`.
-    pub async fn export(
-        &self,
-        who: &Principal,
-        ring: &RingId,
-        request_id: Option<String>,
-    ) -> Result<ExportedKeyPair, Error> {
+    pub async fn export(&self, who: &Caller, ring: &RingId) -> Result<ExportedKeyPair, Error> {
         let pair = self.exportable(who, ring).await?;
         own_certificate(&pair)?;
         let exported = self.provider_of(&pair)?.export(&key_ref(&pair)?).await;
@@ -109,7 +106,7 @@ impl Keyring {
         let pkcs8 = self.audit_damage(who, &pair, exported).await?;
         // The audit event comes before the key leaves: an unaudited export must not exist.
         let event = self.event(who, Action::Exported, &pair, pair.provider.name().to_owned());
-        self.store.record(&[Event { request_id, ..event }]).await?;
+        self.store.record(&[event]).await?;
         Ok(ExportedKeyPair { pair, pkcs8 })
     }
 
@@ -121,26 +118,27 @@ impl Keyring {
     /// certificate cannot be shown.
     pub async fn replace_certificates(
         &self,
-        who: &Principal,
+        who: &Caller,
         ring: &RingId,
         chain: Vec<CertificateDer>,
-        request_id: Option<String>,
     ) -> Result<KeyPair, Error> {
-        who.require(Scope::Manage)?;
+        policy::allow(who, policy::Action::ReplaceCertificates, ring)?;
         let pair = self.active(who, ring).await?;
         require_readable(&chain, "fileData")?;
         require_certificate_for(chain.first(), &key_ref(&pair)?.spki, "fileData")?;
         let detail = format!("{} certificates", chain.len());
-        let event = Event { request_id, ..self.event(who, Action::CertificatesReplaced, &pair, detail) };
-        let drop_rotation_settings = Event {
+        let event = self.event(who, Action::CertificatesReplaced, &pair, detail);
+        let removal = Event {
             action: Action::SettingsRemoved,
             key: None,
             detail: "rotation settings: the certificate is no longer self-signed".to_owned(),
             ..event.clone()
         };
-        let drop_rotation_settings =
-            chain.first().is_some_and(|leaf| !is_issued_by(leaf, leaf)).then_some(drop_rotation_settings);
-        Ok(self.store.replace_certificates(pair.id, pair.version, chain, drop_rotation_settings, &[event]).await?)
+        let self_signed = chain.first().is_none_or(|leaf| is_issued_by(leaf, leaf));
+        let rotation_settings =
+            if self_signed { RotationSettingsChange::Keep } else { RotationSettingsChange::Remove(removal) };
+        let replacement = CertificateReplacement { rotation_settings, ..CertificateReplacement::new(&pair, chain) };
+        Ok(self.store.replace_certificates(replacement, &[event]).await?)
     }
 }
 

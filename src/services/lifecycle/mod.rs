@@ -27,7 +27,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::admission::{FairQueue, QueueBounds};
-use crate::auth::Principal;
+use crate::auth::{Caller, Task};
 use crate::config::StockConfig;
 use crate::provider::{ProviderError, Providers};
 use crate::store::{LeaseOwner, Store};
@@ -43,8 +43,8 @@ pub(in crate::services) use creation::CreationGuard;
 pub use lookup::KeyRing;
 pub(in crate::services) use obtain::new_key;
 pub use request::{
-    ExportedKeyPair, IdempotencyKey, ImportKeyPair, InitialState, KeyCreated, KidScheme, LinkKeyPair, NewKeyPair,
-    NewRingKey, RingChange, RingChanged, StateChange,
+    ExportedKeyPair, ImportKeyPair, InitialState, KeyCreated, KidScheme, LinkKeyPair, NewKeyPair, NewRingKey,
+    RingChange, RingChanged, StateChange,
 };
 pub(in crate::services) use reservation::Reservation;
 pub(in crate::services) use stock::STOCK_USE;
@@ -145,7 +145,7 @@ impl Keyring {
         first
     }
 
-    pub(in crate::services) fn event(&self, who: &Principal, action: Action, pair: &KeyPair, detail: String) -> Event {
+    pub(in crate::services) fn event(&self, who: &Caller, action: Action, pair: &KeyPair, detail: String) -> Event {
         Event {
             at: self.clock.now(),
             principal: who.name().to_owned(),
@@ -153,13 +153,13 @@ impl Keyring {
             key: Some(pair.id),
             ring: pair.ring.clone(),
             detail,
-            request_id: None,
+            request_id: who.request_id(),
         }
     }
 
     /// Returns `outcome` unchanged. A broken seal is written to the audit trail the first time that this
     /// process sees it.
-    async fn audit_damage<T>(&self, who: &Principal, pair: &KeyPair, outcome: Result<T, Error>) -> Result<T, Error> {
+    async fn audit_damage<T>(&self, who: &Caller, pair: &KeyPair, outcome: Result<T, Error>) -> Result<T, Error> {
         if let Some(damage @ ProviderError::Damaged(_)) = outcome.as_ref().err().and_then(Error::source_as)
             && self.warn_once(&format!("key {}: {damage}", pair.id))
         {
@@ -170,17 +170,12 @@ impl Keyring {
 }
 
 /// The event of a sealed private half that did not open.
-pub(in crate::services) fn broken_seal(
-    at: Timestamp,
-    who: &Principal,
-    pair: &KeyPair,
-    damage: &ProviderError,
-) -> Event {
+pub(in crate::services) fn broken_seal(at: Timestamp, who: &Caller, pair: &KeyPair, damage: &ProviderError) -> Event {
     Event::seal_broken(at, who.name(), pair.id, pair.ring.clone(), damage.to_string())
 }
 
 /// An event of the daemon itself, without a key pair.
 pub(in crate::services) fn not_of_a_row(at: Timestamp, action: Action, detail: String) -> Event {
-    let principal = Principal::daemon().name().to_owned();
+    let principal = Caller::daemon(Task::Reconcile).name().to_owned();
     Event { at, principal, action, key: None, ring: None, detail, request_id: None }
 }

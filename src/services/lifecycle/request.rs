@@ -1,6 +1,5 @@
 //! Requests to the keyring and their results.
 
-use std::fmt;
 use std::time::Duration;
 
 use crate::issuance::CertificateSpec;
@@ -24,10 +23,8 @@ pub struct NewKeyPair {
     pub permitted: Vec<SignatureAlgorithm>,
     /// Self-signed, if there shall be one.
     pub certificate: Option<CertificateSpec>,
-    pub idempotency: Option<IdempotencyKey>,
     /// Time allowed until the commit begins.
     pub deadline: Duration,
-    pub request_id: Option<String>,
 }
 
 /// A key pair that joins a ring; each value is valid by itself.
@@ -88,11 +85,8 @@ pub struct RingChange {
     pub reason: String,
     /// The number of the sweeper that makes the change.
     pub fence: Option<i64>,
-    /// Needs a member to be remembered with.
-    pub idempotency: Option<IdempotencyKey>,
     /// Time allowed until the commit begins.
     pub deadline: Duration,
-    pub request_id: Option<String>,
 }
 
 /// Result of a change of a ring.
@@ -104,23 +98,6 @@ pub struct RingChanged {
     pub moved: Vec<KeyPair>,
     /// The same request was answered before: `created` is what its first member is by now.
     pub replayed: bool,
-}
-
-/// A client's `Idempotency-Key`, and the request it stands for.
-#[derive(Clone)]
-pub struct IdempotencyKey {
-    /// The header's value: 1 to 255 visible ASCII characters.
-    pub key: String,
-    /// Method and path.
-    pub route: String,
-    pub body: Vec<u8>,
-}
-
-/// Without the body, which may hold a private key and its password.
-impl fmt::Debug for IdempotencyKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IdempotencyKey").field("key", &self.key).field("route", &self.route).finish_non_exhaustive()
-    }
 }
 
 /// A key pair created now, or earlier by the same request.
@@ -144,9 +121,7 @@ pub struct ImportKeyPair {
     pub spki: SpkiDer,
     /// The leaf, whose key is `spki`, then its issuers.
     pub certificates: Vec<CertificateDer>,
-    pub idempotency: Option<IdempotencyKey>,
     pub deadline: Duration,
-    pub request_id: Option<String>,
 }
 
 /// A key pair that is already in the token.
@@ -156,9 +131,7 @@ pub struct LinkKeyPair {
     pub selector: KeySelector,
     /// The leaf, whose key must be the token's, then its issuers.
     pub certificates: Vec<CertificateDer>,
-    pub idempotency: Option<IdempotencyKey>,
     pub deadline: Duration,
-    pub request_id: Option<String>,
 }
 
 /// A key pair that leaves, private half included.

@@ -3,7 +3,7 @@
 use super::creation::{RingUpdate, with_reason};
 use super::delete::ring_error;
 use super::{InitialState, Keyring, RingChanged, StateChange};
-use crate::auth::Principal;
+use crate::auth::Caller;
 use crate::store::{Commit, KeyPairChange, StoreError, Transition};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Timestamp;
@@ -15,8 +15,7 @@ use strongroom_domain::key::{CertificateDer, KeyId, KeyOrigin, KeyPair, KeyState
 #[derive(Debug)]
 pub(in crate::services) struct Reservation {
     pub(in crate::services) pair: KeyPair,
-    pub(super) who: Principal,
-    pub(super) request_id: Option<String>,
+    pub(super) who: Caller,
     /// Whether the provider may hold objects of this key.
     pub(in crate::services) may_hold_key: bool,
     /// The repeated attestation of a key from stock.
@@ -51,8 +50,8 @@ impl CommitInput {
 }
 
 impl Reservation {
-    pub(in crate::services) fn new(pair: KeyPair, who: &Principal, request_id: Option<String>) -> Self {
-        Self { pair, who: who.clone(), request_id, may_hold_key: false, attestation: None }
+    pub(in crate::services) fn new(pair: KeyPair, who: &Caller) -> Self {
+        Self { pair, who: who.clone(), may_hold_key: false, attestation: None }
     }
 
     /// A reservation whose key comes from stock.
@@ -61,7 +60,7 @@ impl Reservation {
     }
 
     pub(in crate::services) fn event(&self, keyring: &Keyring, action: Action, detail: String) -> Event {
-        Event { request_id: self.request_id.clone(), ..keyring.event(&self.who, action, &self.pair, detail) }
+        keyring.event(&self.who, action, &self.pair, detail)
     }
 }
 
@@ -70,14 +69,14 @@ impl Keyring {
     /// error.
     pub(super) async fn commit(
         &self,
-        who: &Principal,
+        who: &Caller,
         update: &RingUpdate,
         reservations: Vec<Reservation>,
         finished: Vec<CommitInput>,
     ) -> Result<RingChanged, (Vec<Reservation>, Error)> {
         let now = self.clock.now();
         let mut events: Vec<Event> =
-            update.state_changes.iter().map(|step| self.state_change_event(who, step, update)).collect();
+            update.state_changes.iter().map(|step| self.state_change_event(who, step)).collect();
         let mut change = KeyPairChange { fence: update.fence, ..KeyPairChange::default() };
         change.moves = update.state_changes.iter().map(|step| transition(&step.pair, step.to, now)).collect();
         for (reservation, finished) in reservations.iter().zip(finished) {
@@ -121,7 +120,7 @@ impl Keyring {
         }
     }
 
-    fn state_change_event(&self, who: &Principal, step: &StateChange, update: &RingUpdate) -> Event {
+    fn state_change_event(&self, who: &Caller, step: &StateChange) -> Event {
         let action = match step.to {
             KeyState::Active => Action::Activated,
             KeyState::Deactivated => Action::Deactivated,
@@ -129,8 +128,7 @@ impl Keyring {
             KeyState::Compromised => Action::Compromised,
             _ => Action::DeleteCommitted,
         };
-        let event = self.event(who, action, &step.pair, step.reason.clone());
-        Event { request_id: update.request_id.clone(), ..event }
+        self.event(who, action, &step.pair, step.reason.clone())
     }
 
     /// Undoes a reservation: claims the row, destroys the key's objects, leaves a tombstone. Reconcile
@@ -183,5 +181,5 @@ const fn created_action(origin: KeyOrigin) -> Action {
 /// store checks it.
 pub(super) fn transition(pair: &KeyPair, to: KeyState, now: Timestamp) -> Transition {
     let reactivate = pair.state == KeyState::Deactivated && to == KeyState::Active;
-    Transition { id: pair.id, version: pair.version, to, reactivate, unpublished: false, now }
+    Transition { id: pair.id, version: pair.version, to, reactivate, unpublished: false, destroy_at: None, now }
 }

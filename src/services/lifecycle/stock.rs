@@ -3,7 +3,7 @@
 use super::Keyring;
 use super::creation::PlannedKey;
 use super::obtain::KeyMaterial;
-use crate::auth::Principal;
+use crate::auth::{Caller, Task};
 use crate::failpoint::{self, Failpoint};
 use crate::provider::{KeyRef, ProviderError};
 use crate::store::StoreError;
@@ -67,7 +67,8 @@ impl Keyring {
     /// Commits the destruction of a key of the stock; a key that another request has claimed is left
     /// alone.
     pub(in crate::services) async fn discard_stocked(&self, pair: &KeyPair, why: &str) -> Result<(), Error> {
-        let event: Event = self.event(&Principal::daemon(), Action::DeleteCommitted, pair, format!("stock: {why}"));
+        let event: Event =
+            self.event(&Caller::daemon(Task::Restock), Action::DeleteCommitted, pair, format!("stock: {why}"));
         match self.transition_to(pair, KeyState::Destroying, event).await {
             Ok(_) => self.reconcile_soon(false),
             Err(StoreError::Conflict) => {}

@@ -1,8 +1,8 @@
-//! Suspension: a key that signs and decrypts nothing until it is resumed.
+//! Suspension: a key that signs and decrypts nothing until it is reinstated.
 
 use super::Keyring;
 use super::reservation::transition;
-use crate::auth::{Principal, Scope};
+use crate::auth::{Caller, policy};
 use crate::failpoint::{self, Failpoint};
 use crate::store::{KeyPairChange, Transition};
 use strongroom_domain::audit::{Action, Event};
@@ -14,51 +14,37 @@ impl Keyring {
     /// takes its place. A key that is suspended already, in the same way, stays as it is.
     ///
     /// # Errors
-    /// `Forbidden`, `NotFound`; `Conflict` for a key that is compromised, suspended in the other way or changed
-    /// meanwhile, and for the kid of several.
-    pub async fn suspend(
-        &self,
-        who: &Principal,
-        name: &KeyName,
-        published: bool,
-        request_id: Option<String>,
-    ) -> Result<KeyPair, Error> {
-        who.require(Scope::Manage)?;
-        let pair = self.find_by_name(who, name).await?;
-        match pair.state {
-            KeyState::Suspended if pair.unpublished != published => return Ok(pair),
-            KeyState::Suspended | KeyState::Compromised => {
-                let remedy = if pair.state == KeyState::Suspended { "; resume it first" } else { "" };
-                return Err(Error::new(ErrorKind::Conflict, format!("the key is {}{remedy}", pair.state)));
-            }
-            _ => {}
+    /// `Forbidden`, `NotFound`; `Conflict` for a key that is compromised, about to be destroyed, suspended in the
+    /// other way or changed meanwhile, and for the kid of several.
+    pub async fn suspend(&self, who: &Caller, name: &KeyName, published: bool) -> Result<KeyPair, Error> {
+        let pair = self.named_for(who, policy::Action::SuspendKey, name).await?;
+        if pair.state == KeyState::Suspended && pair.unpublished != published {
+            return Ok(pair);
+        }
+        if !pair.state.may_become(KeyState::Suspended, false) || pair.state == KeyState::PendingDestruction {
+            let remedy = if pair.state == KeyState::Suspended { "; reinstate it first" } else { "" };
+            return Err(Error::new(ErrorKind::Conflict, format!("the key is {}{remedy}", pair.state)));
         }
         let sets = if published { "stays in the key sets" } else { "leaves the key sets" };
         let event = self.event(who, Action::Suspended, &pair, format!("{}; {sets}", pair.state));
         let step = transition(&pair, KeyState::Suspended, self.clock.now());
-        self.move_named(Transition { unpublished: !published, ..step }, Event { request_id, ..event }).await
+        self.move_named(Transition { unpublished: !published, ..step }, event).await
     }
 
-    /// Returns a suspended key pair to the state that it came from; where another key became Active meanwhile, a key
-    /// that was Active is Deactivated.
+    /// Returns a suspended key pair to the state that it came from; a key that was Active is Deactivated where another
+    /// key became Active meanwhile.
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`; `Conflict` for a key that is not suspended or changed meanwhile, and for the kid of
     /// several.
-    pub async fn resume_key(
-        &self,
-        who: &Principal,
-        name: &KeyName,
-        request_id: Option<String>,
-    ) -> Result<KeyPair, Error> {
-        who.require(Scope::Manage)?;
-        let pair = self.find_by_name(who, name).await?;
-        let Some(origin) = pair.suspended_from else {
-            let message = format!("the key is {}: only a Suspended key resumes", pair.state);
+    pub async fn reinstate(&self, who: &Caller, name: &KeyName) -> Result<KeyPair, Error> {
+        let pair = self.named_for(who, policy::Action::ReinstateKey, name).await?;
+        let Some(origin) = pair.suspended_from.filter(|_| pair.state == KeyState::Suspended) else {
+            let message = format!("the key is {}: only a Suspended key can be reinstated", pair.state);
             return Err(Error::new(ErrorKind::Conflict, message));
         };
-        let event = self.event(who, Action::Resumed, &pair, format!("{origin} again"));
-        self.move_named(transition(&pair, origin, self.clock.now()), Event { request_id, ..event }).await
+        let event = self.event(who, Action::Reinstated, &pair, format!("{origin} again"));
+        self.move_named(transition(&pair, origin, self.clock.now()), event).await
     }
 
     async fn move_named(&self, step: Transition, event: Event) -> Result<KeyPair, Error> {

@@ -63,6 +63,7 @@ impl KeySetBuilder {
             | KeyState::Abandoning
             | KeyState::Stocked
             | KeyState::Compromised
+            | KeyState::PendingDestruction
             | KeyState::Destroying
             | KeyState::Destroyed => false,
         };

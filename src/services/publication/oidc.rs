@@ -2,7 +2,7 @@
 
 use super::key_set_builder::{CertificateDisplay, KeySetBuilder};
 use super::service::Publication;
-use crate::auth::Principal;
+use crate::auth::{Caller, Task};
 use crate::services::settings::{OidcGroup, OidcKey};
 use strongroom_domain::error::Error;
 use strongroom_domain::key::{KeyPair, KeyState};
@@ -20,7 +20,7 @@ enum Extent {
 impl Publication {
     /// Adds every key pair that the settings and the additional key sets name.
     pub(super) async fn add_oidc(&self, builder: &mut KeySetBuilder) -> Result<(), Error> {
-        let us = Principal::daemon();
+        let us = Caller::daemon(Task::Publication);
         let settings = self.catalog().oidc_settings(&us).await?;
         self.add_signing(&settings.signing, builder).await?;
         for keys in settings.decryption.values() {

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::sweep::{SweepOutcome, SweepResult};
 use super::{Rotation, gauges};
-use crate::auth::{Principal, Scope};
+use crate::auth::{Caller, Task, policy};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, ErrorKind};
@@ -14,7 +14,7 @@ impl Rotation {
     pub(super) async fn hold_sweep(&self, fence: i64, why: String, now: Timestamp) -> Result<SweepResult, Error> {
         let first = !self.held.swap(true, Ordering::SeqCst);
         gauges::held(true);
-        let event = event(now, &Principal::daemon(), Action::RotationHeld, why.clone());
+        let event = event(now, &Caller::daemon(Task::Sweep), Action::RotationHeld, why.clone());
         self.store.end_sweep(fence, None, if first { std::slice::from_ref(&event) } else { &[] }).await?;
         let report = self.plan_only(SweepOutcome::Held(why.clone()), now).await?;
         if first {
@@ -28,8 +28,8 @@ impl Rotation {
     ///
     /// # Errors
     /// `Forbidden`; `Conflict` while a sweep is under way.
-    pub async fn resume(&self, who: &Principal) -> Result<(), Error> {
-        who.require(Scope::Operate)?;
+    pub async fn resume(&self, who: &Caller) -> Result<(), Error> {
+        policy::allow(who, policy::Action::ResumeRotation, policy::Resource::Daemon)?;
         let now = self.clock.now();
         let lease = self.store.lease_sweep(self.keyring.owner(), now, self.keyring.lease()).await?;
         let lease = lease.ok_or_else(|| Error::new(ErrorKind::Conflict, "a sweep is under way; try again"))?;
@@ -40,6 +40,6 @@ impl Rotation {
     }
 }
 
-fn event(at: Timestamp, who: &Principal, action: Action, detail: String) -> Event {
-    Event { at, principal: who.name().to_owned(), action, key: None, ring: None, detail, request_id: None }
+fn event(at: Timestamp, who: &Caller, action: Action, detail: String) -> Event {
+    Event { at, principal: who.name().to_owned(), action, key: None, ring: None, detail, request_id: who.request_id() }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Rotation;
 use super::plan::{first_waiting, is_succeeded_here};
 use super::successor::SuccessorChanges;
-use crate::auth::{Principal, Scope};
+use crate::auth::{Caller, policy};
 use crate::failpoint::{self, Failpoint};
 use crate::services::lifecycle::{InitialState, NewRingKey, Placement, RingChange, RingChanged, StateChange};
 use strongroom_domain::clock::Timestamp;
@@ -14,13 +14,12 @@ use strongroom_domain::key::{KeyName, KeyPair, KeyState, RingId};
 
 const REASON: &str = "the key was compromised";
 
-/// The word that a key is compromised.
+/// A key's compromise.
 #[derive(Clone, Debug)]
 pub struct CompromiseKey {
     pub name: KeyName,
     /// Time allowed for the making of a successor; without one the key is compromised all the same.
     pub deadline: Duration,
-    pub request_id: Option<String>,
 }
 
 /// Outcome of a compromise.
@@ -43,14 +42,18 @@ impl Rotation {
     /// can. A key that is compromised already stays as it is.
     ///
     /// # Errors
-    /// `Forbidden`, `NotFound`; `Conflict` when the key is changed meanwhile, and for the kid of several;
+    /// `Forbidden`, `NotFound`; `Conflict` when the key is about to be destroyed or changed meanwhile, and for the
+    /// kid of several;
     /// `ProviderUnavailable` when the store is. Whenever there is an error, nothing was changed.
-    pub async fn compromise(&self, who: &Principal, request: CompromiseKey) -> Result<Compromised, Error> {
-        who.require(Scope::Manage)?;
-        let pair = self.keyring.find_by_name(who, &request.name).await?;
+    pub async fn compromise(&self, who: &Caller, request: CompromiseKey) -> Result<Compromised, Error> {
+        let pair = self.keyring.named_for(who, policy::Action::CompromiseKey, &request.name).await?;
         let ring = pair.ring.clone().ok_or_else(|| Error::new(ErrorKind::Conflict, "the key is in no ring"))?;
         if pair.state == KeyState::Compromised {
             return self.compromised(pair, &ring, None).await;
+        }
+        if pair.state == KeyState::PendingDestruction {
+            let message = "the key is PendingDestruction: it signs nothing; restore it first";
+            return Err(Error::new(ErrorKind::Conflict, message));
         }
         failpoint::hit(Failpoint::CompromiseBegin).await?;
         let to = |pair: &KeyPair, to| StateChange { pair: pair.clone(), to, reason: REASON.to_owned() };
@@ -76,7 +79,7 @@ impl Rotation {
     /// Commits the state changes with a successor, or without one where it cannot be made; why, in the second place.
     async fn change_compromised(
         &self,
-        who: &Principal,
+        who: &Caller,
         request: &CompromiseKey,
         ring: &RingId,
         state_changes: Vec<StateChange>,
@@ -89,9 +92,7 @@ impl Rotation {
             state_changes,
             reason: REASON.to_owned(),
             fence: None,
-            idempotency: None,
             deadline: request.deadline,
-            request_id: request.request_id.clone(),
         };
         let failure = match successor {
             Ok(None) => None,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::auth::Principal;
+use crate::auth::{Caller, Task};
 use crate::services::settings::{Catalog, RotationSettings};
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{RingId, RingKind};
@@ -150,11 +150,11 @@ impl Policies {
 
     /// The rotation settings of a ring, if it has some.
     pub(super) async fn settings(&self, ring: &RingId) -> Result<Option<RotationSettings>, Error> {
-        not_found_as_none(self.catalog.rotation_settings(&Principal::daemon(), ring).await)
+        not_found_as_none(self.catalog.rotation_settings(&Caller::daemon(Task::Sweep), ring).await)
     }
 
     async fn period(&self, ring: &RingId) -> Result<Option<Duration>, Error> {
-        not_found_as_none(self.catalog.rotation_period(&Principal::daemon(), ring).await)
+        not_found_as_none(self.catalog.rotation_period(&Caller::daemon(Task::Sweep), ring).await)
     }
 }
 

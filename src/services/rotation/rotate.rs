@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use super::successor::{SuccessorChanges, require_own};
 use super::{Plan, Policy, Rotation, plan};
-use crate::auth::{Principal, Scope};
-use crate::services::lifecycle::{
-    IdempotencyKey, InitialState, KeyRing, NewRingKey, Placement, RingChange, RingChanged, StateChange,
-};
+use crate::auth::{Caller, policy};
+use crate::services::lifecycle::{InitialState, KeyRing, NewRingKey, Placement, RingChange, RingChanged, StateChange};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{KeyAlgorithm, KeyPair, KeyState, RingId, SignatureAlgorithm};
@@ -20,10 +18,8 @@ pub struct RotateRing {
     pub ring: RingId,
     /// The algorithms of the key that is made; those of the key that it follows when absent.
     pub algorithm: Option<(KeyAlgorithm, SignatureAlgorithm)>,
-    pub idempotency: Option<IdempotencyKey>,
     /// Time allowed until the commit begins.
     pub deadline: Duration,
-    pub request_id: Option<String>,
 }
 
 /// Result of a rotation.
@@ -55,8 +51,8 @@ impl Rotation {
     /// `Forbidden`, `NotFound`, `Conflict` when the ring changes meanwhile or its certificate is
     /// not self-signed or its key another's, what generation answers. Whenever there is an
     /// error, nothing was changed.
-    pub async fn rotate(&self, who: &Principal, rotation: RotateRing) -> Result<Rotated, Error> {
-        who.require(Scope::Manage)?;
+    pub async fn rotate(&self, who: &Caller, rotation: RotateRing) -> Result<Rotated, Error> {
+        policy::allow(who, policy::Action::RotateRing, &rotation.ring)?;
         let ring = self.keyring.ring(who, &rotation.ring).await?;
         let policy = self.policies.of(&ring.id).await?;
         let differences = SuccessorChanges::of(rotation.algorithm, self.policies.settings(&ring.id).await?);
@@ -70,9 +66,7 @@ impl Rotation {
             state_changes: planned.state_changes,
             reason: planned.reason,
             fence: None,
-            idempotency: rotation.idempotency,
             deadline: rotation.deadline,
-            request_id: rotation.request_id,
         };
         let changed = self.keyring.change_ring(who, change).await?;
         self.rotated(who, &ring, changed).await
@@ -82,7 +76,7 @@ impl Rotation {
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`.
-    pub async fn ring_plan(&self, who: &Principal, ring: &RingId) -> Result<RingPlan, Error> {
+    pub async fn ring_plan(&self, who: &Caller, ring: &RingId) -> Result<RingPlan, Error> {
         let ring = self.keyring.ring(who, ring).await?;
         let policy = self.policies.of(&ring.id).await?;
         let plan = plan::plan(&ring.keys, &policy, self.clock.now());
@@ -90,7 +84,7 @@ impl Rotation {
     }
 
     /// The result of a change, made now or earlier by the same request.
-    async fn rotated(&self, who: &Principal, before: &KeyRing, changed: RingChanged) -> Result<Rotated, Error> {
+    async fn rotated(&self, who: &Caller, before: &KeyRing, changed: RingChanged) -> Result<Rotated, Error> {
         let keys = if changed.replayed {
             self.keyring.ring(who, &before.id).await?.keys
         } else {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::Rotation;
 use super::sweep::SweepOutcome;
-use crate::auth::Principal;
+use crate::auth::{Caller, Task};
 use strongroom_domain::clock::random;
 use strongroom_domain::error::Error;
 use strongroom_domain::key::RingKind;
@@ -53,7 +53,7 @@ impl Rotation {
 
     /// Waits a while for providers that have just been started, lest what they are needed for fails first.
     async fn await_providers(&self, mut stop: watch::Receiver<bool>) {
-        let who = Principal::daemon();
+        let who = Caller::daemon(Task::Sweep);
         let ready = async {
             let all = || self.keyring.capabilities(&who).is_ok_and(|all| all.iter().all(|(_, able)| able.is_some()));
             while !all() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Rotation;
 use super::plan::is_succeeded_here;
-use crate::auth::Principal;
+use crate::auth::{Caller, Task};
 use crate::services::lifecycle::{Capabilities, CertificateSpec, InitialState, KidScheme, NewRingKey};
 use crate::services::settings::RotationSettings;
 use strongroom_domain::error::{Error, ErrorKind};
@@ -74,7 +74,7 @@ impl Rotation {
         if of.permitted.len() == 1 {
             return Ok(vec![signature_algorithm]);
         }
-        let providers = self.keyring.capabilities(&Principal::daemon())?;
+        let providers = self.keyring.capabilities(&Caller::daemon(Task::Sweep))?;
         let able = providers.into_iter().find(|(kind, _)| *kind == of.provider).and_then(|(_, able)| able);
         Ok(Capabilities::permitted(able.as_ref(), algorithm, signature_algorithm))
     }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::plan::{Plan, Step, StepKind, plan};
 use super::successor::SuccessorChanges;
 use super::{Policy, Rotation, gauges};
-use crate::auth::{Denied, Principal, Scope};
+use crate::auth::{Caller, Task, policy};
 use crate::failpoint::{self, Failpoint};
 use crate::services::lifecycle::{InitialState, KeyRing, Placement, RingChange, StateChange};
 use crate::store::{DueRing, StoreError};
@@ -121,8 +121,8 @@ impl Rotation {
     /// # Errors
     /// `Forbidden` without the scope `manage` or `operate`, `ProviderUnavailable` when the store
     /// cannot be read or written. What was done until then stays, and is done once.
-    pub async fn sweep(&self, who: &Principal, mode: SweepMode) -> Result<SweepResult, Error> {
-        who.require(Scope::Manage).or_else(|_: Denied| who.require(Scope::Operate))?;
+    pub async fn sweep(&self, who: &Caller, mode: SweepMode) -> Result<SweepResult, Error> {
+        policy::allow(who, policy::Action::Sweep, policy::Resource::Daemon)?;
         match mode {
             SweepMode::PlanOnly => self.plan_only(SweepOutcome::Planned, self.clock.now()).await,
             SweepMode::Run => self.sweep_until(None).await,
@@ -299,11 +299,9 @@ impl Rotation {
             state_changes: moves,
             reason,
             fence: Some(fence),
-            idempotency: None,
             deadline: self.options.deadline,
-            request_id: None,
         };
-        self.keyring.change_ring(&Principal::daemon(), change).await?;
+        self.keyring.change_ring(&Caller::daemon(Task::Sweep), change).await?;
         // What is committed stays, whatever a test wants here.
         let _ = failpoint::hit(Failpoint::SweepStep).await;
         Ok(())

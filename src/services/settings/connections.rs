@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use super::{Catalog, DocumentChange, not_found, read, unreadable};
-use crate::auth::{Principal, Scope};
+use crate::auth::{Caller, policy};
 use crate::store::{DocumentKind, PutOutcome, StoredDocument};
 use strongroom_domain::audit::Action;
 use strongroom_domain::error::{Error, ErrorKind};
@@ -52,8 +52,8 @@ impl Catalog {
     ///
     /// # Errors
     /// `Forbidden`; `NotFound` when there is none of this id.
-    pub async fn connection(&self, who: &Principal, id: &str) -> Result<Connection, Error> {
-        who.require(Scope::Read)?;
+    pub async fn connection(&self, who: &Caller, id: &str) -> Result<Connection, Error> {
+        policy::allow(who, policy::Action::ReadConnection, policy::Resource::Daemon)?;
         read(&self.store.document(KIND, id).await?.ok_or_else(|| not_found(KIND, id))?)
     }
 
@@ -61,8 +61,8 @@ impl Catalog {
     ///
     /// # Errors
     /// `Forbidden`.
-    pub async fn connections(&self, who: &Principal) -> Result<Vec<(String, Connection)>, Error> {
-        who.require(Scope::Read)?;
+    pub async fn connections(&self, who: &Caller) -> Result<Vec<(String, Connection)>, Error> {
+        policy::allow(who, policy::Action::ReadConnection, policy::Resource::Daemon)?;
         let documents = self.store.documents(KIND).await?;
         documents.into_iter().map(|document| Ok((document.id.clone(), read(&document)?))).collect()
     }
@@ -82,14 +82,10 @@ impl Catalog {
     ///
     /// # Errors
     /// `Forbidden`; `Conflict` when there is one of its name.
-    pub async fn add_connection(
-        &self,
-        who: &Principal,
-        connection: &Connection,
-        request_id: Option<String>,
-    ) -> Result<String, Error> {
+    pub async fn add_connection(&self, who: &Caller, connection: &Connection) -> Result<String, Error> {
+        policy::allow(who, policy::Action::CreateConnection, policy::Resource::Daemon)?;
         let id = Connection::id_of(&connection.name);
-        match self.keep_connection(DocumentChange { who, kind: KIND, id: &id, request_id }, connection, true).await? {
+        match self.keep_connection(DocumentChange { who, kind: KIND, id: &id }, connection, true).await? {
             PutOutcome::Exists => {
                 Err(Error::new(ErrorKind::Conflict, "A connection with the same name already exists."))
             }
@@ -101,23 +97,19 @@ impl Catalog {
     ///
     /// # Errors
     /// `Forbidden`.
-    pub async fn put_connection(
-        &self,
-        who: &Principal,
-        connection: &Connection,
-        request_id: Option<String>,
-    ) -> Result<(), Error> {
+    pub async fn put_connection(&self, who: &Caller, connection: &Connection) -> Result<(), Error> {
+        policy::allow(who, policy::Action::UpdateConnection, policy::Resource::Daemon)?;
         let id = Connection::id_of(&connection.name);
-        self.keep_connection(DocumentChange { who, kind: KIND, id: &id, request_id }, connection, false).await.map(drop)
+        self.keep_connection(DocumentChange { who, kind: KIND, id: &id }, connection, false).await.map(drop)
     }
 
     /// Removes a connection; its keys are the keyring's to delete, before.
     ///
     /// # Errors
     /// `Forbidden`; `NotFound` when there is none of this id.
-    pub async fn delete_connection(&self, who: &Principal, id: &str, request_id: Option<String>) -> Result<(), Error> {
-        who.require(Scope::Manage)?;
-        self.remove(DocumentChange { who, kind: KIND, id, request_id }).await
+    pub async fn delete_connection(&self, who: &Caller, id: &str) -> Result<(), Error> {
+        policy::allow(who, policy::Action::DeleteConnection, policy::Resource::Daemon)?;
+        self.remove(DocumentChange { who, kind: KIND, id }).await
     }
 
     /// The audit trail has no options: they are their owner's, and may be anything.
@@ -127,7 +119,6 @@ impl Catalog {
         connection: &Connection,
         new: bool,
     ) -> Result<PutOutcome, Error> {
-        change.who.require(Scope::Manage)?;
         let body = serde_json::to_string(connection).map_err(unreadable)?;
         let detail = format!("{} {} {}", change.what(), connection.strategy, connection.name);
         let event = self.event(Action::SettingsChanged, &change, detail);

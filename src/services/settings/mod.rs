@@ -26,7 +26,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
-use crate::auth::Principal;
+use crate::auth::Caller;
 use crate::store::{DocumentKind, PutOutcome, Store, StoredDocument};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Clock;
@@ -83,17 +83,16 @@ impl Catalog {
             key: None,
             ring: change.kind.is_of_a_ring().then(|| change.id.parse().ok()).flatten(),
             detail,
-            request_id: change.request_id.clone(),
+            request_id: change.who.request_id(),
         }
     }
 }
 
 /// A change of a document, with its author.
 struct DocumentChange<'a> {
-    who: &'a Principal,
+    who: &'a Caller,
     kind: DocumentKind,
     id: &'a str,
-    request_id: Option<String>,
 }
 
 impl DocumentChange<'_> {

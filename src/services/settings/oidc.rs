@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::oidc_rules::{OidcUse, group_violations};
 use super::{Catalog, DocumentChange, DocumentReferences, not_found, read};
-use crate::auth::{Principal, Scope};
+use crate::auth::{Caller, Task, policy};
 use crate::store::{DocumentKind, PutOutcome};
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::{KeyPair, RingId, RingKind};
@@ -97,8 +97,8 @@ impl Catalog {
     ///
     /// # Errors
     /// `Forbidden`.
-    pub async fn oidc_settings(&self, who: &Principal) -> Result<OidcSettings, Error> {
-        who.require(Scope::Read)?;
+    pub async fn oidc_settings(&self, who: &Caller) -> Result<OidcSettings, Error> {
+        policy::allow(who, policy::Action::ReadSettings, policy::Resource::Daemon)?;
         self.store.document(SETTINGS, SETTINGS_ID).await?.as_ref().map_or_else(|| Ok(OidcSettings::default()), read)
     }
 
@@ -107,15 +107,10 @@ impl Catalog {
     /// # Errors
     /// `Forbidden`; `Invalid` naming the field (`rsaActiveCertRef.id`, ...) of a key pair that is
     /// not there, is of another type or use, or follows itself, and of a kid that is given twice.
-    pub async fn put_oidc_settings(
-        &self,
-        who: &Principal,
-        settings: OidcSettings,
-        request_id: Option<String>,
-    ) -> Result<(), Error> {
-        who.require(Scope::Manage)?;
+    pub async fn put_oidc_settings(&self, who: &Caller, settings: OidcSettings) -> Result<(), Error> {
+        policy::allow(who, policy::Action::ChangeSettings, policy::Resource::Daemon)?;
         let groups = [(&settings.signing, OidcUse::Signing), (&settings.decryption, OidcUse::Decryption)];
-        let change = DocumentChange { who, kind: SETTINGS, id: SETTINGS_ID, request_id };
+        let change = DocumentChange { who, kind: SETTINGS, id: SETTINGS_ID };
         self.put_keys(change, &settings, (&groups, ""), false, Vec::new()).await
     }
 
@@ -123,8 +118,8 @@ impl Catalog {
     ///
     /// # Errors
     /// `Forbidden`.
-    pub async fn additional_key_sets(&self, who: &Principal) -> Result<Vec<AdditionalKeySet>, Error> {
-        who.require(Scope::Read)?;
+    pub async fn additional_key_sets(&self, who: &Caller) -> Result<Vec<AdditionalKeySet>, Error> {
+        policy::allow(who, policy::Action::ReadSettings, policy::Resource::Daemon)?;
         self.store.documents(SET).await?.iter().map(read).collect()
     }
 
@@ -132,8 +127,8 @@ impl Catalog {
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`.
-    pub async fn additional_key_set(&self, who: &Principal, id: &str) -> Result<AdditionalKeySet, Error> {
-        who.require(Scope::Read)?;
+    pub async fn additional_key_set(&self, who: &Caller, id: &str) -> Result<AdditionalKeySet, Error> {
+        policy::allow(who, policy::Action::ReadSettings, policy::Resource::Daemon)?;
         let document = self.store.document(SET, id).await?;
         read(&document.ok_or_else(|| not_found(SET, id))?)
     }
@@ -143,23 +138,17 @@ impl Catalog {
     /// # Errors
     /// `Forbidden`; `NotFound` when it is not new and not there; `Invalid` naming the field, as for the settings
     /// (`signingKeys.rsaActiveCertRef.id`, ...), and of an id or an issuer that is taken.
-    pub async fn put_additional_key_set(
-        &self,
-        who: &Principal,
-        set: AdditionalKeySet,
-        new: bool,
-        request_id: Option<String>,
-    ) -> Result<(), Error> {
-        who.require(Scope::Manage)?;
+    pub async fn put_additional_key_set(&self, who: &Caller, set: AdditionalKeySet, new: bool) -> Result<(), Error> {
+        policy::allow(who, policy::Action::ChangeSettings, policy::Resource::Daemon)?;
         // Whose issuers are whose is a rule over all sets.
         let _turn = self.key_sets.lock().await;
-        let all = self.additional_key_sets(&Principal::daemon()).await?;
+        let all = self.additional_key_sets(&Caller::daemon(Task::Publication)).await?;
         if !new && !all.iter().any(|other| other.id == set.id) {
             return Err(not_found(SET, &set.id));
         }
         let findings = set.taken_issuers(&all);
         let groups = [(&set.signing, OidcUse::Signing)];
-        let change = DocumentChange { who, kind: SET, id: &set.id, request_id };
+        let change = DocumentChange { who, kind: SET, id: &set.id };
         self.put_keys(change, &set, (&groups, "signingKeys."), new, findings).await
     }
 
@@ -167,14 +156,9 @@ impl Catalog {
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`.
-    pub async fn delete_additional_key_set(
-        &self,
-        who: &Principal,
-        id: &str,
-        request_id: Option<String>,
-    ) -> Result<(), Error> {
-        who.require(Scope::Manage)?;
-        self.remove(DocumentChange { who, kind: SET, id, request_id }).await
+    pub async fn delete_additional_key_set(&self, who: &Caller, id: &str) -> Result<(), Error> {
+        policy::allow(who, policy::Action::ChangeSettings, policy::Resource::Daemon)?;
+        self.remove(DocumentChange { who, kind: SET, id }).await
     }
 
     /// Keeps a document about groups of keys, whose fields begin with a prefix.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ring_documents::RingDocument;
 use super::{Catalog, read};
-use crate::auth::{Principal, Scope};
+use crate::auth::{Caller, policy};
 use crate::store::{DocumentKind, Store};
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::{RingId, RingKind};
@@ -26,7 +26,7 @@ impl Catalog {
     ///
     /// # Errors
     /// `Forbidden`; `NotFound` when the ring has none.
-    pub async fn ring_settings(&self, who: &Principal, ring: &RingId) -> Result<RingSettings, Error> {
+    pub async fn ring_settings(&self, who: &Caller, ring: &RingId) -> Result<RingSettings, Error> {
         self.ring_document(who, ring).await
     }
 
@@ -34,33 +34,22 @@ impl Catalog {
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`; `Invalid` at `rawSign` for rings that serve TLS.
-    pub async fn put_ring_settings(
-        &self,
-        who: &Principal,
-        ring: &RingId,
-        settings: RingSettings,
-        request_id: Option<String>,
-    ) -> Result<(), Error> {
+    pub async fn put_ring_settings(&self, who: &Caller, ring: &RingId, settings: RingSettings) -> Result<(), Error> {
         // Who may change nothing is told so before any value is judged.
-        who.require(Scope::Manage)?;
+        policy::allow(who, policy::Action::ChangeSettings, ring)?;
         if settings.raw_sign && serves_tls(ring) {
             let message = "rawSign must be false: keys of this ring serve TLS and nothing else.";
             return Err(Error::invalid(vec![Violation::at("rawSign", Rule::InvalidValue, message)]));
         }
-        self.put_ring_document(who, ring, &settings, request_id).await
+        self.put_ring_document(who, ring, &settings).await
     }
 
     /// Removes the settings of a ring.
     ///
     /// # Errors
     /// `Forbidden`; `NotFound` when it has none.
-    pub async fn delete_ring_settings(
-        &self,
-        who: &Principal,
-        ring: &RingId,
-        request_id: Option<String>,
-    ) -> Result<(), Error> {
-        self.remove_ring_document::<RingSettings>(who, ring, request_id).await
+    pub async fn delete_ring_settings(&self, who: &Caller, ring: &RingId) -> Result<(), Error> {
+        self.remove_ring_document::<RingSettings>(who, ring).await
     }
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Catalog, DocumentChange, DocumentReferences, not_found, read};
-use crate::auth::{Principal, Scope};
+use crate::auth::{Caller, policy};
 use crate::store::{DocumentKind, PutOutcome};
 use strongroom_domain::error::Error;
 use strongroom_domain::key::RingId;
@@ -16,8 +16,8 @@ pub(super) trait RingDocument: Serialize + DeserializeOwned + Sync {
 
 impl Catalog {
     /// The document of a ring; `NotFound` when there is none.
-    pub(super) async fn ring_document<T: RingDocument>(&self, who: &Principal, ring: &RingId) -> Result<T, Error> {
-        who.require(Scope::Read)?;
+    pub(super) async fn ring_document<T: RingDocument>(&self, who: &Caller, ring: &RingId) -> Result<T, Error> {
+        policy::allow(who, policy::Action::ReadSettings, ring)?;
         let id = ring.to_string();
         let document = self.store.document(T::KIND, &id).await?;
         read(&document.ok_or_else(|| not_found(T::KIND, &id))?)
@@ -26,30 +26,21 @@ impl Catalog {
     /// Writes the document of a ring; `NotFound` when the ring has no Active key.
     pub(super) async fn put_ring_document<T: RingDocument>(
         &self,
-        who: &Principal,
+        who: &Caller,
         ring: &RingId,
         body: &T,
-        request_id: Option<String>,
     ) -> Result<(), Error> {
-        who.require(Scope::Manage)?;
+        policy::allow(who, policy::Action::ChangeSettings, ring)?;
         let id = ring.to_string();
-        match self
-            .put(DocumentChange { who, kind: T::KIND, id: &id, request_id }, body, DocumentReferences::default())
-            .await?
-        {
+        match self.put(DocumentChange { who, kind: T::KIND, id: &id }, body, DocumentReferences::default()).await? {
             PutOutcome::Done => Ok(()),
             PutOutcome::NoSuchRing(_) | PutOutcome::Exists => Err(not_found(T::KIND, &id)),
         }
     }
 
     /// Removes the document of a ring; `NotFound` when there is none.
-    pub(super) async fn remove_ring_document<T: RingDocument>(
-        &self,
-        who: &Principal,
-        ring: &RingId,
-        request_id: Option<String>,
-    ) -> Result<(), Error> {
-        who.require(Scope::Manage)?;
-        self.remove(DocumentChange { who, kind: T::KIND, id: &ring.to_string(), request_id }).await
+    pub(super) async fn remove_ring_document<T: RingDocument>(&self, who: &Caller, ring: &RingId) -> Result<(), Error> {
+        policy::allow(who, policy::Action::ChangeSettings, ring)?;
+        self.remove(DocumentChange { who, kind: T::KIND, id: &ring.to_string() }).await
     }
 }

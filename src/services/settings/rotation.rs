@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ring_documents::RingDocument;
 use super::{Catalog, read, unreadable};
-use crate::auth::{Principal, Scope};
+use crate::auth::{Caller, policy};
 use crate::store::DocumentKind;
 use strongroom_domain::error::Error;
 use strongroom_domain::key::{KeyAlgorithm, RingId, SignatureAlgorithm};
@@ -42,7 +42,7 @@ impl Catalog {
     ///
     /// # Errors
     /// `Forbidden`; `NotFound` when the ring has none.
-    pub async fn rotation_settings(&self, who: &Principal, ring: &RingId) -> Result<RotationSettings, Error> {
+    pub async fn rotation_settings(&self, who: &Caller, ring: &RingId) -> Result<RotationSettings, Error> {
         settings(&self.ring_document(who, ring).await?)
     }
 
@@ -50,8 +50,8 @@ impl Catalog {
     ///
     /// # Errors
     /// `Forbidden`.
-    pub async fn all_rotation_settings(&self, who: &Principal) -> Result<Vec<(RingId, RotationSettings)>, Error> {
-        who.require(Scope::Read)?;
+    pub async fn all_rotation_settings(&self, who: &Caller) -> Result<Vec<(RingId, RotationSettings)>, Error> {
+        policy::allow(who, policy::Action::ReadSettings, policy::Resource::Daemon)?;
         let documents = self.store.documents(Body::KIND).await?;
         documents
             .iter()
@@ -65,10 +65,9 @@ impl Catalog {
     /// `Forbidden`, `NotFound`.
     pub async fn put_rotation_settings(
         &self,
-        who: &Principal,
+        who: &Caller,
         ring: &RingId,
         settings: RotationSettings,
-        request_id: Option<String>,
     ) -> Result<(), Error> {
         let body = Body {
             creation_buffer_days: settings.creation_buffer_days,
@@ -77,20 +76,15 @@ impl Catalog {
             algorithm: settings.algorithm.name().to_owned(),
             signature_algorithm: settings.signature_algorithm.jca_name().to_owned(),
         };
-        self.put_ring_document(who, ring, &body, request_id).await
+        self.put_ring_document(who, ring, &body).await
     }
 
     /// Removes the rotation settings of a ring.
     ///
     /// # Errors
     /// `Forbidden`; `NotFound` when it has none.
-    pub async fn delete_rotation_settings(
-        &self,
-        who: &Principal,
-        ring: &RingId,
-        request_id: Option<String>,
-    ) -> Result<(), Error> {
-        self.remove_ring_document::<Body>(who, ring, request_id).await
+    pub async fn delete_rotation_settings(&self, who: &Caller, ring: &RingId) -> Result<(), Error> {
+        self.remove_ring_document::<Body>(who, ring).await
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Catalog;
 use super::ring_documents::RingDocument;
-use crate::auth::Principal;
+use crate::auth::Caller;
 use crate::store::DocumentKind;
 use strongroom_domain::error::Error;
 use strongroom_domain::key::RingId;
@@ -27,7 +27,7 @@ impl Catalog {
     ///
     /// # Errors
     /// `Forbidden`; `NotFound` when no period was set for the ring.
-    pub async fn rotation_period(&self, who: &Principal, ring: &RingId) -> Result<Duration, Error> {
+    pub async fn rotation_period(&self, who: &Caller, ring: &RingId) -> Result<Duration, Error> {
         let body: Body = self.ring_document(who, ring).await?;
         Ok(Duration::from_secs(body.period_seconds))
     }
@@ -36,26 +36,15 @@ impl Catalog {
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`.
-    pub async fn put_rotation_period(
-        &self,
-        who: &Principal,
-        ring: &RingId,
-        period: Duration,
-        request_id: Option<String>,
-    ) -> Result<(), Error> {
-        self.put_ring_document(who, ring, &Body { period_seconds: period.as_secs() }, request_id).await
+    pub async fn put_rotation_period(&self, who: &Caller, ring: &RingId, period: Duration) -> Result<(), Error> {
+        self.put_ring_document(who, ring, &Body { period_seconds: period.as_secs() }).await
     }
 
     /// Removes the period of a ring: that of the configuration holds again.
     ///
     /// # Errors
     /// `Forbidden`; `NotFound` when it has none.
-    pub async fn delete_rotation_period(
-        &self,
-        who: &Principal,
-        ring: &RingId,
-        request_id: Option<String>,
-    ) -> Result<(), Error> {
-        self.remove_ring_document::<Body>(who, ring, request_id).await
+    pub async fn delete_rotation_period(&self, who: &Caller, ring: &RingId) -> Result<(), Error> {
+        self.remove_ring_document::<Body>(who, ring).await
     }
 }

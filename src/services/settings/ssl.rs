@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::{Catalog, DocumentChange, DocumentReferences, read};
-use crate::auth::{Principal, Scope};
+use crate::auth::{Caller, policy};
 use crate::store::{DocumentKind, PutOutcome};
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{KeyPair, RingId, RingKind};
@@ -29,8 +29,8 @@ impl Catalog {
     ///
     /// # Errors
     /// `Forbidden`.
-    pub async fn ssl_settings(&self, who: &Principal) -> Result<SslSettings, Error> {
-        who.require(Scope::Read)?;
+    pub async fn ssl_settings(&self, who: &Caller) -> Result<SslSettings, Error> {
+        policy::allow(who, policy::Action::ReadSettings, policy::Resource::Daemon)?;
         self.store.document(KIND, ID).await?.as_ref().map_or_else(|| Ok(SslSettings::default()), read)
     }
 
@@ -43,12 +43,11 @@ impl Catalog {
     /// server key pair, or of a default that is not among the active ones, where such are named.
     pub async fn put_ssl_settings(
         &self,
-        who: &Principal,
+        who: &Caller,
         settings: SslSettings,
         mut found: Vec<Violation>,
-        request_id: Option<String>,
     ) -> Result<SslSettings, Error> {
-        who.require(Scope::Manage)?;
+        policy::allow(who, policy::Action::ChangeSettings, policy::Resource::Daemon)?;
         let mut missing = HashSet::new();
         let mut references = Vec::new();
         for (_, name) in settings.places() {
@@ -65,7 +64,7 @@ impl Catalog {
             return Err(Error::invalid(found));
         }
         let kept = settings.completed();
-        let change = DocumentChange { who, kind: KIND, id: ID, request_id };
+        let change = DocumentChange { who, kind: KIND, id: ID };
         match self.put(change, &kept, DocumentReferences { references: &references, new: false }).await? {
             PutOutcome::Done => Ok(kept),
             // Deleted meanwhile.

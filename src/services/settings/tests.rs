@@ -82,8 +82,15 @@ impl Bench {
         let pair = self.store.ring(ring).await.unwrap().remove(0);
         let to = KeyState::Destroying;
         let now = pair.created_at;
-        let transition =
-            Transition { id: pair.id, version: pair.version, to, reactivate: false, unpublished: false, now };
+        let transition = Transition {
+            id: pair.id,
+            version: pair.version,
+            to,
+            reactivate: false,
+            unpublished: false,
+            destroy_at: None,
+            now,
+        };
         self.store.transition(transition, &[]).await.map(drop)
     }
 
@@ -104,11 +111,11 @@ fn spki() -> SpkiDer {
     SpkiDer::parse(leaf.tbs_certificate().subject_public_key_info().to_der().unwrap()).unwrap()
 }
 
-fn who(scopes: &[Scope]) -> Principal {
-    Principal::new("somebody".to_owned(), scopes.to_vec())
+fn who(scopes: &[Scope]) -> Caller {
+    Caller::bearer("somebody", scopes)
 }
 
-fn admin() -> Principal {
+fn admin() -> Caller {
     who(&[Scope::Read, Scope::Manage])
 }
 
@@ -122,23 +129,23 @@ async fn rotation_settings_live_and_go_with_their_ring() {
     let bench = Bench::new().await;
     let (catalog, admin) = (&bench.catalog, admin());
     let absent: RingId = "signing:absent".parse().unwrap();
-    let outcome = catalog.put_rotation_settings(&admin, &absent, SETTINGS, None).await;
+    let outcome = catalog.put_rotation_settings(&admin, &absent, SETTINGS).await;
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::NotFound);
 
     let ring = bench.ring("signing:a").await;
     assert_eq!(catalog.rotation_settings(&admin, &ring).await.unwrap_err().kind(), ErrorKind::NotFound);
-    catalog.put_rotation_settings(&admin, &ring, SETTINGS, None).await.unwrap();
+    catalog.put_rotation_settings(&admin, &ring, SETTINGS).await.unwrap();
     let later = RotationSettings { valid_days: 30, ..SETTINGS };
-    catalog.put_rotation_settings(&admin, &ring, later, None).await.unwrap();
+    catalog.put_rotation_settings(&admin, &ring, later).await.unwrap();
     assert_eq!(catalog.rotation_settings(&admin, &ring).await.unwrap(), later);
     assert_eq!(catalog.all_rotation_settings(&admin).await.unwrap(), [(ring.clone(), later)]);
-    catalog.delete_rotation_settings(&admin, &ring, None).await.unwrap();
-    let again = catalog.delete_rotation_settings(&admin, &ring, None).await;
+    catalog.delete_rotation_settings(&admin, &ring).await.unwrap();
+    let again = catalog.delete_rotation_settings(&admin, &ring).await;
     assert_eq!(again.unwrap_err().kind(), ErrorKind::NotFound);
     let expected = [Action::SettingsChanged, Action::SettingsChanged, Action::SettingsRemoved];
     assert_eq!(bench.actions().await, expected);
 
-    catalog.put_rotation_settings(&admin, &ring, SETTINGS, None).await.unwrap();
+    catalog.put_rotation_settings(&admin, &ring, SETTINGS).await.unwrap();
     bench.delete(&ring).await.unwrap();
     assert_eq!(catalog.all_rotation_settings(&admin).await.unwrap(), []);
 }
@@ -156,7 +163,7 @@ async fn ssl_settings_hold_the_key_pairs_that_they_name() {
         active_runtime_server: vec!["a".to_owned()],
         active_admin_console: Vec::new(),
     };
-    let kept = catalog.put_ssl_settings(&admin, settings.clone(), Vec::new(), None).await.unwrap();
+    let kept = catalog.put_ssl_settings(&admin, settings.clone(), Vec::new()).await.unwrap();
     let settings = SslSettings { active_admin_console: vec!["a".to_owned()], ..settings };
     assert_eq!(kept, settings, "an absent list is the default alone");
     assert_eq!(catalog.ssl_settings(&admin).await.unwrap(), settings);
@@ -175,11 +182,11 @@ async fn ssl_settings_hold_the_key_pairs_that_they_name() {
         "activeAdminConsoleCerts[0].id",
         "runtimeServerCertRef.id",
     ];
-    let found = faults(catalog.put_ssl_settings(&admin, wrong, Vec::new(), None).await.map(drop));
+    let found = faults(catalog.put_ssl_settings(&admin, wrong, Vec::new()).await.map(drop));
     assert_eq!(found, expected.map(|path| (path.to_owned(), Rule::InvalidValue)));
     assert_eq!(catalog.ssl_settings(&admin).await.unwrap(), settings);
 
-    catalog.put_ssl_settings(&admin, SslSettings::default(), Vec::new(), None).await.unwrap();
+    catalog.put_ssl_settings(&admin, SslSettings::default(), Vec::new()).await.unwrap();
     bench.delete(&ring).await.unwrap();
 }
 
@@ -188,12 +195,12 @@ async fn trusted_cas_are_added_once_and_removed() {
     let bench = Bench::new().await;
     let (catalog, admin) = (&bench.catalog, admin());
     let ca = TrustedCa { id: "root".to_owned(), certificate: certificate() };
-    catalog.add_trusted_ca(&admin, ca.clone(), None).await.unwrap();
-    let again = catalog.add_trusted_ca(&admin, ca.clone(), None).await;
+    catalog.add_trusted_ca(&admin, ca.clone()).await.unwrap();
+    let again = catalog.add_trusted_ca(&admin, ca.clone()).await;
     assert_eq!(faults(again), [("id".to_owned(), Rule::NotUnique)]);
     assert_eq!(catalog.trusted_cas(&admin).await.unwrap(), [ca]);
-    catalog.delete_trusted_ca(&admin, "root", None).await.unwrap();
-    assert_eq!(catalog.delete_trusted_ca(&admin, "root", None).await.unwrap_err().kind(), ErrorKind::NotFound);
+    catalog.delete_trusted_ca(&admin, "root").await.unwrap();
+    assert_eq!(catalog.delete_trusted_ca(&admin, "root").await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(catalog.trusted_cas(&admin).await.unwrap(), []);
 }
 
@@ -205,11 +212,11 @@ async fn reader_changes_nothing_and_stranger_sees_nothing() {
     let (reader, stranger) = (who(&[Scope::Read]), who(&[Scope::Sign]));
     let ca = TrustedCa { id: "root".to_owned(), certificate: certificate() };
     for refused in [
-        catalog.put_rotation_settings(&reader, &ring, SETTINGS, None).await,
-        catalog.delete_rotation_settings(&reader, &ring, None).await,
-        catalog.put_ssl_settings(&reader, SslSettings::default(), Vec::new(), None).await.map(drop),
-        catalog.add_trusted_ca(&reader, ca, None).await,
-        catalog.delete_trusted_ca(&reader, "root", None).await,
+        catalog.put_rotation_settings(&reader, &ring, SETTINGS).await,
+        catalog.delete_rotation_settings(&reader, &ring).await,
+        catalog.put_ssl_settings(&reader, SslSettings::default(), Vec::new()).await.map(drop),
+        catalog.add_trusted_ca(&reader, ca).await,
+        catalog.delete_trusted_ca(&reader, "root").await,
         catalog.rotation_settings(&stranger, &ring).await.map(drop),
         catalog.all_rotation_settings(&stranger).await.map(drop),
         catalog.ssl_settings(&stranger).await.map(drop),
@@ -243,23 +250,23 @@ fn connection(name: &str) -> Connection {
 async fn connections_are_kept_apart_by_their_names() {
     let bench = Bench::new().await;
     let (catalog, admin) = (&bench.catalog, admin());
-    let id = catalog.add_connection(&admin, &connection("acme"), None).await.unwrap();
+    let id = catalog.add_connection(&admin, &connection("acme")).await.unwrap();
     assert_eq!(id, Connection::id_of("acme"));
     assert!(id.len() == 20 && id.strip_prefix("con_").unwrap().bytes().all(|byte| byte.is_ascii_alphanumeric()));
-    let again = catalog.add_connection(&admin, &connection("acme"), None).await;
+    let again = catalog.add_connection(&admin, &connection("acme")).await;
     assert_eq!(again.unwrap_err().kind(), ErrorKind::Conflict);
-    let other = catalog.add_connection(&admin, &connection("acmf"), None).await.unwrap();
+    let other = catalog.add_connection(&admin, &connection("acmf")).await.unwrap();
     assert_ne!(other, id);
 
     let changed = Connection { strategy: "okta".to_owned(), ..connection("acme") };
-    catalog.put_connection(&admin, &changed, None).await.unwrap();
+    catalog.put_connection(&admin, &changed).await.unwrap();
     assert_eq!(catalog.connection(&admin, &id).await.unwrap(), changed);
     let mut all = vec![(id.clone(), changed), (other, connection("acmf"))];
     all.sort_by(|one, another| one.0.cmp(&another.0));
     assert_eq!(catalog.connections(&admin).await.unwrap(), all);
-    catalog.delete_connection(&admin, &id, None).await.unwrap();
+    catalog.delete_connection(&admin, &id).await.unwrap();
     assert_eq!(catalog.connection(&admin, &id).await.unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(catalog.delete_connection(&admin, &id, None).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(catalog.delete_connection(&admin, &id).await.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[tokio::test]
@@ -267,7 +274,7 @@ async fn the_ring_of_a_name_is_the_declared_ones_before_any_other() {
     let bench = Bench::new().await;
     let ring = async |name| bench.catalog.connection_by_name(name).await.unwrap().map(|ring| ring.to_string());
     assert_eq!(ring("acme").await, Some("connection:acme".to_owned()));
-    let id = bench.catalog.add_connection(&admin(), &connection("acme"), None).await.unwrap();
+    let id = bench.catalog.add_connection(&admin(), &connection("acme")).await.unwrap();
     assert_eq!(ring("acme").await, Some(format!("connection:{id}")));
     assert_eq!(ring(&"x".repeat(201)).await, None);
 }
@@ -276,12 +283,12 @@ async fn the_ring_of_a_name_is_the_declared_ones_before_any_other() {
 async fn who_may_only_read_changes_no_connection() {
     let bench = Bench::new().await;
     let (catalog, reader) = (&bench.catalog, who(&[Scope::Read]));
-    let id = catalog.add_connection(&admin(), &connection("acme"), None).await.unwrap();
+    let id = catalog.add_connection(&admin(), &connection("acme")).await.unwrap();
     assert_eq!(catalog.connection(&reader, &id).await.unwrap(), connection("acme"));
     for outcome in [
-        catalog.add_connection(&reader, &connection("other"), None).await.map(drop),
-        catalog.put_connection(&reader, &connection("acme"), None).await,
-        catalog.delete_connection(&reader, &id, None).await,
+        catalog.add_connection(&reader, &connection("other")).await.map(drop),
+        catalog.put_connection(&reader, &connection("acme")).await,
+        catalog.delete_connection(&reader, &id).await,
         catalog.connections(&who(&[Scope::Sign])).await.map(drop),
         catalog.connection(&who(&[Scope::Sign]), &id).await.map(drop),
     ] {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::{Catalog, DocumentChange, DocumentReferences, read, unreadable};
-use crate::auth::{Principal, Scope};
+use crate::auth::{Caller, policy};
 use crate::store::{DocumentKind, PutOutcome, StoredDocument};
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::CertificateDer;
@@ -33,8 +33,8 @@ impl Catalog {
     ///
     /// # Errors
     /// `Forbidden`.
-    pub async fn trusted_cas(&self, who: &Principal) -> Result<Vec<TrustedCa>, Error> {
-        who.require(Scope::Read)?;
+    pub async fn trusted_cas(&self, who: &Caller) -> Result<Vec<TrustedCa>, Error> {
+        policy::allow(who, policy::Action::ReadSettings, policy::Resource::Daemon)?;
         self.store.documents(KIND).await?.iter().map(ca).collect()
     }
 
@@ -42,19 +42,14 @@ impl Catalog {
     ///
     /// # Errors
     /// `Forbidden`; `Invalid` when the id is taken, and at `fileData` when the certificate cannot be shown.
-    pub async fn add_trusted_ca(
-        &self,
-        who: &Principal,
-        ca: TrustedCa,
-        request_id: Option<String>,
-    ) -> Result<(), Error> {
-        who.require(Scope::Manage)?;
+    pub async fn add_trusted_ca(&self, who: &Caller, ca: TrustedCa) -> Result<(), Error> {
+        policy::allow(who, policy::Action::ChangeSettings, policy::Resource::Daemon)?;
         check_readable(std::slice::from_ref(&ca.certificate)).map_err(|why| {
             let message = format!("fileData cannot be used: {why}.");
             Error::invalid(vec![Violation::at("fileData", Rule::InvalidValue, message)])
         })?;
         let body = Body { certificate: STANDARD.encode(ca.certificate.as_bytes()) };
-        let change = DocumentChange { who, kind: KIND, id: &ca.id, request_id };
+        let change = DocumentChange { who, kind: KIND, id: &ca.id };
         match self.put(change, &body, DocumentReferences { references: &[], new: true }).await? {
             PutOutcome::Done => Ok(()),
             PutOutcome::Exists | PutOutcome::NoSuchRing(_) => {
@@ -68,9 +63,9 @@ impl Catalog {
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`.
-    pub async fn delete_trusted_ca(&self, who: &Principal, id: &str, request_id: Option<String>) -> Result<(), Error> {
-        who.require(Scope::Manage)?;
-        self.remove(DocumentChange { who, kind: KIND, id, request_id }).await
+    pub async fn delete_trusted_ca(&self, who: &Caller, id: &str) -> Result<(), Error> {
+        policy::allow(who, policy::Action::ChangeSettings, policy::Resource::Daemon)?;
+        self.remove(DocumentChange { who, kind: KIND, id }).await
     }
 }
 

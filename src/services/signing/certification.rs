@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::find::missing;
-use super::{Client, Signing, SigningKey, Target};
-use crate::auth::{Principal, Scope};
+use super::{Signing, SigningKey, Target};
+use crate::auth::Caller;
+use crate::auth::policy::{self, Action};
 use crate::issuance::{own_certificate, prepare_request};
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{CertificateDer, KeyId, KeyState, SignatureAlgorithm, SpkiDer};
@@ -22,14 +23,14 @@ impl Signing {
     /// # Errors
     /// `Forbidden`; `NotFound` also when the key has no certificate; `Conflict` when it signs no more or the kid is
     /// that of several; `Damaged`, `Busy`, `Deadline`, `ProviderUnavailable`.
-    pub async fn certification_request(&self, client: &Client, target: &Target) -> Result<Arc<[u8]>, Error> {
-        let (key, basis) = self.requestable(&client.who, target).await?;
+    pub async fn certification_request(&self, caller: &Caller, target: &Target) -> Result<Arc<[u8]>, Error> {
+        let (key, basis) = self.requestable(caller, target).await?;
         if let Some(request) = self.requests.get(&basis) {
             return Ok(request);
         }
-        let admission = self.admit(client, &key)?;
+        let admission = self.admit(caller, &key)?;
         let prepared = prepare_request(&basis.certificate, &basis.spki, basis.algorithm)?;
-        let signature = self.sign_admitted(client, &admission, &key, basis.algorithm, prepared.message()).await?;
+        let signature = self.sign_admitted(caller, &admission, &key, basis.algorithm, prepared.message()).await?;
         let request: Arc<[u8]> = prepared.signed(&signature)?.into();
         self.requests.keep(basis, Arc::clone(&request));
         Ok(request)
@@ -41,17 +42,18 @@ impl Signing {
     /// Those of [`Self::certification_request`] that come before a signature.
     pub async fn kept_certification_request(
         &self,
-        who: &Principal,
+        caller: &Caller,
         target: &Target,
     ) -> Result<Option<Arc<[u8]>>, Error> {
-        let (_, basis) = self.requestable(who, target).await?;
+        let (_, basis) = self.requestable(caller, target).await?;
         Ok(self.requests.get(&basis))
     }
 
     /// The key of a target, if a request can be made for it, and what that is made of.
-    async fn requestable(&self, who: &Principal, target: &Target) -> Result<(Arc<SigningKey>, Basis), Error> {
-        who.require(Scope::Read)?;
+    async fn requestable(&self, caller: &Caller, target: &Target) -> Result<(Arc<SigningKey>, Basis), Error> {
+        policy::may(caller, Action::RequestCertificate, Some(target.resource(None)))?;
         let pair = self.pair(target).await?;
+        policy::allow(caller, Action::RequestCertificate, target.resource(pair.ring.as_ref()))?;
         if matches!(pair.state, KeyState::Deactivated | KeyState::Suspended | KeyState::Compromised) {
             return Err(Error::new(ErrorKind::Conflict, format!("the key is {}: it signs no requests", pair.state)));
         }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use metrics::counter;
 
-use super::{Client, Signing, SigningKey, Target};
-use crate::auth::Scope;
+use super::{Signing, SigningKey, Target};
+use crate::auth::Caller;
+use crate::auth::policy::Action;
 use crate::provider::ProviderError;
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{DecryptionAlgorithm, KeyState, KeyUse};
@@ -21,13 +22,12 @@ impl Signing {
     /// kid), `Invalid`, `Unsupported`, `Busy`, `Deadline`, `ProviderUnavailable`.
     pub async fn decrypt(
         &self,
-        client: &Client,
+        caller: &Caller,
         target: &Target,
         algorithm: &str,
         ciphertext: Vec<u8>,
     ) -> Result<(Arc<SigningKey>, Secret), Error> {
-        client.who.require(Scope::Decrypt)?;
-        let key = self.find(target).await?;
+        let key = self.find_allowed(caller, Action::Decrypt, target).await?;
         key.may_decrypt()?;
         let algorithm = DecryptionAlgorithm::from_name(algorithm).ok_or_else(unknown_algorithm)?;
         let provider = self.provider_of(&key)?;
@@ -38,11 +38,11 @@ impl Signing {
         if usize::try_from(key.algorithm().bits() / 8) != Ok(ciphertext.len()) {
             return Err(not_decrypted());
         }
-        let admission = self.admit(client, &key)?;
-        let permit = admission.acquire(client.deadline).await?;
+        let admission = self.admit(caller, &key)?;
+        let permit = admission.acquire(caller.deadline()).await?;
         let (provider, reader) = (Arc::clone(provider), Arc::clone(&key));
         let work = async move { provider.decrypt(&reader.key, algorithm, ciphertext).await };
-        let opened = permit.run(client.deadline, work).await?;
+        let opened = permit.run(caller.deadline(), work).await?;
         let outcome = match &opened {
             Ok(_) => "decrypted",
             Err(ProviderError::NotDecrypted) => "refused",
@@ -50,7 +50,7 @@ impl Signing {
             Err(_) => "failed",
         };
         counter!("strongroom_decryptions_total", "algorithm" => algorithm.name(), "outcome" => outcome).increment(1);
-        self.audit_damage(&client.who, &key, &opened).await?;
+        self.audit_damage(caller, &key, &opened).await?;
         match opened {
             Ok(plaintext) => Ok((key, plaintext)),
             Err(ProviderError::NotDecrypted) => Err(not_decrypted()),

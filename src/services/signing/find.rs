@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::{Signing, SigningKey, Target};
+use crate::auth::Caller;
+use crate::auth::policy::{self, Action};
 use crate::services::settings::signs_raw;
 use crate::store::EpochReading;
 use strongroom_domain::error::{Error, ErrorKind};
@@ -14,8 +16,22 @@ impl Signing {
         self.cache.observe_epoch(seen);
     }
 
+    /// The key that a target names, if the caller may use it for an action. Nothing is looked for on behalf of a
+    /// caller whom no ring of the key would help.
+    pub(super) async fn find_allowed(
+        &self,
+        caller: &Caller,
+        action: Action,
+        target: &Target,
+    ) -> Result<Arc<SigningKey>, Error> {
+        policy::may(caller, action, Some(target.resource(None)))?;
+        let key = self.find(target).await?;
+        policy::allow(caller, action, target.resource(Some(&key.ring)))?;
+        Ok(key)
+    }
+
     /// The key that a target names.
-    pub(super) async fn find(&self, target: &Target) -> Result<Arc<SigningKey>, Error> {
+    async fn find(&self, target: &Target) -> Result<Arc<SigningKey>, Error> {
         let revision = self.store.revision();
         if let Some(key) = self.cache.get(target, revision) {
             return Ok(key);

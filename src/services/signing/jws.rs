@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::authorise::SigningMode;
-use super::{Client, MESSAGE_LIMIT, SignInput, Signing, Target};
+use super::{MESSAGE_LIMIT, SignInput, Signing, Target};
+use crate::auth::Caller;
 use strongroom_domain::clock::{Timestamp, random};
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_formats::jose::{self, UnsignedJws};
@@ -46,9 +47,8 @@ impl Signing {
     /// # Errors
     /// As [`Signing::sign`]; `Invalid` also for headers that callers do not choose and for
     /// claims that the payload has already or cannot have.
-    pub async fn jws(&self, client: &Client, target: &Target, order: JwsInput) -> Result<String, Error> {
-        let (key, algorithm) =
-            self.authorise(&client.who, target, order.algorithm.as_deref(), SigningMode::Jws).await?;
+    pub async fn jws(&self, caller: &Caller, target: &Target, order: JwsInput) -> Result<String, Error> {
+        let (key, algorithm) = self.authorise(caller, target, order.algorithm.as_deref(), SigningMode::Jws).await?;
         let name = jose::algorithm_name(key.algorithm(), algorithm).ok_or_else(|| {
             let message = format!("JOSE has no name for {algorithm} with a key {}.", key.algorithm());
             Error::invalid(vec![Violation::at("algorithm", Rule::InvalidValue, message)])
@@ -66,8 +66,8 @@ impl Signing {
         }
         let jws = UnsignedJws::new(&header, &payload);
         let input = SignInput::Message(jws.signing_input().to_vec());
-        let admission = self.admit(client, &key)?;
-        let signature = self.sign_admitted(client, &admission, &key, algorithm, input).await?;
+        let admission = self.admit(caller, &key)?;
+        let signature = self.sign_admitted(caller, &admission, &key, algorithm, input).await?;
         Ok(jws.compact(&signature, order.detached))
     }
 }

@@ -21,10 +21,9 @@ mod verify;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use crate::admission::{FairQueue, QueueBounds};
-use crate::auth::Principal;
+use crate::auth::policy::Resource;
 use crate::provider::{KeyRef, Providers};
 use crate::store::{EpochCache, Store};
 use certification::Requests;
@@ -48,6 +47,16 @@ const BOUNDS: QueueBounds = QueueBounds { concurrency: 128, share: 1024 };
 pub enum Target {
     Key(KeyName),
     Ring(RingId),
+}
+
+impl Target {
+    /// What policy is asked about: of a key the ring too, once it is known.
+    fn resource<'a>(&'a self, ring: Option<&'a RingId>) -> Resource<'a> {
+        match self {
+            Self::Key(name) => Resource::Key(name, ring),
+            Self::Ring(ring) => Resource::Ring(ring),
+        }
+    }
 }
 
 /// What is known of a key that signs, verifies or decrypts.
@@ -92,13 +101,6 @@ impl SigningKey {
     pub const fn algorithm(&self) -> KeyAlgorithm {
         self.key.algorithm
     }
-}
-
-/// Who asks, and until when an answer is of use.
-#[derive(Clone, Debug)]
-pub struct Client {
-    pub who: Principal,
-    pub deadline: Instant,
 }
 
 /// A signature and the key that made it.

@@ -8,9 +8,10 @@ use futures_util::{StreamExt as _, stream};
 use metrics::counter;
 
 use super::authorise::{SigningMode, check_input};
-use super::{Client, SignInput, SignResult, Signing, SigningKey, Target};
+use super::{SignInput, SignResult, Signing, SigningKey, Target};
 use crate::admission::Admission;
-use crate::auth::{Principal, Scope};
+use crate::auth::Caller;
+use crate::auth::policy::Action;
 use crate::provider::{KeyProvider, ProviderError};
 use strongroom_domain::audit::Event;
 use strongroom_domain::error::{Error, ErrorKind};
@@ -33,15 +34,15 @@ impl Signing {
     /// `Busy`, `Deadline`, `ProviderUnavailable`.
     pub async fn sign(
         &self,
-        client: &Client,
+        caller: &Caller,
         target: &Target,
         algorithm: &str,
         input: SignInput,
     ) -> Result<SignResult, Error> {
-        let (key, algorithm) = self.authorise(&client.who, target, Some(algorithm), SigningMode::Raw).await?;
+        let (key, algorithm) = self.authorise(caller, target, Some(algorithm), SigningMode::Raw).await?;
         check_input(algorithm, &input)?;
-        let admission = self.admit(client, &key)?;
-        let signature = self.sign_admitted(client, &admission, &key, algorithm, input).await?;
+        let admission = self.admit(caller, &key)?;
+        let signature = self.sign_admitted(caller, &admission, &key, algorithm, input).await?;
         Ok(SignResult { key, signature })
     }
 
@@ -51,13 +52,13 @@ impl Signing {
     /// As [`Signing::sign`], where it concerns all of them.
     pub async fn sign_batch(
         &self,
-        client: &Client,
+        caller: &Caller,
         target: &Target,
         algorithm: &str,
         inputs: Vec<Result<SignInput, Error>>,
     ) -> Result<(Arc<SigningKey>, Vec<Result<Signature, Error>>), Error> {
-        let (key, algorithm) = self.authorise(&client.who, target, Some(algorithm), SigningMode::Raw).await?;
-        let admission = self.admit(client, &key)?;
+        let (key, algorithm) = self.authorise(caller, target, Some(algorithm), SigningMode::Raw).await?;
+        let admission = self.admit(caller, &key)?;
         let mut good = Vec::with_capacity(inputs.len());
         let checked: Vec<Result<(), Error>> = inputs
             .into_iter()
@@ -68,7 +69,7 @@ impl Signing {
                 Ok(())
             })
             .collect();
-        let mut made = self.sign_all_admitted(client, &admission, &key, algorithm, good).await?.into_iter();
+        let mut made = self.sign_all_admitted(caller, &admission, &key, algorithm, good).await?.into_iter();
         let lost = || Err(Error::new(ErrorKind::Internal, "internal error"));
         let signatures = checked.into_iter().map(|good| good.and_then(|()| made.next().unwrap_or_else(lost)));
         let signatures = signatures.collect();
@@ -79,13 +80,12 @@ impl Signing {
     /// a name, or the key's default.
     pub(super) async fn authorise(
         &self,
-        who: &Principal,
+        caller: &Caller,
         target: &Target,
         algorithm: Option<&str>,
         mode: SigningMode,
     ) -> Result<(Arc<SigningKey>, SignatureAlgorithm), Error> {
-        who.require(Scope::Sign)?;
-        let key = self.find(target).await?;
+        let key = self.find_allowed(caller, Action::Sign, target).await?;
         key.check_may_sign(mode)?;
         let algorithm = algorithm.map_or(Ok(key.default), |name| key.permitted_algorithm(name))?;
         Ok((key, algorithm))
@@ -95,18 +95,18 @@ impl Signing {
     /// the places where signatures are made, counted and, one day, audited.
     pub(super) async fn sign_admitted(
         &self,
-        client: &Client,
+        caller: &Caller,
         admission: &Admission,
         key: &Arc<SigningKey>,
         algorithm: SignatureAlgorithm,
         input: SignInput,
     ) -> Result<Signature, Error> {
         let (provider, own) = (Arc::clone(self.provider_of(key)?), Arc::clone(key));
-        let permit = admission.acquire(client.deadline).await?;
+        let permit = admission.acquire(caller.deadline()).await?;
         let work = async move { provider.sign(&own.key, algorithm, input).await };
-        let signed = permit.run(client.deadline, work).await?;
+        let signed = permit.run(caller.deadline(), work).await?;
         count(algorithm, std::slice::from_ref(&signed));
-        self.audit_damage(&client.who, key, &signed).await?;
+        self.audit_damage(caller, key, &signed).await?;
         Ok(signed?)
     }
 
@@ -114,7 +114,7 @@ impl Signing {
     /// alone.
     async fn sign_all_admitted(
         &self,
-        client: &Client,
+        caller: &Caller,
         admission: &Admission,
         key: &Arc<SigningKey>,
         algorithm: SignatureAlgorithm,
@@ -128,8 +128,8 @@ impl Signing {
         let batches = stream::iter(parts).map(async |part| {
             let (provider, own, size) = (Arc::clone(provider), Arc::clone(key), part.len());
             let work = async move { provider.sign_batch(&own.key, algorithm, part).await };
-            let done = match admission.acquire(client.deadline).await {
-                Ok(permit) => permit.run(client.deadline, work).await,
+            let done = match admission.acquire(caller.deadline()).await {
+                Ok(permit) => permit.run(caller.deadline(), work).await,
                 Err(late) => Err(late),
             };
             done.map_err(|late| (late, size))
@@ -141,7 +141,7 @@ impl Signing {
                 Ok(signed) => {
                     count(algorithm, &signed);
                     for signed in signed.iter().filter(|signed| signed.is_err()) {
-                        self.audit_damage(&client.who, key, signed).await?;
+                        self.audit_damage(caller, key, signed).await?;
                     }
                     signatures.extend(signed.into_iter().map(|signed| signed.map_err(Error::from)));
                 }
@@ -152,8 +152,8 @@ impl Signing {
     }
 
     /// Admits a request.
-    pub(super) fn admit(&self, client: &Client, key: &SigningKey) -> Result<Admission, Error> {
-        Ok(self.queue.admit(key.provider, client.who.name())?)
+    pub(super) fn admit(&self, caller: &Caller, key: &SigningKey) -> Result<Admission, Error> {
+        Ok(self.queue.admit(key.provider, caller.name())?)
     }
 
     /// The provider that holds a key.
@@ -165,7 +165,7 @@ impl Signing {
     /// Audits a broken seal the first time that this process sees it.
     pub(super) async fn audit_damage<T: Sync>(
         &self,
-        who: &Principal,
+        caller: &Caller,
         key: &SigningKey,
         outcome: &Result<T, ProviderError>,
     ) -> Result<(), Error> {
@@ -174,7 +174,7 @@ impl Signing {
         if self.damaged.lock().is_ok_and(|damaged| damaged.contains(&id)) {
             return Ok(());
         }
-        let event = Event::seal_broken(self.clock.now(), who.name(), id, Some(key.ring.clone()), damage.to_string());
+        let event = Event::seal_broken(self.clock.now(), caller.name(), id, Some(key.ring.clone()), damage.to_string());
         self.store.record(&[event]).await?;
         if let Ok(mut damaged) = self.damaged.lock() {
             damaged.insert(id);

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::{Claims, Client, JwsInput, Payload, PresentedSignature, SignInput, Signing, Target};
-use crate::auth::{Principal, Scope};
+use super::{Claims, JwsInput, Payload, PresentedSignature, SignInput, Signing, Target};
+use crate::auth::{Caller, Scope};
 use crate::provider::double::ProviderDouble;
 use crate::provider::{KeyProvider as _, NewKey, Providers};
-use crate::store::{Commit, EpochReading, LeaseOwner, NewReservation, Placement, ReserveOutcome, Store, Transition};
+use crate::store::{
+    Commit, EpochReading, LeaseOwner, NewReservation, Placement, ReserveOutcome, Store, TokenPresence, Transition,
+};
 use strongroom_domain::clock::{SystemClock, Timestamp};
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{
@@ -106,16 +108,16 @@ impl Bench {
     }
 }
 
-fn admin() -> Principal {
-    Principal::new("admin".to_owned(), Scope::ALL.to_vec())
+fn admin() -> Caller {
+    Caller::bearer("admin", &Scope::ALL)
 }
 
-fn client() -> Client {
+fn client() -> Caller {
     client_of(admin())
 }
 
-fn client_of(who: Principal) -> Client {
-    Client { who, deadline: Instant::now() + Duration::from_secs(20) }
+fn client_of(who: Caller) -> Caller {
+    who.with_deadline(Instant::now() + Duration::from_secs(20))
 }
 
 fn by_ring(ring: &str) -> Target {
@@ -136,7 +138,10 @@ fn kind(outcome: Result<(), Error>) -> ErrorKind {
 
 async fn moved(store: &Store, pair: &KeyPair, to: KeyState) -> KeyPair {
     let (id, version, now) = (pair.id, pair.version, Timestamp::from_micros(3));
-    store.transition(Transition { id, version, to, reactivate: false, unpublished: false, now }, &[]).await.unwrap()
+    store
+        .transition(Transition { id, version, to, reactivate: false, unpublished: false, destroy_at: None, now }, &[])
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -205,10 +210,10 @@ async fn missing_key_is_unavailable_until_it_is_found_again() {
     let pair = bench.key("signing:a", KeyUse::Sign, None).await;
     bench.confirm().await;
     bench.sign(&by_id(&pair)).await.unwrap();
-    bench.store.mark_missing(pair.id, Some((Timestamp::from_micros(9), true)), &[]).await.unwrap();
+    bench.store.set_presence(pair.id, TokenPresence::Missing { since: Timestamp::from_micros(9) }, &[]).await.unwrap();
     assert_eq!(kind(bench.sign(&by_id(&pair)).await), ErrorKind::ProviderUnavailable);
     assert_eq!(bench.signed(), 1);
-    bench.store.mark_missing(pair.id, None, &[]).await.unwrap();
+    bench.store.set_presence(pair.id, TokenPresence::Found, &[]).await.unwrap();
     bench.sign(&by_id(&pair)).await.unwrap();
 }
 
@@ -255,7 +260,7 @@ async fn scopes_are_required() {
     let bench = Bench::new().await;
     bench.key("signing:a", KeyUse::Sign, None).await;
     let target = by_ring("signing:a");
-    let who = Principal::new("b".to_owned(), vec![Scope::Read, Scope::Manage, Scope::Decrypt, Scope::Operate]);
+    let who = Caller::bearer("b", &[Scope::Read, Scope::Manage, Scope::Decrypt, Scope::Operate]);
     let message = || SignInput::Message(Vec::new());
     assert_eq!(
         kind(bench.signing.sign(&client_of(who.clone()), &target, "ES256", message()).await.map(drop)),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::authorise::check_input;
 use super::{SignInput, Signing, SigningKey, Target};
-use crate::auth::{Principal, Scope};
+use crate::auth::Caller;
+use crate::auth::policy::Action;
 use strongroom_domain::error::Error;
 use strongroom_domain::key::{KeyAlgorithm, Signature, SignatureAlgorithm, SignatureScheme};
 use strongroom_formats::x509;
@@ -26,14 +27,13 @@ impl Signing {
     /// kid), `Invalid`.
     pub async fn verify(
         &self,
-        who: &Principal,
+        caller: &Caller,
         target: &Target,
         algorithm: &str,
         input: &SignInput,
         signature: PresentedSignature,
     ) -> Result<(Arc<SigningKey>, bool), Error> {
-        who.require(Scope::Verify)?;
-        let key = self.find(target).await?;
+        let key = self.find_allowed(caller, Action::Verify, target).await?;
         key.check_may_verify()?;
         let algorithm = key.permitted_algorithm(algorithm)?;
         check_input(algorithm, input)?;

@@ -59,8 +59,8 @@ proptest! {
             let mut history = History::default();
             for (n, step) in steps.iter().enumerate() {
                 let now = at(i64::try_from(n).unwrap());
-                let changed = history.take(&*store, step, now).await;
-                history.check(&*store, changed).await;
+                let changed = history.take(&store, step, now).await;
+                history.check(&store, changed).await;
             }
             store.close().await;
         });
@@ -122,10 +122,15 @@ impl History {
                 Changed::Nothing
             }
             Step::Mark { key, missing } => match self.key(*key) {
-                Some(pair) if store.mark_missing(pair.id, missing.then_some((now, true)), &audit).await.is_ok() => {
-                    Changed::Row
+                Some(pair) => {
+                    let seen = if *missing { TokenPresence::Missing { since: now } } else { TokenPresence::Found };
+                    if store.set_presence(pair.id, seen, &audit).await.is_ok() {
+                        Changed::Row
+                    } else {
+                        Changed::Nothing
+                    }
                 }
-                _ => Changed::Nothing,
+                None => Changed::Nothing,
             },
         };
         self.events += usize::from(outcome != Changed::Nothing);
@@ -174,7 +179,7 @@ impl History {
 fn is_succeeded(before: &KeyPair, row: &KeyPair) -> bool {
     let suspended = before.suspended_from == Some(KeyState::Active)
         && row.suspended_from == Some(KeyState::Deactivated)
-        && row.state == KeyState::Suspended;
+        && row.state == before.state;
     suspended || KeyPair { awaits_successor: false, ..before.clone() } == *row
 }
 

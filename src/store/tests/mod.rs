@@ -10,7 +10,8 @@ use std::time::Duration;
 use x509_cert::der::{DecodePem, Encode};
 
 use super::{
-    Commit, IdempotencyClaim, LeaseOwner, NewReservation, Placement, ReserveOutcome, Store, StoreError, Transition,
+    CertificateReplacement, Commit, IdempotencyClaim, LeaseOwner, NewReservation, Placement, ReserveOutcome,
+    RotationSettingsChange, Store, StoreError, TokenPresence, Transition,
 };
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Timestamp;
@@ -102,7 +103,8 @@ fn commit_of(pair: &KeyPair, state: KeyState, now: Timestamp) -> Commit {
 }
 
 fn move_of(pair: &KeyPair, to: KeyState, now: Timestamp) -> Transition {
-    Transition { id: pair.id, version: pair.version, to, reactivate: false, unpublished: false, now }
+    let destroy_at = (to == KeyState::PendingDestruction).then_some(now);
+    Transition { id: pair.id, version: pair.version, to, reactivate: false, unpublished: false, destroy_at, now }
 }
 
 /// Reserves, and expects to be given the row.

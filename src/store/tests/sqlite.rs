@@ -6,11 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::{Connection as _, Sqlite, SqliteConnection};
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::{ReadOnlyOpen, Store, key_pairs, migrations, sqlite};
+use crate::store::pools::{OpenTransaction, commit_failure, on_database};
+use crate::store::seam::Driver as _;
+use crate::store::{ReadOnlyOpen, Store, key_pairs, migrations};
 use strongroom_domain::key::StoreId;
 
 const FILE: &str = "store.db";
@@ -26,14 +28,18 @@ async fn beside(place: &TempDir) -> SqliteConnection {
     SqliteConnection::connect_with(&options).await.unwrap()
 }
 
+async fn begin(store: &Store) -> OpenTransaction<Sqlite> {
+    on_database!(store, |pools| pools.begin("test").await.unwrap())
+}
+
 mod keeps_the_contract {
     crate::store::tests::contract::every_case!(super::open);
 }
 
 /// Reserves a successor in a ring that has a key, as rotation will.
 async fn successor(store: &Store, name: &RingId, generation: i64) -> Result<KeyPair, StoreError> {
-    let mut change = store.begin("test").await.unwrap();
-    let pair = key_pairs::insert(&mut change.tx, &new(Some(name), at(generation)), generation).await?;
+    let mut change = begin(store).await;
+    let pair = key_pairs::insert(change.conn(), &new(Some(name), at(generation)), generation).await?;
     change.commit(&[]).await.unwrap();
     Ok(pair)
 }
@@ -42,12 +48,12 @@ async fn successor(store: &Store, name: &RingId, generation: i64) -> Result<KeyP
 async fn ring_never_has_two_active_keys() {
     let (store, _place) = open().await;
     let name = ring("web-keys");
-    let first = active(&*store, &name, at(0)).await;
+    let first = active(&store, &name, at(0)).await;
     let second = successor(&store, &name, 2).await.unwrap();
     assert!(is_conflict(&store.commit(commit_of(&second, KeyState::Active, at(2)), &[]).await));
     let second = store.commit(commit_of(&second, KeyState::PreActive, at(2)), &[]).await.unwrap();
     assert!(is_conflict(&store.transition(move_of(&second, KeyState::Active, at(3)), &[]).await));
-    let first = moved(&*store, &first, KeyState::Deactivated, at(4)).await;
+    let first = moved(&store, &first, KeyState::Deactivated, at(4)).await;
 
     let back = Transition { reactivate: true, ..move_of(&first, KeyState::Active, at(5)) };
     let outcomes =
@@ -60,7 +66,7 @@ async fn ring_never_has_two_active_keys() {
 async fn ring_never_has_two_keys_of_one_generation() {
     let (store, _place) = open().await;
     let name = ring("web-keys");
-    active(&*store, &name, at(0)).await;
+    active(&store, &name, at(0)).await;
     assert!(is_conflict(&successor(&store, &name, 1).await));
 }
 
@@ -75,7 +81,7 @@ async fn ring_lists_active_first_then_by_generation() {
         let first = if state == KeyState::PreActive { KeyState::PreActive } else { KeyState::Active };
         let pair = store.commit(commit_of(&pair, first, at(9)), &[]).await.unwrap();
         if state == KeyState::Deactivated {
-            moved(&*store, &pair, state, at(9)).await;
+            moved(&store, &pair, state, at(9)).await;
         }
     }
     let generations: Vec<i64> = store.ring(&name).await.unwrap().iter().map(|pair| pair.generation).collect();
@@ -86,16 +92,16 @@ async fn ring_lists_active_first_then_by_generation() {
 async fn change_that_is_dropped_leaves_nothing() {
     let (store, place) = open().await;
     let wish = new(Some(&ring("signing:a")), at(0));
-    let mut change = store.begin("test").await.unwrap();
-    key_pairs::insert(&mut change.tx, &wish, 1).await.unwrap();
+    let mut change = begin(&store).await;
+    key_pairs::insert(change.conn(), &wish, 1).await.unwrap();
     drop(change);
     assert_eq!(store.pair(wish.id).await.unwrap(), None);
-    reserved(&*store, wish.clone()).await;
+    reserved(&store, wish.clone()).await;
 
     // A copy of the files while a change is open is what a crash leaves behind.
     let lost = new(Some(&ring("signing:b")), at(0));
-    let mut change = store.begin("test").await.unwrap();
-    key_pairs::insert(&mut change.tx, &lost, 1).await.unwrap();
+    let mut change = begin(&store).await;
+    key_pairs::insert(change.conn(), &lost, 1).await.unwrap();
     let copy = tempfile::tempdir().unwrap();
     for file in [FILE, "store.db-wal"] {
         std::fs::copy(place.path().join(file), copy.path().join(file)).unwrap();
@@ -108,7 +114,7 @@ async fn change_that_is_dropped_leaves_nothing() {
 #[tokio::test]
 async fn store_that_is_opened_again_is_the_same() {
     let (store, place) = open().await;
-    let pair = active(&*store, &ring("signing:a"), at(0)).await;
+    let pair = active(&store, &ring("signing:a"), at(0)).await;
     store.record(&[event(Action::Orphaned, None)]).await.unwrap();
     let before = (store.id(), store.fingerprint(b"body"), store.epoch().await.unwrap());
     store.close().await;
@@ -117,7 +123,7 @@ async fn store_that_is_opened_again_is_the_same() {
     let store = Store::open(&place.path().join(FILE)).await.unwrap();
     assert_eq!((store.id(), store.fingerprint(b"body"), store.epoch().await.unwrap()), before);
     assert_eq!(store.pair(pair.id).await.unwrap(), Some(pair));
-    assert_eq!(trail(&*store).await, [event(Action::Orphaned, None)]);
+    assert_eq!(trail(&store).await, [event(Action::Orphaned, None)]);
     let (other, _place) = open().await;
     assert_ne!(store.id(), other.id());
     assert_ne!(store.fingerprint(b"body"), other.fingerprint(b"body"));
@@ -149,7 +155,7 @@ async fn files_are_for_their_owner_only() {
 #[tokio::test]
 async fn committed_changes_are_written_through() {
     let (store, place) = open().await;
-    let mut change = store.begin("test").await.unwrap();
+    let mut change = begin(&store).await;
     let setting = |name| sqlx::query_scalar::<_, i64>(name);
     assert_eq!(setting("PRAGMA synchronous").fetch_one(&mut *change.tx).await.unwrap(), 2, "FULL");
     assert_eq!(setting("PRAGMA foreign_keys").fetch_one(&mut *change.tx).await.unwrap(), 1);
@@ -160,7 +166,7 @@ async fn committed_changes_are_written_through() {
 #[tokio::test]
 async fn trail_and_tombstones_cannot_be_rewritten() {
     let (store, place) = open().await;
-    active(&*store, &ring("signing:a"), at(0)).await;
+    active(&store, &ring("signing:a"), at(0)).await;
     store.record(&[event(Action::Orphaned, None)]).await.unwrap();
     let mut conn = beside(&place).await;
     for sql in [
@@ -172,7 +178,7 @@ async fn trail_and_tombstones_cannot_be_rewritten() {
     ] {
         assert!(sqlx::query(sql).execute(&mut conn).await.is_err(), "{sql}");
     }
-    assert_eq!(trail(&*store).await, [event(Action::Orphaned, None)]);
+    assert_eq!(trail(&store).await, [event(Action::Orphaned, None)]);
 }
 
 #[tokio::test]
@@ -198,7 +204,7 @@ async fn look_at_a_store_makes_and_changes_nothing() {
     assert!(!file.exists());
 
     let store = Store::open(&file).await.unwrap();
-    let pair = active(&*store, &ring("signing:a"), at(0)).await;
+    let pair = active(&store, &ring("signing:a"), at(0)).await;
     let id = store.id();
     let Ok(ReadOnlyOpen::Current(looked)) = Store::open_read_only(&file).await else { panic!("a store") };
     assert_eq!((looked.id(), looked.pair(pair.id).await.unwrap()), (id, Some(pair.clone())));
@@ -233,7 +239,7 @@ async fn file_that_is_no_store_is_refused_and_kept() {
 #[tokio::test]
 async fn value_that_no_program_wrote_is_reported() {
     let (store, place) = open().await;
-    let pair = active(&*store, &ring("signing:a"), at(0)).await;
+    let pair = active(&store, &ring("signing:a"), at(0)).await;
     for sql in ["UPDATE key_pairs SET algorithm = 'rot13'", "UPDATE key_pairs SET certificates = X'3003'"] {
         sqlx::query(sql).execute(&mut beside(&place).await).await.unwrap();
         assert!(matches!(store.pair(pair.id).await, Err(StoreError::Inconsistent(_))), "{sql}");
@@ -243,7 +249,7 @@ async fn value_that_no_program_wrote_is_reported() {
 #[tokio::test]
 async fn writer_recovers_from_a_transaction_that_the_database_ended() {
     let (store, _place) = open().await;
-    let mut change = store.begin("test").await.unwrap();
+    let mut change = begin(&store).await;
     // What SQLite does by itself when the disk is full or failing.
     sqlx::query("ROLLBACK").execute(&mut *change.tx).await.unwrap();
     drop(change);
@@ -256,12 +262,12 @@ async fn writer_recovers_from_a_transaction_that_the_database_ended() {
 async fn commit_that_fails_is_unknown_unless_the_lock_was_another_s() {
     let (_store, place) = open().await;
     let mut holder = beside(&place).await;
-    let _held = holder.begin_with(sqlite::BEGIN).await.unwrap();
-    let locked = beside(&place).await.begin_with(sqlite::BEGIN).await.unwrap_err();
-    assert!(matches!(sqlite::commit_failure(locked), StoreError::Unavailable(_)));
+    let _held = holder.begin_with(Sqlite::BEGIN).await.unwrap();
+    let locked = beside(&place).await.begin_with(Sqlite::BEGIN).await.unwrap_err();
+    assert!(matches!(commit_failure::<Sqlite>(locked), StoreError::Unavailable(_)));
     let failing = sqlx::Error::Io(std::io::Error::other("disk"));
-    assert!(matches!(sqlite::commit_failure(failing), StoreError::Unknown(_)));
-    assert!(matches!(sqlite::commit_failure(sqlx::Error::WorkerCrashed), StoreError::Unknown(_)));
+    assert!(matches!(commit_failure::<Sqlite>(failing), StoreError::Unknown(_)));
+    assert!(matches!(commit_failure::<Sqlite>(sqlx::Error::WorkerCrashed), StoreError::Unknown(_)));
 }
 
 /// What the schema before suspended and compromised keys held is there afterwards, row by row.

@@ -1,6 +1,6 @@
 //! Transactions of the audit trail.
 
-use crate::store::records::AuditRow;
+use crate::store::pools::{on_database, reading};
 use crate::store::{Store, StoreError, audit_trail};
 use strongroom_domain::audit::Event;
 
@@ -10,7 +10,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub async fn record(&self, audit: &[Event]) -> Result<(), StoreError> {
-        self.begin("record").await?.commit(audit).await
+        on_database!(self, |pools| pools.begin("record").await?.commit(audit).await)
     }
 
     /// Up to `limit` audit events with their numbers, which grow, from the first one above `after`.
@@ -18,7 +18,6 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn audit(&self, after: i64, limit: u32) -> Result<Vec<(i64, Event)>, StoreError> {
-        let entries = audit_trail::page(&mut self.view("audit").await?.conn, after, limit).await?;
-        Ok(entries.into_iter().map(|AuditRow(number, event)| (number, event)).collect())
+        reading!(self, "audit", |conn| audit_trail::page(conn, after, limit))
     }
 }

@@ -1,6 +1,8 @@
 //! Transactions of documents.
 
-use crate::store::{DocumentKind, PutOutcome, Store, StoreError, StoredDocument, documents};
+use crate::store::pools::{on_database, reading};
+use crate::store::seam::Connection;
+use crate::store::{DocumentKind, PutOutcome, Store, StoreError, StoredDocument, documents, key_pairs, meta, rings};
 use strongroom_domain::audit::Event;
 use strongroom_domain::key::RingId;
 
@@ -10,7 +12,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn document(&self, kind: DocumentKind, id: &str) -> Result<Option<StoredDocument>, StoreError> {
-        documents::find(&mut self.view("document").await?.conn, kind, id).await
+        reading!(self, "document", |conn| documents::find(conn, kind, id))
     }
 
     /// Every document of a kind, by id.
@@ -18,7 +20,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn documents(&self, kind: DocumentKind) -> Result<Vec<StoredDocument>, StoreError> {
-        documents::of_kind(&mut self.view("documents").await?.conn, kind).await
+        reading!(self, "documents", |conn| documents::of_kind(conn, kind))
     }
 
     /// The kinds and ids of the documents that refer to a ring, those of its own apart.
@@ -26,7 +28,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn referring_documents(&self, ring: &RingId) -> Result<Vec<(DocumentKind, String)>, StoreError> {
-        documents::referring_to(&mut self.view("referring").await?.conn, ring).await
+        reading!(self, "referring", |conn| documents::referring_to(conn, ring))
     }
 
     /// Keeps a document with the rings that it refers to; with `new`, only if there is none of its id.
@@ -40,12 +42,15 @@ impl Store {
         new: bool,
         audit: &[Event],
     ) -> Result<PutOutcome, StoreError> {
-        let mut writing = self.begin("put_document").await?;
-        let put = documents::put(&mut writing.tx, &document, references, new).await?;
-        if put == PutOutcome::Done {
-            self.revised(writing.commit(audit).await)?;
-        }
-        Ok(put)
+        on_database!(self, |pools| {
+            let mut transaction = pools.begin("put_document").await?;
+            let put = put(transaction.conn(), &document, references, new).await?;
+            if put == PutOutcome::Done {
+                let _revision = self.revise();
+                transaction.commit(audit).await?;
+            }
+            Ok(put)
+        })
     }
 
     /// Removes a document; whether there was one.
@@ -53,11 +58,47 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub async fn delete_document(&self, kind: DocumentKind, id: &str, audit: &[Event]) -> Result<bool, StoreError> {
-        let mut writing = self.begin("delete_document").await?;
-        let found = documents::delete(&mut writing.tx, kind, id).await?;
-        if found {
-            self.revised(writing.commit(audit).await)?;
-        }
-        Ok(found)
+        on_database!(self, |pools| {
+            let mut transaction = pools.begin("delete_document").await?;
+            let found = delete(transaction.conn(), kind, id).await?;
+            if found {
+                let _revision = self.revise();
+                transaction.commit(audit).await?;
+            }
+            Ok(found)
+        })
     }
+}
+
+/// Keeps a document, if its own ring and the rings that it refers to have a current key; any outcome but
+/// [`PutOutcome::Done`] has changed nothing.
+async fn put(
+    conn: &mut impl Connection,
+    document: &StoredDocument,
+    references: &[RingId],
+    new: bool,
+) -> Result<PutOutcome, StoreError> {
+    let own = documents::ring_of(document)?;
+    for ring in own.iter().chain(references) {
+        if key_pairs::current(conn, ring).await?.is_none() {
+            return Ok(PutOutcome::NoSuchRing(ring.clone()));
+        }
+    }
+    if new && documents::find(conn, document.kind, &document.id).await?.is_some() {
+        return Ok(PutOutcome::Exists);
+    }
+    documents::put(conn, document, references).await?;
+    meta::advance_epoch(conn).await?;
+    rings::make_due(conn, own.as_ref()).await?;
+    Ok(PutOutcome::Done)
+}
+
+/// Removes a document; its ring is due for a sweep. Whether there was one.
+pub(super) async fn delete(conn: &mut impl Connection, kind: DocumentKind, id: &str) -> Result<bool, StoreError> {
+    let found = documents::delete(conn, kind, id).await?;
+    meta::advance_epoch(conn).await?;
+    if kind.is_of_a_ring() {
+        rings::make_due(conn, id.parse().ok().as_ref()).await?;
+    }
+    Ok(found)
 }

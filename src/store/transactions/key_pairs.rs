@@ -1,14 +1,15 @@
 //! Transactions of key pairs and of the stock.
 
+use super::key_pair_rules::{change, prior_outcome, replace_certificates, reseal, reserve, set_presence};
+use crate::store::pools::{on_database, reading, revising};
 use crate::store::{
-    Commit, DocumentKind, IdempotencyClaim, KeyPairChange, LeaseOwner, NewReservation, Placement, ReserveOutcome,
-    Store, StoreError, Transition, documents, idempotency, key_pairs, meta, sqlite, stock,
+    CertificateReplacement, Commit, IdempotencyClaim, KeyPairChange, LeaseOwner, NewReservation, ReserveOutcome, Store,
+    StoreError, TokenPresence, Transition, key_pairs, stock,
 };
 use strongroom_domain::audit::Event;
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{
-    CertificateDer, KeyAlgorithm, KeyId, KeyName, KeyPair, KeyState, KeyUse, Kid, ProviderKind, RingId, RingKind,
-    SealedKey,
+    KeyAlgorithm, KeyId, KeyName, KeyPair, KeyState, KeyUse, Kid, ProviderKind, RingId, RingKind, SealedKey,
 };
 
 impl Store {
@@ -18,35 +19,14 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub async fn reserve(&self, new: NewReservation, audit: &[Event]) -> Result<ReserveOutcome, StoreError> {
-        let mut writing = self.begin("reserve").await?;
-        if let Some(claim) = &new.idempotency {
-            idempotency::forget_expired(&mut writing.tx, new.now).await?;
-            if let Some(precedent) = idempotency::prior_outcome(&mut writing.tx, claim, new.now).await? {
-                return Ok(precedent);
+        on_database!(self, |pools| {
+            let mut transaction = pools.begin("reserve").await?;
+            let outcome = reserve(transaction.conn(), &new).await?;
+            if let ReserveOutcome::Reserved(_) = outcome {
+                transaction.commit(audit).await?;
             }
-        }
-        let generation = match &new.ring {
-            Some(ring) => {
-                let occupancy = key_pairs::occupancy(&mut writing.tx, ring).await?;
-                match new.placement {
-                    Placement::NewRing if occupancy.taken => return Ok(ReserveOutcome::RingExists),
-                    Placement::Successor if occupancy.expected => return Ok(ReserveOutcome::SuccessorPending),
-                    Placement::NewRing | Placement::Successor | Placement::Additional => {}
-                }
-                occupancy.latest + 1
-            }
-            // Stock has no place in a ring yet.
-            None => 0,
-        };
-        let pair = match new.stock {
-            Some(version) => stock::claim(&mut writing.tx, &new, version, generation).await?,
-            None => key_pairs::insert(&mut writing.tx, &new, generation).await?,
-        };
-        if let Some(claim) = &new.idempotency {
-            idempotency::remember(&mut writing.tx, claim, new.id).await?;
-        }
-        writing.commit(audit).await?;
-        Ok(ReserveOutcome::Reserved(Box::new(pair)))
+            Ok(outcome)
+        })
     }
 
     /// The outcome of an earlier request with the same idempotency claim; `None` for a new one.
@@ -58,7 +38,10 @@ impl Store {
         claim: &IdempotencyClaim,
         now: Timestamp,
     ) -> Result<Option<ReserveOutcome>, StoreError> {
-        idempotency::prior_outcome(&mut self.view("precedent").await?.conn, claim, now).await
+        on_database!(self, |pools| {
+            let mut snapshot = pools.snapshot("precedent").await?;
+            prior_outcome(snapshot.conn(), claim, now).await
+        })
     }
 
     /// Applies transitions and commits in one transaction; returns the rows in that order.
@@ -66,37 +49,25 @@ impl Store {
     /// keys; [`StoreError::Fenced`].
     ///
     /// Leaving `Reserved` for `Abandoning` also forgets the idempotency key; leaving for
-    /// `Destroying` also removes the documents that go with the ring when no visible key is
-    /// left, and is refused with [`StoreError::InUse`] while a document refers to the ring
-    /// and no other key is the current one there; `Destroyed` erases the sealed private half. A key that
-    /// becomes Active succeeds a suspended one of its ring, and a compromised one that awaits a successor; a public
-    /// key that was compromised is [`StoreError::Compromised`].
+    /// `Destroying`, `PendingDestruction` or `Compromised` also removes the documents that go with the ring when
+    /// no visible key is left, and but for `Compromised` is refused with [`StoreError::InUse`] while a document refers to
+    /// the ring and no other key is the current one there; `Destroyed` erases the sealed private half. A key that
+    /// becomes Active succeeds a suspended one of its ring, and a compromised one that awaits a successor; a public key
+    /// that was compromised is [`StoreError::Compromised`].
     ///
     /// # Errors
     /// When the store cannot be written.
     pub async fn change(&self, wanted: KeyPairChange, audit: &[Event]) -> Result<Vec<KeyPair>, StoreError> {
-        let mut writing = self.begin("change").await?;
-        if let Some(fence) = wanted.fence {
-            meta::check_fence(&mut writing.tx, fence).await?;
-        }
-        let mut rows = Vec::with_capacity(wanted.moves.len() + wanted.commits.len());
-        for transition in wanted.moves {
-            rows.push(key_pairs::transition(&mut writing.tx, transition).await?);
-        }
-        for commit in &wanted.commits {
-            rows.push(key_pairs::commit(&mut writing.tx, commit).await?);
-        }
-        // Their successors have joined by now.
-        let compromised = rows.iter().filter(|pair| pair.state == KeyState::Compromised);
-        for ring in compromised.filter_map(|pair| pair.ring.as_ref()) {
-            documents::delete_with_last_key(&mut writing.tx, ring).await?;
-        }
-        self.revised(writing.commit(audit).await)?;
-        if rows.iter().any(|pair| pair.state == KeyState::Destroyed && pair.provider == ProviderKind::Local) {
-            // What was erased from the file still stands in its log.
-            sqlite::truncate_wal(&self.writer).await;
-        }
-        Ok(rows)
+        on_database!(self, |pools| {
+            let mut transaction = pools.begin("change").await?;
+            let rows = change(transaction.conn(), &wanted).await?;
+            let _revision = self.revise();
+            transaction.commit(audit).await?;
+            if rows.iter().any(|pair| pair.state == KeyState::Destroyed && pair.provider == ProviderKind::Local) {
+                pools.purge_erased().await;
+            }
+            Ok(rows)
+        })
     }
 
     /// Commits one reservation.
@@ -120,15 +91,16 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn pair(&self, id: KeyId) -> Result<Option<KeyPair>, StoreError> {
-        key_pairs::find(&mut self.view("pair").await?.conn, id).await
+        reading!(self, "pair", |conn| key_pairs::find(conn, id))
     }
 
-    /// The visible or compromised key pair of an id or a kid; [`StoreError::Ambiguous`] when the kid is that of several.
+    /// The key pair of an id or a kid, compromised ones and those about to be destroyed included;
+    /// [`StoreError::Ambiguous`] when the kid is that of several.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn find_by_name(&self, name: &KeyName) -> Result<Option<KeyPair>, StoreError> {
-        key_pairs::find_by_name(&mut self.view("named").await?.conn, name).await
+        reading!(self, "named", |conn| key_pairs::find_by_name(conn, name))
     }
 
     /// The latest key pair of a kid in a ring that was ever committed, tombstones included.
@@ -136,7 +108,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn find_even_deleted(&self, ring: &RingId, kid: &Kid) -> Result<Option<KeyPair>, StoreError> {
-        key_pairs::find_even_deleted(&mut self.view("remembered").await?.conn, ring, kid).await
+        reading!(self, "remembered", |conn| key_pairs::find_even_deleted(conn, ring, kid))
     }
 
     /// The visible key pairs of a ring: Active first, then `PreActive`, then the others, each by generation.
@@ -144,15 +116,16 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn ring(&self, ring: &RingId) -> Result<Vec<KeyPair>, StoreError> {
-        key_pairs::of_ring(&mut self.view("ring").await?.conn, ring).await
+        reading!(self, "ring", |conn| key_pairs::of_ring(conn, ring))
     }
 
-    /// The visible key pairs of a ring, in the same order, and a compromised one that none has followed yet.
+    /// The key pairs that the plan of a ring is made of, in the same order: the visible ones, those about to be
+    /// destroyed, and a compromised one without a successor.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn ring_to_plan(&self, ring: &RingId) -> Result<Vec<KeyPair>, StoreError> {
-        key_pairs::of_ring_to_plan(&mut self.view("ring_to_plan").await?.conn, ring).await
+        reading!(self, "ring_to_plan", |conn| key_pairs::of_ring_to_plan(conn, ring))
     }
 
     /// The current key pairs of every ring of a kind, suspended ones too, by creation time, then id.
@@ -160,7 +133,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn active_of_kind(&self, kind: RingKind) -> Result<Vec<KeyPair>, StoreError> {
-        key_pairs::active_of_kind(&mut self.view("active_of_kind").await?.conn, kind).await
+        reading!(self, "active_of_kind", |conn| key_pairs::active_of_kind(conn, kind))
     }
 
     /// What reconcile has to finish: `Abandoning`, `Destroying`, and reservations whose lease is over at
@@ -169,7 +142,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn unfinished(&self, owner: &LeaseOwner, now: Timestamp) -> Result<Vec<KeyPair>, StoreError> {
-        key_pairs::unfinished(&mut self.view("unfinished").await?.conn, owner, now).await
+        reading!(self, "unfinished", |conn| key_pairs::unfinished(conn, owner, now))
     }
 
     /// A page of every row but tombstones older than `since`, by id, after `after`: what an inventory is compared with.
@@ -177,7 +150,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn page(&self, after: Option<KeyId>, since: Timestamp, limit: u32) -> Result<Vec<KeyPair>, StoreError> {
-        key_pairs::page(&mut self.view("page").await?.conn, after, since, limit).await
+        reading!(self, "page", |conn| key_pairs::page(conn, after, since, limit))
     }
 
     /// How many key pairs of a provider there are, tombstones and undone reservations aside.
@@ -185,48 +158,34 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn count_held_by(&self, provider: ProviderKind) -> Result<i64, StoreError> {
-        key_pairs::count_held_by(&mut self.view("held_by").await?.conn, provider).await
+        reading!(self, "held_by", |conn| key_pairs::count_held_by(conn, provider))
     }
 
-    /// Notes that the token was seen with or without the key: `None` it is there, else since when it is not and
-    /// whether that is established. [`StoreError::Conflict`] when the key is no longer one that must be there.
+    /// Notes whether the token was seen with the key; [`StoreError::Conflict`] when the key is no longer one that
+    /// must be there.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn mark_missing(
-        &self,
-        id: KeyId,
-        since: Option<(Timestamp, bool)>,
-        audit: &[Event],
-    ) -> Result<(), StoreError> {
-        let mut writing = self.begin("mark_missing").await?;
-        key_pairs::mark_missing(&mut writing.tx, id, since).await?;
-        self.revised(writing.commit(audit).await)
+    pub async fn set_presence(&self, id: KeyId, presence: TokenPresence, audit: &[Event]) -> Result<(), StoreError> {
+        revising!(self, "mark_missing", audit, |conn| set_presence(conn, id, presence))
     }
 
-    /// Replaces the certificates of a visible key pair, by compare-and-set; with `void` it also removes
-    /// the rotation settings of its ring, where there are some, and writes that event.
+    /// Replaces the certificates of a visible key pair, by compare-and-set.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub async fn replace_certificates(
         &self,
-        id: KeyId,
-        version: i64,
-        certificates: Vec<CertificateDer>,
-        drop_rotation_settings: Option<Event>,
+        replacement: CertificateReplacement,
         audit: &[Event],
     ) -> Result<KeyPair, StoreError> {
-        let mut writing = self.begin("replace_certificates").await?;
-        let pair = key_pairs::replace_certificates(&mut writing.tx, id, version, &certificates).await?;
-        let mut audit = audit.to_vec();
-        if let (Some(event), Some(ring)) = (drop_rotation_settings, &pair.ring)
-            && documents::delete(&mut writing.tx, DocumentKind::RotationSettings, &ring.to_string()).await?
-        {
-            audit.push(event);
-        }
-        self.revised(writing.commit(&audit).await)?;
-        Ok(pair)
+        on_database!(self, |pools| {
+            let mut transaction = pools.begin("replace_certificates").await?;
+            let (pair, dropped) = replace_certificates(transaction.conn(), &replacement).await?;
+            let _revision = self.revise();
+            transaction.commit(&[audit, dropped].concat()).await?;
+            Ok(pair)
+        })
     }
 
     /// Replaces the sealed private half of a key pair, by compare-and-set.
@@ -240,10 +199,7 @@ impl Store {
         sealed: SealedKey,
         audit: &[Event],
     ) -> Result<KeyPair, StoreError> {
-        let mut writing = self.begin("reseal").await?;
-        let pair = key_pairs::reseal(&mut writing.tx, id, version, &sealed).await?;
-        self.revised(writing.commit(audit).await)?;
-        Ok(pair)
+        revising!(self, "reseal", audit, |conn| reseal(conn, id, version, &sealed))
     }
 
     /// The oldest key of an algorithm and a use in stock that was made after `since` and has not been seen missing.
@@ -256,7 +212,7 @@ impl Store {
         key_use: KeyUse,
         since: Timestamp,
     ) -> Result<Option<KeyPair>, StoreError> {
-        stock::next(&mut self.view("next_stocked").await?.conn, algorithm, key_use, since).await
+        reading!(self, "next_stocked", |conn| stock::next(conn, algorithm, key_use, since))
     }
 
     /// The stock, the oldest first, with the reservations that will be stock.
@@ -264,7 +220,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn stock(&self) -> Result<Vec<KeyPair>, StoreError> {
-        stock::all(&mut self.view("stock").await?.conn).await
+        reading!(self, "stock", |conn| stock::all(conn))
     }
 }
 

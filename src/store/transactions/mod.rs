@@ -8,6 +8,7 @@
 
 mod audit;
 mod documents;
+mod key_pair_rules;
 mod key_pairs;
 mod master_keys;
 mod rings;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::store::pools::{reading, writing};
 use crate::store::{Agenda, DueRing, LeaseOwner, Store, StoreError, SweepLease, meta, rings};
 use strongroom_domain::audit::Event;
 use strongroom_domain::clock::Timestamp;
@@ -13,7 +14,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn rings(&self, after: Option<&RingId>, limit: u32) -> Result<Vec<RingId>, StoreError> {
-        rings::page(&mut self.view("rings").await?.conn, after, limit).await
+        reading!(self, "rings", |conn| rings::page(conn, after, limit))
     }
 
     /// Up to `limit` rings that a sweep has to look at, the longest due first. A ring is due
@@ -22,7 +23,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn due_rings(&self, now: Timestamp, limit: u32) -> Result<Vec<DueRing>, StoreError> {
-        rings::due(&mut self.view("due_rings").await?.conn, now, limit).await
+        reading!(self, "due_rings", |conn| rings::due(conn, now, limit))
     }
 
     /// Notes when a ring has to be looked at next, unless it has changed since; whether it was noted.
@@ -30,10 +31,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub async fn set_ring_due(&self, ring: &DueRing, due: Option<Timestamp>) -> Result<bool, StoreError> {
-        let mut writing = self.begin("plan_ring").await?;
-        let noted = rings::set_due(&mut writing.tx, ring, due).await?;
-        writing.commit(&[]).await?;
-        Ok(noted)
+        writing!(self, "plan_ring", &[], |conn| rings::set_due(conn, ring, due))
     }
 
     /// Makes every ring of a kind due: its policy has changed.
@@ -41,9 +39,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub async fn make_kind_due(&self, kind: RingKind) -> Result<(), StoreError> {
-        let mut writing = self.begin("plan_anew").await?;
-        rings::make_kind_due(&mut writing.tx, kind).await?;
-        writing.commit(&[]).await
+        writing!(self, "plan_anew", &[], |conn| rings::make_kind_due(conn, kind))
     }
 
     /// What awaits the sweeps at `now`.
@@ -51,7 +47,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn agenda(&self, now: Timestamp) -> Result<Agenda, StoreError> {
-        rings::agenda(&mut self.view("agenda").await?.conn, now).await
+        reading!(self, "agenda", |conn| rings::agenda(conn, now))
     }
 
     /// Takes the right to sweep for `lease`; `None` while another has it. What the same life
@@ -65,10 +61,7 @@ impl Store {
         now: Timestamp,
         lease: Duration,
     ) -> Result<Option<SweepLease>, StoreError> {
-        let mut writing = self.begin("lease_sweep").await?;
-        let taken = meta::lease_sweep(&mut writing.tx, owner, now, lease).await?;
-        writing.commit(&[]).await?;
-        Ok(taken)
+        writing!(self, "lease_sweep", &[], |conn| meta::lease_sweep(conn, owner, now, lease))
     }
 
     /// Gives the right to sweep back, noting that a sweep came to its end `at`, if it did;
@@ -77,8 +70,6 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub async fn end_sweep(&self, fence: i64, at: Option<Timestamp>, audit: &[Event]) -> Result<(), StoreError> {
-        let mut writing = self.begin("end_sweep").await?;
-        meta::end_sweep(&mut writing.tx, fence, at).await?;
-        writing.commit(audit).await
+        writing!(self, "end_sweep", audit, |conn| meta::end_sweep(conn, fence, at))
     }
 }

@@ -4,6 +4,8 @@
 //! included. The floors are those of the table in `src/lib.rs`: what the crate's
 //! documentation says and what holds cannot differ. Does not judge what code does.
 
+mod algorithms;
+mod circles;
 mod paths;
 
 use std::collections::BTreeMap;

@@ -5,6 +5,11 @@
 /// `module` is where the file stands. Groups are taken apart, `as` names left out;
 /// comments and literals do not count.
 pub fn paths_of(source: &str, module: &[String]) -> Vec<Vec<String>> {
+    paths_among(source, module, &[])
+}
+
+/// The same, and the paths that begin with one of these children of the module.
+pub fn paths_among(source: &str, module: &[String], children: &[&str]) -> Vec<Vec<String>> {
     let tokens = tokens(source);
     let mut found = Vec::new();
     // Inline modules: their names, and the depth of braces at which each ends.
@@ -27,6 +32,14 @@ pub fn paths_of(source: &str, module: &[String]) -> Vec<Vec<String>> {
                     base.pop();
                 }
                 at = tree(&tokens, at + 2, &base, &mut found);
+                continue;
+            }
+            Token::Word(first)
+                if children.contains(&first)
+                    && matches!(tokens.get(at + 1), Some(Token::Path))
+                    && !matches!(at.checked_sub(1).and_then(|before| tokens.get(before)), Some(Token::Path)) =>
+            {
+                at = tree(&tokens, at, module, &mut found);
                 continue;
             }
             Token::Sign('{') => depth += 1,

@@ -71,7 +71,13 @@ impl Launch {
     fn new<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, mode: Mode) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
         command.args(args).env_remove("SOFTHSM2_CONF");
-        for name in ["STRONGROOM_ADMIN_TOKEN", "STRONGROOM_TEST_AT", "STRONGROOM_TEST_CLOCK"] {
+        for name in [
+            "STRONGROOM_ADMIN_TOKEN",
+            "STRONGROOM_TEST_AT",
+            "STRONGROOM_TEST_CLOCK",
+            "STRONGROOM_TEST_ALGORITHM",
+            "STRONGROOM_TEST_WITHHELD_RING",
+        ] {
             command.env_remove(name);
         }
         Self { command, mode }

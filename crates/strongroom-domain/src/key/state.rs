@@ -22,6 +22,8 @@ pub enum KeyState {
     Suspended,
     /// Out of every key set; never signs again.
     Compromised,
+    /// In no key set and shown by no product's API; destroyed when its window ends, unless that is cancelled.
+    PendingDestruction,
     /// Destruction is committed; reconcile finishes it.
     Destroying,
     /// A tombstone.
@@ -30,7 +32,7 @@ pub enum KeyState {
 
 impl KeyState {
     /// Every state.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Reserved,
         Self::Abandoning,
         Self::Stocked,
@@ -39,6 +41,7 @@ impl KeyState {
         Self::Deactivated,
         Self::Suspended,
         Self::Compromised,
+        Self::PendingDestruction,
         Self::Destroying,
         Self::Destroyed,
     ];
@@ -55,6 +58,7 @@ impl KeyState {
             Self::Deactivated => "Deactivated",
             Self::Suspended => "Suspended",
             Self::Compromised => "Compromised",
+            Self::PendingDestruction => "PendingDestruction",
             Self::Destroying => "Destroying",
             Self::Destroyed => "Destroyed",
         }
@@ -75,7 +79,7 @@ impl KeyState {
     /// Whether the native API finds the key by its kid or id.
     #[must_use]
     pub const fn is_named(self) -> bool {
-        self.is_visible() || matches!(self, Self::Compromised)
+        self.is_visible() || matches!(self, Self::Compromised | Self::PendingDestruction)
     }
 
     /// Whether the provider has the private half and is meant to keep it.
@@ -92,8 +96,9 @@ impl KeyState {
 
     /// Whether a key may move from here to `next`; stock is claimed by being reserved.
     ///
-    /// `reactivate` is the way back from `Deactivated`, which only web keys have. A `Suspended` key returns to
-    /// the state that it came from and to no other: the store knows which.
+    /// `reactivate` is the way back from `Deactivated`, which only web keys have. A `Suspended` key is reinstated to
+    /// the state that it came from and to no other, and a key whose destruction is cancelled becomes `Suspended`, or
+    /// `Compromised` again: the store keeps which.
     #[must_use]
     pub const fn may_become(self, next: Self, reactivate: bool) -> bool {
         match (self, next) {
@@ -107,8 +112,9 @@ impl KeyState {
             | (Self::PreActive | Self::Active | Self::Deactivated | Self::Suspended, Self::Compromised)
             | (
                 Self::PreActive | Self::Active | Self::Deactivated | Self::Suspended | Self::Compromised,
-                Self::Destroying,
-            ) => true,
+                Self::PendingDestruction | Self::Destroying,
+            )
+            | (Self::PendingDestruction, Self::Suspended | Self::Compromised | Self::Destroying) => true,
             (Self::Deactivated, Self::Active) => reactivate,
             _ => false,
         }

@@ -72,7 +72,8 @@ fn digests_have_the_length_that_they_say() {
 #[test]
 fn states_move_along_the_table_and_nowhere_else() {
     use KeyState::{
-        Abandoning, Active, Compromised, Deactivated, Destroyed, Destroying, PreActive, Reserved, Stocked, Suspended,
+        Abandoning, Active, Compromised, Deactivated, Destroyed, Destroying, PendingDestruction, PreActive, Reserved,
+        Stocked, Suspended,
     };
     let moves = [
         (Reserved, Abandoning),
@@ -99,6 +100,14 @@ fn states_move_along_the_table_and_nowhere_else() {
         (Deactivated, Compromised),
         (Suspended, Compromised),
         (Compromised, Destroying),
+        (PreActive, PendingDestruction),
+        (Active, PendingDestruction),
+        (Deactivated, PendingDestruction),
+        (Suspended, PendingDestruction),
+        (Compromised, PendingDestruction),
+        (PendingDestruction, Suspended),
+        (PendingDestruction, Compromised),
+        (PendingDestruction, Destroying),
         (Destroying, Destroyed),
     ];
     for from in KeyState::ALL {
@@ -127,7 +136,10 @@ fn visible_states_hold_their_name_and_so_does_a_reservation() {
     let holding: Vec<_> = KeyState::ALL.into_iter().filter(|state| state.reserves_ring_id()).collect();
     assert_eq!(holding, [&[KeyState::Reserved][..], &visible].concat());
     let held: Vec<_> = KeyState::ALL.into_iter().filter(|state| state.is_held()).collect();
-    assert_eq!(held, [&[KeyState::Stocked][..], &visible, &[KeyState::Compromised]].concat());
+    assert_eq!(
+        held,
+        [&[KeyState::Stocked][..], &visible, &[KeyState::Compromised, KeyState::PendingDestruction]].concat()
+    );
 }
 
 #[test]

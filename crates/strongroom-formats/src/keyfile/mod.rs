@@ -8,8 +8,10 @@
 //! from a container that is broken.
 
 mod detect;
+mod error;
 mod kdf;
 mod kdf_budget;
+mod key_file;
 mod pbe;
 mod pkcs12;
 mod private;
@@ -23,44 +25,12 @@ use der::asn1::OctetStringRef;
 use der::referenced::OwnedToRef as _;
 
 use crate::x509::{encode_pem, to_pem as certificate_to_pem};
-use strongroom_domain::key::{CertificateDer, KeyAlgorithm, SpkiDer};
+use error::{MOST_CERTIFICATES, broken, too_many_certificates, unwritable};
+use strongroom_domain::key::CertificateDer;
 use strongroom_domain::secret::Secret;
 
-/// More certificates than any chain has.
-const MOST_CERTIFICATES: usize = 32;
-
-/// How a container is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyFileFormat {
-    Pkcs12,
-    Pem,
-}
-
-/// A private key that was read, with the certificates that came along, leaf first as far as can be told.
-#[derive(Debug)]
-pub struct KeyFile {
-    /// PKCS#8, unencrypted (RFC 5958).
-    pub pkcs8: Secret,
-    pub algorithm: KeyAlgorithm,
-    pub spki: SpkiDer,
-    pub certificates: Vec<CertificateDer>,
-}
-
-/// Why a container gives no key.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyFileError {
-    #[error("the password is wrong")]
-    WrongPassword,
-    /// What is wrong, and what would be accepted.
-    #[error("{0}")]
-    Malformed(String),
-    /// A key that is none of [`KeyAlgorithm`]; what would be accepted.
-    #[error("{0}")]
-    UnsupportedKey(String),
-    /// More iterations, bytes or certificates than are reasonable.
-    #[error("{0}")]
-    Excessive(String),
-}
+pub use error::KeyFileError;
+pub use key_file::{KeyFile, KeyFileFormat};
 
 /// Reads a container: `data` is DER, PEM, or base64 of either; its format is found out
 /// where none is given.
@@ -97,17 +67,4 @@ pub fn to_pem(pkcs8: &Secret, certificates: &[CertificateDer], password: &Secret
 fn utf8(password: &Secret) -> Result<&str, KeyFileError> {
     std::str::from_utf8(password.expose())
         .map_err(|_| KeyFileError::Malformed("a password in UTF-8 is accepted".to_owned()))
-}
-
-fn broken(part: &str) -> KeyFileError {
-    KeyFileError::Malformed(format!("broken, truncated or not DER: {part}"))
-}
-
-/// Whatever the reason, which is never the caller's.
-fn unwritable<T>(_: T) -> KeyFileError {
-    KeyFileError::Malformed("the key cannot be written".to_owned())
-}
-
-fn too_many_certificates() -> KeyFileError {
-    KeyFileError::Excessive(format!("more than {MOST_CERTIFICATES} certificates"))
 }

@@ -37,6 +37,7 @@ fn view_at(now: i64, settings: Settings) -> Value {
         unpublished: false,
         compromised_at: None,
         awaits_successor: false,
+        destroy_at: None,
         deleted_at: None,
         destroyed_at: None,
         version: 1,

@@ -30,9 +30,7 @@ fn change(placement: Placement, entries: &[InitialState]) -> RingChange {
         state_changes: Vec::new(),
         reason: "a test".to_owned(),
         fence: None,
-        idempotency: None,
         deadline: Duration::from_secs(60),
-        request_id: None,
     }
 }
 

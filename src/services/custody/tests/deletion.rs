@@ -25,9 +25,7 @@ async fn successor(bench: &Bench, name: &str) -> KeyPair {
         state_changes: Vec::new(),
         reason: String::new(),
         fence: None,
-        idempotency: None,
         deadline: Duration::from_secs(60),
-        request_id: None,
     };
     bench.keyring.change_ring(&admin(), change).await.unwrap().created.remove(0)
 }
@@ -38,7 +36,7 @@ async fn active_key_of_a_ring_with_others_stays_and_others_go_alone() {
     let active = bench.keyring.generate(&admin(), wanted("a")).await.unwrap().pair;
     let next = successor(&bench, "a").await;
     assert_eq!(next.state, KeyState::PreActive);
-    let delete = async |pair: &KeyPair| bench.keyring.delete_key(&admin(), &KeyName::Id(pair.id), None).await;
+    let delete = async |pair: &KeyPair| bench.keyring.delete_key(&admin(), &KeyName::Id(pair.id)).await;
     let refused = delete(&active).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Conflict);
     assert!(refused.public().contains("signing:a"), "{}", refused.public());
@@ -57,8 +55,8 @@ async fn deletion_by_kid_wants_the_scope_and_one_key() {
     let bench = Bench::new().await;
     let pair = bench.keyring.generate(&admin(), wanted("a")).await.unwrap().pair;
     let name = KeyName::Kid(pair.kid.clone().unwrap());
-    let reader = Principal::new("b".to_owned(), vec![Scope::Read, Scope::Sign]);
-    assert_eq!(bench.keyring.delete_key(&reader, &name, None).await.unwrap_err().kind(), ErrorKind::Forbidden);
-    bench.keyring.delete_key(&admin(), &name, None).await.unwrap();
-    assert_eq!(bench.keyring.delete_key(&admin(), &name, None).await.unwrap_err().kind(), ErrorKind::NotFound);
+    let reader = Caller::bearer("b", &[Scope::Read, Scope::Sign]);
+    assert_eq!(bench.keyring.delete_key(&reader, &name).await.unwrap_err().kind(), ErrorKind::Forbidden);
+    bench.keyring.delete_key(&admin(), &name).await.unwrap();
+    assert_eq!(bench.keyring.delete_key(&admin(), &name).await.unwrap_err().kind(), ErrorKind::NotFound);
 }

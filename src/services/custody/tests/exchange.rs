@@ -3,8 +3,10 @@
 use std::time::Instant;
 
 use super::*;
+use crate::auth::{Caller, Scope};
 use crate::provider::{KeyRef, SignInput};
 use crate::services::lifecycle::{ImportKeyPair, KeySelector, LinkKeyPair};
+use crate::store::CertificateReplacement;
 use strongroom_domain::key::{CertificateDer, KeyOrigin, KeyPair, Locator};
 use strongroom_domain::secret::Secret;
 
@@ -36,9 +38,7 @@ impl Foreign {
             pkcs8: Secret::new(self.pkcs8.expose().to_vec()),
             spki: self.pair.spki.clone().unwrap(),
             certificates: self.certificates(),
-            idempotency: None,
             deadline: Duration::from_secs(60),
-            request_id: None,
         }
     }
 
@@ -62,9 +62,7 @@ impl Foreign {
             ring: ring(name),
             selector: KeySelector { label: Some(label.to_owned()), ..KeySelector::default() },
             certificates: self.certificates(),
-            idempotency: None,
             deadline: Duration::from_secs(60),
-            request_id: None,
         }
     }
 }
@@ -139,7 +137,7 @@ async fn linked_key_outlives_its_row_and_can_be_linked_again() {
         assert!(reconciler(&bench.keyring).reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
         let twice = bench.keyring.link(&admin(), foreign.link("another", "theirs")).await;
         assert_eq!(complaint(twice), invalid("privateKeyId"));
-        bench.keyring.delete(&admin(), &ring(name), None).await.unwrap();
+        bench.keyring.delete(&admin(), &ring(name)).await.unwrap();
         reconciler(&bench.keyring).reconcile(REPAIR).await.unwrap();
         assert_eq!(bench.store.pair(made.pair.id).await.unwrap().unwrap().state, KeyState::Destroyed);
         assert_eq!(bench.double.locators(), std::slice::from_ref(&locator));
@@ -150,30 +148,22 @@ async fn linked_key_outlives_its_row_and_can_be_linked_again() {
 async fn link_is_replayed_without_asking_the_token() {
     let (bench, foreign) = (Bench::new().await, Foreign::new().await);
     let locator = foreign.put_into(&bench.double, "theirs").await;
-    let link = |body: &str| {
-        let route = "POST link".to_owned();
-        let key = IdempotencyKey { key: "once".to_owned(), route, body: body.as_bytes().to_vec() };
-        LinkKeyPair { idempotency: Some(key), ..foreign.link("a", "theirs") }
-    };
-    let made = bench.keyring.link(&admin(), link("body")).await.unwrap();
+    let link = || foreign.link("a", "theirs");
+    let made = bench.keyring.link(&repeating("body"), link()).await.unwrap();
     bench.double.lose(&locator);
-    let again = bench.keyring.link(&admin(), link("body")).await.unwrap();
+    let again = bench.keyring.link(&repeating("body"), link()).await.unwrap();
     assert!(again.replayed && again.pair == made.pair);
-    assert_eq!(complaint(bench.keyring.link(&admin(), link("other")).await).0, ErrorKind::Invalid);
+    assert_eq!(complaint(bench.keyring.link(&repeating("other"), link()).await).0, ErrorKind::Invalid);
     assert_eq!(bench.double.sought.load(Ordering::SeqCst), 1, "by the first request alone");
 }
 
 #[tokio::test]
 async fn request_whose_key_pair_was_deleted_is_not_answered_as_if_it_were_there() {
     let bench = Bench::new().await;
-    let request = || {
-        let key = IdempotencyKey { key: "once".to_owned(), route: "POST generate".to_owned(), body: b"body".to_vec() };
-        NewKeyPair { idempotency: Some(key), ..wanted("a") }
-    };
-    bench.keyring.generate(&admin(), request()).await.unwrap();
-    bench.keyring.delete(&admin(), &ring("a"), None).await.unwrap();
+    bench.keyring.generate(&repeating("body"), wanted("a")).await.unwrap();
+    bench.keyring.delete(&admin(), &ring("a")).await.unwrap();
     for finished in [false, true] {
-        let failure = bench.keyring.generate(&admin(), request()).await.unwrap_err();
+        let failure = bench.keyring.generate(&repeating("body"), wanted("a")).await.unwrap_err();
         assert_eq!(failure.kind(), ErrorKind::Conflict, "{finished}");
         assert!(failure.public().contains("deleted since"), "{}", failure.public());
         reconciler(&bench.keyring).reconcile(REPAIR).await.unwrap();
@@ -207,7 +197,7 @@ async fn software_key_is_erased_without_its_provider() {
     let bench = Bench::over(ProviderDouble::local()).await;
     bench.keyring.import(&admin(), foreign.import("a", ProviderKind::Local)).await.unwrap();
     let without = keyring(&bench.store, &Arc::new(ProviderDouble::default()), &bench.clock, "second");
-    without.delete(&admin(), &ring("a"), None).await.unwrap();
+    without.delete(&admin(), &ring("a")).await.unwrap();
     let pair = bench.store.page(None, Timestamp::from_micros(i64::MAX), 9).await.unwrap().remove(0);
     assert_eq!(pair.state, KeyState::Destroying);
     without.finish_destruction(&pair).await.unwrap();
@@ -220,21 +210,21 @@ async fn only_software_keys_are_given_out() {
     let foreign = Foreign::new().await;
     let software = Bench::over(ProviderDouble::local()).await;
     software.keyring.import(&admin(), foreign.import("a", ProviderKind::Local)).await.unwrap();
-    let exported = software.keyring.export(&admin(), &ring("a"), None).await.unwrap();
+    let exported = software.keyring.export(&admin(), &ring("a")).await.unwrap();
     assert!(exported.pkcs8.expose() == foreign.pkcs8.expose());
     assert_eq!(exported.pair.certificates, foreign.certificates());
     let other = software.keyring.generate(&admin(), NewKeyPair { provider: ProviderKind::Local, ..wanted("c") }).await;
     let (pair, chain) = (exported.pair, other.unwrap().pair.certificates);
-    software.store.replace_certificates(pair.id, pair.version, chain, None, &[]).await.unwrap();
-    assert_eq!(complaint(software.keyring.export(&admin(), &ring("a"), None).await).0, ErrorKind::Damaged);
+    software.store.replace_certificates(CertificateReplacement::new(&pair, chain), &[]).await.unwrap();
+    assert_eq!(complaint(software.keyring.export(&admin(), &ring("a")).await).0, ErrorKind::Damaged);
     let linked = software.keyring.link(&admin(), foreign.link("b", "theirs")).await;
     assert_eq!(complaint(linked).0, ErrorKind::Unsupported, "there is no token");
 
     // The double would give the key out; the keyring does not ask it.
     let token = Bench::new().await;
     token.keyring.import(&admin(), foreign.import("a", ProviderKind::Hsm)).await.unwrap();
-    assert_eq!(complaint(token.keyring.export(&admin(), &ring("a"), None).await).0, ErrorKind::NotExportable);
-    assert_eq!(complaint(token.keyring.export(&admin(), &ring("b"), None).await).0, ErrorKind::NotFound);
+    assert_eq!(complaint(token.keyring.export(&admin(), &ring("a")).await).0, ErrorKind::NotExportable);
+    assert_eq!(complaint(token.keyring.export(&admin(), &ring("b")).await).0, ErrorKind::NotFound);
 }
 
 #[tokio::test]
@@ -242,11 +232,11 @@ async fn certificates_are_replaced_by_those_for_the_same_key() {
     let (bench, foreign) = (Bench::new().await, Foreign::new().await);
     let made = bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
     for chain in [Vec::new(), foreign.certificates()] {
-        let outcome = bench.keyring.replace_certificates(&admin(), &ring("a"), chain, None).await;
+        let outcome = bench.keyring.replace_certificates(&admin(), &ring("a"), chain).await;
         assert_eq!(complaint(outcome), invalid("fileData"));
     }
     let chain = [made.pair.certificates.clone(), foreign.certificates()].concat();
-    let pair = bench.keyring.replace_certificates(&admin(), &ring("a"), chain.clone(), None).await.unwrap();
+    let pair = bench.keyring.replace_certificates(&admin(), &ring("a"), chain.clone()).await.unwrap();
     assert_eq!(pair.certificates, chain);
     assert_eq!(bench.keyring.active(&admin(), &ring("a")).await.unwrap(), pair);
 }
@@ -255,13 +245,13 @@ async fn certificates_are_replaced_by_those_for_the_same_key() {
 async fn exchange_is_for_those_who_manage() {
     let (bench, foreign) = (Bench::new().await, Foreign::new().await);
     foreign.put_into(&bench.double, "theirs").await;
-    let reader = Principal::new("reader".to_owned(), vec![Scope::Read]);
+    let reader = Caller::bearer("reader", &[Scope::Read]);
     let keyring = &bench.keyring;
     let refusals = [
         complaint(keyring.import(&reader, foreign.import("a", ProviderKind::Hsm)).await),
         complaint(keyring.link(&reader, foreign.link("a", "theirs")).await),
-        complaint(keyring.export(&reader, &ring("a"), None).await),
-        complaint(keyring.replace_certificates(&reader, &ring("a"), foreign.certificates(), None).await),
+        complaint(keyring.export(&reader, &ring("a")).await),
+        complaint(keyring.replace_certificates(&reader, &ring("a"), foreign.certificates()).await),
     ];
     assert!(refusals.iter().all(|(kind, _)| *kind == ErrorKind::Forbidden), "{refusals:?}");
     assert_eq!(bench.double.generated.load(Ordering::SeqCst), 1, "that of the foreign key itself");

@@ -124,7 +124,7 @@ async fn sealed_key_from_before_a_renewal_is_refused_once_it_is_put_back() {
     sqlx::query(put_back).bind(before.as_bytes()).execute(&mut connection).await.unwrap();
     for (masters, keyring) in [(masters, keyring), safe.process(&file)] {
         masters.unlock().await.unwrap();
-        let refused = keyring.export(&admin(), &"signing:a".parse().unwrap(), None).await.unwrap_err();
+        let refused = keyring.export(&admin(), &"signing:a".parse().unwrap()).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Damaged);
         let seen = masters.inspect().await.unwrap();
         let [finding] = seen.findings.as_slice() else { panic!("{seen:?}") };

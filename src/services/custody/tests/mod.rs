@@ -15,10 +15,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use super::readiness::PING_VALID_FOR;
 use super::{Finding, Readiness, ReconcileMode, Reconciler};
-use crate::auth::{Principal, Scope};
+use crate::auth::{Caller, IdempotencyKey, Scope};
 use crate::provider::double::{Fault, ProviderDouble, unavailable};
 use crate::provider::{KeyProvider as _, NewKey, ProviderError, Providers};
-use crate::services::lifecycle::{CertificateSpec, IdempotencyKey, Keyring, NewKeyPair};
+use crate::services::lifecycle::{CertificateSpec, Keyring, NewKeyPair};
 use crate::store::{LeaseOwner, Store};
 use strongroom_domain::clock::{Clock, Timestamp};
 use strongroom_domain::error::ErrorKind;
@@ -90,8 +90,16 @@ fn reconciler(keyring: &Arc<Keyring>) -> Reconciler {
     Reconciler::new(Arc::clone(keyring))
 }
 
-fn admin() -> Principal {
-    Principal::new("admin".to_owned(), Scope::ALL.to_vec())
+/// The administrator with an `Idempotency-Key`, for a body of so many letters.
+fn repeating(body: &str) -> Caller {
+    let mut fingerprint = [0; 32];
+    fingerprint[..body.len()].copy_from_slice(body.as_bytes());
+    let (key, route) = ("k".to_owned(), "POST /x".to_owned());
+    admin().with_idempotency(Some(IdempotencyKey { key, route, fingerprint }))
+}
+
+fn admin() -> Caller {
+    Caller::bearer("admin", &Scope::ALL)
 }
 
 fn ring(name: &str) -> RingId {
@@ -115,9 +123,7 @@ fn wanted(name: &str) -> NewKeyPair {
             valid_days: 10,
             profile: CertificateProfile::Signing,
         }),
-        idempotency: None,
         deadline: Duration::from_secs(60),
-        request_id: None,
     }
 }
 
@@ -204,10 +210,10 @@ async fn taken_ring_is_refused_without_a_key() {
 #[tokio::test]
 async fn scopes_are_required() {
     let bench = Bench::new().await;
-    let reader = Principal::new("reader".to_owned(), vec![Scope::Read]);
-    let nobody = Principal::new("nobody".to_owned(), Vec::new());
+    let reader = Caller::bearer("reader", &[Scope::Read]);
+    let nobody = Caller::bearer("nobody", &[]);
     assert_eq!(bench.keyring.generate(&reader, wanted("a")).await.unwrap_err().kind(), ErrorKind::Forbidden);
-    assert_eq!(bench.keyring.delete(&reader, &ring("a"), None).await.unwrap_err().kind(), ErrorKind::Forbidden);
+    assert_eq!(bench.keyring.delete(&reader, &ring("a")).await.unwrap_err().kind(), ErrorKind::Forbidden);
     assert_eq!(bench.keyring.ring(&nobody, &ring("a")).await.unwrap_err().kind(), ErrorKind::Forbidden);
     assert_eq!(bench.double.generated.load(Ordering::SeqCst), 0);
 }
@@ -215,26 +221,20 @@ async fn scopes_are_required() {
 #[tokio::test]
 async fn idempotent_request_makes_one_key() {
     let bench = Bench::new().await;
-    let with = |body: &str| {
-        let key = IdempotencyKey { key: "k".to_owned(), route: "POST /x".to_owned(), body: body.as_bytes().to_vec() };
-        NewKeyPair { idempotency: Some(key), ..wanted("a") }
-    };
-    let first = bench.keyring.generate(&admin(), with("one")).await.unwrap();
-    let second = bench.keyring.generate(&admin(), with("one")).await.unwrap();
+    let first = bench.keyring.generate(&repeating("one"), wanted("a")).await.unwrap();
+    let second = bench.keyring.generate(&repeating("one"), wanted("a")).await.unwrap();
     assert!(second.replayed && !first.replayed);
     assert_eq!(first.pair, second.pair);
-    assert_eq!(bench.keyring.generate(&admin(), with("two")).await.unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(bench.keyring.generate(&repeating("two"), wanted("a")).await.unwrap_err().kind(), ErrorKind::Invalid);
     assert_eq!(bench.double.generated.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
 async fn replay_answers_although_the_provider_is_away() {
     let bench = Bench::new().await;
-    let key = IdempotencyKey { key: "k".to_owned(), route: "POST /x".to_owned(), body: Vec::new() };
-    let spec = NewKeyPair { idempotency: Some(key), ..wanted("a") };
-    let first = bench.keyring.generate(&admin(), spec.clone()).await.unwrap();
+    let first = bench.keyring.generate(&repeating("x"), wanted("a")).await.unwrap();
     bench.double.away.store(true, Ordering::SeqCst);
-    let again = bench.keyring.generate(&admin(), spec).await.unwrap();
+    let again = bench.keyring.generate(&repeating("x"), wanted("a")).await.unwrap();
     assert!(again.replayed);
     assert_eq!(again.pair, first.pair);
     let other = bench.keyring.generate(&admin(), wanted("b")).await.unwrap_err();
@@ -244,18 +244,16 @@ async fn replay_answers_although_the_provider_is_away() {
 #[tokio::test]
 async fn failed_request_is_not_remembered_as_done() {
     let bench = Bench::new().await;
-    let key = IdempotencyKey { key: "k".to_owned(), route: "POST /x".to_owned(), body: Vec::new() };
-    let spec = NewKeyPair { idempotency: Some(key), ..wanted("a") };
     *bench.double.sign_fault.lock().unwrap() = Some(Fault::Refuse(unavailable()));
-    bench.keyring.generate(&admin(), spec.clone()).await.unwrap_err();
-    assert!(!bench.keyring.generate(&admin(), spec).await.unwrap().replayed);
+    bench.keyring.generate(&repeating("x"), wanted("a")).await.unwrap_err();
+    assert!(!bench.keyring.generate(&repeating("x"), wanted("a")).await.unwrap().replayed);
 }
 
 #[tokio::test]
 async fn deleted_key_pair_is_gone_at_once_and_destroyed_by_reconcile() {
     let bench = Bench::new().await;
     let made = bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
-    bench.keyring.delete(&admin(), &ring("a"), None).await.unwrap();
+    bench.keyring.delete(&admin(), &ring("a")).await.unwrap();
     assert_eq!(bench.keyring.active(&admin(), &ring("a")).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(bench.double.locators().len(), 1);
     reconciler(&bench.keyring).reconcile(REPAIR).await.unwrap();
@@ -271,7 +269,7 @@ async fn key_that_cannot_be_destroyed_does_not_keep_the_others() {
     let mut made = Vec::new();
     for name in ["a", "b", "c"] {
         made.push(bench.keyring.generate(&admin(), wanted(name)).await.unwrap().pair);
-        bench.keyring.delete(&admin(), &ring(name), None).await.unwrap();
+        bench.keyring.delete(&admin(), &ring(name)).await.unwrap();
     }
     // The first that a pass comes to, whichever that is of a millisecond.
     let first = made.iter().min_by_key(|pair| pair.id.to_string()).unwrap();
@@ -329,7 +327,7 @@ async fn reservation_of_a_former_life_is_undone_and_a_living_one_is_not() {
 async fn key_that_appears_after_its_row_was_destroyed_is_removed() {
     let bench = Bench::new().await;
     let made = bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
-    bench.keyring.delete(&admin(), &ring("a"), None).await.unwrap();
+    bench.keyring.delete(&admin(), &ring("a")).await.unwrap();
     reconciler(&bench.keyring).reconcile(REPAIR).await.unwrap();
     let (id, locator, algorithm) = (made.pair.id, made.pair.locator, KeyAlgorithm::P256);
     let label = bench.store.id().label(id);

@@ -218,7 +218,7 @@ proptest! {
         if let (Some(Schedule::BeforeExpiry { creation, activation }), Some(validity)) = (policy.schedule, validity) {
             prop_assume!(creation > policy.lead + HOUR);
             // A successor becomes Active no sooner than its lead allows, and has as much less time left.
-            let activation = activation.min(creation - policy.lead);
+            let activation = activation.min(creation.saturating_sub(policy.lead));
             prop_assume!(validity + activation > creation + policy.lead + HOUR * 2);
         }
         let mut ring = Ring { pairs: Vec::new(), policy, validity, latest: 0, had_active: false };

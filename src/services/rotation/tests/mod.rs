@@ -72,6 +72,7 @@ pub(in crate::services) fn pair(generation: i64, state: KeyState, created_at: Ti
         unpublished: false,
         compromised_at: None,
         awaits_successor: false,
+        destroy_at: None,
         deleted_at: None,
         destroyed_at: None,
         version: 1,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::*;
-use crate::auth::{Principal, Scope};
+use crate::auth::{Caller, Scope};
 use crate::provider::Providers;
 use crate::provider::double::{Fault, ProviderDouble, unavailable};
 use crate::services::lifecycle::{
@@ -12,7 +12,7 @@ use crate::services::lifecycle::{
 };
 use crate::services::rotation::{Policies, PolicyDefaults, RotateRing, Rotation};
 use crate::services::settings::{Catalog, RotationSettings};
-use crate::store::{LeaseOwner, Store};
+use crate::store::{CertificateReplacement, LeaseOwner, Store};
 use strongroom_domain::clock::Clock;
 use strongroom_domain::error::ErrorKind;
 use strongroom_domain::key::RingKind;
@@ -86,9 +86,7 @@ impl Bench {
             signature_algorithm: ES256,
             permitted: vec![ES256],
             certificate: Some(year(name)),
-            idempotency: None,
             deadline: Duration::from_secs(60),
-            request_id: None,
         };
         self.keyring.generate(&admin(), new).await.unwrap();
         ring
@@ -97,7 +95,7 @@ impl Bench {
     /// A signing ring whose key is succeeded 90 and 30 days before its certificate expires.
     pub(in crate::services) async fn rotating(&self, name: &str) -> RingId {
         let ring = self.signing(name).await;
-        self.catalog.put_rotation_settings(&admin(), &ring, SETTINGS, None).await.unwrap();
+        self.catalog.put_rotation_settings(&admin(), &ring, SETTINGS).await.unwrap();
         ring
     }
 
@@ -121,9 +119,7 @@ impl Bench {
             state_changes: Vec::new(),
             reason: String::new(),
             fence: None,
-            idempotency: None,
             deadline: Duration::from_secs(60),
-            request_id: None,
         };
         self.keyring.change_ring(&admin(), change).await.unwrap();
         ring
@@ -164,8 +160,8 @@ pub(in crate::services) const SETTINGS: RotationSettings = RotationSettings {
     signature_algorithm: ES256,
 };
 
-pub(in crate::services) fn admin() -> Principal {
-    Principal::new("admin".to_owned(), Scope::ALL.to_vec())
+pub(in crate::services) fn admin() -> Caller {
+    Caller::bearer("admin", &Scope::ALL)
 }
 
 fn year(name: &str) -> CertificateSpec {
@@ -176,7 +172,7 @@ fn year(name: &str) -> CertificateSpec {
 
 pub(in crate::services) fn on_demand(ring: &RingId) -> RotateRing {
     let (ring, deadline) = (ring.clone(), Duration::from_secs(60));
-    RotateRing { ring, algorithm: None, idempotency: None, deadline, request_id: Some("r-1".to_owned()) }
+    RotateRing { ring, algorithm: None, deadline }
 }
 
 #[tokio::test]
@@ -269,7 +265,7 @@ async fn algorithms_that_the_provider_cannot_do_are_refused() {
 async fn who_may_not_manage_may_not_rotate_and_unknown_rings_are_not_found() {
     let bench = Bench::new().await;
     let ring = bench.signing("a").await;
-    let reader = Principal::new("reader".to_owned(), vec![Scope::Read, Scope::Sign]);
+    let reader = Caller::bearer("reader", &[Scope::Read, Scope::Sign]);
     let kind = |outcome: Result<_, strongroom_domain::error::Error>| outcome.map(drop).unwrap_err().kind();
     assert_eq!(kind(bench.rotation.rotate(&reader, on_demand(&ring)).await.map(drop)), ErrorKind::Forbidden);
     let nobody = RingId::new(RingKind::Signing, "nobody").unwrap();
@@ -283,7 +279,11 @@ async fn key_pairs_of_others_are_not_rotated() {
     let bench = Bench::new().await;
     let ring = bench.signing("a").await;
     let pair = bench.keys(&ring).await.remove(0);
-    bench.store.replace_certificates(pair.id, pair.version, vec![issued(START, days(365))], None, &[]).await.unwrap();
+    bench
+        .store
+        .replace_certificates(CertificateReplacement::new(&pair, vec![issued(START, days(365))]), &[])
+        .await
+        .unwrap();
     let refused = bench.rotation.rotate(&admin(), on_demand(&ring)).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Conflict);
     assert!(refused.public().contains("CSR"), "{refused}");

@@ -2,10 +2,11 @@
 
 use super::service::{Bench, SETTINGS, admin, on_demand};
 use super::*;
-use crate::auth::{Principal, Scope};
+use crate::auth::{Caller, Scope};
 use crate::provider::double::{Fault, unavailable};
 use crate::services::lifecycle::InitialState;
 use crate::services::rotation::{Rotation, StepKind, SweepMode, SweepOptions, SweepOutcome, SweepResult};
+use crate::store::CertificateReplacement;
 use strongroom_domain::audit::Action;
 use strongroom_domain::error::ErrorKind;
 
@@ -151,7 +152,7 @@ async fn clock_that_stands_wrong_holds_sweeps_until_an_operator_says_otherwise()
         trail.iter().filter(|(_, event)| event.action == action).count()
     };
     assert_eq!(trail(Action::RotationHeld).await, 1, "once");
-    let reader = Principal::new("reader".to_owned(), vec![Scope::Read]);
+    let reader = Caller::bearer("reader", &[Scope::Read]);
     assert_eq!(bench.rotation.resume(&reader).await.unwrap_err().kind(), ErrorKind::Forbidden);
     bench.rotation.resume(&admin()).await.unwrap();
     assert_eq!(trail(Action::RotationResumed).await, 1);
@@ -176,11 +177,11 @@ async fn sweep_that_only_plans_changes_nothing() {
     let bench = Bench::new().await;
     let ring = bench.rotating("a").await;
     bench.pass(days(300));
-    let operator = Principal::new("operator".to_owned(), vec![Scope::Operate]);
+    let operator = Caller::bearer("operator", &[Scope::Operate]);
     let sweep = bench.rotation.sweep(&operator, SweepMode::PlanOnly).await.unwrap();
     assert_eq!((sweep.outcome, sweep.steps[0].1.kind), (SweepOutcome::Planned, StepKind::Create));
     assert_eq!(bench.states(&ring).await, [(1, KeyState::Active)]);
-    let reader = Principal::new("reader".to_owned(), vec![Scope::Read, Scope::Sign]);
+    let reader = Caller::bearer("reader", &[Scope::Read, Scope::Sign]);
     assert_eq!(bench.rotation.sweep(&reader, SweepMode::Run).await.unwrap_err().kind(), ErrorKind::Forbidden);
     assert_eq!(swept(&bench.rotation).await.outcome, SweepOutcome::Done, "it left no trace in the store");
 }
@@ -209,7 +210,7 @@ async fn only_one_daemon_sweeps_at_a_time() {
 async fn connection_is_succeeded_by_its_period_with_a_next_in_the_same_step() {
     let bench = Bench::new().await;
     let ring = bench.ring_of("connection:c", &[InitialState::Active, InitialState::PreActive]).await;
-    bench.catalog.put_rotation_period(&admin(), &ring, days(4), None).await.unwrap();
+    bench.catalog.put_rotation_period(&admin(), &ring, days(4)).await.unwrap();
     bench.pass(days(4));
     assert_eq!(words(&swept(&bench.rotation).await), ["activate"]);
     let states = [(1, KeyState::Deactivated), (2, KeyState::Active), (3, KeyState::PreActive)];
@@ -218,7 +219,7 @@ async fn connection_is_succeeded_by_its_period_with_a_next_in_the_same_step() {
     assert_eq!(words(&swept(&bench.rotation).await), ["activate", "destroy"], "the latest previous stays");
     let states = [(2, KeyState::Deactivated), (3, KeyState::Active), (4, KeyState::PreActive)];
     assert_eq!(bench.states(&ring).await, states);
-    bench.catalog.delete_rotation_period(&admin(), &ring, None).await.unwrap();
+    bench.catalog.delete_rotation_period(&admin(), &ring).await.unwrap();
     bench.pass(days(6));
     assert_eq!(words(&swept(&bench.rotation).await), [""; 0]);
 }
@@ -227,7 +228,7 @@ async fn connection_is_succeeded_by_its_period_with_a_next_in_the_same_step() {
 async fn web_key_is_succeeded_by_its_period_and_never_destroyed_without_one() {
     let bench = Bench::new().await;
     let ring = bench.ring_of("web-keys", &[InitialState::Active]).await;
-    bench.catalog.put_rotation_period(&admin(), &ring, days(6), None).await.unwrap();
+    bench.catalog.put_rotation_period(&admin(), &ring, days(6)).await.unwrap();
     bench.pass(days(5));
     assert_eq!(words(&swept(&bench.rotation).await), ["create"]);
     bench.pass(days(1));
@@ -235,7 +236,7 @@ async fn web_key_is_succeeded_by_its_period_and_never_destroyed_without_one() {
     let keys = bench.keys(&ring).await;
     assert!(keys.iter().all(|pair| pair.kid.as_ref().unwrap().as_str().bytes().all(|byte| byte.is_ascii_digit())));
     assert!(keys.iter().all(|pair| pair.leaf().is_none()));
-    bench.catalog.delete_rotation_period(&admin(), &ring, None).await.unwrap();
+    bench.catalog.delete_rotation_period(&admin(), &ring).await.unwrap();
     bench.pass(days(6));
     assert_eq!(words(&swept(&bench.rotation).await), [""; 0]);
     assert_eq!(bench.states(&ring).await, [(1, KeyState::Deactivated), (2, KeyState::Active)]);
@@ -250,8 +251,12 @@ async fn successor_does_not_strand_when_its_ring_is_no_longer_succeeded() {
         assert_eq!(bench.states(ring).await, [(1, KeyState::Active), (2, KeyState::PreActive)]);
     }
     let pair = bench.keys(&issued_ring).await.remove(0);
-    bench.store.replace_certificates(pair.id, pair.version, vec![issued(START, days(900))], None, &[]).await.unwrap();
-    bench.catalog.delete_rotation_settings(&admin(), &removed, None).await.unwrap();
+    bench
+        .store
+        .replace_certificates(CertificateReplacement::new(&pair, vec![issued(START, days(900))]), &[])
+        .await
+        .unwrap();
+    bench.catalog.delete_rotation_settings(&admin(), &removed).await.unwrap();
     let refused = bench.rotation.rotate(&admin(), on_demand(&issued_ring)).await.unwrap_err();
     assert!(refused.public().contains("CSR"), "{refused}: what waits does not take a CA's key's place");
     assert_eq!(words(&swept(&bench.rotation).await), ["destroy", "destroy"]);

@@ -55,19 +55,19 @@ fn complete() -> OidcSettings {
 async fn oidc_settings_hold_the_key_pairs_that_they_name() {
     let (bench, admin) = (bench().await, admin());
     assert_eq!(bench.catalog.oidc_settings(&admin).await.unwrap(), OidcSettings::default());
-    bench.catalog.put_oidc_settings(&admin, complete(), None).await.unwrap();
+    bench.catalog.put_oidc_settings(&admin, complete()).await.unwrap();
     assert_eq!(bench.catalog.oidc_settings(&admin).await.unwrap(), complete());
     for ring in ["signing:rsa", "signing:rsa-before", "signing:p521", "signing:opens"] {
         assert!(matches!(bench.delete(&ring.parse().unwrap()).await, Err(StoreError::InUse(_))), "{ring}");
     }
-    bench.catalog.put_oidc_settings(&admin, OidcSettings::default(), None).await.unwrap();
+    bench.catalog.put_oidc_settings(&admin, OidcSettings::default()).await.unwrap();
     bench.delete(&"signing:rsa".parse().unwrap()).await.unwrap();
 }
 
 #[tokio::test]
 async fn keys_of_another_type_or_use_and_those_that_are_not_there_are_refused() {
     let (bench, admin) = (bench().await, admin());
-    bench.catalog.put_oidc_settings(&admin, complete(), None).await.unwrap();
+    bench.catalog.put_oidc_settings(&admin, complete()).await.unwrap();
     let wrong = OidcSettings {
         is_static: true,
         signing: group([
@@ -79,7 +79,7 @@ async fn keys_of_another_type_or_use_and_those_that_are_not_there_are_refused() 
         decryption: group([(OidcKeyType::P256, keys("p256", None)), (OidcKeyType::Rsa, keys("tls", Some("rsa")))]),
         ..OidcSettings::default()
     };
-    let found = paths(bench.catalog.put_oidc_settings(&admin, wrong, None).await);
+    let found = paths(bench.catalog.put_oidc_settings(&admin, wrong).await);
     let expected = [
         "p256ActiveCertRef.id",
         "p384PreviousCertRef.id",
@@ -110,7 +110,7 @@ async fn no_name_stands_for_two_keys() {
         "rsaAlgorithmActiveKeyIds[2].keyId",
         "rsaPreviousKeyId",
     ];
-    assert_eq!(paths(bench.catalog.put_oidc_settings(&admin, twice, None).await), expected);
+    assert_eq!(paths(bench.catalog.put_oidc_settings(&admin, twice).await), expected);
 }
 
 #[tokio::test]
@@ -119,28 +119,28 @@ async fn additional_key_sets_share_no_issuer_and_hold_their_key_pairs() {
     let catalog = &bench.catalog;
     let rsa = || group([(OidcKeyType::Rsa, keys("rsa", None))]);
     let (one, two) = (set("one", rsa(), &["a", "b"]), set("two", rsa(), &["c"]));
-    catalog.put_additional_key_set(&admin, one.clone(), true, None).await.unwrap();
-    catalog.put_additional_key_set(&admin, two.clone(), true, None).await.unwrap();
+    catalog.put_additional_key_set(&admin, one.clone(), true).await.unwrap();
+    catalog.put_additional_key_set(&admin, two.clone(), true).await.unwrap();
     assert_eq!(catalog.additional_key_sets(&admin).await.unwrap(), [one.clone(), two]);
-    let refused = faults(catalog.put_additional_key_set(&admin, one.clone(), true, None).await);
+    let refused = faults(catalog.put_additional_key_set(&admin, one.clone(), true).await);
     assert_eq!(refused, [("id".to_owned(), Rule::NotUnique)]);
     let wrong = group([(OidcKeyType::P256, keys("rsa", None))]);
     let taken = set("three", wrong, &["d", "b", "d"]);
     let expected = ["issuers[1].id", "issuers[2].id", "signingKeys.p256ActiveCertRef.id"];
-    assert_eq!(paths(catalog.put_additional_key_set(&admin, taken, true, None).await), expected);
+    assert_eq!(paths(catalog.put_additional_key_set(&admin, taken, true).await), expected);
 
     let changed = set("one", rsa(), &["b", "d"]);
-    catalog.put_additional_key_set(&admin, changed.clone(), false, None).await.unwrap();
+    catalog.put_additional_key_set(&admin, changed.clone(), false).await.unwrap();
     assert_eq!(catalog.additional_key_set(&admin, "one").await.unwrap(), changed);
     let absent = set("absent", rsa(), &["e"]);
-    let refused = catalog.put_additional_key_set(&admin, absent, false, None).await.unwrap_err();
+    let refused = catalog.put_additional_key_set(&admin, absent, false).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::NotFound);
 
     let ring = "signing:rsa".parse().unwrap();
     for id in ["one", "two"] {
         assert!(matches!(bench.delete(&ring).await, Err(StoreError::InUse(_))), "{id}");
-        catalog.delete_additional_key_set(&admin, id, None).await.unwrap();
-        let again = catalog.delete_additional_key_set(&admin, id, None).await.unwrap_err();
+        catalog.delete_additional_key_set(&admin, id).await.unwrap();
+        let again = catalog.delete_additional_key_set(&admin, id).await.unwrap_err();
         assert_eq!(again.kind(), ErrorKind::NotFound);
     }
     bench.delete(&ring).await.unwrap();
@@ -152,9 +152,9 @@ async fn readers_change_no_oidc_keys_and_strangers_see_none() {
     let (reader, stranger) = (who(&[Scope::Read]), who(&[Scope::Sign]));
     let one = set("one", OidcGroup::new(), &["a"]);
     for refused in [
-        bench.catalog.put_oidc_settings(&reader, complete(), None).await,
-        bench.catalog.put_additional_key_set(&reader, one, true, None).await,
-        bench.catalog.delete_additional_key_set(&reader, "one", None).await,
+        bench.catalog.put_oidc_settings(&reader, complete()).await,
+        bench.catalog.put_additional_key_set(&reader, one, true).await,
+        bench.catalog.delete_additional_key_set(&reader, "one").await,
         bench.catalog.oidc_settings(&stranger).await.map(drop),
         bench.catalog.additional_key_sets(&stranger).await.map(drop),
         bench.catalog.additional_key_set(&stranger, "one").await.map(drop),

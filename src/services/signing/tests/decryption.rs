@@ -6,7 +6,7 @@ use super::*;
 const LENGTH: usize = 32;
 
 impl Bench {
-    async fn decrypt(&self, who: &Principal, target: &Target, algorithm: &str, first: u8) -> Result<Vec<u8>, Error> {
+    async fn decrypt(&self, who: &Caller, target: &Target, algorithm: &str, first: u8) -> Result<Vec<u8>, Error> {
         let mut ciphertext = vec![7; LENGTH];
         ciphertext[0] = first;
         let opened = self.signing.decrypt(&client_of(who.clone()), target, algorithm, ciphertext).await;
@@ -36,19 +36,19 @@ async fn what_is_refused_reaches_no_provider() {
     bench.key("signing:s", KeyUse::Sign, None).await;
     bench.key("sslServer:d", KeyUse::Decrypt, None).await;
     let target = by_id(&pair);
-    let kind = async |who: &Principal, target: &Target, algorithm: &str| {
+    let kind = async |who: &Caller, target: &Target, algorithm: &str| {
         bench.decrypt(who, target, algorithm, 1).await.unwrap_err().kind()
     };
     let others = [Scope::Read, Scope::Manage, Scope::Sign, Scope::Verify, Scope::Operate];
-    assert_eq!(kind(&Principal::new("b".to_owned(), others.to_vec()), &target, "RSA-OAEP").await, ErrorKind::Forbidden);
+    assert_eq!(kind(&Caller::bearer("b", &others), &target, "RSA-OAEP").await, ErrorKind::Forbidden);
     assert_eq!(kind(&admin(), &by_ring("signing:s"), "RSA-OAEP").await, ErrorKind::Forbidden);
     assert_eq!(kind(&admin(), &by_ring("sslServer:d"), "RSA-OAEP").await, ErrorKind::Forbidden);
     assert_eq!(kind(&admin(), &by_ring("signing:nobody"), "RSA-OAEP").await, ErrorKind::NotFound);
     assert_eq!(kind(&admin(), &target, "RSA1_5").await, ErrorKind::Invalid);
     assert_eq!(kind(&admin(), &target, "RSA-OAEP-256").await, ErrorKind::Unsupported);
-    bench.store.mark_missing(pair.id, Some((Timestamp::from_micros(9), true)), &[]).await.unwrap();
+    bench.store.set_presence(pair.id, TokenPresence::Missing { since: Timestamp::from_micros(9) }, &[]).await.unwrap();
     assert_eq!(kind(&admin(), &target, "RSA-OAEP").await, ErrorKind::ProviderUnavailable);
-    bench.store.mark_missing(pair.id, None, &[]).await.unwrap();
+    bench.store.set_presence(pair.id, TokenPresence::Found, &[]).await.unwrap();
     assert_eq!(bench.decrypted(), 0);
     moved(&bench.store, &bench.store.pair(pair.id).await.unwrap().unwrap(), KeyState::Destroying).await;
     assert_eq!(kind(&admin(), &target, "RSA-OAEP").await, ErrorKind::NotFound);

@@ -16,7 +16,7 @@ impl Bench {
     }
 
     async fn sign_as(&self, name: &str, patience: Duration) -> Result<(), Error> {
-        let client = Client { deadline: Instant::now() + patience, ..client_of(named(name)) };
+        let client = named(name).with_deadline(Instant::now() + patience);
         let input = SignInput::Message(b"message".to_vec());
         self.signing.sign(&client, &by_ring("signing:a"), "ES256", input).await.map(drop)
     }
@@ -25,8 +25,8 @@ impl Bench {
 const SHORT: Duration = Duration::from_millis(30);
 const LONG: Duration = Duration::from_secs(20);
 
-fn named(name: &str) -> Principal {
-    Principal::new(name.to_owned(), Scope::ALL.to_vec())
+fn named(name: &str) -> Caller {
+    Caller::bearer(name, &Scope::ALL)
 }
 
 #[tokio::test]

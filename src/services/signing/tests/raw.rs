@@ -11,11 +11,11 @@ impl Bench {
     }
 
     async fn set_raw(&self, ring: &str, raw_sign: bool) {
-        self.catalog().put_ring_settings(&admin(), &id(ring), RingSettings { raw_sign }, None).await.unwrap();
+        self.catalog().put_ring_settings(&admin(), &id(ring), RingSettings { raw_sign }).await.unwrap();
     }
 
     async fn unset(&self, ring: &str) {
-        self.catalog().delete_ring_settings(&admin(), &id(ring), None).await.unwrap();
+        self.catalog().delete_ring_settings(&admin(), &id(ring)).await.unwrap();
     }
 
     async fn refer(&self, kind: DocumentKind, ring: &str) {
@@ -86,7 +86,7 @@ async fn settings_rule_every_ring_but_those_of_tls() {
     }
     bench.key("sslServer:a", KeyUse::Sign, None).await;
     let settings = RingSettings { raw_sign: true };
-    let refused = bench.catalog().put_ring_settings(&admin(), &id("sslServer:a"), settings, None).await;
+    let refused = bench.catalog().put_ring_settings(&admin(), &id("sslServer:a"), settings).await;
     assert_eq!(refused.unwrap_err().violations()[0].path.as_deref(), Some("rawSign"));
     assert_eq!(kind(bench.sign(&by_ring("sslServer:a")).await), ErrorKind::Forbidden);
 }

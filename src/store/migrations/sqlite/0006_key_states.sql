@@ -1,4 +1,4 @@
--- Keys may be suspended and compromised: the states of a row are those of a new table, since a check cannot be altered.
+-- Keys may be suspended, compromised and about to be destroyed. SQLite cannot alter a check, so the table is made anew.
 CREATE TABLE key_pairs_of_more_states (
     id                  TEXT    NOT NULL PRIMARY KEY,
     ring                TEXT,
@@ -24,13 +24,16 @@ CREATE TABLE key_pairs_of_more_states (
     created_at          INTEGER NOT NULL,
     activated_at        INTEGER,
     deactivated_at      INTEGER,
-    -- Where a suspended key returns to, and whether the key sets lack it meanwhile.
+    -- The state that a suspended key is reinstated to, kept while it is about to be destroyed; and whether a suspended
+    -- key is left out of the key sets.
     suspended_from      TEXT    CHECK (suspended_from IN ('PreActive', 'Active', 'Deactivated')),
     unpublished         INTEGER NOT NULL DEFAULT 0 CHECK (unpublished IN (0, 1)),
-    -- Kept on the tombstone: the key never comes back.
+    -- Kept on the tombstone: the public key is refused ever after.
     compromised_at      INTEGER,
     -- It was the current key of its ring when it was compromised, and none has followed it yet.
     awaits_successor    INTEGER NOT NULL DEFAULT 0 CHECK (awaits_successor IN (0, 1)),
+    -- When a key that is about to be destroyed is to be.
+    destroy_at          INTEGER,
     -- When the deletion of a key pair was committed; its destruction follows.
     deleted_at          INTEGER,
     destroyed_at        INTEGER,
@@ -43,11 +46,15 @@ CREATE TABLE key_pairs_of_more_states (
     CHECK ((ring IS NULL) = (ring_kind IS NULL)),
     CHECK (substr(ring, 1, length(ring_kind)) = ring_kind),
     CHECK (state IN ('Reserved', 'Abandoning', 'Stocked', 'PreActive', 'Active', 'Deactivated', 'Suspended',
-                     'Compromised', 'Destroying', 'Destroyed')),
+                     'Compromised', 'PendingDestruction', 'Destroying', 'Destroyed')),
     CHECK (state <> 'Stocked' OR ring IS NULL),
-    CHECK (state NOT IN ('PreActive', 'Active', 'Deactivated', 'Suspended', 'Compromised') OR ring IS NOT NULL),
+    CHECK (state NOT IN ('PreActive', 'Active', 'Deactivated', 'Suspended', 'Compromised', 'PendingDestruction')
+           OR ring IS NOT NULL),
     CHECK (state IN ('Reserved', 'Abandoning', 'Destroyed') OR (kid IS NOT NULL AND spki IS NOT NULL)),
-    CHECK ((state = 'Suspended') = (suspended_from IS NOT NULL)),
+    CHECK (state <> 'Suspended' OR suspended_from IS NOT NULL),
+    CHECK (state IN ('Suspended', 'PendingDestruction') OR suspended_from IS NULL),
+    CHECK (state <> 'PendingDestruction' OR (suspended_from IS NULL) = (compromised_at IS NOT NULL)),
+    CHECK ((state = 'PendingDestruction') = (destroy_at IS NOT NULL)),
     CHECK (state = 'Suspended' OR unpublished = 0),
     CHECK (state <> 'Compromised' OR compromised_at IS NOT NULL),
     CHECK (state = 'Compromised' OR awaits_successor = 0),
@@ -92,7 +99,7 @@ CREATE UNIQUE INDEX key_pairs_generation ON key_pairs (ring, generation);
 -- Tombstones aside: a linked key may be let go and linked again.
 CREATE UNIQUE INDEX key_pairs_locator ON key_pairs (provider, locator) WHERE state <> 'Destroyed';
 CREATE INDEX key_pairs_current_of_kind ON key_pairs (ring_kind, created_at, id)
-    WHERE state = 'Active' OR suspended_from = 'Active';
+    WHERE state = 'Active' OR (state = 'Suspended' AND suspended_from = 'Active');
 CREATE INDEX key_pairs_unfinished ON key_pairs (id) WHERE state IN ('Reserved', 'Abandoning', 'Destroying');
 CREATE INDEX key_pairs_kid ON key_pairs (kid);
 CREATE INDEX key_pairs_stock ON key_pairs (algorithm, created_at, id) WHERE state = 'Stocked';

@@ -6,7 +6,7 @@ use crate::store::{Agenda, DueRing, KeyPairChange};
 use strongroom_domain::key::RingKind;
 
 pub(in super::super) async fn change_of_several_rows_is_made_whole_or_not_at_all(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let name = ring("connection:c");
     let current = active(store, &name, at(0)).await;
     let next = beside(store, &name, at(1)).await;
@@ -39,7 +39,7 @@ pub(in super::super) async fn change_of_several_rows_is_made_whole_or_not_at_all
 }
 
 pub(in super::super) async fn ring_never_has_two_active_keys(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let name = ring("web-keys");
     let current = active(store, &name, at(0)).await;
     let other = beside(store, &name, at(1)).await;
@@ -60,7 +60,7 @@ pub(in super::super) async fn ring_never_has_two_active_keys(store: AnyStore) {
 }
 
 pub(in super::super) async fn second_successor_is_refused_while_one_is_on_its_way(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let name = ring("signing:a");
     active(store, &name, at(0)).await;
     let successor = || NewReservation { placement: Placement::Successor, ..new(Some(&name), at(1)) };
@@ -72,7 +72,7 @@ pub(in super::super) async fn second_successor_is_refused_while_one_is_on_its_wa
 }
 
 pub(in super::super) async fn remembered_knows_the_latest_key_of_a_kid_and_ring(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let (name, kid) = (ring("web-keys"), Kid::parse("a-kid").unwrap());
     assert_eq!(store.find_even_deleted(&name, &kid).await.unwrap(), None);
     let first = active(store, &name, at(0)).await;
@@ -86,7 +86,7 @@ pub(in super::super) async fn remembered_knows_the_latest_key_of_a_kid_and_ring(
 }
 
 pub(in super::super) async fn rings_are_paged_by_id_while_they_have_visible_keys(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     for name in ["signing:b", "signing:a", "web-keys", "connection:c"] {
         active(store, &ring(name), at(0)).await;
     }
@@ -103,7 +103,7 @@ pub(in super::super) async fn rings_are_paged_by_id_while_they_have_visible_keys
 }
 
 pub(in super::super) async fn ring_is_due_after_each_change_until_a_plan_is_noted(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let (name, other) = (ring("signing:a"), ring("signing:b"));
     let pair = active(store, &name, at(0)).await;
     let due = async |now| store.due_rings(now, 10).await.unwrap();
@@ -116,7 +116,7 @@ pub(in super::super) async fn ring_is_due_after_each_change_until_a_plan_is_note
     assert_eq!(store.agenda(at(100)).await.unwrap(), agenda(1, None));
 
     // Each of these changes makes it due at once, and outdates a plan that was made before.
-    let pair = store.replace_certificates(pair.id, pair.version, chain(), None, &[]).await.unwrap();
+    let pair = store.replace_certificates(CertificateReplacement::new(&pair, chain()), &[]).await.unwrap();
     let changed = due(at(1)).await.remove(0);
     assert!(!store.set_ring_due(&first, None).await.unwrap(), "the plan is of an older ring");
     assert!(store.set_ring_due(&changed, None).await.unwrap());
@@ -143,7 +143,7 @@ pub(in super::super) async fn ring_is_due_after_each_change_until_a_plan_is_note
 }
 
 pub(in super::super) async fn right_to_sweep_has_one_holder_and_numbers_that_grow(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let elsewhere = LeaseOwner { instance: "there".to_owned(), life: "first".to_owned() };
     let take = async |who: &LeaseOwner, seconds| store.lease_sweep(who, at(seconds), LEASE).await.unwrap();
     let here = take(&owner("first"), 0).await.unwrap();
@@ -170,7 +170,7 @@ pub(in super::super) async fn right_to_sweep_has_one_holder_and_numbers_that_gro
 }
 
 pub(in super::super) async fn change_under_an_older_number_is_refused(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let pair = active(store, &ring("signing:a"), at(0)).await;
     let old = store.lease_sweep(&owner("first"), at(0), LEASE).await.unwrap().unwrap();
     let latest = store.lease_sweep(&owner("first"), at(1), LEASE).await.unwrap().unwrap();

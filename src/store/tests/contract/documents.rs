@@ -17,7 +17,7 @@ fn rotation(ring: &RingId) -> StoredDocument {
 }
 
 pub(in super::super) async fn documents_are_kept_replaced_and_removed(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let changed = [event(Action::SettingsChanged, None)];
     let first = document(DocumentKind::TrustedCa, "b", "one");
     assert_eq!(store.document(first.kind, "b").await.unwrap(), None);
@@ -37,7 +37,7 @@ pub(in super::super) async fn documents_are_kept_replaced_and_removed(store: Any
 }
 
 pub(in super::super) async fn document_refers_only_to_rings_with_an_active_key(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let (there, gone) = (ring("sslServer:there"), ring("sslServer:gone"));
     active(store, &there, at(0)).await;
     let pending = reserved(store, new(Some(&gone), at(0))).await;
@@ -54,7 +54,7 @@ pub(in super::super) async fn document_refers_only_to_rings_with_an_active_key(s
 }
 
 pub(in super::super) async fn key_that_is_referred_to_is_not_deleted(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let name = ring("sslServer:used");
     let pair = active(store, &name, at(0)).await;
     let twice = [name.clone(), name.clone()];
@@ -71,7 +71,7 @@ pub(in super::super) async fn key_that_is_referred_to_is_not_deleted(store: AnyS
 }
 
 pub(in super::super) async fn rotation_settings_go_with_the_last_key_of_their_ring(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let name = ring("web-keys");
     let first = active(store, &name, at(0)).await;
     assert_eq!(
@@ -85,31 +85,39 @@ pub(in super::super) async fn rotation_settings_go_with_the_last_key_of_their_ri
 }
 
 pub(in super::super) async fn rotation_settings_go_with_the_certificates_that_void_them(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let name = ring("signing:a");
     let pair = active(store, &name, at(0)).await;
-    let drop_rotation_settings = event(Action::SettingsRemoved, None);
-    let replace = async |pair: &KeyPair, drop_rotation_settings| {
-        store.replace_certificates(pair.id, pair.version, chain()[..1].to_vec(), drop_rotation_settings, &[]).await
+    let removed = event(Action::SettingsRemoved, None);
+    let replace = async |pair: &KeyPair, rotation_settings| {
+        store
+            .replace_certificates(
+                CertificateReplacement {
+                    rotation_settings,
+                    ..CertificateReplacement::new(pair, chain()[..1].to_vec())
+                },
+                &[],
+            )
+            .await
     };
-    let pair = replace(&pair, Some(drop_rotation_settings.clone())).await.unwrap();
+    let pair = replace(&pair, RotationSettingsChange::Remove(removed.clone())).await.unwrap();
     assert_eq!(trail(store).await, [], "there was nothing to remove");
     assert_eq!(
         store.put_document(rotation(&name), std::slice::from_ref(&name), false, &[]).await.unwrap(),
         PutOutcome::Done
     );
-    let later = replace(&pair, None).await.unwrap();
-    assert!(is_conflict(&replace(&pair, Some(drop_rotation_settings.clone())).await));
+    let later = replace(&pair, RotationSettingsChange::Keep).await.unwrap();
+    assert!(is_conflict(&replace(&pair, RotationSettingsChange::Remove(removed.clone())).await));
     assert_eq!(store.documents(DocumentKind::RotationSettings).await.unwrap().len(), 1);
-    replace(&later, Some(drop_rotation_settings.clone())).await.unwrap();
+    replace(&later, RotationSettingsChange::Remove(removed.clone())).await.unwrap();
     assert_eq!(store.documents(DocumentKind::RotationSettings).await.unwrap(), []);
-    assert_eq!(trail(store).await, [drop_rotation_settings]);
+    assert_eq!(trail(store).await, [removed]);
 }
 
 pub(in super::super) async fn reference_and_deletion_never_both_win(store: AnyStore) {
     for round in 0..20 {
         let name = ring(&format!("sslServer:{round}"));
-        let pair = active(&*store, &name, at(0)).await;
+        let pair = active(&store, &name, at(0)).await;
         let wish = [name];
         let (put, deletion) = tokio::join!(
             store.put_document(ssl("1"), &wish, false, &[]),

@@ -8,7 +8,7 @@ use crate::store::tests::*;
 pub(in super::super) async fn reservation_and_commit_keep_every_field(store: AnyStore) {
     let name = ring("signing:full name: with colon");
     let wish = new(Some(&name), at(0));
-    let pair = reserved(&*store, wish.clone()).await;
+    let pair = reserved(&store, wish.clone()).await;
     let expected = KeyPair {
         id: wish.id,
         ring: Some(name),
@@ -34,6 +34,7 @@ pub(in super::super) async fn reservation_and_commit_keep_every_field(store: Any
         unpublished: false,
         compromised_at: None,
         awaits_successor: false,
+        destroy_at: None,
         deleted_at: None,
         destroyed_at: None,
         version: 1,
@@ -57,7 +58,7 @@ pub(in super::super) async fn reservation_and_commit_keep_every_field(store: Any
 }
 
 pub(in super::super) async fn only_one_of_two_commits_wins(store: AnyStore) {
-    let pair = reserved(&*store, new(Some(&ring("signing:a")), at(0))).await;
+    let pair = reserved(&store, new(Some(&ring("signing:a")), at(0))).await;
     let attempts = (0..2).map(|_| store.commit(commit_of(&pair, KeyState::Active, at(1)), &[]));
     let outcomes = join_all(attempts).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
@@ -67,7 +68,7 @@ pub(in super::super) async fn only_one_of_two_commits_wins(store: AnyStore) {
 
 pub(in super::super) async fn only_one_of_commit_and_abandonment_wins(store: AnyStore) {
     for round in 0..20 {
-        let pair = reserved(&*store, new(Some(&ring(&format!("signing:{round}"))), at(0))).await;
+        let pair = reserved(&store, new(Some(&ring(&format!("signing:{round}"))), at(0))).await;
         let (commit, abandonment) = tokio::join!(
             store.commit(commit_of(&pair, KeyState::Active, at(1)), &[]),
             store.transition(move_of(&pair, KeyState::Abandoning, at(1)), &[]),
@@ -78,7 +79,7 @@ pub(in super::super) async fn only_one_of_commit_and_abandonment_wins(store: Any
 }
 
 pub(in super::super) async fn only_one_of_two_transitions_wins(store: AnyStore) {
-    let pair = active(&*store, &ring("signing:a"), at(0)).await;
+    let pair = active(&store, &ring("signing:a"), at(0)).await;
     let attempts =
         [KeyState::Deactivated, KeyState::Destroying].map(|to| store.transition(move_of(&pair, to, at(1)), &[]));
     let outcomes = join_all(attempts).await;
@@ -87,7 +88,7 @@ pub(in super::super) async fn only_one_of_two_transitions_wins(store: AnyStore) 
 }
 
 pub(in super::super) async fn states_move_only_along_their_machine(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let pair = reserved(store, new(Some(&ring("signing:a")), at(0))).await;
     for to in [KeyState::PreActive, KeyState::Active, KeyState::Stocked, KeyState::Destroyed, KeyState::Reserved] {
         assert!(is_forbidden(&store.transition(move_of(&pair, to, at(1)), &[]).await), "{to} without a commit");
@@ -112,7 +113,7 @@ pub(in super::super) async fn states_move_only_along_their_machine(store: AnySto
 }
 
 pub(in super::super) async fn deactivated_web_key_may_become_active_again_and_no_other(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     for (name, may) in [("web-keys", true), ("signing:a", false)] {
         let pair = active(store, &ring(name), at(0)).await;
         let pair = moved(store, &pair, KeyState::Deactivated, at(1)).await;
@@ -129,7 +130,7 @@ pub(in super::super) async fn deactivated_web_key_may_become_active_again_and_no
 }
 
 pub(in super::super) async fn dates_follow_the_states(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let pair = reserved(store, new(Some(&ring("connection:a")), at(0))).await;
     let pair = store.commit(commit_of(&pair, KeyState::PreActive, at(1)), &[]).await.unwrap();
     assert_eq!(pair.activated_at, None);

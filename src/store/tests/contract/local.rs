@@ -23,7 +23,7 @@ async fn local(store: &Store, name: &str) -> KeyPair {
 }
 
 pub(in super::super) async fn sealed_half_is_kept_replaced_and_erased(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let pair = local(store, "signing:a").await;
     assert_eq!(pair.sealed, Some(sealed(1)));
     let (epoch, revision) = (store.epoch().await.unwrap(), store.revision());
@@ -43,7 +43,7 @@ pub(in super::super) async fn sealed_half_is_kept_replaced_and_erased(store: Any
 }
 
 pub(in super::super) async fn key_in_a_token_is_given_no_sealed_half(store: AnyStore) {
-    let pair = active(&*store, &ring("signing:a"), at(0)).await;
+    let pair = active(&store, &ring("signing:a"), at(0)).await;
     assert!(is_conflict(&store.reseal(pair.id, pair.version, sealed(1), &[]).await));
 }
 
@@ -55,18 +55,18 @@ pub(in super::super) async fn master_keys_are_added_once_each(store: AnyStore) {
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
     assert_eq!(outcomes.iter().filter(|outcome| is_conflict(outcome)).count(), 3);
     assert_eq!(store.master_keys().await.unwrap(), [master(1), master(2)]);
-    assert_eq!(trail(&*store).await.len(), 2);
+    assert_eq!(trail(&store).await.len(), 2);
 }
 
 pub(in super::super) async fn first_master_key_is_not_made_where_keys_are_sealed(store: AnyStore) {
-    local(&*store, "signing:a").await;
+    local(&store, "signing:a").await;
     let outcome = store.add_master_key(master(1), &[]).await;
     assert!(matches!(outcome, Err(StoreError::Inconsistent(_))), "{outcome:?}");
     assert_eq!(store.master_keys().await.unwrap(), []);
 }
 
 pub(in super::super) async fn retired_master_keys_seal_nothing_any_more(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let under = |version| SealedKey::under(version, &[9; 40]);
     let committing = async |name: &str, version| {
         let wish = NewReservation { provider: ProviderKind::Local, ..new(Some(&ring(name)), at(0)) };
@@ -94,17 +94,17 @@ pub(in super::super) async fn retired_master_keys_seal_nothing_any_more(store: A
 }
 
 pub(in super::super) async fn certificates_of_a_visible_key_are_replaced_at_once(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let pair = active(store, &ring("signing:a"), at(0)).await;
     let epoch = store.epoch().await.unwrap();
     let leaf = chain()[..1].to_vec();
     let changed = [event(Action::CertificatesReplaced, Some(pair.id))];
-    let later = store.replace_certificates(pair.id, pair.version, leaf.clone(), None, &changed).await.unwrap();
+    let later = store.replace_certificates(CertificateReplacement::new(&pair, leaf.clone()), &changed).await.unwrap();
     let expected = KeyPair { certificates: leaf.clone(), version: pair.version + 1, ..pair.clone() };
     assert_eq!(later, expected);
     assert_eq!(store.epoch().await.unwrap(), epoch + 1);
-    assert!(is_conflict(&store.replace_certificates(pair.id, pair.version, leaf.clone(), None, &changed).await));
+    assert!(is_conflict(&store.replace_certificates(CertificateReplacement::new(&pair, leaf.clone()), &changed).await));
     let gone = moved(store, &later, KeyState::Destroying, at(2)).await;
-    assert!(is_conflict(&store.replace_certificates(gone.id, gone.version, leaf, None, &changed).await));
+    assert!(is_conflict(&store.replace_certificates(CertificateReplacement::new(&gone, leaf), &changed).await));
     assert_eq!(trail(store).await, changed);
 }

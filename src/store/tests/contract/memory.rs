@@ -4,7 +4,7 @@ use super::AnyStore;
 use crate::store::tests::*;
 
 pub(in super::super) async fn page_walks_all_but_old_tombstones(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let mut expected = Vec::new();
     for n in 0..7 {
         expected.push(reserved(store, new(Some(&ring(&format!("signing:{n}"))), at(n))).await);
@@ -32,7 +32,7 @@ pub(in super::super) async fn page_walks_all_but_old_tombstones(store: AnyStore)
 }
 
 pub(in super::super) async fn keys_of_a_provider_are_counted_until_they_are_gone(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let count = async || {
         let held = async |provider| store.count_held_by(provider).await.unwrap();
         (held(ProviderKind::Hsm).await, held(ProviderKind::Local).await)
@@ -49,26 +49,29 @@ pub(in super::super) async fn keys_of_a_provider_are_counted_until_they_are_gone
 }
 
 pub(in super::super) async fn missing_mark_comes_and_goes(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let pair = active(store, &ring("signing:a"), at(0)).await;
     let marks = async || {
         let pair = store.pair(pair.id).await.unwrap().unwrap();
         (pair.missing_since, pair.missing, pair.version)
     };
-    store.mark_missing(pair.id, Some((at(5), false)), &[]).await.unwrap();
+    store.set_presence(pair.id, TokenPresence::Unseen { since: at(5) }, &[]).await.unwrap();
     assert_eq!(marks().await, (Some(at(5)), false, 3));
-    store.mark_missing(pair.id, Some((at(5), true)), &[event(Action::Missing, Some(pair.id))]).await.unwrap();
+    store
+        .set_presence(pair.id, TokenPresence::Missing { since: at(5) }, &[event(Action::Missing, Some(pair.id))])
+        .await
+        .unwrap();
     assert_eq!(marks().await, (Some(at(5)), true, 4));
-    store.mark_missing(pair.id, None, &[event(Action::Found, Some(pair.id))]).await.unwrap();
+    store.set_presence(pair.id, TokenPresence::Found, &[event(Action::Found, Some(pair.id))]).await.unwrap();
     assert_eq!(marks().await, (None, false, 5));
     assert_eq!(trail(store).await, [Action::Missing, Action::Found].map(|action| event(action, Some(pair.id))));
 }
 
 pub(in super::super) async fn missing_mark_is_refused_for_keys_that_need_not_be_there(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let refused = async |id| {
         let seen = [event(Action::Missing, Some(id))];
-        is_conflict(&store.mark_missing(id, Some((at(1), true)), &seen).await)
+        is_conflict(&store.set_presence(id, TokenPresence::Missing { since: at(1) }, &seen).await)
     };
     let unborn = reserved(store, new(Some(&ring("signing:a")), at(0))).await;
     assert!(refused(unborn.id).await);
@@ -80,7 +83,7 @@ pub(in super::super) async fn missing_mark_is_refused_for_keys_that_need_not_be_
 }
 
 pub(in super::super) async fn audit_events_stand_or_fall_with_their_change(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let wish = new(Some(&ring("signing:a")), at(0));
     let id = Some(wish.id);
     store.reserve(wish.clone(), &[event(Action::Requested, id)]).await.unwrap();
@@ -103,7 +106,7 @@ pub(in super::super) async fn audit_events_stand_or_fall_with_their_change(store
 }
 
 pub(in super::super) async fn audit_keeps_every_action_and_is_paged_by_number(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let bare = Event { key: None, ring: None, request_id: None, ..event(Action::Orphaned, None) };
     let events: Vec<Event> = Action::ALL.iter().map(|action| event(*action, None)).chain([bare]).collect();
     store.record(&events).await.unwrap();
@@ -117,7 +120,7 @@ pub(in super::super) async fn audit_keeps_every_action_and_is_paged_by_number(st
 }
 
 pub(in super::super) async fn epoch_and_revision_grow_with_what_caches_may_know(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let now = async || (store.epoch().await.unwrap(), store.revision());
     let (epoch, revision) = now().await;
     let pair = reserved(store, new(Some(&ring("signing:a")), at(0))).await;
@@ -129,6 +132,6 @@ pub(in super::super) async fn epoch_and_revision_grow_with_what_caches_may_know(
     assert_eq!(now().await, (epoch + 1, revision + 1));
     let pair = moved(store, &pair, KeyState::Deactivated, at(1)).await;
     assert_eq!(now().await, (epoch + 2, revision + 2));
-    store.mark_missing(pair.id, Some((at(2), true)), &[]).await.unwrap();
+    store.set_presence(pair.id, TokenPresence::Missing { since: at(2) }, &[]).await.unwrap();
     assert_eq!(now().await, (epoch + 3, revision + 3));
 }

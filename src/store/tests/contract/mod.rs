@@ -43,6 +43,9 @@ macro_rules! every_case {
             compromised_key_is_named_and_in_no_ring
             compromised_key_awaits_the_next_active_one_of_its_ring
             public_key_that_was_compromised_never_comes_back
+            key_about_to_be_destroyed_is_named_and_in_no_ring
+            name_of_a_key_about_to_be_destroyed_is_free
+            compromised_key_stays_compromised_through_a_cancelled_destruction
             ring_is_refused_a_second_key_until_its_name_is_free
             generation_counts_tombstones
             locator_names_one_living_key

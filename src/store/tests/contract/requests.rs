@@ -16,7 +16,7 @@ pub(in super::super) async fn fingerprint_is_the_same_for_the_same_body_only(sto
 }
 
 pub(in super::super) async fn same_request_is_answered_from_memory(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let pair = reserved(store, claiming(store, "signing:a", b"body", at(0))).await;
     let pair = store.commit(commit_of(&pair, KeyState::Active, at(1)), &[]).await.unwrap();
     let replayed = async || match store.reserve(claiming(store, "signing:a", b"body", at(2)), &[]).await.unwrap() {
@@ -40,7 +40,7 @@ pub(in super::super) async fn same_request_is_answered_from_memory(store: AnySto
 }
 
 pub(in super::super) async fn same_request_while_running_is_in_progress(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     reserved(store, claiming(store, "signing:a", b"body", at(0))).await;
     let again = store.reserve(claiming(store, "signing:a", b"body", at(1)), &[]).await.unwrap();
     assert!(matches!(again, ReserveOutcome::InProgress));
@@ -50,7 +50,7 @@ pub(in super::super) async fn same_request_while_running_is_in_progress(store: A
 }
 
 pub(in super::super) async fn claims_are_apart_by_principal_route_and_key(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let first = claiming(store, "signing:0", b"body", at(0));
     let claim = first.idempotency.clone().unwrap();
     reserved(store, first).await;
@@ -66,7 +66,7 @@ pub(in super::super) async fn claims_are_apart_by_principal_route_and_key(store:
 }
 
 pub(in super::super) async fn refused_ring_takes_no_claim(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     active(store, &ring("signing:a"), at(0)).await;
     let refused = store.reserve(claiming(store, "signing:a", b"body", at(1)), &[]).await.unwrap();
     assert!(matches!(refused, ReserveOutcome::RingExists));
@@ -74,7 +74,7 @@ pub(in super::super) async fn refused_ring_takes_no_claim(store: AnyStore) {
 }
 
 pub(in super::super) async fn abandonment_frees_name_and_claim(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let lost = reserved(store, claiming(store, "signing:a", b"body", at(0))).await;
     let lost = moved(store, &lost, KeyState::Abandoning, at(1)).await;
     let won = reserved(store, claiming(store, "signing:a", b"body", at(2))).await;
@@ -85,7 +85,7 @@ pub(in super::super) async fn abandonment_frees_name_and_claim(store: AnyStore) 
 }
 
 pub(in super::super) async fn expired_claim_is_forgotten(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     reserved(store, claiming(store, "signing:a", b"body", at(0))).await;
     let in_time = store.reserve(claiming(store, "signing:b", b"other", at(86_399)), &[]).await.unwrap();
     assert!(matches!(in_time, ReserveOutcome::BodyMismatch));
@@ -96,7 +96,7 @@ pub(in super::super) async fn expired_claim_is_forgotten(store: AnyStore) {
 }
 
 pub(in super::super) async fn unfinished_knows_leases_and_former_lives(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let elsewhere = LeaseOwner { instance: "elsewhere".to_owned(), life: "second".to_owned() };
     let made_by = |name: &str, owner: LeaseOwner| NewReservation { owner, ..new(Some(&ring(name)), at(0)) };
     let former = reserved(store, made_by("signing:former", owner("first"))).await;

@@ -7,7 +7,7 @@ use crate::store::tests::*;
 use strongroom_domain::key::RingKind;
 
 pub(in super::super) async fn ring_is_refused_a_second_key_until_its_name_is_free(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let name = ring("signing:a");
     let refused = async || matches!(store.reserve(new(Some(&name), at(9)), &[]).await, Ok(ReserveOutcome::RingExists));
 
@@ -24,7 +24,7 @@ pub(in super::super) async fn ring_is_refused_a_second_key_until_its_name_is_fre
 }
 
 pub(in super::super) async fn generation_counts_tombstones(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let name = ring("signing:a");
     for generation in 1..=3 {
         let pair = active(store, &name, at(0)).await;
@@ -36,7 +36,7 @@ pub(in super::super) async fn generation_counts_tombstones(store: AnyStore) {
 }
 
 pub(in super::super) async fn locator_names_one_living_key(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let first = new(Some(&ring("signing:a")), at(0));
     let second = NewReservation { locator: first.locator.clone(), ..new(Some(&ring("signing:b")), at(0)) };
     let elsewhere = NewReservation { provider: ProviderKind::Local, ..second.clone() };
@@ -52,7 +52,7 @@ pub(in super::super) async fn locator_names_one_living_key(store: AnyStore) {
 
 pub(in super::super) async fn hundred_reservations_at_once_are_all_kept(store: AnyStore) {
     let names: Vec<RingId> = (0..100).map(|n| ring(&format!("signing:{n}"))).collect();
-    let pairs = join_all(names.iter().map(|name| reserved(&*store, new(Some(name), at(0))))).await;
+    let pairs = join_all(names.iter().map(|name| reserved(&store, new(Some(name), at(0))))).await;
     let page = store.page(None, at(0), 1000).await.unwrap();
     assert_eq!(page.len(), 100);
     assert!(pairs.iter().all(|pair| page.contains(pair)));
@@ -69,7 +69,7 @@ pub(in super::super) async fn one_ring_wanted_by_many_goes_to_one(store: AnyStor
 }
 
 pub(in super::super) async fn ring_lists_only_what_its_users_see(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let name = ring("signing:a");
     let pair = reserved(store, new(Some(&name), at(0))).await;
     assert_eq!(store.ring(&name).await.unwrap(), []);
@@ -85,7 +85,7 @@ pub(in super::super) async fn ring_lists_only_what_its_users_see(store: AnyStore
 }
 
 pub(in super::super) async fn active_of_kind_is_ordered_by_creation(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let late = active(store, &ring("signing:late"), at(9)).await;
     let early = active(store, &ring("signing:early"), at(1)).await;
     let middle = active(store, &ring("signing:middle"), at(5)).await;

@@ -32,8 +32,12 @@ pub(in super::super) async fn suspended_key_keeps_its_place_until_another_become
     let (store, name) = (&*store, ring("signing:a"));
     let first = active(store, &name, at(0)).await;
     let first = moved(store, &first, KeyState::Suspended, at(1)).await;
-    assert_eq!(store.ring(&name).await.unwrap(), [first.clone()]);
-    assert_eq!(store.active_of_kind(name.kind()).await.unwrap(), [first.clone()], "it is still the ring's own");
+    assert_eq!(store.ring(&name).await.unwrap(), std::slice::from_ref(&first));
+    assert_eq!(
+        store.active_of_kind(name.kind()).await.unwrap(),
+        std::slice::from_ref(&first),
+        "it is still the ring's own"
+    );
     let next = reserved(store, NewReservation { placement: Placement::Successor, ..new(Some(&name), at(2)) }).await;
     let idle = Commit { active_if_none: true, ..commit_of(&next, KeyState::PreActive, at(2)) };
     let next = store.commit(idle, &[]).await.unwrap();
@@ -59,7 +63,8 @@ pub(in super::super) async fn compromised_key_is_named_and_in_no_ring(store: Any
     assert_eq!(store.rings(None, 10).await.unwrap(), []);
     assert_eq!(store.active_of_kind(name.kind()).await.unwrap(), []);
     assert_eq!(store.find_by_name(&KeyName::Id(pair.id)).await.unwrap(), Some(pair.clone()));
-    for to in KeyState::ALL.into_iter().filter(|to| *to != KeyState::Destroying) {
+    let ends = [KeyState::PendingDestruction, KeyState::Destroying];
+    for to in KeyState::ALL.into_iter().filter(|to| !ends.contains(to)) {
         let step = Transition { reactivate: true, ..move_of(&pair, to, at(2)) };
         assert!(is_forbidden(&store.transition(step, &[]).await), "{to}");
     }
@@ -93,4 +98,54 @@ pub(in super::super) async fn public_key_that_was_compromised_never_comes_back(s
     let pair = moved(store, &pair, KeyState::Destroying, at(3)).await;
     moved(store, &pair, KeyState::Destroyed, at(4)).await;
     assert!(matches!(comes_back(at(5)).await, Err(StoreError::Compromised)), "not even when it is destroyed");
+}
+
+pub(in super::super) async fn key_about_to_be_destroyed_is_named_and_in_no_ring(store: AnyStore) {
+    let (store, name) = (&*store, ring("signing:a"));
+    let pair = active(store, &name, at(0)).await;
+    let pending = scheduled(store, &pair, at(1), at(9)).await;
+    assert_eq!((pending.suspended_from, pending.destroy_at), (Some(KeyState::Active), Some(at(9))));
+    assert!(!pending.is_current());
+    assert_eq!(store.ring(&name).await.unwrap(), []);
+    assert_eq!(store.active_of_kind(name.kind()).await.unwrap(), []);
+    assert_eq!(store.find_by_name(&KeyName::Id(pair.id)).await.unwrap().as_ref(), Some(&pending));
+    assert_eq!(store.ring_to_plan(&name).await.unwrap(), std::slice::from_ref(&pending));
+    assert_eq!(store.due_rings(at(1), 10).await.unwrap().len(), 1, "a sweep looks at it");
+    let back = moved(store, &pending, KeyState::Suspended, at(2)).await;
+    assert_eq!((back.suspended_from, back.destroy_at), (Some(KeyState::Active), None));
+    assert_eq!(store.ring(&name).await.unwrap(), std::slice::from_ref(&back));
+    let again = scheduled(store, &back, at(3), at(8)).await;
+    assert_eq!(again.suspended_from, Some(KeyState::Active), "the state before both");
+    moved(store, &again, KeyState::Destroying, at(8)).await;
+}
+
+pub(in super::super) async fn name_of_a_key_about_to_be_destroyed_is_free(store: AnyStore) {
+    let (store, name) = (&*store, ring("signing:a"));
+    let old = active(store, &name, at(0)).await;
+    let old = scheduled(store, &old, at(1), at(9)).await;
+    let new = active(store, &name, at(2)).await;
+    let kid = KeyName::Kid(new.kid.clone().unwrap());
+    assert_eq!((old.kid.as_ref(), new.generation), (new.kid.as_ref(), 2));
+    assert_eq!(store.find_by_name(&kid).await.unwrap().map(|pair| pair.id), Some(new.id), "the kid is free as well");
+    let old = store.pair(old.id).await.unwrap().unwrap();
+    assert_eq!(old.suspended_from, Some(KeyState::Deactivated), "another is Active");
+    let back = moved(store, &old, KeyState::Suspended, at(3)).await;
+    assert_eq!(back.suspended_from, Some(KeyState::Deactivated));
+    assert_eq!(store.ring(&name).await.unwrap(), [new, back]);
+}
+
+pub(in super::super) async fn compromised_key_stays_compromised_through_a_cancelled_destruction(store: AnyStore) {
+    let (store, name) = (&*store, ring("signing:a"));
+    let pair = active(store, &name, at(0)).await;
+    let pair = moved(store, &pair, KeyState::Compromised, at(1)).await;
+    let pending = scheduled(store, &pair, at(2), at(9)).await;
+    assert_eq!((pending.suspended_from, pending.compromised_at), (None, Some(at(1))));
+    assert!(is_forbidden(&store.transition(move_of(&pending, KeyState::Suspended, at(3)), &[]).await));
+    let back = moved(store, &pending, KeyState::Compromised, at(3)).await;
+    assert_eq!((back.compromised_at, back.destroy_at, back.awaits_successor), (Some(at(1)), None, false));
+}
+
+async fn scheduled(store: &Store, pair: &KeyPair, now: Timestamp, destroy_at: Timestamp) -> KeyPair {
+    let step = move_of(pair, KeyState::PendingDestruction, now);
+    store.transition(Transition { destroy_at: Some(destroy_at), ..step }, &[]).await.unwrap()
 }

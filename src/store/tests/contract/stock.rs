@@ -20,7 +20,7 @@ async fn next(store: &Store, since: Timestamp) -> Option<KeyPair> {
 }
 
 pub(in super::super) async fn stock_is_claimed_once_and_becomes_a_reservation(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let stock = stocked(store, at(0)).await;
     assert!(is_forbidden(&store.transition(move_of(&stock, KeyState::Reserved, at(1)), &[]).await), "by a claim only");
     let pair = reserved(store, wish(&stock, "signing:a", at(5))).await;
@@ -35,7 +35,7 @@ pub(in super::super) async fn stock_is_claimed_once_and_becomes_a_reservation(st
 }
 
 pub(in super::super) async fn stock_that_is_not_as_it_was_seen_is_not_claimed(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let stock = stocked(store, at(0)).await;
     let other_algorithm = NewReservation { algorithm: KeyAlgorithm::P384, ..wish(&stock, "signing:a", at(1)) };
     let other_use = NewReservation { key_use: KeyUse::Decrypt, ..wish(&stock, "signing:a", at(1)) };
@@ -43,13 +43,13 @@ pub(in super::super) async fn stock_that_is_not_as_it_was_seen_is_not_claimed(st
     for wrong in [other_algorithm, other_use, other_place] {
         assert!(matches!(store.reserve(wrong, &[]).await, Err(StoreError::Conflict)));
     }
-    store.mark_missing(stock.id, Some((at(1), false)), &[]).await.unwrap();
+    store.set_presence(stock.id, TokenPresence::Unseen { since: at(1) }, &[]).await.unwrap();
     assert!(matches!(store.reserve(wish(&stock, "signing:a", at(2)), &[]).await, Err(StoreError::Conflict)));
     assert_eq!(store.pair(stock.id).await.unwrap().unwrap().state, KeyState::Stocked);
 }
 
 pub(in super::super) async fn oldest_usable_key_of_the_stock_comes_first(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     assert_eq!(next(store, at(0)).await, None);
     let mut stock = Vec::new();
     for second in [1, 2, 3] {
@@ -62,13 +62,13 @@ pub(in super::super) async fn oldest_usable_key_of_the_stock_comes_first(store: 
 
     assert_eq!(next(store, at(0)).await.as_ref(), Some(&stock[0]));
     assert_eq!(next(store, at(1)).await.as_ref(), Some(&stock[1]), "the first is too old");
-    store.mark_missing(stock[1].id, Some((at(4), false)), &[]).await.unwrap();
+    store.set_presence(stock[1].id, TokenPresence::Unseen { since: at(4) }, &[]).await.unwrap();
     assert_eq!(next(store, at(1)).await.as_ref(), Some(&stock[2]), "the second may be missing");
     assert_eq!(store.next_stocked(KeyAlgorithm::P384, KeyUse::Sign, at(0)).await.unwrap(), None);
 }
 
 pub(in super::super) async fn claim_that_is_abandoned_frees_ring_and_request(store: AnyStore) {
-    let store = &*store;
+    let store = &store;
     let stock = stocked(store, at(0)).await;
     let request = claim(store, b"body", at(1000));
     let wish = NewReservation { idempotency: Some(request.clone()), ..wish(&stock, "signing:a", at(1)) };
