@@ -8,6 +8,7 @@ mod backup;
 mod check;
 mod credential;
 mod dev;
+mod key;
 mod local;
 mod outcome;
 mod reconcile;
@@ -57,6 +58,9 @@ enum Command {
     /// What rotation would do and when, and the word to go on
     #[command(subcommand)]
     Rotation(rotation::Command),
+    /// Act on one key
+    #[command(subcommand)]
+    Key(key::Command),
     /// Act on what is remembered of the token
     #[command(subcommand)]
     Token(token::Command),
@@ -82,6 +86,7 @@ pub fn main() -> ExitCode {
         | Command::Backup(_)
         | Command::Restore(_)
         | Command::Rotation(_)
+        | Command::Key(_)
         | Command::Token(_)
         | Command::Local(_)
         | Command::Credential(_) => Verbosity::Command,
@@ -95,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Backup(arguments) => backup::back_up(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::Rotation(command) => return rotation::run(&command),
+        Command::Key(command) => key::run(&command),
         Command::Token(command) => token::run(&command),
         Command::Local(command) => return local::run(&command),
         Command::Credential(command) => credential::run(&command),

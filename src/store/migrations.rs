@@ -8,7 +8,7 @@ use super::sqlite;
 use sqlx::SqliteConnection;
 
 /// The version of the schema that this program writes.
-const LATEST: i64 = 5;
+const LATEST: i64 = 6;
 
 /// Brings the schema up to date, inside the caller's transaction.
 pub(super) async fn run(conn: &mut SqliteConnection) -> Result<(), StoreError> {
@@ -38,7 +38,8 @@ fn too_new(version: i64) -> StoreError {
     ))
 }
 
-fn known() -> Vec<Migration> {
+/// Every step, the first first.
+pub(super) fn known() -> Vec<Migration> {
     let step = |version, name: &'static str, sql: SqlStr| {
         Migration::new(version, name.into(), MigrationType::Simple, sql, false)
     };
@@ -47,6 +48,7 @@ fn known() -> Vec<Migration> {
         step(2, "local and documents", include_str!("migrations/sqlite/0002_local_and_documents.sql").into_sql_str()),
         step(3, "rings", include_str!("migrations/sqlite/0003_rings.sql").into_sql_str()),
         step(4, "stock", include_str!("migrations/sqlite/0004_stock.sql").into_sql_str()),
-        step(LATEST, "retired masters", include_str!("migrations/sqlite/0005_retired_masters.sql").into_sql_str()),
+        step(5, "retired masters", include_str!("migrations/sqlite/0005_retired_masters.sql").into_sql_str()),
+        step(LATEST, "key states", include_str!("migrations/sqlite/0006_key_states.sql").into_sql_str()),
     ]
 }

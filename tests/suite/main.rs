@@ -50,5 +50,6 @@ mod rotation;
 mod schemathesis;
 mod secrecy;
 mod signing;
+mod states;
 mod stock;
 mod zitadel;

@@ -70,7 +70,7 @@ impl Store {
     }
 }
 
-/// Keeps a document, if its own ring and the rings that it refers to have an Active key; any outcome but
+/// Keeps a document, if its own ring and the rings that it refers to have a current key; any outcome but
 /// [`PutOutcome::Done`] has changed nothing.
 async fn put(
     conn: &mut impl Connection,
@@ -80,7 +80,7 @@ async fn put(
 ) -> Result<PutOutcome, StoreError> {
     let own = documents::ring_of(document)?;
     for ring in own.iter().chain(references) {
-        if key_pairs::active(conn, ring).await?.is_none() {
+        if key_pairs::current(conn, ring).await?.is_none() {
             return Ok(PutOutcome::NoSuchRing(ring.clone()));
         }
     }
