@@ -1,9 +1,10 @@
 //! Section `[hosts]`: how many token hosts, how patient with them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
-use strongroom_token::HostOptions;
+use strongroom_token::{HostOptions, SignatureVerification};
 
 use super::duration;
 
@@ -22,6 +23,8 @@ pub(super) struct Section {
     generate_timeout: Duration,
     #[serde(deserialize_with = "duration::parse")]
     login_timeout: Duration,
+    verify_signatures: SignatureVerification,
+    lock_dir: Option<PathBuf>,
 }
 
 /// Refuses counts and times that make no sense.

@@ -24,6 +24,7 @@ pub mod host;
 mod key;
 mod key_selector;
 mod link;
+mod lock_file;
 mod options;
 mod probe;
 mod protocol;
@@ -40,7 +41,9 @@ pub use error::TokenError;
 pub use key::{Capabilities, DestroyedObjects, ExistingKey, KeyTemplate, ProvenKey, SignInput, TokenKey, TokenObject};
 pub use key_selector::{InvalidKeySelector, KeySelector};
 pub use link::forget_refused_pin;
-pub use options::{HostCommand, HostOptions, PinSource, Profile, TokenAccess, TokenOptions};
+pub use options::{
+    HostCommand, HostOptions, PinSource, Profile, SignatureVerification, TokenAccess, TokenOptions,
+};
 pub use probe::{Initialised, ProbeReport, initialise_token, probe, probe_sealing_key};
 pub use protocol::{SealingScheme, TokenFacts};
 pub use selector::{NoTokenUri, TokenSelector};

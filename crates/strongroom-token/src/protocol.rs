@@ -12,16 +12,21 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::key::{Capabilities, SignInput};
-use crate::options::{PinSource, Profile};
+use crate::options::{PinSource, Profile, SignatureVerification};
 use crate::selector::TokenSelector;
 use crate::wire_secret::WireSecret;
 use strongroom_domain::key::{DecryptionAlgorithm, KeyAlgorithm, KeyUse, SignatureAlgorithm};
+
+/// How often a host says that it is alive.
+pub(crate) const BEAT: Duration = Duration::from_millis(500);
 
 /// What a client asks of a host.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Call {
     /// Loads the module, finds the token, logs in.
     Open(OpenCall),
+    /// Loads the module and finds the token, in place of `Open`; no PIN, no session.
+    Look(LookCall),
     /// Initialises a token that is not yet, in place of `Open`.
     InitToken(InitialiseCall),
     Generate(GenerateCall),
@@ -95,12 +100,29 @@ pub(crate) struct OpenCall {
     /// Tries even a remembered PIN, if the token shows no low count.
     pub(crate) try_refused: bool,
     /// Locked (`flock`) around `C_Initialize` and `C_Login`.
-    pub(crate) lock: PathBuf,
+    pub(crate) lock: LockName,
+    /// The directory where the host registers as long as it lives.
+    pub(crate) registrations: PathBuf,
     pub(crate) sessions: usize,
     /// Whether keys are made and destroyed here: read-write sessions.
     pub(crate) keeps: bool,
     /// Whether signatures have the right of way over this host.
     pub(crate) low_priority: bool,
+    pub(crate) verify: SignatureVerification,
+}
+
+/// A file to be locked, and what its holder belongs to, for people.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LockName {
+    pub(crate) path: PathBuf,
+    pub(crate) of: String,
+}
+
+/// What a look at a token needs to know.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LookCall {
+    pub(crate) module: PathBuf,
+    pub(crate) selector: TokenSelector,
 }
 
 /// A token to be initialised.
@@ -110,7 +132,7 @@ pub(crate) struct InitialiseCall {
     pub(crate) label: String,
     pub(crate) so_pin: PinSource,
     pub(crate) pin: PinSource,
-    pub(crate) lock: PathBuf,
+    pub(crate) lock: LockName,
 }
 
 /// A key pair to be made.
@@ -151,6 +173,8 @@ pub(crate) enum Reply {
     Started,
     Done(CallOutcome, TokenTime),
     Failed(CallFailure),
+    /// The heartbeat, unasked and without a number: the process runs, whatever its workers do.
+    Alive,
 }
 
 /// How long a call was in its worker's hands; the rest of its time it queued.
@@ -193,6 +217,8 @@ pub(crate) enum CallOutcome {
     SealingKey(bool),
     Removed(u32),
     Held(Vec<InventoryObject>),
+    /// The token is there; answers `Look`.
+    Present,
 }
 
 /// A private key that was there already.
@@ -252,6 +278,11 @@ pub(crate) enum FailureClass {
     NotDecrypted,
     /// What the token holds or made is not what was asked for; nothing of it is left.
     Refused,
+    /// The first signature by a handle does not verify: another key has this `CKA_ID`, or the token errs.
+    Mismatched,
+    /// A signature does not verify whose key has signed rightly before: the token errs, and so may all
+    /// that this host does.
+    WrongSignature,
     /// Not done; it may work later.
     Unavailable,
     /// The host cannot go on; nobody can say whether the call was done.
@@ -273,9 +304,16 @@ impl FailureClass {
             | Self::KeyMissing
             | Self::NotDecrypted
             | Self::Refused
+            | Self::Mismatched
+            | Self::WrongSignature
             | Self::Unavailable
             | Self::Broken => "the token did not open",
         }
+    }
+
+    /// Whether it says that the host cannot be believed, or its handle of a key.
+    pub(crate) const fn is_about_host(self) -> bool {
+        matches!(self, Self::Broken | Self::Mismatched | Self::WrongSignature)
     }
 
     /// Whether only an operator can mend it: trying again would not.
@@ -292,6 +330,8 @@ impl FailureClass {
             | Self::KeyMissing
             | Self::NotDecrypted
             | Self::Refused
+            | Self::Mismatched
+            | Self::WrongSignature
             | Self::Unavailable
             | Self::Broken => false,
         }

@@ -19,23 +19,27 @@ use crate::error::TokenError;
 use crate::options::TokenOptions;
 use crate::protocol::{Call, CallOutcome, OpenCall, TokenFacts};
 use lane::Lane;
-use poisoned_keys::PoisonedKeys;
 use process::HostProcess;
-use retry::AttemptOutcome;
+use recovery::Looks;
+use retry::{AttemptOutcome, Repeatable};
 use supervise::PinTrust;
+use suspects::Suspects;
 
+mod calls;
 mod decrypt;
 mod lane;
 mod opening;
-mod poisoned_keys;
 mod process;
+mod recovery;
 mod retry;
 mod sign;
 pub(crate) mod supervise;
+mod suspects;
 #[cfg(test)]
 mod tests;
 
 pub use opening::forget_refused_pin;
+pub(crate) use opening::log_in_lock;
 
 /// New keys whose first signature has not come; beyond it they are forgotten.
 const MOST_FRESH: usize = 1024;
@@ -67,7 +71,10 @@ struct Inner {
     facts: Mutex<Option<Arc<TokenFacts>>>,
     /// Why no host can start until an operator acts.
     fatal_error: Mutex<Option<String>>,
-    poisoned: PoisonedKeys,
+    suspects: Suspects,
+    /// What the latest opening took.
+    opening_time: Mutex<Duration>,
+    looks: AsyncMutex<Looks>,
     /// New keys, each with the host that generated it and still caches its handle.
     new_keys: Mutex<HashMap<Vec<u8>, Weak<HostProcess>>>,
     reconcile: watch::Sender<u64>,
@@ -87,7 +94,9 @@ impl Link {
             manage_lock: AsyncMutex::default(),
             facts: Mutex::default(),
             fatal_error: Mutex::default(),
-            poisoned: PoisonedKeys::default(),
+            suspects: Suspects::default(),
+            opening_time: Mutex::default(),
+            looks: AsyncMutex::default(),
             new_keys: Mutex::default(),
             reconcile: watch::Sender::new(0),
             ending: watch::Sender::new(false),
@@ -131,6 +140,11 @@ impl Link {
         self.inner.lane(role).hosts().running.iter().map(|host| host.pid()).collect()
     }
 
+    /// How many keys are suspected of taking down hosts.
+    pub(crate) fn suspected_keys(&self) -> usize {
+        self.inner.suspects.suspected()
+    }
+
     /// Counts the occasions to reconcile.
     pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
         self.inner.reconcile.subscribe()
@@ -148,7 +162,7 @@ impl Link {
         let mut ending = link.ending.subscribe();
         let ready = async {
             let turn = link.manage_lock.lock().await;
-            Ok((turn, link.lane(Role::Keep).host(link.patience()).await?))
+            Ok((turn, link.lane(Role::Keep).host(link.patience(), None).await?))
         };
         let (_turn, host) = tokio::select! {
             biased;
@@ -160,6 +174,7 @@ impl Link {
         let _together = host.exclusive.read().await;
         match link.send_to(&link.managing, &host, call, link.options.hosts.generate_timeout).await {
             AttemptOutcome::Outcome(outcome) => {
+                link.suspects.answered(None, host.pid());
                 link.remember_new_key(id, &host);
                 Ok(outcome)
             }
@@ -170,7 +185,7 @@ impl Link {
             AttemptOutcome::Lost { started: true } => {
                 Err(TokenError::Unknown("the token host was lost while it made the key".to_owned()))
             }
-            AttemptOutcome::Broken(detail) => Err(TokenError::Unknown(detail)),
+            AttemptOutcome::Broken(detail) | AttemptOutcome::Mismatched(detail) => Err(TokenError::Unknown(detail)),
         }
     }
 
@@ -179,7 +194,7 @@ impl Link {
         let link = &self.inner;
         let _place = link.managing.reserve_slots(1)?;
         let _turn = link.manage_lock.lock().await;
-        link.send_repeatable(Role::Keep, &call, link.options.hosts.generate_timeout, false, || {}).await
+        link.send_repeatable(Repeatable::without_key(Role::Keep, &call, link.options.hosts.generate_timeout)).await
     }
 
     /// Looks for a key that another host or somebody else made, in a host that makes none itself:
@@ -187,7 +202,7 @@ impl Link {
     pub(crate) async fn search(&self, call: Call) -> Result<CallOutcome, TokenError> {
         let link = &self.inner;
         let _place = link.signing.reserve_slots(1)?;
-        link.send_repeatable(Role::Sign, &call, link.options.hosts.sign_timeout, false, || {}).await
+        link.send_repeatable(Repeatable::without_key(Role::Sign, &call, link.options.hosts.sign_timeout)).await
     }
 
     /// Refuses generations that wait; the one under way goes on.
