@@ -38,6 +38,7 @@ mod jwks;
 mod keys;
 mod native;
 mod openapi;
+mod outages;
 mod permission;
 mod pin;
 mod pingfederate;

@@ -41,9 +41,7 @@ pub use error::TokenError;
 pub use key::{Capabilities, DestroyedObjects, ExistingKey, KeyTemplate, ProvenKey, SignInput, TokenKey, TokenObject};
 pub use key_selector::{InvalidKeySelector, KeySelector};
 pub use link::forget_refused_pin;
-pub use options::{
-    HostCommand, HostOptions, PinSource, Profile, SignatureVerification, TokenAccess, TokenOptions,
-};
+pub use options::{HostCommand, HostOptions, PinSource, Profile, SignatureVerification, TokenAccess, TokenOptions};
 pub use probe::{Initialised, ProbeReport, initialise_token, probe, probe_sealing_key};
 pub use protocol::{SealingScheme, TokenFacts};
 pub use selector::{NoTokenUri, TokenSelector};

@@ -124,7 +124,9 @@ pub(crate) fn end_orphans(registrations: &Path) {
 
 fn is_token_host(pid: u32) -> bool {
     let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    arguments.split(|byte| *byte == 0).any(|argument| Path::new(&*String::from_utf8_lossy(argument)).ends_with(TOKEN_HOST))
+    arguments
+        .split(|byte| *byte == 0)
+        .any(|argument| Path::new(&*String::from_utf8_lossy(argument)).ends_with(TOKEN_HOST))
 }
 
 fn parent_of(pid: u32) -> Option<u32> {

@@ -44,7 +44,9 @@ pub(super) fn select(module: &Pkcs11, selector: &TokenSelector) -> Result<(Slot,
     }
     let listed: Vec<String> = found
         .iter()
-        .map(|(slot, info)| format!("slot {slot} label {:?} serial {:?}", printable(info.label()), printable(info.serial_number())))
+        .map(|(slot, info)| {
+            format!("slot {slot} label {:?} serial {:?}", printable(info.label()), printable(info.serial_number()))
+        })
         .collect();
     let mut found = found.into_iter();
     match (found.next(), found.next()) {
@@ -61,8 +63,7 @@ pub(super) fn select(module: &Pkcs11, selector: &TokenSelector) -> Result<(Slot,
 }
 
 fn matches(selector: &TokenSelector, slot: Slot, info: &TokenInfo) -> bool {
-    let is =
-        |wanted: &Option<String>, actual: &str| wanted.as_deref().is_none_or(|wanted| wanted == printable(actual));
+    let is = |wanted: &Option<String>, actual: &str| wanted.as_deref().is_none_or(|wanted| wanted == printable(actual));
     match selector {
         TokenSelector::Label(label) => printable(info.label()) == *label,
         TokenSelector::Serial(serial) => printable(info.serial_number()) == *serial,

@@ -142,5 +142,6 @@ impl Drop for QueueSlots<'_> {
 fn pick(hosts: &Hosts, avoided: Option<u32>) -> Option<Arc<HostProcess>> {
     let well = hosts.running.iter().filter(|host| host.fault().is_none());
     // A host whose turn is taken runs a suspect, and may not live long.
-    well.min_by_key(|host| (avoided == Some(host.pid()), host.exclusive.try_read().is_err(), host.load())).map(Arc::clone)
+    well.min_by_key(|host| (avoided == Some(host.pid()), host.exclusive.try_read().is_err(), host.load()))
+        .map(Arc::clone)
 }

@@ -98,7 +98,11 @@ fn group_folder(path: &Path) -> io::Result<()> {
 fn binding(token: &TokenAccess) -> String {
     let module = fs::canonicalize(&token.module).unwrap_or_else(|_| token.module.clone());
     let text = format!("{}\n{}\n{:?}", module.display(), token.selector, token.environment);
-    digest(&SHA256, text.as_bytes()).as_ref().iter().take(16).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    digest(&SHA256, text.as_bytes())
+        .as_ref()
+        .iter()
+        .take(16)
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// Forgets that a PIN was refused, so that the next host tries it again.

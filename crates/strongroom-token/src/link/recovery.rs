@@ -87,7 +87,8 @@ impl Inner {
         let token = &self.options.token;
         let call = Call::Look(LookCall { module: token.module.clone(), selector: token.selector.clone() });
         let usual = self.facts.lock().is_some().then(|| *self.opening_time.lock() * 3);
-        let limit = usual.unwrap_or(LOOK_TIMEOUT).clamp(LOOK_TIMEOUT / 2, self.options.hosts.login_timeout.max(LOOK_TIMEOUT));
+        let limit =
+            usual.unwrap_or(LOOK_TIMEOUT).clamp(LOOK_TIMEOUT / 2, self.options.hosts.login_timeout.max(LOOK_TIMEOUT));
         let there = call_new_host(&self.options.command, &token.environment, &call, limit).await.is_ok();
         looks.latest = Some((Instant::now(), there));
         there

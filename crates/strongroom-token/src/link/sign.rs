@@ -1,7 +1,7 @@
 //! Signatures: one, or several in one call; on a second host if the first is lost.
 
-use super::suspects::KeyAndAlgorithm;
 use super::retry::{AttemptOutcome, error_of};
+use super::suspects::KeyAndAlgorithm;
 use super::{Inner, Link, Role};
 use crate::error::TokenError;
 use crate::key::SignInput;

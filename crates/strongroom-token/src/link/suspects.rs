@@ -203,9 +203,8 @@ impl Known {
     /// The case of a key, opened where there is none.
     fn case(&mut self, key: &KeyAndAlgorithm) -> &mut Case {
         let now = Instant::now();
-        self.cases.retain(|_, case| {
-            case.latest.elapsed() < if case.suspicion.is_some() { SUSPECTED } else { REMEMBERED }
-        });
+        self.cases
+            .retain(|_, case| case.latest.elapsed() < if case.suspicion.is_some() { SUSPECTED } else { REMEMBERED });
         if self.cases.len() >= MOST_CASES {
             self.cases.retain(|_, case| case.suspicion.is_some());
         }
