@@ -43,6 +43,9 @@ pub(super) fn validate(hosts: &HostOptions, findings: &mut Vec<String>) {
     if hosts.shared_host && hosts.signing_hosts != 1 {
         findings.push("hosts: shared-host = true means one process, so signing-hosts stays 1".to_owned());
     }
+    if hosts.lock_dir.as_ref().is_some_and(|folder| folder.is_relative()) {
+        findings.push("hosts.lock-dir: an absolute path".to_owned());
+    }
     let times = [
         ("sign-timeout", hosts.sign_timeout),
         ("generate-timeout", hosts.generate_timeout),

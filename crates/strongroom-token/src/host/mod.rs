@@ -29,7 +29,6 @@ use queue::{Outbox, Queue, Reader};
 use session::token::Token;
 use worker::Worker;
 
-mod control;
 mod error_text;
 mod harden;
 mod initialise;
@@ -169,7 +168,7 @@ fn start(opening: &OpenCall) -> Result<(protocol::TokenFacts, Vec<Worker>), Call
 /// Registers this process as a host of its instance as long as it lives, so that a later life finds it if
 /// it cannot end.
 fn register(opening: &OpenCall) {
-    let folder = &opening.registrations;
+    let Some(folder) = &opening.registrations else { return };
     let path = folder.join(std::process::id().to_string());
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     match made.and_then(|()| lock_file::try_lock(&path, &opening.lock.of)) {

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 
-use super::control;
 use super::objects::inventory;
 use super::objects::private_key::PrivateKey;
 use super::operations::keygen::TokenKeyPair;
@@ -193,7 +192,8 @@ impl Worker {
         sign::check(request)?;
         failpoint::hit(Failpoint::Sign)?;
         let begun = Instant::now();
-        let verify = self.verification.takes(&mut self.signed);
+        self.signed = self.signed.wrapping_add(1);
+        let verify = sign::is_verified(self.verification, self.signed);
         let signature = self.repeat(Some(request), |token, session, keys| {
             if let Some(handle) = recall(keys, &request.id, request.key, &request.spki) {
                 let signature = sign::sign(session, handle, &token.mechanisms, request)?;
@@ -215,7 +215,7 @@ impl Worker {
         })?;
         self.pace = begun.elapsed();
         if self.well_known.is_none() {
-            self.well_known = Some(control::of(request));
+            self.well_known = Some(sign::own(request));
         }
         Ok(signature)
     }
@@ -343,9 +343,9 @@ impl Worker {
         if self.unexplained < PATIENCE {
             return failure;
         }
-        let own = signing.map(control::of);
+        let own = signing.map(sign::own);
         let mut trials = own.iter().chain(&self.well_known);
-        if trials.any(|trial| control::passes(&self.token, &session, trial)) {
+        if trials.any(|trial| sign::works(&self.token, &session, trial)) {
             self.unexplained = 0;
             return failure;
         }

@@ -35,7 +35,7 @@ impl TokenOptions {
                 path: log_in_lock(self.hosts.lock_dir.as_deref(), &self.state_dir.join(OWN_LOCKS), &self.token),
                 of: self.state_dir.display().to_string(),
             },
-            registrations: self.registrations(),
+            registrations: None,
             sessions: 1,
             keeps: false,
             low_priority: false,
