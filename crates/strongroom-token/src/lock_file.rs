@@ -114,7 +114,7 @@ pub(crate) fn end_orphans(registrations: &Path) {
     for entry in entries.flatten() {
         match try_lock(&entry.path(), "nobody") {
             // Its host has gone; the name goes with the lock.
-            Ok(Tried::Held(_)) | Ok(Tried::Taken(None)) | Err(_) => {}
+            Ok(Tried::Held(_) | Tried::Taken(None)) | Err(_) => {}
             Ok(Tried::Taken(Some(holder))) => {
                 end_orphan(&holder);
             }

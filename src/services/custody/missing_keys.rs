@@ -18,7 +18,7 @@ use crate::services::lifecycle::Keyring;
 use crate::store::TokenPresence;
 use strongroom_domain::audit::Action;
 use strongroom_domain::error::Error;
-use strongroom_domain::key::{KeyId, KeyPair};
+use strongroom_domain::key::{KeyId, KeyPair, ProviderKind};
 
 /// Between the signature that did not find a key and the question that confirms it.
 const CONFIRM_AFTER: Duration = Duration::from_secs(2);
@@ -116,11 +116,10 @@ impl MissingKeys {
         if !pair.state.is_visible() {
             return Ok(true);
         }
-        let (Some(provider), Some(reference)) = (self.keyring.providers.get(pair.provider), KeyRef::of(&pair)) else {
-            return Ok(true);
-        };
-        if provider.attest(&reference, &self.keyring.store.id().label(key), false).await.is_err() {
-            return Ok(false);
+        match self.search(&pair).await {
+            Some(Ok(_)) => {}
+            Some(Err(_)) => return Ok(false),
+            None => return Ok(true),
         }
         let who = Caller::daemon(Task::Reconcile);
         let event = self.keyring.event(&who, Action::Found, &pair, "the token has the key again".to_owned());
@@ -129,10 +128,12 @@ impl MissingKeys {
     }
 
     async fn is_missing(&self, pair: &KeyPair) -> bool {
-        let (Some(provider), Some(key)) = (self.keyring.providers.get(pair.provider), KeyRef::of(pair)) else {
-            return false;
-        };
-        let asked = provider.attest(&key, &self.keyring.store.id().label(pair.id), false).await;
-        matches!(asked, Err(ProviderError::KeyMissing))
+        matches!(self.search(pair).await, Some(Err(ProviderError::KeyMissing)))
+    }
+
+    /// Looks for a key in the token; `None` for one that is held by none.
+    async fn search(&self, pair: &KeyPair) -> Option<Result<String, ProviderError>> {
+        let token = self.keyring.providers.token().filter(|_| pair.provider == ProviderKind::Hsm)?;
+        Some(token.attest(&KeyRef::of(pair)?, &self.keyring.store.id().label(pair.id), false).await)
     }
 }

@@ -225,7 +225,7 @@ impl Inner {
         let sessions = if role == Role::Keep { 1 } else { hosts.workers.max(1 + usize::from(hosts.shared_host)) };
         let registrations = Some(self.options.registrations());
         let low_priority = role == Role::Keep;
-        OpenCall { keeps, sessions, try_refused, low_priority, registrations, ..self.options.opening() }
+        OpenCall { try_refused, registrations, sessions, keeps, low_priority, ..self.options.opening() }
     }
 
     fn set_fatal_error(&self, verdict: Option<String>) {

@@ -60,13 +60,9 @@ impl TokenOptions {
 /// (11 of 40, 2026-11-20). Daemons that bind the same token in the same way share the lock; others are
 /// none of its business.
 pub(crate) fn log_in_lock(configured: Option<&Path>, own: &Path, token: &TokenAccess) -> PathBuf {
-    let folder = match configured {
-        Some(configured) => group_folder(configured).map(|()| configured.to_owned()),
-        None => {
-            let shared = Path::new(SHARED_LOCKS).join(format!("strongroom-{}", getegid().as_raw()));
-            group_folder(&shared).map(|()| shared)
-        }
-    };
+    let shared = || Path::new(SHARED_LOCKS).join(format!("strongroom-{}", getegid().as_raw()));
+    let folder = configured.map_or_else(shared, Path::to_owned);
+    let folder = group_folder(&folder).map(|()| folder);
     let folder = folder.unwrap_or_else(|error| {
         tracing::warn!(%error, "no directory for the log-in locks of this group; daemons of other state directories are not held back");
         if let Err(error) = DirBuilder::new().recursive(true).mode(0o700).create(own) {

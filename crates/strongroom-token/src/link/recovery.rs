@@ -123,7 +123,7 @@ impl Inner {
 
 impl PinTrace {
     /// The same with what is known of the refusal now, which the attempt itself may have written.
-    pub(super) fn refused_now(self, now: Self) -> Self {
+    pub(super) fn refused_now(self, now: &Self) -> Self {
         Self { refusal: now.refusal, ..self }
     }
 }

@@ -132,7 +132,7 @@ fn pause_after(link: &Inner, class: FailureClass, pin: &mut PinTrust, seen: PinT
         FailureClass::PinUnreadable => PIN_DELAY,
         _ => return None,
     };
-    let seen = seen.refused_now(link.pin_trace());
+    let seen = seen.refused_now(&link.pin_trace());
     Some(Pause::UntilPinChanges { seen, due: Instant::now() + delay })
 }
 
