@@ -39,6 +39,7 @@ mod jwks;
 mod keys;
 mod native;
 mod openapi;
+mod outages;
 mod permission;
 mod pin;
 mod pingfederate;
