@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::block_on;
 use super::reconcile::Source;
-use crate::config::{Config, MasterKeySource};
+use crate::config::{Config, MasterKeySource, StoreConfig};
 use crate::daemon::InstanceLock;
 use crate::store::backup::{self, StoreSummary};
 use strongroom_domain::clock::{Clock as _, SystemClock};
@@ -70,12 +70,13 @@ pub(super) fn back_up(arguments: &BackupArguments) -> anyhow::Result<()> {
     let config = arguments.source.load()?;
     let file = &arguments.file;
     let manifest_file = beside(file, ".manifest.json");
-    ensure!(config.store.exists(), "there is no store at {} yet", config.store.display());
+    let store = file_of(&config)?;
+    ensure!(store.exists(), "there is no store at {} yet", store.display());
     for taken in [file, &manifest_file] {
         ensure!(!taken.exists(), "{} exists; name a new file", taken.display());
     }
     let unfinished = beside(file, ".part");
-    let copied = block_on(async { Ok(backup::copy(&config.store, &unfinished).await?) });
+    let copied = block_on(async { Ok(backup::copy(store, &unfinished).await?) });
     let summary = copied.with_context(|| format!("the store cannot be copied to {}", unfinished.display()))?;
     let manifest = Manifest::of(&config, &summary, &unfinished)?;
     write_new(&manifest_file, &serde_json::to_vec_pretty(&manifest)?)?;
@@ -94,13 +95,14 @@ pub(super) fn restore(arguments: &RestoreArguments) -> anyhow::Result<()> {
     let config = arguments.source.load()?;
     let _lock = InstanceLock::acquire(&config.state_dir)?;
     let manifest = Manifest::beside(&arguments.file)?;
-    let former = config.store.exists();
+    let store = file_of(&config)?;
+    let former = store.exists();
     ensure!(
         arguments.replace || !former,
         "there is a store at {}; `--replace` keeps it under another name",
-        config.store.display()
+        store.display()
     );
-    let unfinished = beside(&config.store, ".part");
+    let unfinished = beside(store, ".part");
     // Left by a restore that was cut off.
     remove_if_there(&unfinished)?;
     copy_new(&arguments.file, &unfinished)?;
@@ -110,9 +112,9 @@ pub(super) fn restore(arguments: &RestoreArguments) -> anyhow::Result<()> {
     }
     let summary = restored?;
     if former {
-        println!("the former store is now {}", put_aside(&config.store)?.display());
+        println!("the former store is now {}", put_aside(store)?.display());
     }
-    rename_synced(&unfinished, &config.store)?;
+    rename_synced(&unfinished, store)?;
     println!("restored the store of {}: {}", manifest.made, counts(&summary.rows));
     println!("keys that were made, rotated or deleted since then are not in it: run `strongroom reconcile` before the");
     println!("daemon, which lists what the token holds beyond the store");
@@ -195,6 +197,17 @@ fn needs(config: &Config, master_keys: &[i64]) -> Vec<String> {
 fn counts(rows: &BTreeMap<String, u64>) -> String {
     let of = |table: &str| rows.get(table).copied().unwrap_or_default();
     format!("{} key pairs, {} rings, {} audit events", of("key_pairs"), of("rings"), of("audit_events"))
+}
+
+/// The file of a SQLite store.
+fn file_of(config: &Config) -> anyhow::Result<&Path> {
+    match &config.store {
+        StoreConfig::Sqlite(file) => Ok(file),
+        StoreConfig::Postgres(_) => bail!(
+            "the store is in PostgreSQL: back it up and restore it by pg_dump and pg_restore, or by a base backup with \
+             its write-ahead log"
+        ),
+    }
 }
 
 /// A path with a suffix to its name.

@@ -5,9 +5,10 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Sqlite, SqliteConnection};
 
-use super::{StoreError, meta, migrations, sqlite};
+use super::seam::Driver as _;
+use super::{StoreError, migrations, sqlite};
 use strongroom_domain::key::StoreId;
 
 /// What a store holds, in numbers.
@@ -67,11 +68,14 @@ pub async fn inspect(path: &Path) -> Result<StoreSummary, StoreError> {
 }
 
 async fn summary(conn: &mut SqliteConnection) -> Result<StoreSummary, StoreError> {
-    let (schema, _) = migrations::version(conn).await?;
+    let schema = Sqlite::schema_version(&mut *conn).await?;
+    migrations::known(schema)?;
     if schema == 0 {
         return Err(StoreError::Inconsistent("the file is no store".to_owned()));
     }
-    let (id, _) = meta::known_identity(conn).await?;
+    let (id, epoch): (String, i64) =
+        sqlx::query_as("SELECT store_id, epoch FROM store_meta").fetch_one(&mut *conn).await?;
+    let id = id.parse().map_err(|wrong| StoreError::Inconsistent(format!("its own id is {wrong}")))?;
     let tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\'
                   AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
     let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut *conn).await?;
@@ -83,5 +87,5 @@ async fn summary(conn: &mut SqliteConnection) -> Result<StoreSummary, StoreError
     }
     let master_keys = "SELECT version FROM master_keys ORDER BY version";
     let master_keys = sqlx::query_scalar(master_keys).fetch_all(&mut *conn).await?;
-    Ok(StoreSummary { id, schema, epoch: meta::epoch(conn).await?, rows, master_keys })
+    Ok(StoreSummary { id, schema, epoch, rows, master_keys })
 }
