@@ -192,7 +192,7 @@ impl Error {
 
     /// The refused values that have a path already.
     #[must_use]
-    pub fn violations(&self) -> &[Violation] {
+    pub fn path_violations(&self) -> &[Violation] {
         &self.0.violations
     }
 

@@ -37,7 +37,7 @@ fn a_list_is_read_up_to_its_limit_and_not_an_item_further() {
     // Not even JSON behind the limit.
     let refused = parse_json::<Wire>(br#"{"items": [{}, {}, {}, {}, ]]]"#).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Invalid);
-    let violation = refused.violations().first().unwrap();
+    let violation = refused.path_violations().first().unwrap();
     assert_eq!((violation.path.as_deref(), violation.message.as_str()), (Some("items"), "must be 1 to 3 items."));
     assert_eq!(READ.get(), 6, "three items, once without and once with the path");
 }
