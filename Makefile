@@ -13,7 +13,7 @@ TARGET = key_files
 SECONDS = 900
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run quick test test-containers sdk bench soak fuzz check fmt setup clean tests-built unit
+.PHONY: help demo run quick test test-containers sdk bench soak faults fuzz check fmt setup clean tests-built unit
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -62,6 +62,10 @@ bench: setup ## rates of the bare token and of the daemon on it, as ratios; a re
 soak: setup ## two minutes of signatures at 256 connections, in peace and with hosts killed (SOAK_SECONDS=60 each)
 	@tests/oracles/setup "$(ORACLES)"
 	STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" $(CARGO) bench --bench soak
+
+faults: setup ## every fault of a PKCS#11 module under load, as a table (FAULT_SECONDS=3 each, FAULTS=part of a function's name)
+	$(CARGO) build -p strongroom-faults
+	$(CARGO) bench --bench faults --profile dev
 
 fuzz: ## give a target of fuzz/ hostile bytes (TARGET=key_files SECONDS=900); needs cargo-fuzz
 	@$(CARGO) fuzz --version >/dev/null || { echo "make fuzz: cargo install cargo-fuzz --version ^0.13"; exit 1; }

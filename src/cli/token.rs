@@ -14,6 +14,9 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
     let Command::Retry(source) = command;
     let config = source.load()?;
     strongroom_token::forget_refused_pin(&config.state_dir)?;
-    println!("the PIN will be tried again: by a running daemon within half a minute, by another when it starts");
+    println!(
+        "the PIN will be tried again: by a running daemon within seconds, by another when it starts; not by a token \
+         that says that one wrong PIN would lock it: there a right log-in by the vendor's own tool comes first"
+    );
     Ok(())
 }

@@ -25,10 +25,10 @@ const LOOKS_TIRED: Duration = Duration::from_secs(30);
 /// Between looks at the source of a PIN that was refused.
 const PIN_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The first delay of a host that does not last, and the longest: short, because service is back no
+/// The first delay of a host that does not last, or of a log-in to a token that a look found, and the longest: short, because service is back no
 /// sooner, and long enough for one process to start and end.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
-const LONGEST_DELAY: Duration = Duration::from_secs(3);
+const LONGEST_DELAY: Duration = Duration::from_secs(2);
 
 /// What a supervisor waits for before it starts a host.
 #[derive(Debug)]
@@ -59,21 +59,26 @@ pub(super) struct Looks {
 }
 
 impl Inner {
-    /// Waits until a host may be started.
-    pub(super) async fn wait_out(&self, pause: Pause) {
+    /// Waits until a host may be started; whether a look has found the token.
+    pub(super) async fn wait_out(&self, pause: Pause) -> bool {
         match pause {
             Pause::Delay(delay) => sleep(delay).await,
-            Pause::UntilSeen(first) => self.wait_until_seen(first).await,
+            Pause::UntilSeen(first) => return self.wait_until_seen(first).await,
             Pause::UntilPinChanges { seen, due } => self.wait_for_pin(seen, due).await,
         }
+        false
     }
 
-    async fn wait_until_seen(&self, first: Duration) {
+    async fn wait_until_seen(&self, first: Duration) -> bool {
         let since = Instant::now();
         sleep(first).await;
-        while !self.sees_token().await && since.elapsed() < LOOKS_TIRED {
+        while since.elapsed() < LOOKS_TIRED {
+            if self.sees_token().await {
+                return true;
+            }
             sleep(LOOK_INTERVAL).await;
         }
+        false
     }
 
     /// Whether the token is there, by a look of less than a second ago or a new one.

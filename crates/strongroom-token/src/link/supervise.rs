@@ -50,7 +50,7 @@ pub(super) async fn supervise(link: Arc<Inner>, role: Role) {
     let mut pause = Pause::Delay(Duration::ZERO);
     let mut old: Option<Arc<HostProcess>> = None;
     loop {
-        link.wait_out(std::mem::replace(&mut pause, Pause::Delay(Duration::ZERO))).await;
+        let seen = link.wait_out(std::mem::replace(&mut pause, Pause::Delay(Duration::ZERO))).await;
         if link.options.hosts.shared_host {
             // One client process at a time: the old one goes first.
             end(old.take()).await;
@@ -75,7 +75,8 @@ pub(super) async fn supervise(link: Arc<Inner>, role: Role) {
                 if lane.set_down(&failed.reason) {
                     tracing::warn!(?role, reason = failed.reason, "a token host did not start");
                 }
-                setbacks = (setbacks + 1).max(2);
+                // Looks cost the token little; log-ins that fail although it is there become rarer.
+                setbacks = if seen { (setbacks + 1).max(2) } else { 2 };
                 pause = failed.pause.unwrap_or_else(|| Pause::UntilSeen(delay_after(setbacks)));
             }
         }

@@ -17,10 +17,10 @@ use crate::selector::TokenSelector;
 use strongroom_domain::key::{KeyAlgorithm, KeyUse};
 
 #[test]
-fn the_first_restart_is_immediate_and_the_rest_come_within_three_seconds() {
+fn the_first_restart_is_immediate_and_the_rest_come_within_two_seconds() {
     let delays: Vec<u64> = (0..=6).map(|setbacks| delay_after(setbacks).as_secs()).collect();
-    assert_eq!(delays, [0, 0, 1, 2, 3, 3, 3]);
-    assert_eq!(delay_after(u32::MAX), Duration::from_secs(3));
+    assert_eq!(delays, [0, 0, 1, 2, 2, 2, 2]);
+    assert_eq!(delay_after(u32::MAX), Duration::from_secs(2));
 }
 
 /// A link whose hosts start and never say that they are ready.

@@ -61,7 +61,9 @@ impl FailureClass {
             Self::TokenAmbiguous => "select the token by its serial number",
             Self::PinRefused => "the token refuses the PIN; correct its source",
             Self::PinRemembered => "correct the PIN's source, or say `strongroom token retry`",
-            Self::PinLocked => "the security officer must set the PIN anew",
+            Self::PinLocked => {
+                "log in rightly once with the vendor's own tool, which resets the count; where the token is locked already, the security officer sets the PIN anew, or time passes"
+            }
             Self::PinUnreadable => "the PIN cannot be read",
             Self::ModuleUnloadable => "the module cannot be loaded",
             Self::Unsupported
