@@ -16,6 +16,7 @@ pub enum Action {
     Authenticate,
     ChangeRing,
     ChangeSettings,
+    CompromiseKey,
     CreateConnection,
     CreateKey,
     Decrypt,
@@ -31,11 +32,13 @@ pub enum Action {
     ReadKey,
     ReadMetrics,
     ReadSettings,
+    ReinstateKey,
     ReplaceCertificates,
     RequestCertificate,
     ResumeRotation,
     RotateRing,
     Sign,
+    SuspendKey,
     Sweep,
     UpdateConnection,
     Verify,
@@ -142,6 +145,7 @@ const fn granting(action: Action) -> &'static [Scope] {
         | Action::RequestCertificate => &[Scope::Read, Scope::Manage],
         Action::ChangeRing
         | Action::ChangeSettings
+        | Action::CompromiseKey
         | Action::CreateConnection
         | Action::CreateKey
         | Action::DeleteConnection
@@ -150,8 +154,10 @@ const fn granting(action: Action) -> &'static [Scope] {
         | Action::ExportKey
         | Action::ImportKey
         | Action::LinkKey
+        | Action::ReinstateKey
         | Action::ReplaceCertificates
         | Action::RotateRing
+        | Action::SuspendKey
         | Action::UpdateConnection => &[Scope::Manage],
         Action::Sign => &[Scope::Sign],
         Action::Verify => &[Scope::Verify],

@@ -14,7 +14,7 @@ use crate::store::{CertificateReplacement, RotationSettingsChange};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::error::{Error, ErrorKind, Field, Reason};
 use strongroom_domain::key::{
-    CertificateDer, KeyOrigin, KeyPair, KeyUse, ProviderKind, RingId, SignatureAlgorithm, SpkiDer,
+    CertificateDer, KeyOrigin, KeyPair, KeyState, KeyUse, ProviderKind, RingId, SignatureAlgorithm, SpkiDer,
 };
 use strongroom_formats::x509::{is_issued_by, public_key};
 
@@ -81,10 +81,13 @@ impl Keyring {
     /// The Active key pair of a ring, if its private half may leave.
     ///
     /// # Errors
-    /// `Forbidden`, `NotFound`, `NotExportable` for keys in a token.
+    /// `Forbidden`, `NotFound`, `NotExportable` for keys in a token, `Conflict` for a suspended one.
     pub async fn exportable(&self, who: &Caller, ring: &RingId) -> Result<KeyPair, Error> {
         policy::allow(who, policy::Action::ExportKey, ring)?;
         let pair = self.active(who, ring).await?;
+        if pair.state == KeyState::Suspended {
+            return Err(Error::new(ErrorKind::Conflict, "the key is Suspended: it is not exported"));
+        }
         // Keys in a token are never exported, whatever the token allows.
         if pair.provider == ProviderKind::Hsm { Err(not_exportable(ring)) } else { Ok(pair) }
     }
@@ -92,7 +95,7 @@ impl Keyring {
     /// Gives out the Active key pair of a ring, private half included.
     ///
     /// # Errors
-    /// `Forbidden`, `NotFound`, `NotExportable` for keys in a token, `Damaged`.
+    /// Those of [`Keyring::exportable`], `Damaged`.
     pub async fn export(&self, who: &Caller, ring: &RingId) -> Result<ExportedKeyPair, Error> {
         let pair = self.exportable(who, ring).await?;
         own_certificate(&pair)?;

@@ -16,6 +16,7 @@ mod obtain;
 mod request;
 mod reservation;
 mod stock;
+mod suspend;
 mod unreadable;
 mod uploads;
 

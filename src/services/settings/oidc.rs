@@ -9,7 +9,7 @@ use super::{Catalog, DocumentChange, DocumentReferences, allow_change, not_found
 use crate::auth::{Caller, Task, policy};
 use crate::store::{DocumentKind, PutOutcome};
 use strongroom_domain::error::{Error, Field, FieldViolation, OidcField, Reason, SettingFault};
-use strongroom_domain::key::{KeyPair, KeyState, RingId, RingKind};
+use strongroom_domain::key::{KeyPair, RingId, RingKind};
 use strongroom_domain::oidc::{OidcKeyGroup, OidcKeyType};
 
 const SETTINGS: DocumentKind = DocumentKind::OidcSettings;
@@ -190,10 +190,10 @@ impl Catalog {
         }
     }
 
-    /// The Active key pair that a reference names.
+    /// The current key pair that a reference names.
     async fn signing(&self, key: &OidcKey) -> Result<Option<KeyPair>, Error> {
         let Some(ring) = key.ring() else { return Ok(None) };
-        Ok(self.store.ring(&ring).await?.into_iter().find(|pair| pair.state == KeyState::Active))
+        Ok(self.store.ring(&ring).await?.into_iter().find(KeyPair::is_current))
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Catalog, DocumentChange, DocumentReferences, allow_change, read};
 use crate::auth::{Caller, policy};
 use crate::store::{DocumentKind, PutOutcome};
 use strongroom_domain::error::{Error, ErrorKind, Field, FieldViolation, SettingFault, TlsField, TlsServer};
-use strongroom_domain::key::{KeyState, RingId, RingKind};
+use strongroom_domain::key::{KeyPair, RingId, RingKind};
 
 const KIND: DocumentKind = DocumentKind::SslSettings;
 /// There is but one.
@@ -82,10 +82,10 @@ impl Catalog {
         Ok((references, missing))
     }
 
-    /// The ring of a name, if it has an Active key.
+    /// The ring of a name, if it has a current key.
     async fn serving(&self, name: &str) -> Result<Option<RingId>, Error> {
         let Ok(ring) = RingId::new(RingKind::SslServer, name) else { return Ok(None) };
-        let serves = self.store.ring(&ring).await?.iter().any(|pair| pair.state == KeyState::Active);
+        let serves = self.store.ring(&ring).await?.iter().any(KeyPair::is_current);
         Ok(serves.then_some(ring))
     }
 }

@@ -82,7 +82,15 @@ impl Bench {
         let pair = self.store.ring(ring).await.unwrap().remove(0);
         let to = KeyState::Destroying;
         let now = pair.created_at;
-        let transition = Transition { id: pair.id, version: pair.version, to, reactivate: false, now };
+        let transition = Transition {
+            id: pair.id,
+            version: pair.version,
+            to,
+            reactivate: false,
+            unpublished: false,
+            destroy_at: None,
+            now,
+        };
         self.store.transition(transition, &[]).await.map(drop)
     }
 

@@ -75,6 +75,14 @@ impl SigningKey {
         }
         match self.state {
             KeyState::Active | KeyState::Deactivated => Ok(()),
+            KeyState::Suspended if !self.unpublished => Ok(()),
+            KeyState::Suspended => Err(Error::new(
+                ErrorKind::Conflict,
+                "the key is Suspended and in no key set: nothing is verified by it",
+            )),
+            KeyState::Compromised => {
+                Err(Error::new(ErrorKind::Conflict, "the key is Compromised: its signatures prove nothing"))
+            }
             state => Err(Error::new(ErrorKind::Conflict, format!("the key is {state}: it has no signatures"))),
         }
     }

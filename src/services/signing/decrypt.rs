@@ -50,6 +50,7 @@ impl Signing {
             Err(_) => "failed",
         };
         counter!("strongroom_decryptions_total", "algorithm" => algorithm.name(), "outcome" => outcome).increment(1);
+        self.report_missing(&key, &opened);
         self.audit_damage(caller, &key, &opened).await?;
         match opened {
             Ok(plaintext) => Ok((key, plaintext)),
