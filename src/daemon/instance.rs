@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use rustix::fs::{FlockOperation, flock};
 
+use crate::config::StoreConfig;
 use crate::store::LeaseOwner;
 use strongroom_domain::clock::random;
 
@@ -44,12 +45,13 @@ impl InstanceLock {
 }
 
 impl NameLock {
-    /// Takes the name of an instance in a store, by a file beside it: two daemons of one name would take
-    /// each other's reservations for those of their former lives.
+    /// Takes the name of an instance in a SQLite store, by a file beside it: two daemons of one name would take
+    /// each other's reservations for those of their former lives. In PostgreSQL nothing holds the name yet.
     ///
     /// # Errors
     /// When another daemon has the name, or the file cannot be made.
-    pub(super) fn acquire(store: &Path, instance: &str) -> anyhow::Result<Self> {
+    pub(super) fn acquire(store: &StoreConfig, instance: &str) -> anyhow::Result<Option<Self>> {
+        let StoreConfig::Sqlite(store) = store else { return Ok(None) };
         let mut name = store.as_os_str().to_owned();
         name.push(format!(".{instance}.lock"));
         let file = locked(Path::new(&name))?;
@@ -59,7 +61,7 @@ impl NameLock {
                 store.display()
             )
         })?;
-        Ok(Self { _file: file })
+        Ok(Some(Self { _file: file }))
     }
 }
 

@@ -71,6 +71,8 @@ pub struct SigningKey {
     pub kid: Kid,
     pub ring: RingId,
     pub state: KeyState,
+    /// Whether a suspended key is left out of the key sets.
+    pub unpublished: bool,
     pub key_use: KeyUse,
     /// The algorithm used where none is asked for.
     pub default: SignatureAlgorithm,
@@ -89,6 +91,7 @@ impl SigningKey {
             kid: pair.kid.clone()?,
             ring: pair.ring.clone()?,
             state: pair.state,
+            unpublished: pair.unpublished,
             key_use: pair.key_use,
             default: pair.signature_algorithm,
             permitted: pair.permitted.clone(),
