@@ -66,7 +66,7 @@ impl MissingKeys {
         }
     }
 
-    async fn confirm(&mut self, reported: BTreeSet<KeyId>) {
+    pub(super) async fn confirm(&mut self, reported: BTreeSet<KeyId>) {
         for key in reported {
             match self.mark(key).await {
                 Ok(true) => {
@@ -100,7 +100,7 @@ impl MissingKeys {
     }
 
     /// Finds again what is back.
-    async fn look_again(&mut self) {
+    pub(super) async fn look_again(&mut self) {
         for key in self.marked.clone() {
             match self.find(key).await {
                 Ok(true) => drop(self.marked.remove(&key)),

@@ -4,6 +4,7 @@ mod changes;
 mod deletion;
 mod exchange;
 mod master_keys;
+mod missing_keys;
 mod stock;
 
 use std::sync::Arc;
