@@ -41,6 +41,7 @@ mod openapi;
 mod permission;
 mod pin;
 mod pingfederate;
+mod postgres;
 mod pressure;
 mod provider;
 mod recovery;
