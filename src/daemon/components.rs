@@ -222,6 +222,12 @@ impl Offline {
         Reconciler::new(Arc::clone(&self.components.keyring))
     }
 
+    /// Succession and publication.
+    #[must_use]
+    pub fn rotation(&self) -> &Rotation {
+        &self.components.rotation
+    }
+
     /// The master keys of the provider `LOCAL`, where there is one.
     #[must_use]
     pub fn master_keys(&self) -> Option<&MasterKeys> {

@@ -6,7 +6,7 @@ use sqlx::{SqlSafeStr, SqlStr};
 use super::StoreError;
 
 /// The version of the schema that this program writes.
-pub(super) const LATEST: i64 = 5;
+pub(super) const LATEST: i64 = 6;
 
 /// The version of a schema that is there, and the one that this program writes.
 ///
@@ -30,13 +30,14 @@ pub(super) fn of_sqlite() -> Vec<Migration> {
         step(2, "local and documents", include_str!("migrations/sqlite/0002_local_and_documents.sql").into_sql_str()),
         step(3, "rings", include_str!("migrations/sqlite/0003_rings.sql").into_sql_str()),
         step(4, "stock", include_str!("migrations/sqlite/0004_stock.sql").into_sql_str()),
-        step(LATEST, "retired masters", include_str!("migrations/sqlite/0005_retired_masters.sql").into_sql_str()),
+        step(5, "retired masters", include_str!("migrations/sqlite/0005_retired_masters.sql").into_sql_str()),
+        step(LATEST, "key states", include_str!("migrations/sqlite/0006_key_states.sql").into_sql_str()),
     ]
 }
 
-/// The steps of PostgreSQL, whose first one is the schema of version 5.
+/// The steps of PostgreSQL, whose first one is the schema of version 6.
 pub(super) fn of_postgres() -> Vec<Migration> {
-    vec![step(LATEST, "foundation", include_str!("migrations/postgres/0005_foundation.sql").into_sql_str())]
+    vec![step(LATEST, "foundation", include_str!("migrations/postgres/0006_foundation.sql").into_sql_str())]
 }
 
 fn step(version: i64, name: &'static str, sql: SqlStr) -> Migration {

@@ -9,6 +9,7 @@
 //! never removed, nor a master key; what is destroyed is overwritten.
 
 mod audit_trail;
+pub mod backup;
 mod documents;
 mod epoch_cache;
 mod handle;
@@ -25,6 +26,7 @@ mod rings;
 mod seam;
 mod session;
 mod sqlite;
+mod states;
 mod stock;
 #[cfg(test)]
 mod tests;
@@ -139,6 +141,9 @@ pub enum StoreError {
     /// The state machine forbids it.
     #[error("a key that is {from} cannot become {to}")]
     Forbidden { from: KeyState, to: KeyState },
+    /// The public key was compromised before: it never comes back.
+    #[error("the key was compromised")]
+    Compromised,
     /// Another sweeper has begun since.
     #[error("another sweeper has begun")]
     Fenced,
@@ -170,6 +175,7 @@ impl From<StoreError> for Error {
             StoreError::Ambiguous(_) | StoreError::Conflict => {
                 (ErrorKind::Conflict, "the key pair was changed meanwhile")
             }
+            StoreError::Compromised => (ErrorKind::Conflict, "this key was compromised: it never comes back"),
             StoreError::Fenced => (ErrorKind::Conflict, "another sweep has begun"),
             StoreError::Forbidden { .. } => (ErrorKind::Conflict, "the key pair's state does not allow this"),
             StoreError::InUse(_) => (ErrorKind::InUse, "the key pair is in use"),

@@ -79,6 +79,11 @@ pub(super) async fn open_read_only(path: &Path) -> Result<Option<Pool<Sqlite>>, 
     Ok(Some(pool_options(1).connect_with(options).await?))
 }
 
+/// Opens one connection to a file that must be there.
+pub(super) async fn open_existing(path: &Path) -> Result<SqliteConnection, StoreError> {
+    Ok(SqliteConnection::connect_with(&options(path).create_if_missing(false)).await?)
+}
+
 /// The pools of a store, and how transactions are held on them.
 pub(super) fn pools(writer: Pool<Sqlite>, readers: Pool<Sqlite>) -> Pools<Sqlite> {
     let habits = Habits {

@@ -105,7 +105,8 @@ fn commit_of(pair: &KeyPair, state: KeyState, now: Timestamp) -> Commit {
 }
 
 fn move_of(pair: &KeyPair, to: KeyState, now: Timestamp) -> Transition {
-    Transition { id: pair.id, version: pair.version, to, reactivate: false, now }
+    let destroy_at = (to == KeyState::PendingDestruction).then_some(now);
+    Transition { id: pair.id, version: pair.version, to, reactivate: false, unpublished: false, destroy_at, now }
 }
 
 /// Reserves, and expects to be given the row.

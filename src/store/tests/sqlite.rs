@@ -13,7 +13,7 @@ use super::*;
 use crate::config::StoreConfig;
 use crate::store::pools::DatabasePools;
 use crate::store::session::{Session, commit_failure};
-use crate::store::{ReadOnlyOpen, Store, key_pairs};
+use crate::store::{ReadOnlyOpen, Store, key_pairs, migrations};
 use strongroom_domain::key::StoreId;
 
 const FILE: &str = "store.db";
@@ -272,4 +272,59 @@ async fn commit_that_fails_is_unknown_unless_the_lock_was_another_s() {
     let failing = sqlx::Error::Io(std::io::Error::other("disk"));
     assert!(matches!(commit_failure::<Sqlite>(failing), StoreError::Unknown(_)));
     assert!(matches!(commit_failure::<Sqlite>(sqlx::Error::WorkerCrashed), StoreError::Unknown(_)));
+}
+
+/// What the schema before suspended and compromised keys held is there afterwards, row by row.
+#[tokio::test]
+async fn store_of_version_0_1_0_is_brought_up_to_date_with_all_that_it_held() {
+    const STATES: [&str; 8] =
+        ["Reserved", "Abandoning", "Stocked", "PreActive", "Active", "Deactivated", "Destroying", "Destroyed"];
+    let place = tempfile::tempdir().unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.path().join(FILE)).create_if_missing(true);
+    let mut old = SqliteConnection::connect_with(&options.foreign_keys(true)).await.unwrap();
+    let before = migrations::of_sqlite().into_iter().take(5).collect();
+    sqlx::migrate::Migrator::with_migrations(before).run(&mut old).await.unwrap();
+    for (n, state) in STATES.iter().enumerate() {
+        let n = i64::try_from(n).unwrap();
+        let name = (*state != "Stocked").then_some("signing:a");
+        sqlx::query(
+            "INSERT INTO key_pairs (id, ring, ring_kind, generation, state, provider, locator, origin, key_use, algorithm,
+                 signature_algorithm, permitted, kid, spki, created_at, deleted_at, destroyed_at, version,
+                 owner_instance, owner_life, lease_until)
+             VALUES ($1, $2, $3, $4, $5, 'HSM', $6, 'generated', 'sign', 'p-256', 'SHA256withECDSA', 'SHA256withECDSA',
+                 'kid', $7, 5, 6, $8, 1, 'i', 'l', 0)",
+        )
+        .bind(KeyId::new(at(n)).unwrap().to_string())
+        .bind(name)
+        .bind(name.map(|_| "signing"))
+        .bind(n)
+        .bind(state)
+        .bind(vec![u8::try_from(n).unwrap(); 16])
+        .bind(spki().as_bytes())
+        .bind((*state == "Destroyed").then_some(7))
+        .execute(&mut old)
+        .await
+        .unwrap();
+    }
+    let claims = "INSERT INTO idempotency SELECT 'p', id, 'k', X'00', id, 9 FROM key_pairs";
+    sqlx::query(claims).execute(&mut old).await.unwrap();
+    old.close().await.unwrap();
+
+    let store = Store::open(&place.path().join(FILE)).await.unwrap();
+    let rows = store.page(None, Timestamp::from_micros(0), 100).await.unwrap();
+    assert_eq!(rows.iter().map(|pair| pair.state.name()).collect::<Vec<_>>(), STATES);
+    assert!(rows.iter().all(|pair| pair.suspended_from.is_none() && pair.compromised_at.is_none()));
+    assert!(rows.iter().all(|pair| (pair.created_at.as_micros(), pair.version) == (5, 1)));
+    let suspended = moved(&store, &rows[4], KeyState::Suspended, at(9)).await;
+    assert_eq!(suspended.suspended_from, Some(KeyState::Active));
+    store.close().await;
+
+    let mut beside = beside(&place).await;
+    let claims: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM idempotency JOIN key_pairs ON id = key_id")
+        .fetch_one(&mut beside)
+        .await
+        .unwrap();
+    assert_eq!(claims, 8);
+    assert!(sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut beside).await.unwrap().is_empty());
+    assert!(sqlx::query("DELETE FROM key_pairs").execute(&mut beside).await.is_err(), "rows stay");
 }

@@ -72,7 +72,7 @@ impl Store {
     }
 }
 
-/// Keeps a document, if its own ring and the rings that it refers to have an Active key; any outcome but
+/// Keeps a document, if its own ring and the rings that it refers to have a current key; any outcome but
 /// [`PutOutcome::Done`] has changed nothing.
 async fn put(
     conn: &mut impl Connection,
@@ -85,7 +85,7 @@ async fn put(
         conn.lock_ring(ring).await?;
     }
     for ring in own.iter().chain(references) {
-        if key_pairs::active(conn, ring).await?.is_none() {
+        if key_pairs::current(conn, ring).await?.is_none() {
             return Ok(PutOutcome::NoSuchRing(ring.clone()));
         }
     }

@@ -17,12 +17,17 @@ pub struct Row {
     pub state: String,
     /// The `CKA_ID` in lower-case hex.
     pub locator: String,
+    /// `HSM` or `LOCAL`.
+    pub provider: String,
 }
 
 impl Row {
     /// Whether a key stands behind the row for good.
     pub fn is_settled(&self) -> bool {
-        matches!(self.state.as_str(), "Stocked" | "PreActive" | "Active" | "Deactivated")
+        matches!(
+            self.state.as_str(),
+            "Stocked" | "PreActive" | "Active" | "Deactivated" | "Suspended" | "Compromised" | "PendingDestruction"
+        )
     }
 
     /// Whether reconcile still has to do with it.
@@ -53,10 +58,13 @@ pub fn rows(database: &Path) -> Vec<Row> {
         return Vec::new();
     }
     let locator = if on_postgres() { "encode(locator, 'hex')" } else { "lower(hex(locator))" };
-    let sql = format!("SELECT state, {locator} AS locator FROM key_pairs ORDER BY 1, 2");
+    let sql = format!("SELECT state, {locator} AS locator, provider FROM key_pairs ORDER BY 1, 2");
     on_store!(database, |connection| {
         let found = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await.expect("the rows of the store");
-        found.iter().map(|row| Row { state: row.get("state"), locator: row.get("locator") }).collect()
+        found
+            .iter()
+            .map(|row| Row { state: row.get("state"), locator: row.get("locator"), provider: row.get("provider") })
+            .collect()
     })
 }
 

@@ -50,6 +50,16 @@ CREATE TABLE key_pairs (
     created_at          BIGINT  NOT NULL,
     activated_at        BIGINT,
     deactivated_at      BIGINT,
+    -- The state that a suspended key is reinstated to, kept while it is about to be destroyed; and whether a suspended
+    -- key is left out of the key sets.
+    suspended_from      TEXT    COLLATE "C" CHECK (suspended_from IN ('PreActive', 'Active', 'Deactivated')),
+    unpublished         BOOLEAN NOT NULL DEFAULT FALSE,
+    -- Kept on the tombstone: the public key is refused ever after.
+    compromised_at      BIGINT,
+    -- It was the current key of its ring when it was compromised, and none has followed it yet.
+    awaits_successor    BOOLEAN NOT NULL DEFAULT FALSE,
+    -- When a key that is about to be destroyed is to be.
+    destroy_at          BIGINT,
     -- When the deletion was committed; the destruction follows.
     deleted_at          BIGINT,
     destroyed_at        BIGINT,
@@ -62,12 +72,21 @@ CREATE TABLE key_pairs (
     CHECK ((ring IS NULL) = (ring_kind IS NULL)),
     CHECK (substr(ring, 1, length(ring_kind)) = ring_kind),
     CONSTRAINT key_pairs_states
-        CHECK (state IN ('Reserved', 'Abandoning', 'Stocked', 'PreActive', 'Active', 'Deactivated', 'Destroying', 'Destroyed')),
+        CHECK (state IN ('Reserved', 'Abandoning', 'Stocked', 'PreActive', 'Active', 'Deactivated', 'Suspended',
+                         'Compromised', 'PendingDestruction', 'Destroying', 'Destroyed')),
     CHECK (state <> 'Stocked' OR ring IS NULL),
     CONSTRAINT key_pairs_visible
-        CHECK (state NOT IN ('PreActive', 'Active', 'Deactivated') OR ring IS NOT NULL),
+        CHECK (state NOT IN ('PreActive', 'Active', 'Deactivated', 'Suspended', 'Compromised', 'PendingDestruction')
+               OR ring IS NOT NULL),
     CONSTRAINT key_pairs_have_public_halves
         CHECK (state IN ('Reserved', 'Abandoning', 'Destroyed') OR (kid IS NOT NULL AND spki IS NOT NULL)),
+    CHECK (state <> 'Suspended' OR suspended_from IS NOT NULL),
+    CHECK (state IN ('Suspended', 'PendingDestruction') OR suspended_from IS NULL),
+    CHECK (state <> 'PendingDestruction' OR (suspended_from IS NULL) = (compromised_at IS NOT NULL)),
+    CHECK ((state = 'PendingDestruction') = (destroy_at IS NOT NULL)),
+    CHECK (state = 'Suspended' OR NOT unpublished),
+    CHECK (state <> 'Compromised' OR compromised_at IS NOT NULL),
+    CHECK (state = 'Compromised' OR NOT awaits_successor),
     CHECK ((state = 'Destroyed') = (destroyed_at IS NOT NULL)),
     CHECK (sealed IS NULL OR (provider = 'LOCAL' AND state <> 'Destroyed'))
 );
@@ -76,7 +95,10 @@ CREATE UNIQUE INDEX key_pairs_one_active ON key_pairs (ring) WHERE state = 'Acti
 CREATE UNIQUE INDEX key_pairs_generation ON key_pairs (ring, generation);
 -- Tombstones aside: a linked key may be let go and linked again.
 CREATE UNIQUE INDEX key_pairs_locator ON key_pairs (provider, locator) WHERE state <> 'Destroyed';
-CREATE INDEX key_pairs_active_of_kind ON key_pairs (ring_kind, created_at, id) WHERE state = 'Active';
+CREATE UNIQUE INDEX key_pairs_one_to_return ON key_pairs (ring) WHERE suspended_from = 'Active';
+CREATE INDEX key_pairs_current_of_kind ON key_pairs (ring_kind, created_at, id)
+    WHERE state = 'Active' OR (state = 'Suspended' AND suspended_from = 'Active');
+CREATE INDEX key_pairs_compromised ON key_pairs (spki) WHERE compromised_at IS NOT NULL;
 CREATE INDEX key_pairs_unfinished ON key_pairs (id) WHERE state IN ('Reserved', 'Abandoning', 'Destroying');
 CREATE INDEX key_pairs_kid ON key_pairs (kid);
 -- The next key of an algorithm from stock.
