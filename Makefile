@@ -7,6 +7,7 @@ ORACLES = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/strongroom/oracles
 SDKS = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/strongroom/sdks
 TESTS = $(CARGO) test --workspace --features test-hooks
 QUICK = architecture:: auth0:: goldens:: harness:: native:: openapi:: pingfederate:: zitadel::
+ON_POSTGRES = postgres:: recovery:: idempotency:: rotation:: crashes:: concurrency:: keys:: rings::
 LEFT_OUT = $(addprefix --skip ,$(shell sed '/^\#/d' tests/left-out-of-quick))
 
 TARGET = key_files
@@ -35,7 +36,9 @@ test: setup ## every test that needs no container engine
 	@echo "make test: building the fault-injecting module, the daemon and the tests (minutes the first time)"
 	@tests/part "build of the tests" 5 $(MAKE) --no-print-directory tests-built
 	@tests/part "unit tests" 4 $(MAKE) --no-print-directory unit
-	@STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" tests/part "suite on SQLite" 9 $(TESTS) --test suite
+	@STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" tests/part "suite on SQLite" 9 $(TESTS) --test suite -- --skip postgres::
+	@STRONGROOM_TEST_STORE=postgres STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" \
+		tests/part "suite on PostgreSQL" 5 $(TESTS) --test suite -- $(ON_POSTGRES)
 	@tests/closing-line
 
 tests-built:

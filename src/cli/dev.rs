@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -190,7 +191,7 @@ impl Layout {
             local: Some(MasterKeySource::Token),
             // SoftHSM's threads contend, its processes do not.
             hosts: HostOptions { signing_hosts: cores.min(4), workers: 1, ..HostOptions::default() },
-            store: StoreConfig::Sqlite(self.path("strongroom.db")),
+            store: self.store()?,
             credentials,
             limits: LimitsConfig::default(),
             stock,
@@ -208,6 +209,18 @@ impl Layout {
             auth0: Auth0::with_provider(ProviderKind::Hsm),
             zitadel: Zitadel::with_provider(ProviderKind::Hsm),
         })
+    }
+
+    /// The SQLite file of the directory, or what `store.toml` there names with the keys of `[store]`.
+    fn store(&self) -> anyhow::Result<StoreConfig> {
+        let path = self.path("store.toml");
+        match fs::read_to_string(&path) {
+            Ok(text) => StoreConfig::parse(&text).with_context(|| path.display().to_string()),
+            Err(failure) if failure.kind() == ErrorKind::NotFound => {
+                Ok(StoreConfig::Sqlite(self.path("strongroom.db")))
+            }
+            Err(failure) => Err(failure).with_context(|| format!("cannot read {}", path.display())),
+        }
     }
 
     async fn initialise_token(&self, config: &Config, label: String) -> anyhow::Result<()> {

@@ -24,6 +24,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::auth::Credential;
 use strongroom_domain::key::ProviderKind;
@@ -94,18 +95,7 @@ impl Config {
     /// Everything that is wrong with it, syntax errors excepted, which come alone.
     pub fn parse(text: &str) -> Result<Self, Findings> {
         let mut findings = Vec::new();
-        let parsed = toml::Deserializer::parse(text).and_then(|deserializer| {
-            serde_ignored::deserialize(deserializer, |path| {
-                // An optional section adds a `?` to the path.
-                findings.push(format!("`{}` is no known key", path.to_string().replace("?.", "")));
-            })
-        });
-        let file: File = parsed.map_err(|failure: toml::de::Error| {
-            let start = failure.span().map_or(0, |span| span.start);
-            let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
-            Findings(vec![format!("line {line}: {}", failure.message())])
-        })?;
-        let config = file.validate(&mut findings);
+        let config = read::<File>(text, &mut findings)?.validate(&mut findings);
         if findings.is_empty() { Ok(config) } else { Err(Findings(findings)) }
     }
 
@@ -116,6 +106,21 @@ impl Config {
         let local = self.local.as_ref().map(|_| ProviderKind::Local);
         hsm.into_iter().chain(local).collect()
     }
+}
+
+/// Reads TOML; unknown keys become findings.
+fn read<T: DeserializeOwned>(text: &str, findings: &mut Vec<String>) -> Result<T, Findings> {
+    let parsed = toml::Deserializer::parse(text).and_then(|deserializer| {
+        serde_ignored::deserialize(deserializer, |path| {
+            // An optional section adds a `?` to the path.
+            findings.push(format!("`{}` is no known key", path.to_string().replace("?.", "")));
+        })
+    });
+    parsed.map_err(|failure: toml::de::Error| {
+        let start = failure.span().map_or(0, |span| span.start);
+        let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
+        Findings(vec![format!("line {line}: {}", failure.message())])
+    })
 }
 
 /// The file as it is written.

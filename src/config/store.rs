@@ -7,7 +7,7 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
-use super::{absolute, duration};
+use super::{Findings, absolute, duration, read};
 use strongroom_domain::key::StoreId;
 
 const PORT: u16 = 5432;
@@ -18,6 +18,18 @@ pub enum StoreConfig {
     /// A SQLite database in a file.
     Sqlite(PathBuf),
     Postgres(Box<PostgresConfig>),
+}
+
+impl StoreConfig {
+    /// Reads the keys of the section `[store]` from a text of their own.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn parse(text: &str) -> Result<Self, Findings> {
+        let mut findings = Vec::new();
+        let config = read::<Section>(text, &mut findings)?.validate(&mut findings);
+        if findings.is_empty() { Ok(config) } else { Err(Findings(findings)) }
+    }
 }
 
 impl std::fmt::Display for StoreConfig {

@@ -32,7 +32,7 @@ use crate::serve;
 use crate::services::custody::{MasterKeys, MissingKeys, Reconciler, StockFiller};
 use crate::services::lifecycle::Keyring;
 use crate::services::rotation::Rotation;
-use crate::store::poll_epoch;
+use crate::store::follow_epoch;
 use crate::telemetry;
 use components::Components;
 use instance::{NameLock, new_life};
@@ -223,7 +223,7 @@ async fn rotate(rotation: Arc<Rotation>, settings: config::RotationConfig, stop:
 /// Tells every cache what epoch the store has.
 fn keep_current(components: &Components, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
     let (signing, publication) = (Arc::clone(&components.signing), Arc::clone(&components.publication));
-    poll_epoch(Arc::clone(&components.store) as Arc<_>, stop, move |seen| {
+    follow_epoch(Arc::clone(&components.store) as Arc<_>, stop, move |seen| {
         signing.observe_epoch(seen);
         publication.observe_epoch(seen);
     })

@@ -3,7 +3,9 @@
 //! They are sent as `application/json`, as the products do: clients that are strict about
 //! content types know that one, and `application/jwk-set+json` not always.
 
-use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use std::time::Duration;
+
+use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, WARNING};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Map, Value};
@@ -12,6 +14,9 @@ use utoipa::ToSchema;
 use super::Services;
 use crate::services::publication::KeySetId;
 use strongroom_domain::error::Error;
+
+/// How long a verifier may keep a set that the store could not confirm.
+const STALE_FOR: Duration = Duration::from_secs(5);
 
 /// Public keys (RFC 7517 section 5).
 #[derive(ToSchema)]
@@ -32,8 +37,9 @@ pub(crate) async fn answer(
     asked: &HeaderMap,
     scope: &str,
 ) -> Result<Response, Error> {
-    let set = services.publication.key_set(place).await?;
-    let age = services.publication.max_age(&set).as_secs();
+    let published = services.publication.key_set(place).await?;
+    let set = &published.set;
+    let age = if published.stale { STALE_FOR } else { services.publication.max_age(set) }.as_secs();
     let mut response = if has_it(asked, &set.etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -45,6 +51,9 @@ pub(crate) async fn answer(
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
         }
+    }
+    if published.stale {
+        headers.insert(WARNING, HeaderValue::from_static("110 - \"Response is Stale\""));
     }
     // Verifiers in browsers read it too; it is no secret.
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

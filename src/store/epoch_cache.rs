@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::{Store, StoreError};
 
@@ -54,17 +54,26 @@ impl EpochReading {
     }
 }
 
-/// Asks for the epoch every second until `stop`, and tells it to `observe_epoch`.
-pub async fn poll_epoch(store: Arc<Store>, mut stop: watch::Receiver<bool>, confirm: impl Fn(EpochReading) + Send) {
-    loop {
-        match EpochReading::read(store.as_ref()).await {
-            Ok(seen) => confirm(seen),
-            Err(failure) => tracing::warn!(error = %failure, "the epoch of the store cannot be read"),
+/// Asks for the epoch until `stop`, every second and whenever the database tells of a change, and tells it to
+/// `confirm`.
+pub async fn follow_epoch(store: Arc<Store>, mut stop: watch::Receiver<bool>, confirm: impl Fn(EpochReading) + Send) {
+    let changed = Notify::new();
+    let asking = async {
+        loop {
+            match EpochReading::read(store.as_ref()).await {
+                Ok(seen) => confirm(seen),
+                Err(failure) => tracing::warn!(error = %failure, "the epoch of the store cannot be read"),
+            }
+            tokio::select! {
+                () = changed.notified() => {}
+                () = tokio::time::sleep(POLL) => {}
+            }
         }
-        tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => return,
-            () = tokio::time::sleep(POLL) => {}
-        }
+    };
+    tokio::select! {
+        _ = stop.wait_for(|stop| *stop) => {}
+        () = asking => {}
+        () = store.hear_changes(&changed) => {}
     }
 }
 
@@ -81,6 +90,12 @@ impl<K: Eq + Hash, V: Clone> EpochCache<K, V> {
         let current =
             known.at.revision == revision && known.confirmed.is_some_and(|moment| moment.elapsed() < EPOCH_VALID_FOR);
         if current { known.values.get(key).cloned() } else { None }
+    }
+
+    /// The cached value of a key as it was last known at `revision`, however long ago the epoch was read.
+    pub fn last_known(&self, key: &K, revision: u64) -> Option<V> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if known.at.revision == revision { known.values.get(key).cloned() } else { None }
     }
 
     /// The stamp of a reading that begins now; drops values older than `revision`.

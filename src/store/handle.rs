@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::pools::{DatabasePools, Pools, on_database, reading, writing};
-use super::seam::Database;
+use super::seam::{Database, Route as _};
 use super::{StoreError, meta, migrations, postgres, sqlite};
 use crate::config::StoreConfig;
 use aws_lc_rs::hmac;
 use strongroom_domain::key::StoreId;
+use tokio::sync::Notify;
 
 /// The store in a SQL database.
 pub struct Store {
@@ -105,6 +106,13 @@ impl Store {
     /// When the store cannot be read.
     pub async fn epoch(&self) -> Result<i64, StoreError> {
         reading!(self, "epoch", |conn| meta::epoch(conn))
+    }
+
+    /// Notifies of changes of the epoch that the database tells of, for as long as it is polled: a hint, which may be
+    /// lost.
+    pub(super) async fn hear_changes(&self, changed: &Notify) {
+        let channel = format!("strongroom_{}", self.id);
+        on_database!(self, |pools| pools.route.hear(&channel, changed).await);
     }
 
     /// Grows with each change to key pairs and documents that was made through this handle, before the method that

@@ -38,7 +38,7 @@ use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{KeyId, KeyState, RingId};
 
-pub use epoch_cache::{EPOCH_VALID_FOR, EpochCache, EpochReading, poll_epoch};
+pub use epoch_cache::{EPOCH_VALID_FOR, EpochCache, EpochReading, follow_epoch};
 pub use handle::{ReadOnlyOpen, Store};
 pub use request::{
     Agenda, CertificateReplacement, Commit, DueRing, IdempotencyClaim, KeyPairChange, LeaseOwner, NewReservation,

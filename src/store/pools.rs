@@ -68,6 +68,11 @@ macro_rules! revising {
 
 pub(super) use {on_database, reading, revising, writing};
 
+/// Whether a database did not answer in time, as it would not on another connection.
+fn is_silence(failure: &sqlx::Error) -> bool {
+    matches!(failure, sqlx::Error::Io(cause) if cause.kind() == std::io::ErrorKind::TimedOut)
+}
+
 /// The connections to one database: some read, one or more write.
 pub(super) struct Pools<D: Driver> {
     pub(super) writer: Pool<D>,
@@ -88,6 +93,8 @@ pub(super) struct Habits {
     pub(super) prepared: bool,
     /// How long to wait for the reply to one statement; without a limit where no network lies between.
     pub(super) patience: Option<Duration>,
+    /// How long to wait for the beginning of a transaction.
+    pub(super) patience_at_begin: Option<Duration>,
     /// Connections that may be found dead one after the other, before the database counts as unreachable.
     pub(super) stale: u32,
 }
@@ -121,7 +128,7 @@ impl<D: Database> Pools<D> {
                 Ok(conn) => match Session::begin(conn, begin, Arc::clone(&self.habits)).await {
                     Ok(session) => return Ok(session.timed(timer)),
                     // It died while nobody used it, as others may have.
-                    Err(failure) if D::is_lost_at_begin(&failure) && left > 0 => {
+                    Err(failure) if D::is_lost_at_begin(&failure) && !is_silence(&failure) && left > 0 => {
                         left -= 1;
                         continue;
                     }

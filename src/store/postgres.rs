@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use sqlx::error::DatabaseError;
 use sqlx::pool::PoolOptions;
-use sqlx::postgres::{PgConnectOptions, PgQueryResult, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgQueryResult, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Pool, Postgres, SqlSafeStr as _};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use super::pools::{Habits, Pools};
 use super::seam::{Driver, Route};
@@ -22,6 +22,8 @@ const LOCK_SCHEMA: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeo
      SELECT pg_advisory_xact_lock(7166185129451254)";
 /// How long the outcome of a search for the primary holds for all who ask.
 const SEARCH_HOLDS: Duration = Duration::from_secs(1);
+/// Between two tries to listen for notifications.
+const LISTEN_AGAIN: Duration = Duration::from_secs(2);
 /// Serialization failure, deadlock, lock not available: another holds the lock, nothing happened.
 const LOCKED_CODES: [&str; 3] = ["40001", "40P01", "55P03"];
 /// Read-only transaction, and the classes of connections that failed and servers that stop.
@@ -39,7 +41,7 @@ pub(super) async fn open_read_only(config: &PostgresConfig) -> Result<Pools<Post
 
 async fn pools(config: &PostgresConfig, write: String) -> Result<Pools<Postgres>, StoreError> {
     let hosts = Hosts { config: Box::new(config.clone()), found: Mutex::new(None) };
-    let options = hosts.primary().await?;
+    let options = hosts.primary(&config.hosts).await?;
     let pool = |connections| {
         PoolOptions::new()
             .max_connections(connections)
@@ -57,6 +59,7 @@ async fn pools(config: &PostgresConfig, write: String) -> Result<Pools<Postgres>
         snapshot: AssertSqlSafe(begin(config, "REPEATABLE READ READ WRITE")).into_sql_str(),
         prepared: config.pooler == Pooler::None,
         patience: Some(config.statement_timeout + config.connect_timeout),
+        patience_at_begin: Some(config.connect_timeout),
         stale: config.connections,
     };
     let (writer, readers) = (pool(writers), pool(config.connections.saturating_sub(writers).max(1)));
@@ -83,11 +86,11 @@ pub(super) struct Hosts {
 }
 
 impl Hosts {
-    /// The way to the first host that is no replica.
-    async fn primary(&self) -> Result<PgConnectOptions, StoreError> {
+    /// The way to the first of some hosts that is no replica.
+    async fn primary(&self, hosts: &[DatabaseHost]) -> Result<PgConnectOptions, StoreError> {
         let mut failures = Vec::new();
         let password = password(self.config.password.as_ref())?;
-        for host in &self.config.hosts {
+        for host in hosts {
             let options = options(&self.config, host, password.as_deref());
             match tokio::time::timeout(self.config.connect_timeout, self.greet(&options)).await {
                 Ok(Ok(())) => return Ok(options),
@@ -97,6 +100,18 @@ impl Hosts {
         }
         let database = &self.config.database;
         Err(StoreError::Unavailable(format!("PostgreSQL, database {database}, at {}", failures.join("; "))))
+    }
+
+    /// Listens on the primary until the connection ends.
+    async fn listen(&self, channel: &str, changed: &Notify) -> Result<(), StoreError> {
+        let pool = PoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+        let pool = pool.connect_lazy_with(self.primary(&self.config.listen).await?);
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.listen(channel).await?;
+        while listener.try_recv().await?.is_some() {
+            changed.notify_one();
+        }
+        Ok(())
     }
 
     /// Connects once; passes when the server is the primary, and one that this program knows.
@@ -128,7 +143,7 @@ impl Route<Postgres> for Hosts {
         }
         let mut found = self.found.lock().await;
         if found.as_ref().is_none_or(|(at, _)| at.elapsed() >= SEARCH_HOLDS) {
-            let primary = self.primary().await;
+            let primary = self.primary(&self.config.hosts).await;
             if let Err(failure) = &primary {
                 tracing::warn!(error = %failure, "the database cannot be reached");
             }
@@ -137,6 +152,21 @@ impl Route<Postgres> for Hosts {
         let Some((_, Some(options))) = found.as_ref() else { return false };
         pool.set_connect_options(PgConnectOptions::clone(options));
         true
+    }
+
+    async fn hear(&self, channel: &str, changed: &Notify) {
+        if self.config.listen.is_empty() {
+            tracing::info!("no store.listen-url: changes by other daemons are seen by polling alone");
+            return std::future::pending().await;
+        }
+        loop {
+            if let Err(failure) = self.listen(channel, changed).await {
+                tracing::warn!(error = %failure, "no notifications from the database, which is polled all the same");
+            }
+            // What was told meanwhile is lost.
+            changed.notify_one();
+            tokio::time::sleep(LISTEN_AGAIN).await;
+        }
     }
 }
 

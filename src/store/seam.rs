@@ -9,6 +9,8 @@ use sqlx::database::HasStatementCache;
 use sqlx::error::ErrorKind as Violation;
 use sqlx::{Arguments as _, ColumnIndex, Decode, Encode, Executor, IntoArguments, Pool, Row, Type};
 
+use tokio::sync::Notify;
+
 use super::StoreError;
 use strongroom_domain::key::RingId;
 
@@ -50,15 +52,11 @@ pub(super) trait Driver: sqlx::Database + HasStatementCache {
 pub(super) trait Route<D: sqlx::Database>: Send + Sync {
     /// Leads a pool whose database could not be reached to another place of it; whether there is one.
     fn lead_elsewhere(&self, pool: &Pool<D>) -> impl Future<Output = bool> + Send;
-}
 
-/// A database that stays where it is.
-pub(super) struct FixedRoute;
-
-impl<D: sqlx::Database> Route<D> for FixedRoute {
-    async fn lead_elsewhere(&self, _pool: &Pool<D>) -> bool {
-        false
-    }
+    /// Notifies of each change of the epoch that the database tells of, for as long as it is polled.
+    ///
+    /// Some may be lost, and some databases tell of none.
+    fn hear(&self, channel: &str, changed: &Notify) -> impl Future<Output = ()> + Send;
 }
 
 /// A database whose connections row functions can use: every one with a [`Driver`].

@@ -41,7 +41,7 @@ impl<D: Database> Session<D> {
             Self { conn, habits, open: false, failed: false, changes: 0, fence: None, master_key: None, timer: None };
         if let Some(statement) = statement {
             let begun = D::TransactionManager::begin(&mut session.conn, Some(statement.clone()));
-            let outcome = within(session.habits.patience, Box::pin(begun)).await;
+            let outcome = within(session.habits.patience_at_begin, Box::pin(begun)).await;
             session.open = outcome.is_ok();
             if outcome.as_ref().is_err_and(D::is_lost_at_begin) {
                 session.conn.close_on_drop();

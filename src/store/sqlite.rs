@@ -15,8 +15,10 @@ use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteQueryResult, SqliteSynchronous};
 use sqlx::{Connection as _, Pool, SqlSafeStr as _, Sqlite, SqliteConnection};
 
+use tokio::sync::Notify;
+
 use super::pools::{Habits, Pools};
-use super::seam::{Driver, FixedRoute};
+use super::seam::{Driver, Route};
 use super::{StoreError, migrations};
 
 const READERS: u32 = 4;
@@ -92,9 +94,23 @@ pub(super) fn pools(writer: Pool<Sqlite>, readers: Pool<Sqlite>) -> Pools<Sqlite
         snapshot: "BEGIN".into_sql_str(),
         prepared: true,
         patience: None,
+        patience_at_begin: None,
         stale: 0,
     };
     Pools { writer, readers, habits: Arc::new(habits), route: FixedRoute }
+}
+
+/// A file stays where it is.
+pub(super) struct FixedRoute;
+
+impl Route<Sqlite> for FixedRoute {
+    async fn lead_elsewhere(&self, _pool: &Pool<Sqlite>) -> bool {
+        false
+    }
+
+    async fn hear(&self, _channel: &str, _changed: &Notify) {
+        std::future::pending().await
+    }
 }
 
 impl Driver for Sqlite {

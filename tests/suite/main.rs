@@ -43,6 +43,7 @@ mod outages;
 mod permission;
 mod pin;
 mod pingfederate;
+mod postgres;
 mod pressure;
 mod provider;
 mod recovery;

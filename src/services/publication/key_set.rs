@@ -1,5 +1,6 @@
 //! Key sets (RFC 7517) and their names.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,6 +28,14 @@ pub struct KeySet {
     pub etag: String,
     /// When the schedule changes it, or who signs, next; a moment that has passed is overdue.
     pub changes_at: Option<Timestamp>,
+}
+
+/// A key set that is answered with.
+#[derive(Clone, Debug)]
+pub struct PublishedKeySet {
+    pub set: Arc<KeySet>,
+    /// It is from memory, and the store could not be asked whether it still holds.
+    pub stale: bool,
 }
 
 impl KeySet {

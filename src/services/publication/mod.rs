@@ -13,5 +13,5 @@ mod service;
 #[cfg(test)]
 mod tests;
 
-pub use key_set::{KeySet, KeySetId};
+pub use key_set::{KeySet, KeySetId, PublishedKeySet};
 pub use service::Publication;

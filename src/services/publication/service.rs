@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::key_set::{KeySet, KeySetId};
+use super::key_set::{KeySet, KeySetId, PublishedKeySet};
 use super::key_set_builder::{CertificateDisplay, KeySetBuilder};
 use crate::provider::{KeyProvider, Providers};
 use crate::services::rotation::Policies;
@@ -27,6 +27,9 @@ pub struct Publication {
     clock: Arc<dyn Clock>,
     cache: EpochCache<KeySetId, CachedKeySet>,
 }
+
+/// How long the store may take before a key set from memory stands in for it.
+const STALE_AFTER: Duration = Duration::from_secs(1);
 
 /// A cached key set with the time of its next change.
 #[derive(Clone)]
@@ -53,16 +56,29 @@ impl Publication {
         self.cache.observe_epoch(seen);
     }
 
-    /// The key set of a place; anybody may ask. From memory while that is known to be right.
+    /// The key set of a place; anybody may ask. From memory while that is known to be right, and while the store is
+    /// away.
     ///
     /// # Errors
     /// `NotFound` when there is nothing at that place.
-    pub async fn key_set(&self, id: &KeySetId) -> Result<Arc<KeySet>, Error> {
+    pub async fn key_set(&self, id: &KeySetId) -> Result<PublishedKeySet, Error> {
         let (revision, now) = (self.store.revision(), self.clock.now());
         let cached = self.cache.get(id, revision);
         if let Some(cached) = cached.filter(|cached| cached.until.is_none_or(|until| now < until)) {
-            return Ok(cached.set);
+            return Ok(PublishedKeySet { set: cached.set, stale: false });
         }
+        let Some(known) = self.cache.last_known(id, revision) else {
+            return Ok(PublishedKeySet { set: self.read(id, revision, now).await?, stale: false });
+        };
+        match tokio::time::timeout(STALE_AFTER, self.read(id, revision, now)).await {
+            Ok(Err(failure)) if failure.kind() != ErrorKind::ProviderUnavailable => Err(failure),
+            Ok(Ok(set)) => Ok(PublishedKeySet { set, stale: false }),
+            Ok(Err(_)) | Err(_) => Ok(PublishedKeySet { set: known.set, stale: true }),
+        }
+    }
+
+    /// The key set of a place, from the store.
+    async fn read(&self, id: &KeySetId, revision: u64, now: Timestamp) -> Result<Arc<KeySet>, Error> {
         let begun = self.cache.snapshot(revision);
         let mut builder = KeySetBuilder::new(now, self.decryptions());
         match id {

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::daemon::Launch;
 use super::faults::Faults;
-use super::lane::on_local_keys;
+use super::lane::{on_local_keys, on_postgres};
+use super::postgres;
 use super::token::Token;
 
 /// The secret of the credential `admin`, which may do everything.
@@ -25,6 +26,8 @@ pub struct Configuration {
     has_token: bool,
     /// What tells its daemon from others on the same store.
     instance: Option<String>,
+    /// The keys of `[store]`; otherwise those of the lane.
+    store: Option<String>,
     sections: String,
 }
 
@@ -56,6 +59,7 @@ impl Configuration {
             environment: Vec::new(),
             has_token: false,
             instance: None,
+            store: None,
             sections: String::new(),
         };
         configuration.with(&format!("[local]\nkey-file = \"{}\"\n", file.display()))
@@ -70,6 +74,7 @@ impl Configuration {
             environment: vec![("SOFTHSM2_CONF".to_owned(), token.conf.display().to_string())],
             has_token: true,
             instance: None,
+            store: None,
             sections: String::new(),
         };
         configuration.set_pin(&token.pin);
@@ -117,6 +122,21 @@ impl Configuration {
         file
     }
 
+    /// The same with other keys of `[store]`.
+    pub fn stored(mut self, lines: &str) -> Self {
+        self.store = Some(lines.to_owned());
+        self
+    }
+
+    /// The keys of `[store]`.
+    fn store_lines(&self) -> String {
+        match &self.store {
+            Some(lines) => lines.clone(),
+            None if on_postgres() => postgres::store_lines(&self.dir),
+            None => format!("path = \"{}/serve.db\"\n", self.dir.display()),
+        }
+    }
+
     pub fn database(&self) -> PathBuf {
         self.dir.join("serve.db")
     }
@@ -136,11 +156,12 @@ impl Configuration {
         );
         format!(
             "version = 1\ninstance = \"{instance}\"\nstate-dir = \"{dir}/state-{instance}\"\n\n[listener]\naddress = \"127.0.0.1:0\"\n\n{token}\
-             [store]\npath = \"{dir}/serve.db\"\n\n\
+             [store]\n{store}\n\
              [[credentials]]\nname = \"admin\"\nhash = \"{admin}\"\n\
              scopes = [\"read\", \"manage\", \"sign\", \"verify\", \"decrypt\", \"operate\"]\n\n\
              [[credentials]]\nname = \"auditor\"\nhash = \"{auditor}\"\nscopes = [\"read\"]\n\n{sections}",
             token = if self.has_token { token.as_str() } else { "" },
+            store = self.store_lines(),
             instance = self.instance.as_deref().unwrap_or("default"),
             admin = hash(ADMIN),
             auditor = hash(AUDITOR),

@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use super::configuration::{ADMIN, Configuration};
 use super::http::{Answer, Call};
-use super::lane::on_local_keys;
+use super::lane::{on_local_keys, on_postgres};
+use super::postgres;
 use super::programs::run;
 use super::requests::GENERATE;
 use super::wait::eventually;
@@ -53,6 +54,10 @@ impl Launch {
 
     /// `daemon dev` as its users start it, on a port that it picks.
     pub fn stocked_dev(data: &Path) -> Self {
+        if on_postgres() {
+            fs::create_dir_all(data).expect("the data directory");
+            fs::write(data.join("store.toml"), postgres::store_lines(data)).expect("the store's configuration");
+        }
         let mode = Mode::Dev { admin_token: data.join("admin-token") };
         let args = ["dev".as_ref(), "--data".as_ref(), data.as_os_str(), "--listen".as_ref(), "127.0.0.1:0".as_ref()];
         Self::new(args, mode)

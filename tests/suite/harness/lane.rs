@@ -1,4 +1,5 @@
-//! Where the keys of a test are that does not care: in a fresh token, or LOCAL in the store for `make quick`.
+//! Where the keys of a test are that does not care: in a fresh token, or LOCAL in the store for `make quick`; and
+//! where the store is: in a file, or in PostgreSQL.
 
 use std::env;
 
@@ -16,6 +17,17 @@ pub fn on_local_keys() -> bool {
 /// The crypto provider of tests that do not care.
 pub fn provider() -> &'static str {
     if on_local_keys() { "LOCAL" } else { "HSM" }
+}
+
+const STORE: &str = "STRONGROOM_TEST_STORE";
+
+/// Whether daemons keep their store in PostgreSQL, each test in a schema of its own.
+pub fn on_postgres() -> bool {
+    match env::var(STORE).as_deref() {
+        Err(_) | Ok("" | "sqlite") => false,
+        Ok("postgres") => true,
+        Ok(other) => panic!("{STORE} is sqlite or postgres, not {other}"),
+    }
 }
 
 /// Fails a test that wants a token in the lane that has none.

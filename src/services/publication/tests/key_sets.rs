@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::services::lifecycle::InitialState;
 use crate::services::publication::key_set_builder::{CertificateDisplay, KeySetBuilder};
-use crate::services::publication::{KeySet, KeySetId, Publication};
+use crate::services::publication::{KeySet, KeySetId, Publication, PublishedKeySet};
 use crate::services::rotation::tests::service::{Bench, admin, on_demand};
 use crate::store::EpochReading;
+use strongroom_domain::error::ErrorKind;
 use strongroom_domain::key::{DecryptionAlgorithm, Kid};
 use strongroom_formats::jose::Jwk;
 
@@ -180,7 +181,8 @@ fn publication(bench: &Bench) -> Publication {
 }
 
 async fn fetched(publication: &Publication, place: &KeySetId) -> (Arc<KeySet>, Vec<String>) {
-    let set = publication.key_set(place).await.unwrap();
+    let PublishedKeySet { set, stale } = publication.key_set(place).await.unwrap();
+    assert!(!stale, "the store is there");
     let json: Value = serde_json::from_slice(&set.body).unwrap();
     let kids = json["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned());
     (Arc::clone(&set), kids.collect())
@@ -227,4 +229,16 @@ async fn what_is_overdue_is_for_nobody_to_keep_but_asks_the_store_no_more_for_it
     let (set, kids) = fetched(&publication, &place).await;
     assert_eq!((kids.len(), publication.max_age(&set)), (1, Duration::ZERO));
     assert!(Arc::ptr_eq(&set, &fetched(&publication, &place).await.0), "it was kept");
+}
+
+#[tokio::test]
+async fn set_from_memory_stands_in_for_a_store_that_is_away_and_says_so() {
+    let bench = Bench::new().await;
+    let publication = publication(&bench);
+    let (known, unknown) = (KeySetId::Ring(bench.rotating("a").await), KeySetId::Ring(bench.rotating("b").await));
+    let (set, _) = fetched(&publication, &known).await;
+    bench.store.close().await;
+    let answered = publication.key_set(&known).await.unwrap();
+    assert!(answered.stale && Arc::ptr_eq(&answered.set, &set));
+    assert_eq!(publication.key_set(&unknown).await.unwrap_err().kind(), ErrorKind::ProviderUnavailable);
 }
