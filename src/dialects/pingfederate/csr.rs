@@ -13,16 +13,19 @@ use utoipa::ToSchema;
 use super::Services;
 use super::error::{ApiError, BodyRefusals, PathRefusals, Refusals};
 use super::family::{KeyPairPath, active};
-use super::rules::{non_empty, required, sentence};
+use super::rules::{non_empty, required, sentence, withheld};
 use super::view::{self, KeyPairView};
 use crate::auth::Caller;
 use crate::http::certification;
 use crate::http::extract::{Call, JsonBody, asked};
+use crate::http::remarks::Remarks;
 use crate::services::signing::Target;
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::{CertificateDer, KeyPair, SpkiDer};
-use strongroom_formats::x509::{self, CertificateSummary, chain_for, check_readable, check_trust};
+use strongroom_formats::x509::{
+    self, CertificateSummary, Chain, ChainWanted, Untrusted, chains_for, check_readable, check_trust,
+};
 
 const DATA: &str = "fileData";
 
@@ -76,7 +79,7 @@ pub(super) async fn respond(
     Call(who, _): Call<asked::ReplaceCertificates, ApiError>,
     KeyPairPath(ring): KeyPairPath,
     body: JsonBody<CsrResponse, ApiError>,
-) -> Result<Json<KeyPairView>, ApiError> {
+) -> Result<(Remarks, Json<KeyPairView>), ApiError> {
     let about = || ApiError::about(ring.name());
     let pair = active(&services, &who, &ring).await?;
     let mut findings = Vec::new();
@@ -85,19 +88,16 @@ pub(super) async fn respond(
         return Err(Error::invalid(findings).into());
     };
     let chain = accepted(&services, &who, &pair, data.to_owned()).await?;
+    let remarks = Remarks(withheld(&chain.certificates).into_iter().chain(chain.remarks).collect());
     let (keyring, caller, place) = (Arc::clone(&services.keyring), who.clone(), ring.clone());
-    let work = async move { keyring.replace_certificates(&caller, &place, chain).await };
+    let (certificates, said) = (chain.certificates, remarks.0.clone());
+    let work = async move { keyring.replace_certificates(&caller, &place, certificates, &said).await };
     let pair = services.detached.run(work).await.map_err(about())?;
-    Ok(Json(view::whole(&services, &who, &pair).await?))
+    Ok((remarks, Json(view::whole(&services, &who, &pair).await?)))
 }
 
 /// The certificates of a response, in order, if they are what the key needs.
-async fn accepted(
-    services: &Services,
-    who: &Caller,
-    pair: &KeyPair,
-    data: String,
-) -> Result<Vec<CertificateDer>, Error> {
+async fn accepted(services: &Services, who: &Caller, pair: &KeyPair, data: String) -> Result<Chain, Error> {
     let anchors = if services.settings.require_trusted_issuer {
         let trusted = services.catalog.trusted_cas(who).await?;
         Some(trusted.into_iter().map(|ca| ca.certificate).collect::<Vec<_>>())
@@ -115,22 +115,28 @@ fn chain_of(
     spki: Option<&SpkiDer>,
     anchors: Option<&[CertificateDer]>,
     now: Timestamp,
-) -> Result<Vec<CertificateDer>, Error> {
+) -> Result<Chain, Error> {
     let invalid = |why: String| Error::invalid(vec![Violation::at(DATA, Rule::InvalidValue, sentence(DATA, &why))]);
     let sent = x509::certificates(data.as_bytes()).map_err(|why| invalid(why.to_string()))?;
-    let chain = match spki {
-        Some(spki) => chain_for(sent, spki).map_err(|why| invalid(why.to_string()))?,
-        None => return Err(invalid("the key pair has no public key".to_owned())),
-    };
-    check_readable(&chain).map_err(|why| invalid(why.to_string()))?;
-    if let Some(leaf) = chain.first() {
+    let spki = spki.ok_or_else(|| invalid("the key pair has no public key".to_owned()))?;
+    let ways = chains_for(sent, &ChainWanted { spki, leaf: None, now }).map_err(|why| invalid(why.to_string()))?;
+    let best = ways.first().ok_or_else(|| invalid("there is no certificate in it".to_owned()))?;
+    check_readable(&best.certificates).map_err(|why| invalid(why.to_string()))?;
+    if let Some(leaf) = best.certificates.first() {
         let summary = CertificateSummary::of(leaf).map_err(|why| invalid(why.to_string()))?;
         if summary.not_after < now {
             return Err(invalid(format!("the certificate expired at {}", summary.not_after)));
         }
     }
-    if let Some(anchors) = anchors {
-        check_trust(&chain, anchors, now).map_err(|why| invalid(why.to_string()))?;
+    let Some(anchors) = anchors else { return Ok(best.clone()) };
+    let trust = |chain: &Chain| check_trust(&chain.certificates, anchors, now);
+    let untrusted = |why: Untrusted| invalid(format!("{why}, and require-trusted-issuer is set"));
+    match (ways.iter().find(|chain| trust(chain).is_ok()), trust(best)) {
+        (Some(trusted), _) => {
+            check_readable(&trusted.certificates).map_err(|why| invalid(why.to_string()))?;
+            Ok(trusted.clone())
+        }
+        (None, Err(why)) => Err(untrusted(why)),
+        (None, Ok(())) => Ok(best.clone()),
     }
-    Ok(chain)
 }

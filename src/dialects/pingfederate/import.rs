@@ -11,17 +11,19 @@ use utoipa::ToSchema;
 use super::Services;
 use super::error::{ApiError, BodyRefusals, Refusals};
 use super::family::{Family, idempotency, with_id_conflict};
-use super::rules::{Rules, one_of, sentence};
+use super::rules::{Rules, one_of, sentence, withheld};
 use super::view::KeyPairView;
 use super::wire::{CryptoProvider, HiddenText};
 use crate::http::extract::{Call, Idempotency, JsonBody, asked};
 use crate::http::id;
+use crate::http::remarks::Remarks;
 use crate::services::lifecycle::{Capabilities, ImportKeyPair};
+use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::{KeyAlgorithm, ProviderKind, RingId};
 use strongroom_domain::secret::Secret;
 use strongroom_formats::keyfile::{self, KeyFileError};
-use strongroom_formats::x509::{chain_among, check_readable};
+use strongroom_formats::x509::{ChainWanted, chain_among, check_readable};
 
 const DATA: &str = "fileData";
 
@@ -35,8 +37,8 @@ pub(super) struct KeyPairFile {
     /// PKCS#12 or PEM in base64; PEM also as it is. In PEM the private key comes first.
     #[schema(value_type = String, nullable = false, required = true, min_length = 1)]
     file_data: Option<HiddenText>,
-    /// Opens the file.
-    #[schema(value_type = String, format = Password, nullable = false, required = true, min_length = 1)]
+    /// Opens the file; the empty text is a password too.
+    #[schema(value_type = String, format = Password, nullable = false, required = true)]
     password: Option<HiddenText>,
     /// Found out when absent.
     #[schema(nullable = false)]
@@ -86,15 +88,16 @@ pub(super) async fn import(
     Family(family): Family,
     Idempotency(key, _): Idempotency<ApiError>,
     body: JsonBody<KeyPairFile, ApiError>,
-) -> Result<(StatusCode, Json<KeyPairView>), ApiError> {
+) -> Result<(StatusCode, Remarks, Json<KeyPairView>), ApiError> {
     // The body holds a private key and its password: from here on it is known by its fingerprint alone.
     let JsonBody { value: file, bytes, .. } = body;
     let who = who.with_idempotency(idempotency(&services, family, "import", key, &bytes));
     drop(bytes);
     let rules = Rules::of(&services, &who, family)?;
     let id = file.id.clone();
+    let now = services.clock.now();
     let found = match checked(&rules, file) {
-        Ok(file) => services.key_files.acquire().await?.run(move || read(&rules, file)).await,
+        Ok(file) => services.key_files.acquire().await?.run(move || read(&rules, file, now)).await,
         Err(refused) => Err(refused),
     };
     let new = match found {
@@ -102,10 +105,11 @@ pub(super) async fn import(
         Err(refused) => return Err(with_id_conflict(&services, family, id.as_deref(), refused).await),
     };
 
+    let remarks = Remarks(new.remarks.clone());
     let keyring = Arc::clone(&services.keyring);
     let made = services.detached.run(async move { keyring.import(&who, new).await }).await;
     let made = made.map_err(ApiError::of_configuration)?;
-    Ok((StatusCode::CREATED, Json(KeyPairView::of(&made.pair, &services.view_context())?)))
+    Ok((StatusCode::CREATED, remarks, Json(KeyPairView::of(&made.pair, &services.view_context())?)))
 }
 
 /// A file that is yet to be read, everything around it in order.
@@ -127,7 +131,7 @@ fn checked(rules: &Rules, wire: KeyPairFile) -> Result<Checked, Error> {
         let message = "encryptedPassword is not supported: send the password as password.";
         findings.push(Violation::at("encryptedPassword", Rule::InvalidValue, message));
     }
-    let password = HiddenText::required(wire.password, "password", &mut findings);
+    let password = HiddenText::present(wire.password, "password", &mut findings);
     match (ring, provider, data, password) {
         (Some(ring), Some(provider), Some(data), Some(password)) if findings.is_empty() => {
             Ok(Checked { ring, provider, data, format: wire.format.map(Into::into), password })
@@ -136,7 +140,7 @@ fn checked(rules: &Rules, wire: KeyPairFile) -> Result<Checked, Error> {
     }
 }
 
-fn read(rules: &Rules, file: Checked) -> Result<ImportKeyPair, Error> {
+fn read(rules: &Rules, file: Checked, now: Timestamp) -> Result<ImportKeyPair, Error> {
     let invalid = |rule, why: &str| Error::invalid(vec![Violation::at(DATA, rule, sentence(DATA, why))]);
     let found = keyfile::read(file.data.expose(), file.format, &file.password).map_err(|why| match &why {
         KeyFileError::WrongPassword => {
@@ -146,9 +150,10 @@ fn read(rules: &Rules, file: Checked) -> Result<ImportKeyPair, Error> {
         KeyFileError::Malformed(text) | KeyFileError::UnsupportedKey(text) => invalid(Rule::InvalidValue, text),
         KeyFileError::Excessive(text) => invalid(Rule::TooLong, text),
     })?;
-    let certificates =
-        chain_among(found.certificates, &found.spki).map_err(|why| invalid(Rule::InvalidValue, &why.to_string()))?;
-    check_readable(&certificates).map_err(|why| invalid(Rule::InvalidValue, &why.to_string()))?;
+    let wanted = ChainWanted { spki: &found.spki, leaf: found.leaf.as_ref(), now };
+    let chain = chain_among(found.certificates, &wanted);
+    let chain = chain.map_err(|why| invalid(Rule::InvalidValue, &why.to_string()))?;
+    check_readable(&chain.certificates).map_err(|why| invalid(Rule::InvalidValue, &why.to_string()))?;
     let capabilities = rules.capabilities(Some(file.provider));
     let signature_algorithm = found.algorithm.default_signature_algorithm();
     let permitted = Capabilities::permitted(capabilities, found.algorithm, signature_algorithm);
@@ -163,7 +168,8 @@ fn read(rules: &Rules, file: Checked) -> Result<ImportKeyPair, Error> {
         permitted,
         pkcs8: found.pkcs8,
         spki: found.spki,
-        certificates,
+        remarks: withheld(&chain.certificates).into_iter().chain(chain.remarks).collect(),
+        certificates: chain.certificates,
         deadline: rules.deadline,
     })
 }

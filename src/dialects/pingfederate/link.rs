@@ -12,13 +12,15 @@ use utoipa::ToSchema;
 use super::Services;
 use super::error::{ApiError, BodyRefusals, Refusals};
 use super::family::{Family, idempotency};
-use super::rules::{Rules, non_empty, required, sentence};
+use super::rules::{Rules, non_empty, required, sentence, withheld};
 use crate::http::extract::{Call, Idempotency, JsonBody, asked};
 use crate::http::id;
+use crate::http::remarks::Remarks;
 use crate::services::lifecycle::{KeySelector, LinkKeyPair};
+use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{CertificateDer, ProviderKind, RingId};
-use strongroom_formats::x509::{certificates, chain_for, check_readable, public_key};
+use strongroom_formats::x509::{ChainWanted, certificates, chain_for, check_readable, public_key};
 
 const ID: &str = "privateKeyId";
 const DATA: &str = "certificateData";
@@ -65,27 +67,29 @@ pub(super) async fn link(
     }
     // Up to dozens of signatures are verified.
     let (wire, turn) = (body.value, services.key_files.acquire().await?);
-    let new = turn.run(move || checked(&rules, &wire)).await?;
+    let now = services.clock.now();
+    let new = turn.run(move || checked(&rules, &wire, now)).await?;
     let who = who.with_idempotency(idempotency(&services, family, "link", key, &body.bytes));
 
+    let remarks = Remarks(new.remarks.clone());
     let keyring = Arc::clone(&services.keyring);
     let made = services.detached.run(async move { keyring.link(&who, new).await }).await;
     let made = made.map_err(ApiError::of_configuration)?;
     let id = made.pair.ring.as_ref().map(RingId::name).unwrap_or_default();
     let location = HeaderValue::try_from(format!("/pf-admin-api/v1/keyPairs/{}/{id}", family.name()))
         .map_err(|failure| Error::new(ErrorKind::Internal, "internal error").with_source(failure))?;
-    Ok((StatusCode::CREATED, [(LOCATION, location)]))
+    Ok((StatusCode::CREATED, remarks, [(LOCATION, location)]))
 }
 
-fn checked(rules: &Rules, wire: &KeyPairLink) -> Result<LinkKeyPair, Error> {
+fn checked(rules: &Rules, wire: &KeyPairLink, now: Timestamp) -> Result<LinkKeyPair, Error> {
     let mut findings = Vec::new();
     let ring = rules.ring(Some(&id::generate()?), &mut findings);
     let wanted = wanted(non_empty(wire.private_key_id.as_ref()), &mut findings);
-    let chain = chain(non_empty(wire.certificate_data.as_ref()), &mut findings);
-    let (Some(ring), Some(wanted), Some(certificates)) = (ring, wanted, chain) else {
+    let chain = chain(non_empty(wire.certificate_data.as_ref()), now, &mut findings);
+    let (Some(ring), Some(wanted), Some((certificates, remarks))) = (ring, wanted, chain) else {
         return Err(Error::invalid(findings));
     };
-    Ok(LinkKeyPair { ring, selector: wanted, certificates, deadline: rules.deadline })
+    Ok(LinkKeyPair { ring, selector: wanted, certificates, remarks, deadline: rules.deadline })
 }
 
 fn wanted(text: Option<&str>, findings: &mut Vec<Violation>) -> Option<KeySelector> {
@@ -102,19 +106,26 @@ fn wanted(text: Option<&str>, findings: &mut Vec<Violation>) -> Option<KeySelect
 }
 
 /// The first certificate with its issuers in order.
-fn chain(data: Option<&str>, findings: &mut Vec<Violation>) -> Option<Vec<CertificateDer>> {
+fn chain(
+    data: Option<&str>,
+    now: Timestamp,
+    findings: &mut Vec<Violation>,
+) -> Option<(Vec<CertificateDer>, Vec<String>)> {
     let Some(data) = data else {
         required(DATA, findings);
         return None;
     };
-    let chain = certificates(data.as_bytes()).and_then(|certificates| match certificates.first().map(public_key) {
-        Some(key) => chain_for(certificates, &key?),
-        None => Ok(certificates),
-    });
-    let readable = |chain: Vec<CertificateDer>| match check_readable(&chain) {
-        Ok(()) => Ok(chain),
-        Err(why) => Err(why.to_string()),
+    let read = || {
+        let found = certificates(data.as_bytes()).map_err(|why| why.to_string())?;
+        let leaf = found.first().cloned();
+        let spki = leaf.as_ref().map(public_key).transpose().map_err(|why| why.to_string())?;
+        let spki = spki.ok_or("there is no certificate in it")?;
+        let wanted = ChainWanted { spki: &spki, leaf: leaf.as_ref(), now };
+        let chain = chain_for(found, &wanted).map_err(|why| why.to_string())?;
+        check_readable(&chain.certificates).map_err(|why| why.to_string())?;
+        Ok((withheld(&chain.certificates).into_iter().chain(chain.remarks).collect(), chain.certificates))
     };
-    let chain = chain.map_err(|why| why.to_string()).and_then(readable);
-    chain.map_err(|why| findings.push(Violation::at(DATA, Rule::InvalidValue, sentence(DATA, &why)))).ok()
+    let read: Result<(Vec<String>, Vec<CertificateDer>), String> = read();
+    let read = read.map_err(|why| findings.push(Violation::at(DATA, Rule::InvalidValue, sentence(DATA, &why))));
+    read.ok().map(|(remarks, certificates)| (certificates, remarks))
 }

@@ -12,8 +12,10 @@ use crate::http::id;
 use crate::http::subject::{self, MAX_VALID_DAYS};
 use crate::services::lifecycle::{Capabilities, CertificateSpec, NewKeyPair};
 use strongroom_domain::error::{Error, Rule, Violation};
-use strongroom_domain::key::{KeyUse, ProviderKind, RingId, RingKind};
-use strongroom_formats::x509::{CertificateNames, CertificateProfile, NameFault, Subject, SubjectField};
+use strongroom_domain::key::{CertificateDer, KeyUse, ProviderKind, RingId, RingKind};
+use strongroom_formats::x509::{
+    CertificateNames, CertificateProfile, NameFault, Subject, SubjectField, check_interoperable,
+};
 
 /// What requests are judged by.
 pub(super) struct Rules {
@@ -125,6 +127,12 @@ pub(super) fn non_empty(text: Option<&String>) -> Option<&str> {
 /// Why a value cannot be used.
 pub(super) fn sentence(path: &str, why: &str) -> String {
     format!("{path} cannot be used: {}.", why.trim_end_matches('.'))
+}
+
+/// The remark on certificates that key sets do not show.
+pub(super) fn withheld(certificates: &[CertificateDer]) -> Option<String> {
+    let why = check_interoperable(certificates).err()?;
+    Some(format!("Key sets show no x5c for this key, since many verifiers refuse the certificate of {}.", why.0))
 }
 
 pub(super) fn required(path: &str, findings: &mut Vec<Violation>) {

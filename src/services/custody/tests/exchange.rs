@@ -38,6 +38,7 @@ impl Foreign {
             pkcs8: Secret::new(self.pkcs8.expose().to_vec()),
             spki: self.pair.spki.clone().unwrap(),
             certificates: self.certificates(),
+            remarks: Vec::new(),
             deadline: Duration::from_secs(60),
         }
     }
@@ -62,6 +63,7 @@ impl Foreign {
             ring: ring(name),
             selector: KeySelector { label: Some(label.to_owned()), ..KeySelector::default() },
             certificates: self.certificates(),
+            remarks: Vec::new(),
             deadline: Duration::from_secs(60),
         }
     }
