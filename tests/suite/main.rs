@@ -21,6 +21,7 @@ mod architecture;
 mod as_sent;
 mod auth0;
 mod bad_input;
+mod bodies;
 mod certification;
 mod check;
 mod concurrency;

@@ -130,7 +130,10 @@ fn chain_of(
     }
     let Some(anchors) = anchors else { return Ok(best.clone()) };
     let trust = |chain: &Chain| check_trust(&chain.certificates, anchors, now);
-    let untrusted = |why: Untrusted| invalid(format!("{why}, and require-trusted-issuer is set"));
+    let untrusted = |why: Untrusted| match why {
+        Untrusted::Flawed(why) => invalid(why),
+        Untrusted::Unverified { .. } => invalid(format!("{why}, and the policy require-trusted-issuer asks for it")),
+    };
     match (ways.iter().find(|chain| trust(chain).is_ok()), trust(best)) {
         (Some(trusted), _) => {
             check_readable(&trusted.certificates).map_err(|why| invalid(why.to_string()))?;

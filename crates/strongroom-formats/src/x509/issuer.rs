@@ -8,8 +8,13 @@ use strongroom_domain::key::CertificateDer;
 
 /// Why a certificate is none of a certificate authority, or a chain leads to none that is trusted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Untrusted(pub String);
+pub enum Untrusted {
+    #[error("{0}")]
+    Flawed(String),
+    /// Nothing here verifies signatures of this kind.
+    #[error("the signature of {name} cannot be verified here ({kind})")]
+    Unverified { name: String, kind: String },
+}
 
 /// Checks that a certificate may issue others: a CA by its basic constraints, and by its key usage where it has one.
 ///
@@ -29,7 +34,7 @@ pub fn check_ca(certificate: &CertificateDer) -> Result<(), Untrusted> {
 /// # Errors
 /// When it leads to none, or why not by this way.
 pub fn check_trust(chain: &[CertificateDer], anchors: &[CertificateDer], now: Timestamp) -> Result<(), Untrusted> {
-    let mut flaw = Untrusted("its issuer is none of the trusted certificate authorities".to_owned());
+    let mut flaw = Untrusted::Flawed("its issuer is none of the trusted certificate authorities".to_owned());
     for (index, last) in chain.iter().enumerate() {
         for anchor in anchors {
             let between = if anchor == last {
@@ -68,7 +73,7 @@ fn check_signatures(chain: &[CertificateDer]) -> Result<(), Untrusted> {
 
 fn unverified(certificate: &CertificateDer, what: &str) -> Untrusted {
     let name = ParsedCertificate::of(certificate).map(|parsed| parsed.subject.to_text()).unwrap_or_default();
-    Untrusted(format!("the signature of {name} cannot be verified here ({what})"))
+    Untrusted::Unverified { name, kind: what.to_owned() }
 }
 
 /// Checks the issuers of a leaf, from the nearest to the anchor.
@@ -101,7 +106,7 @@ struct Issuer {
 
 impl Issuer {
     fn read(certificate: &CertificateDer) -> Result<Self, Untrusted> {
-        let unreadable = |failure: ParseError| Untrusted(failure.to_string());
+        let unreadable = |failure: ParseError| Untrusted::Flawed(failure.to_string());
         let parsed = ParsedCertificate::of(certificate).map_err(unreadable)?;
         let constraints = parsed.constraints().map_err(unreadable)?;
         let issuer = Self {
@@ -121,6 +126,6 @@ impl Issuer {
     }
 
     fn flaw(&self, what: &str) -> Untrusted {
-        Untrusted(format!("{} {what}", self.name))
+        Untrusted::Flawed(format!("{} {what}", self.name))
     }
 }
