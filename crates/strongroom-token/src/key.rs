@@ -45,9 +45,9 @@ pub struct ExistingKey {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum SignInput {
     /// The message; the provider hashes it.
-    Message(Vec<u8>),
+    Message(#[serde(with = "serde_bytes")] Vec<u8>),
     /// The digest by the algorithm's hash.
-    Digest(Vec<u8>),
+    Digest(#[serde(with = "serde_bytes")] Vec<u8>),
 }
 
 /// Result of a destruction.

@@ -32,12 +32,14 @@ pub(crate) enum Call {
     },
     /// Looks for the one private key with this `CKA_ID` and this label, as far as given.
     Find {
+        #[serde(with = "serde_bytes")]
         id: Option<Vec<u8>>,
         label: Option<String>,
     },
     /// Reads a key back that was made here, and compares its public half; with `trial` by a signature.
     Prove {
         key: GenerateCall,
+        #[serde(with = "serde_bytes")]
         spki: Vec<u8>,
         trial: bool,
     },
@@ -51,12 +53,15 @@ pub(crate) enum Call {
     /// Seals under the sealing key of this label, which is made where there is none.
     Seal {
         label: String,
+        #[serde(with = "serde_bytes")]
         context: Vec<u8>,
         secret: WireSecret,
     },
     Unseal {
         label: String,
+        #[serde(with = "serde_bytes")]
         context: Vec<u8>,
+        #[serde(with = "serde_bytes")]
         sealed: Vec<u8>,
     },
     /// Whether there is a sealing key of this label.
@@ -65,6 +70,7 @@ pub(crate) enum Call {
     },
     /// Destroys what carries both this `CKA_ID` and this label.
     Destroy {
+        #[serde(with = "serde_bytes")]
         id: Vec<u8>,
         label: String,
     },
@@ -116,6 +122,7 @@ pub(crate) struct InitialiseCall {
 /// A key pair to be made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct GenerateCall {
+    #[serde(with = "serde_bytes")]
     pub(crate) id: Vec<u8>,
     pub(crate) label: String,
     pub(crate) algorithm: KeyAlgorithm,
@@ -125,8 +132,10 @@ pub(crate) struct GenerateCall {
 /// A signature to be made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct SignCall {
+    #[serde(with = "serde_bytes")]
     pub(crate) id: Vec<u8>,
     pub(crate) key: KeyAlgorithm,
+    #[serde(with = "serde_bytes")]
     pub(crate) spki: Vec<u8>,
     pub(crate) algorithm: SignatureAlgorithm,
     pub(crate) input: SignInput,
@@ -135,10 +144,13 @@ pub(crate) struct SignCall {
 /// A ciphertext to be decrypted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct DecryptCall {
+    #[serde(with = "serde_bytes")]
     pub(crate) id: Vec<u8>,
     pub(crate) key: KeyAlgorithm,
+    #[serde(with = "serde_bytes")]
     pub(crate) spki: Vec<u8>,
     pub(crate) algorithm: DecryptionAlgorithm,
+    #[serde(with = "serde_bytes")]
     pub(crate) ciphertext: Vec<u8>,
 }
 
@@ -179,16 +191,17 @@ pub(crate) enum CallOutcome {
         now: bool,
     },
     Generated {
+        #[serde(with = "serde_bytes")]
         spki: Vec<u8>,
         attestation: String,
     },
     Found(SelectedKey),
     Proven(String),
-    Signed(Vec<u8>),
+    Signed(#[serde(with = "serde_bytes")] Vec<u8>),
     Decrypted(WireSecret),
     /// In the order of the inputs; one that fails, fails alone.
     SignedBatch(Vec<Result<Vec<u8>, CallFailure>>),
-    Sealed(Vec<u8>),
+    Sealed(#[serde(with = "serde_bytes")] Vec<u8>),
     Unsealed(WireSecret),
     SealingKey(bool),
     Removed(u32),
@@ -198,8 +211,10 @@ pub(crate) enum CallOutcome {
 /// A private key that was there already.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SelectedKey {
+    #[serde(with = "serde_bytes")]
     pub(crate) id: Vec<u8>,
     pub(crate) algorithm: KeyAlgorithm,
+    #[serde(with = "serde_bytes")]
     pub(crate) spki: Vec<u8>,
     pub(crate) attestation: String,
 }
@@ -207,6 +222,7 @@ pub(crate) struct SelectedKey {
 /// One pair of objects, or what there is of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InventoryObject {
+    #[serde(with = "serde_bytes")]
     pub(crate) id: Vec<u8>,
     pub(crate) label: String,
     pub(crate) has_private: bool,

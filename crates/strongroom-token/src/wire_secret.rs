@@ -41,12 +41,12 @@ impl fmt::Debug for WireSecret {
 
 impl Serialize for WireSecret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        serde_bytes::serialize(self.0.as_slice(), serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for WireSecret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Vec::deserialize(deserializer).map(Self::new)
+        serde_bytes::deserialize(deserializer).map(Self::new)
     }
 }
