@@ -1,5 +1,7 @@
 //! Remarks on what was accepted all the same, which answers carry in the header `Strongroom-Remark`.
 
+use std::fmt::Write as _;
+
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponseParts, ResponseParts};
 
@@ -35,10 +37,21 @@ fn in_ascii(text: &str) -> String {
             ' '..='~' => ascii.push(character),
             other => {
                 for unit in other.encode_utf16(&mut [0; 2]) {
-                    ascii.push_str(&format!("\\u{unit:04x}"));
+                    let _ = write!(ascii, "\\u{unit:04x}");
                 }
             }
         }
     }
     ascii
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remarks_are_in_ascii_and_bounded() {
+        assert_eq!(in_ascii("CN=Zoë 🔑\r\nX: y"), "CN=Zo\\u00eb \\ud83d\\udd11\\u000d\\u000aX: y");
+        assert_eq!(in_ascii(&"x".repeat(1 << 20)).len(), LONGEST);
+    }
 }

@@ -71,7 +71,10 @@ pub(super) async fn request(
     tag = "PingFederate",
     params(("id" = String, Path, description = "Id of the key pair.")),
     request_body = CsrResponse,
-    responses((status = 200, description = "The key pair with its new certificate.", body = KeyPairView),
+    responses(
+        (status = 200, description = "The key pair with its new certificate.", body = KeyPairView,
+            headers(("Strongroom-Remark" = String, description = "A sentence about what was accepted all the same; absent \
+                or several."))),
         PathRefusals, BodyRefusals, Refusals)
 )]
 pub(super) async fn respond(

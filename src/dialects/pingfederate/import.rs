@@ -72,14 +72,18 @@ impl From<KeyPairFormat> for keyfile::KeyFileFormat {
 /// Imports a {family} key pair from a PKCS#12 or PEM file.
 ///
 /// The certificate must be one for the private key; the issuers that come with it are kept, other certificates
-/// are left out. An expired one is accepted. An answer of 5xx means that nothing was imported.
+/// are left out. Of several for the key, that which the file names (`localKeyID`) is taken, else a valid one; one that
+/// has expired is accepted. What was left out, and signatures that are not verified here, are said in the answer's headers. An answer of 5xx means that nothing was imported.
 #[utoipa::path(
     post, path = "/pf-admin-api/v1/keyPairs/{family}/import", operation_id = "import{Family}KeyPair",
     tag = "PingFederate",
     params(("Idempotency-Key" = Option<String>, Header, nullable = false, pattern = "^[!-~]{1,255}$",
         description = "A name for this request, unique among those of the caller.")),
     request_body = KeyPairFile,
-    responses((status = 201, description = "The key pair as it was imported.", body = KeyPairView),
+    responses(
+        (status = 201, description = "The key pair as it was imported.", body = KeyPairView,
+            headers(("Strongroom-Remark" = String, description = "A sentence about what was accepted all the same; absent \
+                or several."))),
         BodyRefusals, Refusals)
 )]
 pub(super) async fn import(

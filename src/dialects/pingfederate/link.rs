@@ -48,7 +48,11 @@ pub(super) struct KeyPairLink {
     request_body = KeyPairLink,
     responses(
         (status = 201, description = "Linked.",
-            headers(("Location" = String, description = "Path of the new key pair; its last segment is the id."))),
+            headers(
+                ("Location" = String, description = "Path of the new key pair; its last segment is the id."),
+                ("Strongroom-Remark" = String, description = "A sentence about what was accepted all the same; absent \
+                    or several.")
+            )),
         BodyRefusals,
         Refusals
     )

@@ -140,8 +140,8 @@ fn finish(contents: Pkcs12Contents) -> Result<KeyFile, KeyFileError> {
         found.attributes.local_key_id.is_some() && found.attributes.local_key_id == key.attributes.local_key_id
     };
     // A file that names several is no better than one that names none.
-    let mut names = contents.certificates.iter().filter(of_key).filter(|found| named(found));
-    let leaf = names.next().filter(|_| names.next().is_none()).map(|found| found.certificate.clone());
+    let mut candidates = contents.certificates.iter().filter(of_key).filter(|found| named(found));
+    let leaf = candidates.next().filter(|_| candidates.next().is_none()).map(|found| found.certificate.clone());
     let friendly_name = key.attributes.friendly_name.clone();
     let mut certificates: Vec<_> = contents.certificates.into_iter().map(|found| found.certificate).collect();
     certificates.sort_by_key(|certificate| (leaf.as_ref() != Some(certificate), !is_for_key(certificate, &spki)));

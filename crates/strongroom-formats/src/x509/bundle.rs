@@ -61,7 +61,7 @@ pub(crate) fn certificates_of(der: &[u8]) -> Result<Vec<CertificateDer>, ChainEr
     if let Some(certificate) = certificate(der)? {
         return Ok(vec![certificate]);
     }
-    let Some(contents) = content_info(der) else {
+    let Some(ContentInfo { signed }) = content_info(der) else {
         return Err(ChainError(match surplus(der) {
             Some(number) => format!("{number} bytes follow the end of the certificate or PKCS#7"),
             None => "neither an X.509 certificate nor PKCS#7".to_owned(),
@@ -69,7 +69,7 @@ pub(crate) fn certificates_of(der: &[u8]) -> Result<Vec<CertificateDer>, ChainEr
     };
     let unreadable = || ChainError("PKCS#7 that is broken or truncated".to_owned());
     let signed =
-        contents.ok_or_else(|| ChainError("PKCS#7 without certificates: only SignedData is accepted".to_owned()))?;
+        signed.ok_or_else(|| ChainError("PKCS#7 without certificates: only SignedData is accepted".to_owned()))?;
     let fields = Tlv::only(signed).and_then(|signed| signed.elements(SEQUENCE)).ok_or_else(unreadable)?;
     // A set, but in no order that its writers agree on.
     let Some(set) = fields.iter().find(|field| field.tag == CONTEXT[0]) else { return Ok(Vec::new()) };
@@ -97,13 +97,18 @@ fn at_most(number: usize) -> Result<(), ChainError> {
     if number > MOST { Err(refused()) } else { Ok(()) }
 }
 
-/// The contents of `ContentInfo` (RFC 2315 section 7, RFC 5652 section 3) where it is one; of those, what `SignedData`
-/// holds.
-fn content_info(der: &[u8]) -> Option<Option<&[u8]>> {
+/// `ContentInfo` (RFC 2315 section 7, RFC 5652 section 3).
+struct ContentInfo<'a> {
+    /// The fields of `SignedData`, where that is its type.
+    signed: Option<&'a [u8]>,
+}
+
+fn content_info(der: &[u8]) -> Option<ContentInfo<'_>> {
     let fields = Tlv::only(der)?.elements(SEQUENCE)?;
     let [kind, contents @ ..] = fields.as_slice() else { return None };
     let is_signed = kind.contents_of(OBJECT_IDENTIFIER)? == SIGNED_DATA.as_bytes();
-    Some(contents.first().filter(|_| is_signed).and_then(|contents| contents.contents_of(CONTEXT[0])))
+    let signed = contents.first().filter(|_| is_signed).and_then(|contents| contents.contents_of(CONTEXT[0]));
+    Some(ContentInfo { signed })
 }
 
 /// Whether a certificate is for a key, in whatever form the key stands in it.

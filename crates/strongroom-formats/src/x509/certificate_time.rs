@@ -18,15 +18,18 @@ pub(super) fn moment(time: Tlv<'_>) -> Result<Timestamp, String> {
             let year = number(&[*tens, *ones]);
             (if year < 50 { 2000 + year } else { 1900 + year }, rest)
         }
-        (GENERALIZED_TIME, [a, b, c, d, rest @ ..]) => (number(&[*a, *b, *c, *d]), rest),
+        (GENERALIZED_TIME, digits) if digits.len() > 4 => {
+            let (year, rest) = digits.split_at(4);
+            (number(year), rest)
+        }
         _ => return Err(unreadable()),
     };
-    let [m, n, d, e, h, i, j, k, s, t] = rest else { return Err(unreadable()) };
-    let [month, day, hour, minute, second] =
-        [[m, n], [d, e], [h, i], [j, k], [s, t]].map(|[tens, ones]| pair(*tens, *ones));
+    let (pairs, []) = rest.as_chunks::<2>() else { return Err(unreadable()) };
+    let pairs: Vec<u8> = pairs.iter().map(|[tens, ones]| pair(*tens, *ones)).collect();
+    let [month, day, hour, minute, second] = pairs.as_slice() else { return Err(unreadable()) };
     let of_calendar = || {
-        let date = Date::from_calendar_date(year, Month::try_from(month).ok()?, day).ok()?;
-        Some(PrimitiveDateTime::new(date, Time::from_hms(hour, minute, second).ok()?).assume_utc())
+        let date = Date::from_calendar_date(year, Month::try_from(*month).ok()?, *day).ok()?;
+        Some(PrimitiveDateTime::new(date, Time::from_hms(*hour, *minute, *second).ok()?).assume_utc())
     };
     of_calendar().map(timestamp).ok_or_else(unreadable)
 }

@@ -228,8 +228,8 @@ impl<'a> Web<'a> {
                 format!("a chain with a gap: the issuer {missing} is missing, so that nothing leads to {names}")
             }
             Some(last) => {
-                let (issued, issuer) = (last.parsed.subject.to_text(), last.parsed.issuer.to_text());
-                format!("a chain with a gap: {issued} was not signed by the key of the {issuer} that is there")
+                let (name, issuer) = (last.parsed.subject.to_text(), last.parsed.issuer.to_text());
+                format!("a chain with a gap: {name} was not signed by the key of the {issuer} that is there")
             }
             None => format!("not part of the chain: {names}"),
         })

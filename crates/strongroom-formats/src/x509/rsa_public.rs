@@ -5,8 +5,8 @@
 use aws_lc_rs::digest::{self, Algorithm};
 use num_bigint::BigUint;
 
-/// Bits of the moduli that are computed with, which bounds the time that a hostile certificate can cost.
-const SIZES: std::ops::RangeInclusive<u64> = 512..=8192;
+/// Bits of the moduli that are computed with: smaller ones are factored, larger ones would cost time on behalf of strangers.
+const SIZES: std::ops::RangeInclusive<u64> = 1024..=8192;
 
 /// Bits of the longest exponent.
 const LONGEST_EXPONENT: u64 = 33;
