@@ -27,6 +27,9 @@ use strongroom_formats::x509::{ChainWanted, chain_among, check_readable};
 
 const DATA: &str = "fileData";
 
+/// Characters of a `friendlyName` that are kept.
+const LONGEST_NAME: usize = 64;
+
 /// A file with a private key and its certificates.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -104,12 +107,13 @@ pub(super) async fn import(
         Ok(file) => services.key_files.acquire().await?.run(move || read(&rules, file, now)).await,
         Err(refused) => Err(refused),
     };
-    let new = match found {
-        Ok(new) => new,
+    let (mut new, hint) = match found {
+        Ok(found) => found,
         Err(refused) => return Err(with_id_conflict(&services, family, id.as_deref(), refused).await),
     };
 
     let remarks = Remarks(new.remarks.clone());
+    new.remarks.extend(hint);
     let keyring = Arc::clone(&services.keyring);
     let made = services.detached.run(async move { keyring.import(&who, new).await }).await;
     let made = made.map_err(ApiError::of_configuration)?;
@@ -144,7 +148,8 @@ fn checked(rules: &Rules, wire: KeyPairFile) -> Result<Checked, Error> {
     }
 }
 
-fn read(rules: &Rules, file: Checked, now: Timestamp) -> Result<ImportKeyPair, Error> {
+/// The key pair to be imported, and the hint to what it is for.
+fn read(rules: &Rules, file: Checked, now: Timestamp) -> Result<(ImportKeyPair, Option<String>), Error> {
     let invalid = |rule, why: &str| Error::invalid(vec![Violation::at(DATA, rule, sentence(DATA, why))]);
     let found = keyfile::read(file.data.expose(), file.format, &file.password).map_err(|why| match &why {
         KeyFileError::WrongPassword => {
@@ -164,7 +169,7 @@ fn read(rules: &Rules, file: Checked, now: Timestamp) -> Result<ImportKeyPair, E
     if !permitted.contains(&signature_algorithm) {
         return Err(invalid(Rule::NotSupportedByProvider, &offer(capabilities)));
     }
-    Ok(ImportKeyPair {
+    let new = ImportKeyPair {
         ring: file.ring,
         provider: file.provider,
         algorithm: found.algorithm,
@@ -175,7 +180,14 @@ fn read(rules: &Rules, file: Checked, now: Timestamp) -> Result<ImportKeyPair, E
         remarks: withheld(&chain.certificates).into_iter().chain(chain.remarks).collect(),
         certificates: chain.certificates,
         deadline: rules.deadline,
-    })
+    };
+    Ok((new, found.friendly_name.map(|name| named(&name))))
+}
+
+/// What the audit trail says of the name that the file gives the key.
+fn named(name: &str) -> String {
+    let name: String = name.chars().take(LONGEST_NAME).collect();
+    format!("The file calls the key {name:?}.")
 }
 
 /// What the provider takes instead.

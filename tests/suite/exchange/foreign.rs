@@ -120,6 +120,8 @@ fn of_two_certificates_for_a_key_in_pkcs12_the_expired_one_is_never_taken_silent
     let answer = bench.import("renewed", "LOCAL", "leaf.p12").expect(201);
     assert_eq!(answer.json()["status"], "VALID");
     assert!(remarks(&answer)[0].starts_with("Left out: CN=leaf by CN=middle, valid until"), "{answer:?}");
+    let trail = values(&bench.database(), "SELECT detail FROM audit_events WHERE action = 'key.requested'");
+    assert!(trail.last().unwrap().contains("The file calls the key \"it\"."), "{trail:?}");
     // The file says that the other one belongs to the key.
     export("over", "leaf");
     let answer = bench.import("over", "LOCAL", "over.p12").expect(201);
