@@ -7,6 +7,8 @@ pub use strongroom_domain::failpoint::Injected;
 /// A step of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failpoint {
+    CompromiseBegin,
+    CompromiseCommit,
     ConnectionDelete,
     DeleteCommit,
     DeleteDestroy,
@@ -23,6 +25,7 @@ pub enum Failpoint {
     StockGenerate,
     StockProve,
     StockReserve,
+    SuspendCommit,
     SweepBegin,
     SweepEnd,
     SweepLease,
@@ -34,6 +37,8 @@ pub enum Failpoint {
 impl Failpoint {
     const fn name(self) -> &'static str {
         match self {
+            Self::CompromiseBegin => "compromise.begin",
+            Self::CompromiseCommit => "compromise.commit",
             Self::ConnectionDelete => "connection.delete",
             Self::DeleteCommit => "delete.commit",
             Self::DeleteDestroy => "delete.destroy",
@@ -50,6 +55,7 @@ impl Failpoint {
             Self::StockGenerate => "stock.generate",
             Self::StockProve => "stock.prove",
             Self::StockReserve => "stock.reserve",
+            Self::SuspendCommit => "suspend.commit",
             Self::SweepBegin => "sweep.begin",
             Self::SweepEnd => "sweep.end",
             Self::SweepLease => "sweep.lease",

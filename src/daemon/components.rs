@@ -43,7 +43,7 @@ pub(super) struct Components {
 
 impl Components {
     pub(super) async fn open(config: &Config, owner: LeaseOwner) -> anyhow::Result<Self> {
-        let store = Store::open(&config.store).await.context("the store cannot be opened")?;
+        let store = Store::open_configured(&config.store).await.context("the store cannot be opened")?;
         Self::over(store, config, owner)
     }
 
@@ -220,6 +220,12 @@ impl Offline {
     #[must_use]
     pub fn reconciler(&self) -> Reconciler {
         Reconciler::new(Arc::clone(&self.components.keyring))
+    }
+
+    /// Succession and publication.
+    #[must_use]
+    pub fn rotation(&self) -> &Rotation {
+        &self.components.rotation
     }
 
     /// The master keys of the provider `LOCAL`, where there is one.

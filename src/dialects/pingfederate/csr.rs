@@ -13,19 +13,17 @@ use utoipa::ToSchema;
 use super::Services;
 use super::error::{ApiError, BodyRefusals, PathRefusals, Refusals};
 use super::family::{KeyPairPath, active};
-use super::rules::{non_empty, required, sentence, withheld};
+use super::members::{non_empty, required};
 use super::view::{self, KeyPairView};
 use crate::auth::Caller;
 use crate::http::certification;
 use crate::http::extract::{Call, JsonBody, asked};
 use crate::http::remarks::Remarks;
+use crate::services::lifecycle::issued_certificates;
 use crate::services::signing::Target;
-use strongroom_domain::clock::Timestamp;
-use strongroom_domain::error::{Error, Rule, Violation};
-use strongroom_domain::key::{CertificateDer, KeyPair, SpkiDer};
-use strongroom_formats::x509::{
-    self, CertificateSummary, Chain, ChainWanted, Untrusted, chains_for, check_readable, check_trust,
-};
+use strongroom_domain::error::Error;
+use strongroom_domain::key::{CertificateDer, KeyPair};
+use strongroom_formats::x509::Chain;
 
 const DATA: &str = "fileData";
 
@@ -91,7 +89,7 @@ pub(super) async fn respond(
         return Err(Error::invalid(findings).into());
     };
     let chain = accepted(&services, &who, &pair, data.to_owned()).await?;
-    let remarks = Remarks(withheld(&chain.certificates).into_iter().chain(chain.remarks).collect());
+    let remarks = Remarks(chain.remarks);
     let (keyring, caller, place) = (Arc::clone(&services.keyring), who.clone(), ring.clone());
     let (certificates, said) = (chain.certificates, remarks.0.clone());
     let work = async move { keyring.replace_certificates(&caller, &place, certificates, &said).await };
@@ -108,41 +106,6 @@ async fn accepted(services: &Services, who: &Caller, pair: &KeyPair, data: Strin
         None
     };
     let (spki, now) = (pair.spki.clone(), services.clock.now());
-    // Up to dozens of signatures are verified.
-    let work = move || chain_of(&data, spki.as_ref(), anchors.as_deref(), now);
+    let work = move || Ok(issued_certificates(data.as_bytes(), spki.as_ref(), anchors.as_deref(), now)?);
     services.key_files.acquire().await?.run(work).await
-}
-
-fn chain_of(
-    data: &str,
-    spki: Option<&SpkiDer>,
-    anchors: Option<&[CertificateDer]>,
-    now: Timestamp,
-) -> Result<Chain, Error> {
-    let invalid = |why: String| Error::invalid(vec![Violation::at(DATA, Rule::InvalidValue, sentence(DATA, &why))]);
-    let sent = x509::certificates(data.as_bytes()).map_err(|why| invalid(why.to_string()))?;
-    let spki = spki.ok_or_else(|| invalid("the key pair has no public key".to_owned()))?;
-    let ways = chains_for(sent, &ChainWanted { spki, leaf: None, now }).map_err(|why| invalid(why.to_string()))?;
-    let best = ways.first().ok_or_else(|| invalid("there is no certificate in it".to_owned()))?;
-    check_readable(&best.certificates).map_err(|why| invalid(why.to_string()))?;
-    if let Some(leaf) = best.certificates.first() {
-        let summary = CertificateSummary::of(leaf).map_err(|why| invalid(why.to_string()))?;
-        if summary.not_after < now {
-            return Err(invalid(format!("the certificate expired at {}", summary.not_after)));
-        }
-    }
-    let Some(anchors) = anchors else { return Ok(best.clone()) };
-    let trust = |chain: &Chain| check_trust(&chain.certificates, anchors, now);
-    let untrusted = |why: Untrusted| match why {
-        Untrusted::Flawed(why) => invalid(why),
-        Untrusted::Unverified { .. } => invalid(format!("{why}, and the policy require-trusted-issuer asks for it")),
-    };
-    match (ways.iter().find(|chain| trust(chain).is_ok()), trust(best)) {
-        (Some(trusted), _) => {
-            check_readable(&trusted.certificates).map_err(|why| invalid(why.to_string()))?;
-            Ok(trusted.clone())
-        }
-        (None, Err(why)) => Err(untrusted(why)),
-        (None, Ok(())) => Ok(best.clone()),
-    }
 }

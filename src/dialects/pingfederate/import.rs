@@ -11,24 +11,19 @@ use utoipa::ToSchema;
 use super::Services;
 use super::error::{ApiError, BodyRefusals, Refusals};
 use super::family::{Family, idempotency, with_id_conflict};
-use super::rules::{Rules, one_of, sentence, withheld};
+use super::rules::Rules;
 use super::view::KeyPairView;
 use super::wire::{CryptoProvider, HiddenText};
 use crate::http::extract::{Call, Idempotency, JsonBody, asked};
 use crate::http::id;
 use crate::http::remarks::Remarks;
-use crate::services::lifecycle::{Capabilities, ImportKeyPair};
+use crate::services::lifecycle::{ImportKeyPair, KeyFile};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, Rule, Violation};
-use strongroom_domain::key::{KeyAlgorithm, ProviderKind, RingId};
-use strongroom_domain::secret::Secret;
-use strongroom_formats::keyfile::{self, KeyFileError};
-use strongroom_formats::x509::{ChainWanted, chain_among, check_readable};
+use strongroom_domain::key::{ProviderKind, RingId};
+use strongroom_formats::keyfile::KeyFileFormat;
 
 const DATA: &str = "fileData";
-
-/// Characters of a `friendlyName` that are kept.
-const LONGEST_NAME: usize = 64;
 
 /// A file with a private key and its certificates.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -63,7 +58,7 @@ pub(super) enum KeyPairFormat {
     Pem,
 }
 
-impl From<KeyPairFormat> for keyfile::KeyFileFormat {
+impl From<KeyPairFormat> for KeyFileFormat {
     fn from(wire: KeyPairFormat) -> Self {
         match wire {
             KeyPairFormat::Pkcs12 => Self::Pkcs12,
@@ -107,13 +102,12 @@ pub(super) async fn import(
         Ok(file) => services.key_files.acquire().await?.run(move || read(&rules, file, now)).await,
         Err(refused) => Err(refused),
     };
-    let (mut new, hint) = match found {
-        Ok(found) => found,
+    let new = match found {
+        Ok(new) => new,
         Err(refused) => return Err(with_id_conflict(&services, family, id.as_deref(), refused).await),
     };
 
     let remarks = Remarks(new.remarks.clone());
-    new.remarks.extend(hint);
     let keyring = Arc::clone(&services.keyring);
     let made = services.detached.run(async move { keyring.import(&who, new).await }).await;
     let made = made.map_err(ApiError::of_configuration)?;
@@ -124,9 +118,7 @@ pub(super) async fn import(
 struct Checked {
     ring: RingId,
     provider: ProviderKind,
-    data: Secret,
-    format: Option<keyfile::KeyFileFormat>,
-    password: Secret,
+    file: KeyFile,
 }
 
 fn checked(rules: &Rules, wire: KeyPairFile) -> Result<Checked, Error> {
@@ -142,57 +134,14 @@ fn checked(rules: &Rules, wire: KeyPairFile) -> Result<Checked, Error> {
     let password = HiddenText::present(wire.password, "password", &mut findings);
     match (ring, provider, data, password) {
         (Some(ring), Some(provider), Some(data), Some(password)) if findings.is_empty() => {
-            Ok(Checked { ring, provider, data, format: wire.format.map(Into::into), password })
+            let file = KeyFile { data, format: wire.format.map(Into::into), password };
+            Ok(Checked { ring, provider, file })
         }
         _ => Err(Error::invalid(findings)),
     }
 }
 
-/// The key pair to be imported, and the hint to what it is for.
-fn read(rules: &Rules, file: Checked, now: Timestamp) -> Result<(ImportKeyPair, Option<String>), Error> {
-    let invalid = |rule, why: &str| Error::invalid(vec![Violation::at(DATA, rule, sentence(DATA, why))]);
-    let found = keyfile::read(file.data.expose(), file.format, &file.password).map_err(|why| match &why {
-        KeyFileError::WrongPassword => {
-            let message = "password must be the one that opens the file.";
-            Error::invalid(vec![Violation::at("password", Rule::InvalidValue, message)])
-        }
-        KeyFileError::Malformed(text) | KeyFileError::UnsupportedKey(text) => invalid(Rule::InvalidValue, text),
-        KeyFileError::Excessive(text) => invalid(Rule::TooLong, text),
-    })?;
-    let wanted = ChainWanted { spki: &found.spki, leaf: found.leaf.as_ref(), now };
-    let chain = chain_among(found.certificates, &wanted);
-    let chain = chain.map_err(|why| invalid(Rule::InvalidValue, &why.to_string()))?;
-    check_readable(&chain.certificates).map_err(|why| invalid(Rule::InvalidValue, &why.to_string()))?;
-    let capabilities = rules.capabilities(Some(file.provider));
-    let signature_algorithm = found.algorithm.default_signature_algorithm();
-    let permitted = Capabilities::permitted(capabilities, found.algorithm, signature_algorithm);
-    if !permitted.contains(&signature_algorithm) {
-        return Err(invalid(Rule::NotSupportedByProvider, &offer(capabilities)));
-    }
-    let new = ImportKeyPair {
-        ring: file.ring,
-        provider: file.provider,
-        algorithm: found.algorithm,
-        signature_algorithm,
-        permitted,
-        pkcs8: found.pkcs8,
-        spki: found.spki,
-        remarks: withheld(&chain.certificates).into_iter().chain(chain.remarks).collect(),
-        certificates: chain.certificates,
-        deadline: rules.deadline,
-    };
-    Ok((new, found.friendly_name.map(|name| named(&name))))
-}
-
-/// What the audit trail says of the name that the file gives the key.
-fn named(name: &str) -> String {
-    let name: String = name.chars().take(LONGEST_NAME).collect();
-    format!("The file calls the key {name:?}.")
-}
-
-/// What the provider takes instead.
-fn offer(capabilities: Option<&Capabilities>) -> String {
-    let name = |algorithm: &KeyAlgorithm| format!("{} {}", algorithm.jca_name(), algorithm.bits());
-    let can = capabilities.into_iter().flat_map(|can| &can.algorithms);
-    format!("the crypto provider can sign with one of {}", one_of(can.map(|(algorithm, _)| name(algorithm))))
+fn read(rules: &Rules, Checked { ring, provider, file }: Checked, now: Timestamp) -> Result<ImportKeyPair, Error> {
+    let holder = (provider, rules.capabilities(Some(provider)));
+    Ok(ImportKeyPair::from_file(&file, ring, holder, rules.deadline, now)?)
 }

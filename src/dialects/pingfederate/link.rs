@@ -12,15 +12,17 @@ use utoipa::ToSchema;
 use super::Services;
 use super::error::{ApiError, BodyRefusals, Refusals};
 use super::family::{Family, idempotency};
-use super::rules::{Rules, non_empty, required, sentence, withheld};
+use super::members::{non_empty, required, sentence};
+use super::rules::Rules;
+use super::violation::violation;
 use crate::http::extract::{Call, Idempotency, JsonBody, asked};
 use crate::http::id;
 use crate::http::remarks::Remarks;
-use crate::services::lifecycle::{KeySelector, LinkKeyPair};
+use crate::services::lifecycle::{KeySelector, LinkKeyPair, linked_certificates};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
-use strongroom_domain::key::{CertificateDer, ProviderKind, RingId};
-use strongroom_formats::x509::{ChainWanted, certificates, chain_for, check_readable, public_key};
+use strongroom_domain::key::{ProviderKind, RingId};
+use strongroom_formats::x509::Chain;
 
 const ID: &str = "privateKeyId";
 const DATA: &str = "certificateData";
@@ -90,9 +92,10 @@ fn checked(rules: &Rules, wire: &KeyPairLink, now: Timestamp) -> Result<LinkKeyP
     let ring = rules.ring(Some(&id::generate()?), &mut findings);
     let wanted = wanted(non_empty(wire.private_key_id.as_ref()), &mut findings);
     let chain = chain(non_empty(wire.certificate_data.as_ref()), now, &mut findings);
-    let (Some(ring), Some(wanted), Some((certificates, remarks))) = (ring, wanted, chain) else {
+    let (Some(ring), Some(wanted), Some(chain)) = (ring, wanted, chain) else {
         return Err(Error::invalid(findings));
     };
+    let Chain { certificates, remarks } = chain;
     Ok(LinkKeyPair { ring, selector: wanted, certificates, remarks, deadline: rules.deadline })
 }
 
@@ -110,26 +113,10 @@ fn wanted(text: Option<&str>, findings: &mut Vec<Violation>) -> Option<KeySelect
 }
 
 /// The first certificate with its issuers in order.
-fn chain(
-    data: Option<&str>,
-    now: Timestamp,
-    findings: &mut Vec<Violation>,
-) -> Option<(Vec<CertificateDer>, Vec<String>)> {
+fn chain(data: Option<&str>, now: Timestamp, findings: &mut Vec<Violation>) -> Option<Chain> {
     let Some(data) = data else {
         required(DATA, findings);
         return None;
     };
-    let read = || {
-        let found = certificates(data.as_bytes()).map_err(|why| why.to_string())?;
-        let leaf = found.first().cloned();
-        let spki = leaf.as_ref().map(public_key).transpose().map_err(|why| why.to_string())?;
-        let spki = spki.ok_or("there is no certificate in it")?;
-        let wanted = ChainWanted { spki: &spki, leaf: leaf.as_ref(), now };
-        let chain = chain_for(found, &wanted).map_err(|why| why.to_string())?;
-        check_readable(&chain.certificates).map_err(|why| why.to_string())?;
-        Ok((withheld(&chain.certificates).into_iter().chain(chain.remarks).collect(), chain.certificates))
-    };
-    let read: Result<(Vec<String>, Vec<CertificateDer>), String> = read();
-    let read = read.map_err(|why| findings.push(Violation::at(DATA, Rule::InvalidValue, sentence(DATA, &why))));
-    read.ok().map(|(remarks, certificates)| (certificates, remarks))
+    linked_certificates(data.as_bytes(), now).map_err(|refused| findings.push(violation(&refused))).ok()
 }

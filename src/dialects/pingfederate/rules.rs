@@ -6,16 +6,15 @@ use super::Services;
 use super::Settings;
 use super::algorithm_choice::{self, AlgorithmRequest};
 use super::generate::NewKeyPairSettings;
+use super::members::{non_empty, one_of, required};
 use super::wire::CryptoProvider;
 use crate::auth::Caller;
 use crate::http::id;
 use crate::http::subject::{self, MAX_VALID_DAYS};
 use crate::services::lifecycle::{Capabilities, CertificateSpec, NewKeyPair};
 use strongroom_domain::error::{Error, Rule, Violation};
-use strongroom_domain::key::{CertificateDer, KeyUse, ProviderKind, RingId, RingKind};
-use strongroom_formats::x509::{
-    CertificateNames, CertificateProfile, NameFault, Subject, SubjectField, check_interoperable,
-};
+use strongroom_domain::key::{KeyUse, ProviderKind, RingId, RingKind};
+use strongroom_formats::x509::{CertificateNames, CertificateProfile, NameFault, Subject, SubjectField};
 
 /// What requests are judged by.
 pub(super) struct Rules {
@@ -112,31 +111,6 @@ impl Rules {
     pub(super) fn capabilities(&self, provider: Option<ProviderKind>) -> Option<&Capabilities> {
         self.providers.iter().find(|(kind, _)| Some(*kind) == provider)?.1.as_ref()
     }
-}
-
-/// The accepted values in a row.
-pub(super) fn one_of<T: ToString>(values: impl IntoIterator<Item = T>) -> String {
-    values.into_iter().map(|value| value.to_string()).collect::<Vec<_>>().join(", ")
-}
-
-/// A value that is given: text that is not blank.
-pub(super) fn non_empty(text: Option<&String>) -> Option<&str> {
-    text.map(String::as_str).filter(|text| !text.trim().is_empty())
-}
-
-/// Why a value cannot be used.
-pub(super) fn sentence(path: &str, why: &str) -> String {
-    format!("{path} cannot be used: {}.", why.trim_end_matches('.'))
-}
-
-/// The remark on certificates that key sets do not show.
-pub(super) fn withheld(certificates: &[CertificateDer]) -> Option<String> {
-    let why = check_interoperable(certificates).err()?;
-    Some(format!("Key sets show no x5c for this key, since many verifiers refuse the certificate of {}.", why.0))
-}
-
-pub(super) fn required(path: &str, findings: &mut Vec<Violation>) {
-    findings.push(Violation::at(path, Rule::Required, format!("{path} is required.")));
 }
 
 impl<'a> From<&'a NewKeyPairSettings> for AlgorithmRequest<'a> {

@@ -146,6 +146,12 @@ impl Ring {
         if target.state == KeyState::Active {
             return Ok(Some(target.clone()));
         }
+        if target.state == KeyState::Suspended {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "this web key is suspended: it signs again once it is reinstated",
+            ));
+        }
         if target.missing {
             return Err(Error::new(
                 ErrorKind::Unsupported,

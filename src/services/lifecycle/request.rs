@@ -123,6 +123,8 @@ pub struct ImportKeyPair {
     pub certificates: Vec<CertificateDer>,
     /// What the audit trail should say of the certificates, a sentence each.
     pub remarks: Vec<String>,
+    /// The name that the file gives the key, for the audit trail.
+    pub hint: Option<String>,
     pub deadline: Duration,
 }
 
