@@ -3,13 +3,14 @@
 use std::any::Any;
 
 use axum::Router;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use super::content_coding::UnsupportedCoding;
 use super::forgery;
 use crate::auth::AuthScheme;
 use crate::auth::policy::Action;
@@ -74,6 +75,9 @@ pub(crate) fn error_response(
     let bytes = serde_json::to_vec(body).unwrap_or_default();
     let mut response = (status, [(CONTENT_TYPE, content_type)], bytes).into_response();
     let headers = response.headers_mut();
+    if error.source_as::<UnsupportedCoding>().is_some() {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
     match status {
         StatusCode::UNAUTHORIZED => {
             headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -15,6 +15,7 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use super::at_most;
+use super::content_coding::require_identity;
 use super::dialect::DialectError;
 use super::media_type::MediaType;
 use super::{ServiceState, Services};
@@ -89,8 +90,9 @@ impl<T: DeserializeOwned + Send + 'static, S: ServiceState, E: DialectError> Opt
 /// The bytes of a body.
 ///
 /// # Errors
-/// `TooLarge`; `Malformed` when it ends too soon.
+/// `TooLarge`; `Malformed` when it ends too soon; `UnsupportedMediaType` under a content coding.
 pub(crate) async fn read_body<S: ServiceState>(request: Request, state: &S) -> Result<Bytes, Error> {
+    require_identity(&request)?;
     Bytes::from_request(request, state).await.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             Error::new(ErrorKind::TooLarge, "the body is larger than this path allows")
@@ -123,11 +125,26 @@ pub(crate) fn has_no_body(request: &Request) -> bool {
     !request.headers().contains_key(CONTENT_TYPE) && request.body().is_end_stream()
 }
 
+/// The text of a JSON body, without the byte order mark that some clients send (RFC 8259 section 8.1).
+///
+/// # Errors
+/// `Malformed` when it is in UTF-16 or UTF-32.
+pub(crate) fn json_text(bytes: &[u8]) -> Result<&[u8], Error> {
+    const UTF_8: &[u8] = b"\xef\xbb\xbf";
+    let wide: [&[u8]; 5] = [b"\xfe\xff", b"\xff\xfe", b"\0\0\xfe\xff", b"{\0", b"\0{"];
+    if wide.iter().any(|beginning| bytes.starts_with(beginning)) {
+        let message = "the body is in UTF-16 or UTF-32, by its byte order mark or first bytes: JSON must be in UTF-8";
+        return Err(Error::new(ErrorKind::Malformed, message));
+    }
+    Ok(bytes.strip_prefix(UTF_8).unwrap_or(bytes))
+}
+
 /// Reads one JSON object; wire structs refuse unknown and repeated members themselves.
 ///
 /// # Errors
 /// `Malformed`, with the place in the body; `Invalid` where a list is too long.
 pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    let bytes = json_text(bytes)?;
     // serde would take an array for a struct, its members by position.
     if !bytes.trim_ascii_start().starts_with(b"{") {
         return Err(Error::new(ErrorKind::Malformed, "the body must be a JSON object"));

@@ -10,6 +10,7 @@
 
 pub(crate) mod at_most;
 pub(crate) mod certification;
+pub(crate) mod content_coding;
 mod detached;
 pub(crate) mod dialect;
 pub(crate) mod document;
@@ -21,6 +22,7 @@ pub(crate) mod id;
 pub(crate) mod key_set;
 pub(crate) mod layer;
 pub(crate) mod media_type;
+pub(crate) mod remarks;
 pub(crate) mod rendered;
 mod route_metrics;
 mod services;

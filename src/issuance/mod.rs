@@ -15,7 +15,7 @@ use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::KeyPair;
 use strongroom_domain::key::{CertificateDer, SerialNumber, Signature, SignatureAlgorithm, SpkiDer};
-use strongroom_formats::x509::{CertificateNames, CertificateProfile, SelfSigned, Tbs, public_key};
+use strongroom_formats::x509::{CertificateNames, CertificateProfile, SelfSigned, Tbs, is_for_key};
 
 mod request;
 #[cfg(test)]
@@ -108,7 +108,7 @@ pub fn check(issued: Issued, spki: &SpkiDer) -> Result<CertificateDer, Error> {
 /// # Errors
 /// `Damaged`.
 pub fn own_certificate(pair: &KeyPair) -> Result<(), Error> {
-    let own = |leaf| public_key(leaf).is_ok_and(|certified| Some(certified) == pair.spki);
+    let own = |leaf| pair.spki.as_ref().is_some_and(|spki| is_for_key(leaf, spki));
     if pair.leaf().is_none_or(own) {
         return Ok(());
     }

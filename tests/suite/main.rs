@@ -22,6 +22,7 @@ mod as_sent;
 mod auth0;
 mod backup;
 mod bad_input;
+mod bodies;
 mod certification;
 mod check;
 mod concurrency;

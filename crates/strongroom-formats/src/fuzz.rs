@@ -11,7 +11,7 @@ use std::slice::from_ref;
 
 use crate::keyfile::{self, KeyFileFormat};
 use crate::x509::pem_reader::{PemInput, read_pem_or_der};
-use crate::x509::{self, CertificateSummary, KeyFacts, RequestInfo};
+use crate::x509::{self, CertificateSummary, ChainWanted, KeyFacts, RequestInfo};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{CertificateDer, KeyAlgorithm, SpkiDer};
 use strongroom_domain::secret::Secret;
@@ -22,6 +22,9 @@ const PASSWORD: &[u8] = b"Correct Horse 1";
 /// The public key of the chains among the seeds of `csr_responses`.
 const OWN_KEY: &[u8] = include_bytes!("../../../fuzz/seeds/own-key.spki.der");
 
+/// A moment in 2027.
+const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+
 /// Key files: a key that is read is read again from its PKCS#8, and is the same.
 pub fn key_files(data: &[u8]) {
     let password = Secret::new(PASSWORD.to_vec());
@@ -31,8 +34,9 @@ pub fn key_files(data: &[u8]) {
             panic!("the PKCS#8 of a key that was read cannot be read")
         };
         assert_eq!((read.algorithm, &read.spki), (again.algorithm, &again.spki));
-        if let Ok(chain) = x509::chain_among(read.certificates, &read.spki) {
-            show(&chain);
+        let wanted = ChainWanted { spki: &read.spki, leaf: read.leaf.as_ref(), now: NOW };
+        if let Ok(chain) = x509::chain_among(read.certificates, &wanted) {
+            show(&chain.certificates);
         }
     }
 }
@@ -67,8 +71,12 @@ pub fn certificates(data: &[u8]) {
     show(&found);
     for certificate in &found {
         let Ok(spki) = x509::public_key(certificate) else { continue };
-        if let Ok(chain) = x509::chain_for(found.clone(), &spki) {
-            assert_eq!(chain.first().and_then(|leaf| x509::public_key(leaf).ok()).as_ref(), Some(&spki));
+        if let Ok(chain) = x509::chain_for(found.clone(), &ChainWanted { spki: &spki, leaf: None, now: NOW }) {
+            let leaf = chain.certificates.first();
+            assert!(leaf.is_some_and(|leaf| x509::is_for_key(leaf, &spki)));
+            let mut turned = found.clone();
+            turned.reverse();
+            assert_eq!(x509::chain_for(turned, &ChainWanted { spki: &spki, leaf: None, now: NOW }), Ok(chain));
         }
         let signatures = x509::algorithm_of(&spki).map(KeyAlgorithm::signature_algorithms).unwrap_or_default();
         if let Some(algorithm) = signatures.first()
@@ -83,12 +91,14 @@ pub fn certificates(data: &[u8]) {
 /// Responses to certification requests: chains for a known key.
 pub fn csr_responses(data: &[u8]) {
     let Ok(spki) = SpkiDer::parse(OWN_KEY.to_vec()) else { panic!("the own key is an SPKI") };
-    let Ok(chain) = x509::certificates(data).and_then(|found| x509::chain_for(found, &spki)) else { return };
-    assert_eq!(chain.first().and_then(|leaf| x509::public_key(leaf).ok()), Some(spki));
+    let wanted = ChainWanted { spki: &spki, leaf: None, now: NOW };
+    let Ok(chain) = x509::certificates(data).and_then(|found| x509::chain_for(found, &wanted)) else { return };
+    let chain = chain.certificates;
+    assert!(chain.first().is_some_and(|leaf| x509::is_for_key(leaf, &spki)));
     assert!(chain.windows(2).all(|pair| matches!(pair, [leaf, issuer] if x509::is_issued_by(leaf, issuer))));
     show(&chain);
     let anchors: Vec<CertificateDer> = chain.last().cloned().into_iter().collect();
-    drop(x509::check_trust(&chain, &anchors, Timestamp::from_micros(1_800_000_000_000_000)));
+    drop(x509::check_trust(&chain, &anchors, NOW));
 }
 
 /// Names: alternative names and subjects as people write them, distinguished names as certificates hold them.

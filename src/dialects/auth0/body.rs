@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 use super::Services;
 use super::algorithm::SigningAlg;
 use super::error::ApiError;
-use crate::http::extract::{has_no_body, parsed};
+use crate::http::content_coding::require_identity;
+use crate::http::extract::{has_no_body, json_text, parsed};
 use crate::http::media_type::MediaType;
 use strongroom_domain::error::{Error, ErrorKind};
 
@@ -78,6 +79,7 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<Services>> for AuthZe
 }
 
 async fn whole(request: Request, services: &Arc<Services>) -> Result<Bytes, ApiError> {
+    require_identity(&request)?;
     let bytes = Bytes::from_request(request, services).await.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             Error::new(ErrorKind::TooLarge, "The body is larger than this path allows.")
@@ -108,6 +110,7 @@ impl Form {
 
 /// A JSON object, or `null`.
 pub(super) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<T>, ApiError> {
+    let bytes = json_text(bytes)?;
     // serde would take an array for a struct, its members by position.
     if !matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'n')) {
         return Err(ApiError::invalid_body(None, "Expected an object or null"));

@@ -18,10 +18,12 @@ use super::view::{self, KeyPairView};
 use crate::auth::Caller;
 use crate::http::certification;
 use crate::http::extract::{Call, JsonBody, asked};
+use crate::http::remarks::Remarks;
 use crate::services::lifecycle::issued_certificates;
 use crate::services::signing::Target;
 use strongroom_domain::error::Error;
 use strongroom_domain::key::{CertificateDer, KeyPair};
+use strongroom_formats::x509::Chain;
 
 const DATA: &str = "fileData";
 
@@ -67,7 +69,10 @@ pub(super) async fn request(
     tag = "PingFederate",
     params(("id" = String, Path, description = "Id of the key pair.")),
     request_body = CsrResponse,
-    responses((status = 200, description = "The key pair with its new certificate.", body = KeyPairView),
+    responses(
+        (status = 200, description = "The key pair with its new certificate.", body = KeyPairView,
+            headers(("Strongroom-Remark" = String, description = "A sentence about what was accepted all the same; absent \
+                or several."))),
         PathRefusals, BodyRefusals, Refusals)
 )]
 pub(super) async fn respond(
@@ -75,7 +80,7 @@ pub(super) async fn respond(
     Call(who, _): Call<asked::ReplaceCertificates, ApiError>,
     KeyPairPath(ring): KeyPairPath,
     body: JsonBody<CsrResponse, ApiError>,
-) -> Result<Json<KeyPairView>, ApiError> {
+) -> Result<(Remarks, Json<KeyPairView>), ApiError> {
     let about = || ApiError::about(ring.name());
     let pair = active(&services, &who, &ring).await?;
     let mut findings = Vec::new();
@@ -84,19 +89,16 @@ pub(super) async fn respond(
         return Err(Error::invalid(findings).into());
     };
     let chain = accepted(&services, &who, &pair, data.to_owned()).await?;
+    let remarks = Remarks(chain.remarks);
     let (keyring, caller, place) = (Arc::clone(&services.keyring), who.clone(), ring.clone());
-    let work = async move { keyring.replace_certificates(&caller, &place, chain).await };
+    let (certificates, said) = (chain.certificates, remarks.0.clone());
+    let work = async move { keyring.replace_certificates(&caller, &place, certificates, &said).await };
     let pair = services.detached.run(work).await.map_err(about())?;
-    Ok(Json(view::whole(&services, &who, &pair).await?))
+    Ok((remarks, Json(view::whole(&services, &who, &pair).await?)))
 }
 
 /// The certificates of a response, in order, if they are what the key needs.
-async fn accepted(
-    services: &Services,
-    who: &Caller,
-    pair: &KeyPair,
-    data: String,
-) -> Result<Vec<CertificateDer>, Error> {
+async fn accepted(services: &Services, who: &Caller, pair: &KeyPair, data: String) -> Result<Chain, Error> {
     let anchors = if services.settings.require_trusted_issuer {
         let trusted = services.catalog.trusted_cas(who).await?;
         Some(trusted.into_iter().map(|ca| ca.certificate).collect::<Vec<_>>())

@@ -18,7 +18,7 @@ use crate::http::extract::{Call, JsonBody, asked};
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{CertificateDer, RingId};
 use strongroom_domain::secret::Secret;
-use strongroom_formats::keyfile::{self, KeyFileError};
+use strongroom_formats::keyfile::{self, KeyFileError, Pkcs12Mac};
 
 const PKCS12: &str = "application/x-pkcs12";
 const PEM: &str = "application/x-pem-file";
@@ -31,6 +31,30 @@ pub(super) struct KeyPairExportSettings {
     #[schema(value_type = String, format = Password, nullable = false, required = true, min_length = 1,
         example = "correct horse battery staple")]
     password: Option<HiddenText>,
+    /// How the MAC of a PKCS#12 file gets its key; of no matter for PEM.
+    #[serde(default)]
+    #[schema(nullable = false, default = "PKCS12_KDF")]
+    mac: Option<MacScheme>,
+}
+
+/// How the MAC of a PKCS#12 file gets its key.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+pub(super) enum MacScheme {
+    /// By the key derivation of PKCS#12 (RFC 7292 appendix B), which every reader knows.
+    #[serde(rename = "PKCS12_KDF")]
+    Pkcs12Kdf,
+    /// By PBKDF2 (PBMAC1, RFC 9579), which openssl 3.4 and later reads.
+    #[serde(rename = "PBMAC1")]
+    Pbmac1,
+}
+
+impl From<MacScheme> for Pkcs12Mac {
+    fn from(wire: MacScheme) -> Self {
+        match wire {
+            MacScheme::Pkcs12Kdf => Self::Pkcs12Kdf,
+            MacScheme::Pbmac1 => Self::Pbmac1,
+        }
+    }
 }
 
 /// Exports a {family} key pair as PKCS#12; only keys of the provider `LOCAL` can be.
@@ -76,7 +100,7 @@ pub(super) async fn pem(
     KeyPairPath(ring): KeyPairPath,
     body: Result<JsonBody<KeyPairExportSettings, ApiError>, ApiError>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let write = |key: &Secret, chain: &[CertificateDer], password: &Secret| {
+    let write = |key: &Secret, chain: &[CertificateDer], password: &Secret, _: Pkcs12Mac| {
         keyfile::to_pem(key, chain, password).map(String::into_bytes)
     };
     export(&services, who, ring, body, PEM, write).await
@@ -88,14 +112,16 @@ async fn export(
     ring: RingId,
     body: Result<JsonBody<KeyPairExportSettings, ApiError>, ApiError>,
     content_type: &'static str,
-    write: impl FnOnce(&Secret, &[CertificateDer], &Secret) -> Result<Vec<u8>, KeyFileError> + Send + 'static,
+    write: impl FnOnce(&Secret, &[CertificateDer], &Secret, Pkcs12Mac) -> Result<Vec<u8>, KeyFileError> + Send + 'static,
 ) -> Result<([(HeaderName, &'static str); 1], Vec<u8>), ApiError> {
     let about = || ApiError::about(ring.name());
     // What cannot be exported cannot with any body.
     active(services, &who, &ring).await?;
     services.keyring.exportable(&who, &ring).await.map_err(about())?;
     let mut findings = Vec::new();
-    let Some(password) = HiddenText::required(body?.value.password, "password", &mut findings) else {
+    let settings = body?.value;
+    let mac = settings.mac.map(Into::into).unwrap_or_default();
+    let Some(password) = HiddenText::required(settings.password, "password", &mut findings) else {
         return Err(Error::invalid(findings).into());
     };
     // Before the export is on record.
@@ -104,7 +130,7 @@ async fn export(
     let work = async move { keyring.export(&who, &place).await };
     let exported = services.detached.run(work).await.map_err(about())?;
     let internal = |failure: KeyFileError| Error::new(ErrorKind::Internal, "internal error").with_source(failure);
-    let write = move || write(&exported.pkcs8, &exported.pair.certificates, &password).map_err(internal);
+    let write = move || write(&exported.pkcs8, &exported.pair.certificates, &password, mac).map_err(internal);
     let file = turn.run(write).await?;
     Ok(([(CONTENT_TYPE, content_type)], file))
 }

@@ -16,7 +16,9 @@ use super::view::KeyPairView;
 use super::wire::{CryptoProvider, HiddenText};
 use crate::http::extract::{Call, Idempotency, JsonBody, asked};
 use crate::http::id;
+use crate::http::remarks::Remarks;
 use crate::services::lifecycle::{ImportKeyPair, KeyFile};
+use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::{ProviderKind, RingId};
 use strongroom_formats::keyfile::KeyFileFormat;
@@ -33,8 +35,8 @@ pub(super) struct KeyPairFile {
     /// PKCS#12 or PEM in base64; PEM also as it is. In PEM the private key comes first.
     #[schema(value_type = String, nullable = false, required = true, min_length = 1)]
     file_data: Option<HiddenText>,
-    /// Opens the file.
-    #[schema(value_type = String, format = Password, nullable = false, required = true, min_length = 1)]
+    /// Opens the file; the empty text is a password too.
+    #[schema(value_type = String, format = Password, nullable = false, required = true)]
     password: Option<HiddenText>,
     /// Found out when absent.
     #[schema(nullable = false)]
@@ -68,14 +70,18 @@ impl From<KeyPairFormat> for KeyFileFormat {
 /// Imports a {family} key pair from a PKCS#12 or PEM file.
 ///
 /// The certificate must be one for the private key; the issuers that come with it are kept, other certificates
-/// are left out. An expired one is accepted. An answer of 5xx means that nothing was imported.
+/// are left out. Of several for the key, that which the file names (`localKeyID`) is taken, else a valid one; one that
+/// has expired is accepted. What was left out, and signatures that are not verified here, are said in the answer's headers. An answer of 5xx means that nothing was imported.
 #[utoipa::path(
     post, path = "/pf-admin-api/v1/keyPairs/{family}/import", operation_id = "import{Family}KeyPair",
     tag = "PingFederate",
     params(("Idempotency-Key" = Option<String>, Header, nullable = false, pattern = "^[!-~]{1,255}$",
         description = "A name for this request, unique among those of the caller.")),
     request_body = KeyPairFile,
-    responses((status = 201, description = "The key pair as it was imported.", body = KeyPairView),
+    responses(
+        (status = 201, description = "The key pair as it was imported.", body = KeyPairView,
+            headers(("Strongroom-Remark" = String, description = "A sentence about what was accepted all the same; absent \
+                or several."))),
         BodyRefusals, Refusals)
 )]
 pub(super) async fn import(
@@ -84,15 +90,16 @@ pub(super) async fn import(
     Family(family): Family,
     Idempotency(key, _): Idempotency<ApiError>,
     body: JsonBody<KeyPairFile, ApiError>,
-) -> Result<(StatusCode, Json<KeyPairView>), ApiError> {
+) -> Result<(StatusCode, Remarks, Json<KeyPairView>), ApiError> {
     // The body holds a private key and its password: from here on it is known by its fingerprint alone.
     let JsonBody { value: file, bytes, .. } = body;
     let who = who.with_idempotency(idempotency(&services, family, "import", key, &bytes));
     drop(bytes);
     let rules = Rules::of(&services, &who, family)?;
     let id = file.id.clone();
+    let now = services.clock.now();
     let found = match checked(&rules, file) {
-        Ok(file) => services.key_files.acquire().await?.run(move || read(&rules, file)).await,
+        Ok(file) => services.key_files.acquire().await?.run(move || read(&rules, file, now)).await,
         Err(refused) => Err(refused),
     };
     let new = match found {
@@ -100,10 +107,11 @@ pub(super) async fn import(
         Err(refused) => return Err(with_id_conflict(&services, family, id.as_deref(), refused).await),
     };
 
+    let remarks = Remarks(new.remarks.clone());
     let keyring = Arc::clone(&services.keyring);
     let made = services.detached.run(async move { keyring.import(&who, new).await }).await;
     let made = made.map_err(ApiError::of_configuration)?;
-    Ok((StatusCode::CREATED, Json(KeyPairView::of(&made.pair, &services.view_context())?)))
+    Ok((StatusCode::CREATED, remarks, Json(KeyPairView::of(&made.pair, &services.view_context())?)))
 }
 
 /// A file that is yet to be read, everything around it in order.
@@ -123,7 +131,7 @@ fn checked(rules: &Rules, wire: KeyPairFile) -> Result<Checked, Error> {
         let message = "encryptedPassword is not supported: send the password as password.";
         findings.push(Violation::at("encryptedPassword", Rule::InvalidValue, message));
     }
-    let password = HiddenText::required(wire.password, "password", &mut findings);
+    let password = HiddenText::present(wire.password, "password", &mut findings);
     match (ring, provider, data, password) {
         (Some(ring), Some(provider), Some(data), Some(password)) if findings.is_empty() => {
             let file = KeyFile { data, format: wire.format.map(Into::into), password };
@@ -133,7 +141,7 @@ fn checked(rules: &Rules, wire: KeyPairFile) -> Result<Checked, Error> {
     }
 }
 
-fn read(rules: &Rules, Checked { ring, provider, file }: Checked) -> Result<ImportKeyPair, Error> {
+fn read(rules: &Rules, Checked { ring, provider, file }: Checked, now: Timestamp) -> Result<ImportKeyPair, Error> {
     let holder = (provider, rules.capabilities(Some(provider)));
-    Ok(ImportKeyPair::from_file(&file, ring, holder, rules.deadline)?)
+    Ok(ImportKeyPair::from_file(&file, ring, holder, rules.deadline, now)?)
 }

@@ -17,9 +17,12 @@ use super::rules::Rules;
 use super::violation::violation;
 use crate::http::extract::{Call, Idempotency, JsonBody, asked};
 use crate::http::id;
+use crate::http::remarks::Remarks;
 use crate::services::lifecycle::{KeySelector, LinkKeyPair, linked_certificates};
+use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
-use strongroom_domain::key::{CertificateDer, ProviderKind, RingId};
+use strongroom_domain::key::{ProviderKind, RingId};
+use strongroom_formats::x509::Chain;
 
 const ID: &str = "privateKeyId";
 const DATA: &str = "certificateData";
@@ -47,7 +50,11 @@ pub(super) struct KeyPairLink {
     request_body = KeyPairLink,
     responses(
         (status = 201, description = "Linked.",
-            headers(("Location" = String, description = "Path of the new key pair; its last segment is the id."))),
+            headers(
+                ("Location" = String, description = "Path of the new key pair; its last segment is the id."),
+                ("Strongroom-Remark" = String, description = "A sentence about what was accepted all the same; absent \
+                    or several.")
+            )),
         BodyRefusals,
         Refusals
     )
@@ -66,27 +73,30 @@ pub(super) async fn link(
     }
     // Up to dozens of signatures are verified.
     let (wire, turn) = (body.value, services.key_files.acquire().await?);
-    let new = turn.run(move || checked(&rules, &wire)).await?;
+    let now = services.clock.now();
+    let new = turn.run(move || checked(&rules, &wire, now)).await?;
     let who = who.with_idempotency(idempotency(&services, family, "link", key, &body.bytes));
 
+    let remarks = Remarks(new.remarks.clone());
     let keyring = Arc::clone(&services.keyring);
     let made = services.detached.run(async move { keyring.link(&who, new).await }).await;
     let made = made.map_err(ApiError::of_configuration)?;
     let id = made.pair.ring.as_ref().map(RingId::name).unwrap_or_default();
     let location = HeaderValue::try_from(format!("/pf-admin-api/v1/keyPairs/{}/{id}", family.name()))
         .map_err(|failure| Error::new(ErrorKind::Internal, "internal error").with_source(failure))?;
-    Ok((StatusCode::CREATED, [(LOCATION, location)]))
+    Ok((StatusCode::CREATED, remarks, [(LOCATION, location)]))
 }
 
-fn checked(rules: &Rules, wire: &KeyPairLink) -> Result<LinkKeyPair, Error> {
+fn checked(rules: &Rules, wire: &KeyPairLink, now: Timestamp) -> Result<LinkKeyPair, Error> {
     let mut findings = Vec::new();
     let ring = rules.ring(Some(&id::generate()?), &mut findings);
     let wanted = wanted(non_empty(wire.private_key_id.as_ref()), &mut findings);
-    let chain = chain(non_empty(wire.certificate_data.as_ref()), &mut findings);
-    let (Some(ring), Some(wanted), Some(certificates)) = (ring, wanted, chain) else {
+    let chain = chain(non_empty(wire.certificate_data.as_ref()), now, &mut findings);
+    let (Some(ring), Some(wanted), Some(chain)) = (ring, wanted, chain) else {
         return Err(Error::invalid(findings));
     };
-    Ok(LinkKeyPair { ring, selector: wanted, certificates, deadline: rules.deadline })
+    let Chain { certificates, remarks } = chain;
+    Ok(LinkKeyPair { ring, selector: wanted, certificates, remarks, deadline: rules.deadline })
 }
 
 fn wanted(text: Option<&str>, findings: &mut Vec<Violation>) -> Option<KeySelector> {
@@ -103,10 +113,10 @@ fn wanted(text: Option<&str>, findings: &mut Vec<Violation>) -> Option<KeySelect
 }
 
 /// The first certificate with its issuers in order.
-fn chain(data: Option<&str>, findings: &mut Vec<Violation>) -> Option<Vec<CertificateDer>> {
+fn chain(data: Option<&str>, now: Timestamp, findings: &mut Vec<Violation>) -> Option<Chain> {
     let Some(data) = data else {
         required(DATA, findings);
         return None;
     };
-    linked_certificates(data.as_bytes()).map_err(|refused| findings.push(violation(&refused))).ok()
+    linked_certificates(data.as_bytes(), now).map_err(|refused| findings.push(violation(&refused))).ok()
 }

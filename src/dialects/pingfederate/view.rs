@@ -42,7 +42,8 @@ pub(super) struct CertView {
     /// Unique in its family.
     #[schema(example = "419x9yg43rlawqwq9v6az997k")]
     id: String,
-    /// Serial number of the certificate: a decimal integer of up to 49 digits.
+    /// Serial number of the certificate: a decimal integer, of up to 49 digits by RFC 5280; others may be longer, zero or
+    /// negative.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "28463092959443571178990831419139562736")]
     serial_number: Option<String>,
@@ -66,7 +67,7 @@ pub(super) struct CertView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = DateTime, example = "2027-08-13T20:21:00.000Z")]
     expires: Option<String>,
-    /// `RSA`, `EC` or `Ed25519`; the dotted object identifier of any other kind of key.
+    /// `RSA`, `RSASSA-PSS`, `EC` or `Ed25519`; the dotted object identifier of any other kind of key.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "RSA")]
     key_algorithm: Option<String>,

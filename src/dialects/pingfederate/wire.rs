@@ -42,6 +42,14 @@ impl HiddenText {
         self.0.expose()
     }
 
+    /// A text that has to be there and may be empty.
+    pub(super) fn present(given: Option<Self>, path: &str, findings: &mut Vec<Violation>) -> Option<Secret> {
+        if given.is_none() {
+            required(path, findings);
+        }
+        given.map(|text| text.0)
+    }
+
     /// A text that has to be there; one that is empty is not.
     pub(super) fn required(given: Option<Self>, path: &str, findings: &mut Vec<Violation>) -> Option<Secret> {
         let given = given.filter(|text| !text.expose().is_empty());

@@ -16,6 +16,7 @@ use super::message::Message;
 use super::view::{Activated, Created, Deleted, WebKeys};
 use super::web_keys::{self, Deletion};
 use super::wire::{CreateWebKey, Empty, NamedWebKey, Unspecified, check_id};
+use crate::http::content_coding::UnsupportedCoding;
 use crate::http::dialect;
 use crate::http::extract::{Call, Idempotency, asked};
 use crate::http::media_type::MediaType;
@@ -122,7 +123,8 @@ async fn negotiate(request: Request, next: Next) -> Response {
         Ok(()) => next.run(request).await,
         Err(Stranger::Grpc(content_type)) => unimplemented_in_grpc(content_type),
         Err(Stranger::Other(error)) => {
-            let wrong_type = error.kind() == ErrorKind::UnsupportedMediaType;
+            let encoded = error.source_as::<UnsupportedCoding>().is_some();
+            let wrong_type = error.kind() == ErrorKind::UnsupportedMediaType && !encoded;
             let mut response = ConnectError::from(error).into_response();
             if wrong_type {
                 let accepted = HeaderValue::from_static("application/json");
@@ -155,7 +157,8 @@ fn speaks(headers: &HeaderMap) -> Result<(), Stranger> {
     }
     if let Some(encoding) = headers.get(CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
         let message = format!("unknown compression {encoding:?}: supported encodings are identity");
-        return Err(Stranger::Other(Error::new(ErrorKind::UnsupportedMediaType, message)));
+        let error = Error::new(ErrorKind::UnsupportedMediaType, message).with_source(UnsupportedCoding);
+        return Err(Stranger::Other(error));
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::Services;
 use crate::http::dialect::DialectError;
-use crate::http::extract::{parse_json, parsed, read_body};
+use crate::http::extract::{json_text, parse_json, parsed, read_body};
 use strongroom_domain::error::Error;
 
 /// A message in JSON, whatever type the body claims to have; nothing at all is `{}`.
@@ -37,6 +37,7 @@ impl<T: DeserializeOwned + Send + 'static, E: DialectError> FromRequest<Arc<Serv
 
 /// A message by its body; nothing at all is `{}`.
 fn message<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+    let body = json_text(body)?;
     parse_json(if body.trim_ascii().is_empty() { b"{}" } else { body })
 }
 

@@ -40,7 +40,7 @@ pub(super) struct RingUpdate {
     pub(super) ring: RingId,
     pub(super) placement: Placement,
     pub(super) state_changes: Vec<StateChange>,
-    /// Why keys are added; empty for a new ring.
+    /// Why keys are added, or what there is to say of them; empty for most new rings.
     pub(super) reason: String,
     pub(super) fence: Option<i64>,
     /// When the commit must have begun.
@@ -52,6 +52,11 @@ impl RingUpdate {
     pub(super) fn for_new_ring(ring: RingId, deadline: Instant) -> Self {
         let (placement, moves, reason) = (Placement::NewRing, Vec::new(), String::new());
         Self { ring, placement, state_changes: moves, reason, fence: None, deadline }
+    }
+
+    /// The same update, with remarks for the audit trail.
+    pub(super) fn with_remarks(self, remarks: &[String]) -> Self {
+        Self { reason: remarks.join(" "), ..self }
     }
 }
 

@@ -16,7 +16,7 @@ use strongroom_domain::error::{Error, ErrorKind, Field, Reason};
 use strongroom_domain::key::{
     CertificateDer, KeyOrigin, KeyPair, KeyState, KeyUse, ProviderKind, RingId, SignatureAlgorithm, SpkiDer,
 };
-use strongroom_formats::x509::{is_issued_by, public_key};
+use strongroom_formats::x509::{is_for_key, is_issued_by};
 
 impl Keyring {
     /// Brings a key pair in and commits it as the Active key of a new ring.
@@ -27,6 +27,8 @@ impl Keyring {
     pub async fn import(&self, who: &Caller, new: ImportKeyPair) -> Result<KeyCreated, Error> {
         policy::allow(who, policy::Action::ImportKey, &new.ring)?;
         let update = RingUpdate::for_new_ring(new.ring, Instant::now() + new.deadline);
+        let hint = new.hint.map(|name| format!("The file calls the key {name:?}."));
+        let update = update.with_remarks(&new.remarks.into_iter().chain(hint).collect::<Vec<_>>());
         let spec = KeySpec {
             initial_state: InitialState::Active,
             kid_scheme: KidScheme::Thumbprint,
@@ -61,7 +63,7 @@ impl Keyring {
         let key = token.find(&new.selector).await.map_err(link_refused)?;
         require_certificate_for(new.certificates.first(), &key.spki, Field::LinkedCertificates)?;
         let permitted = permitted_algorithms(&key, token.as_ref());
-        let update = RingUpdate::for_new_ring(new.ring, deadline);
+        let update = RingUpdate::for_new_ring(new.ring, deadline).with_remarks(&new.remarks);
         let spec = KeySpec {
             initial_state: InitialState::Active,
             kid_scheme: KidScheme::Thumbprint,
@@ -111,7 +113,7 @@ impl Keyring {
         Ok(ExportedKeyPair { pair, pkcs8 })
     }
 
-    /// Replaces the certificates of a ring's Active key, leaf first. Rotation settings, which are for
+    /// Replaces the certificates of a ring's Active key, leaf first; the audit trail has the remarks. Rotation settings, which are for
     /// self-signed certificates, go with the last of these.
     ///
     /// # Errors
@@ -122,12 +124,17 @@ impl Keyring {
         who: &Caller,
         ring: &RingId,
         chain: Vec<CertificateDer>,
+        remarks: &[String],
     ) -> Result<KeyPair, Error> {
         policy::allow(who, policy::Action::ReplaceCertificates, ring)?;
         let pair = self.active(who, ring).await?;
         require_readable(&chain, Field::IssuedCertificates)?;
         require_certificate_for(chain.first(), &key_ref(&pair)?.spki, Field::IssuedCertificates)?;
-        let detail = format!("{} certificates", chain.len());
+        let mut detail = format!("{} certificates", chain.len());
+        for remark in remarks {
+            detail.push_str("; ");
+            detail.push_str(remark);
+        }
         let event = self.event(who, Action::CertificatesReplaced, &pair, detail);
         let removal = Event {
             action: Action::SettingsRemoved,
@@ -158,7 +165,7 @@ fn internal(why: &'static str) -> Error {
 
 /// Passes when the leaf certifies the key.
 fn require_certificate_for(leaf: Option<&CertificateDer>, spki: &SpkiDer, field: Field) -> Result<(), Error> {
-    if leaf.is_some_and(|leaf| public_key(leaf).is_ok_and(|certified| certified == *spki)) {
+    if leaf.is_some_and(|leaf| is_for_key(leaf, spki)) {
         return Ok(());
     }
     Err(Error::refused(field, Reason::CertificateMismatch))

@@ -121,6 +121,10 @@ pub struct ImportKeyPair {
     pub spki: SpkiDer,
     /// The leaf, whose key is `spki`, then its issuers.
     pub certificates: Vec<CertificateDer>,
+    /// What the audit trail should say of the certificates, a sentence each.
+    pub remarks: Vec<String>,
+    /// The name that the file gives the key, for the audit trail.
+    pub hint: Option<String>,
     pub deadline: Duration,
 }
 
@@ -131,6 +135,8 @@ pub struct LinkKeyPair {
     pub selector: KeySelector,
     /// The leaf, whose key must be the token's, then its issuers.
     pub certificates: Vec<CertificateDer>,
+    /// What the audit trail should say of the certificates, a sentence each.
+    pub remarks: Vec<String>,
     pub deadline: Duration,
 }
 

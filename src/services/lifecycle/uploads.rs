@@ -11,8 +11,12 @@ use strongroom_domain::key::{CertificateDer, ProviderKind, RingId, SpkiDer};
 use strongroom_domain::secret::Secret;
 use strongroom_formats::keyfile::{self, KeyFileError, KeyFileFormat};
 use strongroom_formats::x509::{
-    CertificateSummary, certificates, chain_among, chain_for, check_readable, check_trust, public_key,
+    CertificateSummary, Chain, ChainError, ChainWanted, Untrusted, certificates, chain_among, chain_for, chains_for,
+    check_interoperable, check_readable, check_trust, public_key,
 };
+
+/// Characters of a hint that are kept.
+const LONGEST_HINT: usize = 64;
 
 /// A key file with its password.
 #[derive(Debug)]
@@ -33,10 +37,13 @@ impl ImportKeyPair {
         ring: RingId,
         (provider, capabilities): (ProviderKind, Option<&Capabilities>),
         deadline: Duration,
+        now: Timestamp,
     ) -> Result<Self, FieldViolation> {
         let found = keyfile::read(file.data.expose(), file.format, &file.password).map_err(file_refused)?;
-        let certificates = chain_among(found.certificates, &found.spki).map_err(unusable(Field::KeyFile))?;
-        require_readable(&certificates, Field::KeyFile)?;
+        let wanted = ChainWanted { spki: &found.spki, leaf: found.leaf.as_ref(), now };
+        let chain = chain_among(found.certificates, &wanted).map_err(unusable(Field::KeyFile))?;
+        require_readable(&chain.certificates, Field::KeyFile)?;
+        let Chain { certificates, remarks } = remarked(chain);
         let signature_algorithm = found.algorithm.default_signature_algorithm();
         let permitted = Capabilities::permitted(capabilities, found.algorithm, signature_algorithm);
         if !permitted.contains(&signature_algorithm) {
@@ -53,6 +60,8 @@ impl ImportKeyPair {
             pkcs8: found.pkcs8,
             spki: found.spki,
             certificates,
+            remarks,
+            hint: found.friendly_name.map(|name| name.chars().take(LONGEST_HINT).collect()),
             deadline,
         })
     }
@@ -62,14 +71,15 @@ impl ImportKeyPair {
 ///
 /// # Errors
 /// A violation at the certificates.
-pub fn linked_certificates(data: &[u8]) -> Result<Vec<CertificateDer>, FieldViolation> {
-    let found = certificates(data).and_then(|found| match found.first().map(public_key) {
-        Some(key) => chain_for(found, &key?),
-        None => Ok(found),
-    });
-    let chain = found.map_err(unusable(Field::LinkedCertificates))?;
-    require_readable(&chain, Field::LinkedCertificates)?;
-    Ok(chain)
+pub fn linked_certificates(data: &[u8], now: Timestamp) -> Result<Chain, FieldViolation> {
+    let found = certificates(data).map_err(unusable(Field::LinkedCertificates))?;
+    let none = || ChainError("there is no certificate in it".to_owned());
+    let leaf = found.first().cloned().ok_or_else(none).map_err(unusable(Field::LinkedCertificates))?;
+    let spki = public_key(&leaf).map_err(unusable(Field::LinkedCertificates))?;
+    let wanted = ChainWanted { spki: &spki, leaf: Some(&leaf), now };
+    let chain = chain_for(found, &wanted).map_err(unusable(Field::LinkedCertificates))?;
+    require_readable(&chain.certificates, Field::LinkedCertificates)?;
+    Ok(remarked(chain))
 }
 
 /// Reads the answer of a CA for a key: its certificate, then its issuers in order. With `anchors`, the chain must
@@ -82,22 +92,40 @@ pub fn issued_certificates(
     key: Option<&SpkiDer>,
     anchors: Option<&[CertificateDer]>,
     now: Timestamp,
-) -> Result<Vec<CertificateDer>, FieldViolation> {
+) -> Result<Chain, FieldViolation> {
     let refused = |why| FieldViolation { field: Field::IssuedCertificates, reason: Reason::CertificateUnusable(why) };
     let sent = certificates(data).map_err(unusable(Field::IssuedCertificates))?;
-    let key = key.ok_or_else(|| refused("the key pair has no public key".to_owned()))?;
-    let chain = chain_for(sent, key).map_err(unusable(Field::IssuedCertificates))?;
-    require_readable(&chain, Field::IssuedCertificates)?;
-    if let Some(leaf) = chain.first() {
+    let spki = key.ok_or_else(|| refused("the key pair has no public key".to_owned()))?;
+    let ways = chains_for(sent, &ChainWanted { spki, leaf: None, now }).map_err(unusable(Field::IssuedCertificates))?;
+    let best = ways.first().ok_or_else(|| refused("there is no certificate in it".to_owned()))?;
+    require_readable(&best.certificates, Field::IssuedCertificates)?;
+    if let Some(leaf) = best.certificates.first() {
         let summary = CertificateSummary::of(leaf).map_err(unusable(Field::IssuedCertificates))?;
         if summary.not_after < now {
             return Err(refused(format!("the certificate expired at {}", summary.not_after)));
         }
     }
-    if let Some(anchors) = anchors {
-        check_trust(&chain, anchors, now).map_err(unusable(Field::IssuedCertificates))?;
-    }
-    Ok(chain)
+    let Some(anchors) = anchors else { return Ok(remarked(best.clone())) };
+    let trust = |chain: &Chain| check_trust(&chain.certificates, anchors, now);
+    let Some(trusted) = ways.iter().find(|chain| trust(chain).is_ok()) else {
+        return Err(refused(match trust(best) {
+            Err(why @ Untrusted::Unverified { .. }) => {
+                format!("{why}, and the policy require-trusted-issuer asks for it")
+            }
+            Err(Untrusted::Flawed(why)) => why,
+            Ok(()) => "its issuer is none of the trusted certificate authorities".to_owned(),
+        }));
+    };
+    require_readable(&trusted.certificates, Field::IssuedCertificates)?;
+    Ok(remarked(trusted.clone()))
+}
+
+/// The chain, with a remark where key sets do not show it.
+fn remarked(chain: Chain) -> Chain {
+    let Err(why) = check_interoperable(&chain.certificates) else { return chain };
+    let withheld =
+        format!("Key sets show no x5c for this key, since many verifiers refuse the certificate of {}.", why.0);
+    Chain { remarks: [vec![withheld], chain.remarks].concat(), ..chain }
 }
 
 /// Passes when every view can show the certificates, so that nothing is kept that cannot be shown afterwards.

@@ -12,7 +12,7 @@ use strongroom_domain::key::{
     CertificateDer, DecryptionAlgorithm, KeyFamily, KeyPair, KeyState, KeyUse, ProviderKind, RingId, RingKind,
 };
 use strongroom_formats::jose::{Jwk, algorithm_name};
-use strongroom_formats::x509::check_readable;
+use strongroom_formats::x509::{check_interoperable, check_readable};
 
 /// Whether a key shows its certificates in a key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,10 +136,10 @@ impl KeySetBuilder {
     }
 }
 
-/// The certificates that a key set shows of a key: none where one cannot be read, because verifiers that
-/// stumble over one certificate refuse the whole set.
+/// The certificates that a key set shows of a key: none where one cannot be read, here or by the usual verifiers,
+/// because those that stumble over one certificate refuse the whole set.
 fn published(pair: &KeyPair, certificates: CertificateDisplay) -> &[CertificateDer] {
-    match check_readable(&pair.certificates) {
+    match check_readable(&pair.certificates).and_then(|()| check_interoperable(&pair.certificates)) {
         Ok(()) => &pair.certificates,
         Err(why) => {
             if certificates == CertificateDisplay::Shown {

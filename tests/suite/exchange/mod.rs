@@ -3,6 +3,7 @@
 
 mod crashes;
 mod exports;
+mod foreign;
 mod imports;
 mod links;
 mod refusals;

@@ -33,10 +33,11 @@ fn wrong_and_missing_passwords_are_told_at_the_password() {
             let mut request = imported("bad", provider, &data);
             request["password"] = "no-such-word".into();
             bench.refuses("signing/import", &request, ("password", "invalid_value"), "password must be");
-            for missing in [Value::Null, json!("")] {
-                request["password"] = missing;
-                bench.refuses("signing/import", &request, ("password", "required"), "password is required");
-            }
+            // The empty one is one like any other.
+            request["password"] = "".into();
+            bench.refuses("signing/import", &request, ("password", "invalid_value"), "password must be");
+            request["password"] = Value::Null;
+            bench.refuses("signing/import", &request, ("password", "required"), "password is required");
         }
     }
     assert!(!bench.daemon.log().contains("no-such-word"));

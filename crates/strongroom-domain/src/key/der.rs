@@ -3,7 +3,7 @@
 use std::fmt;
 
 use der::asn1::{AnyRef, UintRef};
-use der::{Decode, Sequence};
+use der::{Decode, Sequence, Tag, Tagged};
 
 use super::{IdError, SignatureAlgorithm};
 
@@ -12,13 +12,14 @@ use super::{IdError, SignatureAlgorithm};
 pub struct CertificateDer(Vec<u8>);
 
 impl CertificateDer {
-    /// Takes bytes that parse as one certificate, with nothing after it.
+    /// Takes bytes that are laid out as one certificate, with nothing after it.
+    ///
+    /// Field values are for `strongroom_formats::x509::check_readable` to judge, which knows why one cannot be read.
     ///
     /// # Errors
-    /// When they do not.
+    /// When the bytes are something else than a certificate.
     pub fn parse(bytes: Vec<u8>) -> Result<Self, IdError> {
-        x509_cert::Certificate::from_der(&bytes).map_err(|_| IdError("a DER certificate"))?;
-        Ok(Self(bytes))
+        if is_laid_out_as_certificate(&bytes) { Ok(Self(bytes)) } else { Err(IdError("a DER certificate")) }
     }
 
     /// Takes bytes that came from [`CertificateDer::as_bytes`], out of a store; parsing them
@@ -39,6 +40,24 @@ impl fmt::Debug for CertificateDer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CertificateDer({} bytes)", self.0.len())
     }
+}
+
+/// Whether the elements are those of `Certificate` and `TBSCertificate` (RFC 5280 section 4.1), by their tags.
+fn is_laid_out_as_certificate(der: &[u8]) -> bool {
+    let Ok(parts) = Vec::<AnyRef<'_>>::from_der(der) else { return false };
+    let [tbs, algorithm, signature] = parts.as_slice() else { return false };
+    if (tbs.tag(), algorithm.tag(), signature.tag()) != (Tag::Sequence, Tag::Sequence, Tag::BitString) {
+        return false;
+    }
+    let Ok(fields) = tbs.decode_as::<Vec<AnyRef<'_>>>() else { return false };
+    let is_version = |tag| matches!(tag, Tag::ContextSpecific { constructed: true, number } if number.value() == 0);
+    let tags: Vec<Tag> = fields.iter().map(Tagged::tag).skip_while(|tag| is_version(*tag)).collect();
+    // Serial number; signature algorithm, issuer, validity, subject, public key; then unique identifiers and extensions.
+    let [Tag::Integer, sequences @ ..] = tags.as_slice() else { return false };
+    let is_optional = |tag: &Tag| matches!(tag, Tag::ContextSpecific { .. });
+    sequences
+        .split_at_checked(5)
+        .is_some_and(|(fields, more)| fields.iter().all(|tag| *tag == Tag::Sequence) && more.iter().all(is_optional))
 }
 
 /// A SubjectPublicKeyInfo in DER (RFC 5280 section 4.1.2.7).

@@ -14,13 +14,39 @@ pub(super) enum KdfPurpose {
     Mac = 3,
 }
 
+/// A password as key derivations take it.
+#[derive(Clone, Copy)]
+pub(super) enum Password<'a> {
+    Text(&'a str),
+    /// None at all, which is not the text without characters (RFC 7292 appendix B.1).
+    Absent,
+}
+
+impl Password<'_> {
+    /// In UTF-8, as PBES2 takes it.
+    pub(super) const fn utf_8(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Absent => &[],
+        }
+    }
+
+    /// Big-endian UTF-16, ended by a zero (RFC 7292 appendix B.1).
+    fn utf_16(&self) -> Zeroizing<Vec<u8>> {
+        match self {
+            Self::Text(text) => Zeroizing::new(text.encode_utf16().chain([0]).flat_map(u16::to_be_bytes).collect()),
+            Self::Absent => Zeroizing::default(),
+        }
+    }
+}
+
 /// Derives `len` bytes from a password and a salt.
 ///
 /// # Errors
 /// `Excessive`, before anything is computed.
 pub(super) fn derive(
     algorithm: &'static Algorithm,
-    password: &str,
+    password: Password<'_>,
     salt: &[u8],
     purpose: KdfPurpose,
     iterations: u64,
@@ -32,7 +58,7 @@ pub(super) fn derive(
     let diversifier = vec![purpose as u8; block];
     // Salt and password, each repeated to whole blocks.
     let mut input = Zeroizing::new(repeated(salt, block));
-    input.extend_from_slice(&Zeroizing::new(repeated(&utf16(password), block)));
+    input.extend_from_slice(&Zeroizing::new(repeated(&password.utf_16(), block)));
 
     let mut output = Zeroizing::new(Vec::with_capacity(len + algorithm.output_len()));
     while output.len() < len {
@@ -48,11 +74,6 @@ pub(super) fn derive(
     }
     output.truncate(len);
     Ok(output)
-}
-
-/// Big-endian UTF-16, ended by a zero (RFC 7292 appendix B.1).
-fn utf16(password: &str) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(password.encode_utf16().chain([0]).flat_map(u16::to_be_bytes).collect())
 }
 
 fn repeated(bytes: &[u8], block: usize) -> Vec<u8> {

@@ -18,4 +18,8 @@ pub struct KeyFile {
     pub algorithm: KeyAlgorithm,
     pub spki: SpkiDer,
     pub certificates: Vec<CertificateDer>,
+    /// The certificate that the file says to be the key's, by `localKeyID`, where it has several for the key.
+    pub leaf: Option<CertificateDer>,
+    /// The name that people gave the key, as a hint to what it is for (`friendlyName`).
+    pub friendly_name: Option<String>,
 }

@@ -7,11 +7,13 @@
 //! bounded; private bytes live in [`Secret`] and are wiped; a wrong password is told apart
 //! from a container that is broken.
 
+mod bags;
 mod detect;
 mod error;
 mod kdf;
 mod kdf_budget;
 mod key_file;
+mod mac;
 mod pbe;
 mod pkcs12;
 mod private;
@@ -31,6 +33,7 @@ use strongroom_domain::secret::Secret;
 
 pub use error::KeyFileError;
 pub use key_file::{KeyFile, KeyFileFormat};
+pub use mac::Pkcs12Mac;
 
 /// Reads a container: `data` is DER, PEM, or base64 of either; its format is found out
 /// where none is given.
@@ -45,10 +48,15 @@ pub fn read(data: &[u8], format: Option<KeyFileFormat>, password: &Secret) -> Re
 ///
 /// # Errors
 /// `Malformed` when the key cannot be written.
-pub fn to_pkcs12(pkcs8: &Secret, certificates: &[CertificateDer], password: &Secret) -> Result<Vec<u8>, KeyFileError> {
+pub fn to_pkcs12(
+    pkcs8: &Secret,
+    certificates: &[CertificateDer],
+    password: &Secret,
+    mac: Pkcs12Mac,
+) -> Result<Vec<u8>, KeyFileError> {
     let id = private::from_pkcs8(pkcs8.expose())?.spki;
     let id = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, id.as_bytes());
-    pkcs12::write(pkcs8.expose(), id.as_ref(), certificates, utf8(password)?)
+    pkcs12::write(pkcs8.expose(), id.as_ref(), certificates, utf8(password)?, mac)
 }
 
 /// Writes a key under PBES2 with AES (RFC 8018) and its certificates as PEM, the key first.
@@ -58,7 +66,7 @@ pub fn to_pkcs12(pkcs8: &Secret, certificates: &[CertificateDer], password: &Sec
 pub fn to_pem(pkcs8: &Secret, certificates: &[CertificateDer], password: &Secret) -> Result<String, KeyFileError> {
     let (algorithm, ciphertext) = pbe::encrypt(pkcs8.expose(), utf8(password)?)?;
     let ciphertext = OctetStringRef::new(&ciphertext).map_err(unwritable)?;
-    let key = pkcs12::EncryptedKey { algorithm: algorithm.owned_to_ref(), ciphertext };
+    let key = bags::EncryptedKey { algorithm: algorithm.owned_to_ref(), ciphertext };
     let mut pem = encode_pem("ENCRYPTED PRIVATE KEY", &key.to_der().map_err(unwritable)?);
     pem.extend(certificates.iter().map(certificate_to_pem));
     Ok(pem)

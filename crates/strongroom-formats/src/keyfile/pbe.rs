@@ -18,7 +18,7 @@ use der::asn1::{Any, Null, OctetString, OctetStringRef};
 use spki::{AlgorithmIdentifierOwned, AlgorithmIdentifierRef};
 use zeroize::Zeroizing;
 
-use super::kdf::{self, KdfPurpose};
+use super::kdf::{self, KdfPurpose, Password};
 use super::kdf_budget::KdfBudget;
 use super::{KeyFileError, broken, unwritable};
 use strongroom_domain::clock;
@@ -131,7 +131,7 @@ struct Pbes1<'a> {
 pub(super) fn decrypt(
     algorithm: &AlgorithmIdentifierRef<'_>,
     data: &[u8],
-    password: &str,
+    password: Password<'_>,
     work: &mut KdfBudget,
 ) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let parameters = algorithm.parameters.ok_or_else(|| broken("encryption parameters"))?;
@@ -160,8 +160,7 @@ pub(super) fn decrypt(
 pub(super) fn encrypt(data: &[u8], password: &str) -> Result<(AlgorithmIdentifierOwned, Vec<u8>), KeyFileError> {
     let salt: [u8; 16] = clock::random().map_err(unwritable)?;
     let iv: [u8; AES_BLOCK] = clock::random().map_err(unwritable)?;
-    let mut key = Zeroizing::new([0; 32]);
-    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ITERATIONS, &salt, password.as_bytes(), key.as_mut_slice());
+    let (kdf, key) = pbkdf2(password, &salt, None)?;
     let key = UnboundCipherKey::new(&AES_256, key.as_slice()).map_err(unwritable)?;
     // With room for the padding, so that no copy of the plaintext stays behind.
     let mut ciphertext = Vec::with_capacity(data.len() + AES_BLOCK);
@@ -170,21 +169,46 @@ pub(super) fn encrypt(data: &[u8], password: &str) -> Result<(AlgorithmIdentifie
         .and_then(|key| key.less_safe_encrypt(&mut ciphertext, EncryptionContext::Iv128(FixedLength::from(iv))))
         .map_err(unwritable)?;
 
-    let prf = AlgorithmIdentifierRef { oid: HMAC_WITH_SHA256, parameters: Some(Null.into()) };
-    let salt = OctetStringRef::new(&salt).map_err(unwritable)?;
-    let kdf = Pbkdf2 { salt, iterations: ITERATIONS.get().into(), key_len: None, prf: Some(prf) };
-    let kdf = AlgorithmIdentifierOwned { oid: PBKDF2, parameters: Some(Any::encode_from(&kdf).map_err(unwritable)?) };
     let iv = Any::encode_from(&OctetString::new(iv).map_err(unwritable)?).map_err(unwritable)?;
     let cipher = AlgorithmIdentifierOwned { oid: AES_256_CBC, parameters: Some(iv) };
     let parameters = Any::encode_from(&vec![kdf, cipher]).map_err(unwritable)?;
     Ok((AlgorithmIdentifierOwned { oid: PBES2, parameters: Some(parameters) }, ciphertext))
 }
 
+/// A key of 32 bytes by PBKDF2 with HMAC-SHA-256, and how it was derived; `key_len` says its length there.
+pub(super) fn pbkdf2(
+    password: &str,
+    salt: &[u8],
+    key_len: Option<u64>,
+) -> Result<(AlgorithmIdentifierOwned, Zeroizing<Vec<u8>>), KeyFileError> {
+    let mut key = Zeroizing::new(vec![0; 32]);
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ITERATIONS, salt, password.as_bytes(), &mut key);
+    let prf = AlgorithmIdentifierRef { oid: HMAC_WITH_SHA256, parameters: Some(Null.into()) };
+    let salt = OctetStringRef::new(salt).map_err(unwritable)?;
+    let kdf = Pbkdf2 { salt, iterations: ITERATIONS.get().into(), key_len, prf: Some(prf) };
+    let parameters = Some(Any::encode_from(&kdf).map_err(unwritable)?);
+    Ok((AlgorithmIdentifierOwned { oid: PBKDF2, parameters }, key))
+}
+
+/// The length of the key that a derivation says, where it does.
+pub(super) fn key_length(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<Option<u64>, KeyFileError> {
+    let parameters = algorithm.parameters.ok_or_else(|| broken("key derivation parameters"))?;
+    match algorithm.oid {
+        PBKDF2 => {
+            parameters.decode_as().map(|known: Pbkdf2<'_>| known.key_len).map_err(|_| broken("PBKDF2 parameters"))
+        }
+        SCRYPT => {
+            parameters.decode_as().map(|known: Scrypt<'_>| known.key_len).map_err(|_| broken("scrypt parameters"))
+        }
+        other => Err(unaccepted(other)),
+    }
+}
+
 /// Derives a key by PBKDF2 or scrypt.
-fn derive(
+pub(super) fn derive(
     algorithm: &AlgorithmIdentifierRef<'_>,
     len: usize,
-    password: &str,
+    password: Password<'_>,
     work: &mut KdfBudget,
 ) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let parameters = algorithm.parameters.ok_or_else(|| broken("key derivation parameters"))?;
@@ -194,12 +218,12 @@ fn derive(
             let parameters: Pbkdf2<'_> = parameters.decode_as().map_err(|_| broken("PBKDF2 parameters"))?;
             let (prf, digest_len) = prf(parameters.prf.map_or(HMAC_WITH_SHA1, |prf| prf.oid))?;
             let iterations = work.iterations(parameters.iterations, len.div_ceil(digest_len))?;
-            pbkdf2::derive(prf, iterations, parameters.salt.as_bytes(), password.as_bytes(), &mut key);
+            pbkdf2::derive(prf, iterations, parameters.salt.as_bytes(), password.utf_8(), &mut key);
         }
         SCRYPT => {
             let parameters: Scrypt<'_> = parameters.decode_as().map_err(|_| broken("scrypt parameters"))?;
             let cost = work.scrypt(parameters.cost, parameters.block_size, parameters.parallel)?;
-            scrypt::scrypt(password.as_bytes(), parameters.salt.as_bytes(), &cost, &mut key)
+            scrypt::scrypt(password.utf_8(), parameters.salt.as_bytes(), &cost, &mut key)
                 .map_err(|_| broken("scrypt parameters"))?;
         }
         other => return Err(unaccepted(other)),

@@ -3,13 +3,15 @@
 use der::Decode as _;
 use zeroize::Zeroizing;
 
+use super::bags::{EncryptedKey, FoundCertificate, Pkcs12Contents};
 use super::detect::KeyFileShape;
+use super::kdf::Password;
 use super::kdf_budget::KdfBudget;
-use super::pkcs12::{self, EncryptedKey, Pkcs12Contents};
+use super::pkcs12;
 use super::private::{self, PrivateKey};
 use super::{KeyFile, KeyFileError, KeyFileFormat, MOST_CERTIFICATES, broken, too_many_certificates};
-use crate::x509::pem_reader::{PemBlock, PemInput, read_pem_or_der};
-use crate::x509::{certificates, public_key};
+use crate::x509::pem_reader::{NotPem, PemBlock, PemInput, read_pem_or_der, surplus};
+use crate::x509::{certificates_of, holds_certificates, is_for_key};
 use strongroom_domain::secret::Secret;
 
 const MOST_BYTES: usize = 1 << 20;
@@ -25,7 +27,10 @@ pub(super) fn read(data: &[u8], format: Option<KeyFileFormat>, password: &Secret
     }
     let password = std::str::from_utf8(password.expose()).map_err(|_| KeyFileError::WrongPassword)?;
     let unarmoured = read_pem_or_der(data);
-    let unarmoured = unarmoured.map_err(|_| malformed(format!("neither DER, PEM nor base64: {ACCEPTED}")))?;
+    let unarmoured = unarmoured.map_err(|why| match why {
+        NotPem::Neither => malformed(format!("neither DER, PEM nor base64: {ACCEPTED}")),
+        NotPem::Utf16 | NotPem::Base64Twice => malformed(format!("{why}: {ACCEPTED}")),
+    })?;
     let mut work = KdfBudget::new();
     let contents = match unarmoured {
         PemInput::Bare(bytes) => bare(&bytes, format, password, &mut work)?,
@@ -53,7 +58,13 @@ fn bare(
         Some(KeyFileShape::Pkcs12) => pkcs12::read(bytes, password, work),
         Some(_) if format == Some(KeyFileFormat::Pkcs12) => Err(malformed("this is a bare key, not PKCS12".to_owned())),
         Some(shape) => {
-            Ok(Pkcs12Contents { keys: vec![clear(shape, bytes, password, work)?], ..Pkcs12Contents::default() })
+            let mut contents = Pkcs12Contents::default();
+            contents.add_key(clear(shape, bytes, password, work)?);
+            Ok(contents)
+        }
+        None if surplus(bytes).is_some() => {
+            let number = surplus(bytes).unwrap_or_default();
+            Err(malformed(format!("broken, truncated or not DER: {number} bytes follow the end of what was read")))
         }
         None => Err(malformed(format!("neither a PKCS#12 file nor a private key, or broken: {ACCEPTED}"))),
     }
@@ -63,11 +74,11 @@ fn pem(blocks: &[PemBlock], password: &str, work: &mut KdfBudget) -> Result<Pkcs
     let mut contents = Pkcs12Contents::default();
     for block in blocks {
         match block.label.as_str() {
-            "CERTIFICATE" | "X509 CERTIFICATE" | "PKCS7" => {
-                let found = certificates(&block.contents).map_err(|failure| malformed(failure.to_string()))?;
-                contents.certificates.extend(found);
+            label if holds_certificates(label) => {
+                let found = certificates_of(&block.contents).map_err(|failure| malformed(failure.to_string()))?;
+                contents.add_certificates(found);
             }
-            label if label.ends_with("PRIVATE KEY") => contents.keys.push(key_block(block, password, work)?),
+            label if label.ends_with("PRIVATE KEY") => contents.add_key(key_block(block, password, work)?),
             "TRUSTED CERTIFICATE" => {
                 return Err(malformed("a block TRUSTED CERTIFICATE, where CERTIFICATE is accepted".to_owned()));
             }
@@ -105,7 +116,7 @@ fn clear(
     match shape {
         KeyFileShape::EncryptedPkcs8 => {
             let key = EncryptedKey::from_der(der).map_err(|_| broken("encrypted private key"))?;
-            key.decrypt(password, work)
+            key.decrypt(Password::Text(password), work)
         }
         KeyFileShape::Pkcs12 => Err(broken("private key")),
         KeyFileShape::Pkcs8 | KeyFileShape::Pkcs1 | KeyFileShape::Sec1 => Ok(Zeroizing::new(der.to_vec())),
@@ -118,15 +129,23 @@ fn finish(contents: Pkcs12Contents) -> Result<KeyFile, KeyFileError> {
         let number = contents.keys.len();
         return Err(malformed(format!("{number} private keys, where exactly one is accepted")));
     };
-    let PrivateKey { pkcs8, algorithm, spki } = match KeyFileShape::detect(key) {
-        Some(KeyFileShape::Pkcs8) => private::from_pkcs8(key)?,
-        Some(KeyFileShape::Pkcs1) => private::from_pkcs1(key)?,
-        Some(KeyFileShape::Sec1) => private::from_sec1(key, None)?,
+    let PrivateKey { pkcs8, algorithm, spki } = match KeyFileShape::detect(&key.der) {
+        Some(KeyFileShape::Pkcs8) => private::from_pkcs8(&key.der)?,
+        Some(KeyFileShape::Pkcs1) => private::from_pkcs1(&key.der)?,
+        Some(KeyFileShape::Sec1) => private::from_sec1(&key.der, None)?,
         _ => return Err(broken("private key")),
     };
-    let mut certificates = contents.certificates;
-    certificates.sort_by_key(|certificate| public_key(certificate).ok().as_ref() != Some(&spki));
-    Ok(KeyFile { pkcs8, algorithm, spki, certificates })
+    let of_key = |found: &&FoundCertificate| is_for_key(&found.certificate, &spki);
+    let named = |found: &FoundCertificate| {
+        found.attributes.local_key_id.is_some() && found.attributes.local_key_id == key.attributes.local_key_id
+    };
+    // A file that names several is no better than one that names none.
+    let mut candidates = contents.certificates.iter().filter(of_key).filter(|found| named(found));
+    let leaf = candidates.next().filter(|_| candidates.next().is_none()).map(|found| found.certificate.clone());
+    let friendly_name = key.attributes.friendly_name.clone();
+    let mut certificates: Vec<_> = contents.certificates.into_iter().map(|found| found.certificate).collect();
+    certificates.sort_by_key(|certificate| (leaf.as_ref() != Some(certificate), !is_for_key(certificate, &spki)));
+    Ok(KeyFile { pkcs8, algorithm, spki, certificates, leaf, friendly_name })
 }
 
 const fn malformed(what: String) -> KeyFileError {

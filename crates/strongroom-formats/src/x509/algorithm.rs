@@ -1,10 +1,11 @@
 //! Signature algorithms as certificates identify them: to `AlgorithmIdentifier` and
 //! back to the names that users see.
 
+use aws_lc_rs::digest;
 use const_oid::ObjectIdentifier;
 use const_oid::db::rfc5912::{
-    ECDSA_WITH_SHA_224, ID_EC_PUBLIC_KEY, ID_MGF_1, ID_RSASSA_PSS, ID_SHA_1, ID_SHA_224, MD_5_WITH_RSA_ENCRYPTION,
-    RSA_ENCRYPTION, SHA_1_WITH_RSA_ENCRYPTION, SHA_224_WITH_RSA_ENCRYPTION,
+    ECDSA_WITH_SHA_224, ID_EC_PUBLIC_KEY, ID_MGF_1, ID_RSASSA_PSS, ID_SHA_1, ID_SHA_224, ID_SHA_256, ID_SHA_384,
+    ID_SHA_512, MD_5_WITH_RSA_ENCRYPTION, RSA_ENCRYPTION, SHA_1_WITH_RSA_ENCRYPTION, SHA_224_WITH_RSA_ENCRYPTION,
 };
 use const_oid::db::rfc8410::ID_ED_448;
 use der::asn1::{Any, UintRef};
@@ -66,11 +67,6 @@ pub fn rsa_bits(modulus: &UintRef<'_>) -> u32 {
     u32::try_from(bytes.len() * 8).unwrap_or(u32::MAX) - leading
 }
 
-/// The signature algorithm of an identifier, where it is one that keys here sign with.
-pub(super) fn signature_algorithm(identifier: &AlgorithmIdentifierOwned) -> Option<SignatureAlgorithm> {
-    SignatureAlgorithm::from_jca_name(&jca_name(identifier))
-}
-
 /// The JCA name of an identifier, else its dotted OID.
 pub(super) fn jca_name(identifier: &AlgorithmIdentifierOwned) -> String {
     if identifier.oid == ID_RSASSA_PSS {
@@ -102,6 +98,38 @@ impl PssParameters {
         let digest = AlgorithmIdentifierOwned { oid: hash.oid(), parameters: Some(Any::null()) };
         let mask = AlgorithmIdentifierOwned { oid: ID_MGF_1, parameters: Some(Any::encode_from(&digest)?) };
         Ok(Self { hash: Some(digest), mask: Some(mask), salt_length: Some(salt_length), trailer: None })
+    }
+}
+
+/// What a signature by RSASSA-PSS was made with.
+pub(super) struct PssFacts {
+    pub(super) hash: ObjectIdentifier,
+    /// The hash of MGF1.
+    pub(super) mask_hash: ObjectIdentifier,
+    pub(super) salt_length: usize,
+}
+
+/// The parameters of an identifier of RSASSA-PSS, defaults filled in; `None` where they cannot be read.
+pub(super) fn pss_parameters(identifier: &AlgorithmIdentifierOwned) -> Option<PssFacts> {
+    let parameters: PssParameters = identifier.parameters.as_ref()?.decode_as().ok()?;
+    let mask_hash = match parameters.mask {
+        Some(mask) if mask.oid == ID_MGF_1 => mask.parameters?.decode_as::<AlgorithmIdentifierOwned>().ok()?.oid,
+        Some(_) => return None,
+        None => ID_SHA_1,
+    };
+    let salt_length = usize::try_from(parameters.salt_length.unwrap_or(20)).ok()?;
+    Some(PssFacts { hash: parameters.hash.map_or(ID_SHA_1, |hash| hash.oid), mask_hash, salt_length })
+}
+
+/// The implementation of a hash by its identifier.
+pub(super) fn hash_of(oid: ObjectIdentifier) -> Option<&'static digest::Algorithm> {
+    match oid {
+        ID_SHA_1 => Some(&digest::SHA1_FOR_LEGACY_USE_ONLY),
+        ID_SHA_224 => Some(&digest::SHA224),
+        ID_SHA_256 => Some(&digest::SHA256),
+        ID_SHA_384 => Some(&digest::SHA384),
+        ID_SHA_512 => Some(&digest::SHA512),
+        _ => None,
     }
 }
 

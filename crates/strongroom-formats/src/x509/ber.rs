@@ -3,20 +3,52 @@
 
 use zeroize::Zeroizing;
 
+use super::tlv::{self, Tlv, definite_length};
+
 /// Deeper than any key file or certificate nests.
 const DEEPEST: usize = 32;
 
 const CONSTRUCTED: u8 = 0x20;
 const OCTET_STRING: u8 = 0x04;
 
-/// The DER of an element whose length is left open; `None` where it is not, or where it is no BER.
+/// The DER of an element that is in BER, or that harmless bytes follow; `None` where neither is so, or it is no element.
+///
+/// Zeros, line ends, blanks and the end mark of DOS do no harm.
 #[must_use]
 pub fn to_der(ber: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    if ber.get(1) != Some(&0x80) {
+    if ber.get(1) == Some(&0x80) {
+        let (element, rest) = Element::take(ber, 0)?;
+        return is_harmless(rest).then(|| element.encode());
+    }
+    let (element, rest) = Tlv::take(ber)?;
+    if !is_harmless(rest) {
         return None;
     }
-    let (element, rest) = Element::take(ber, 0)?;
-    rest.is_empty().then(|| element.encode())
+    if is_ber(element.whole, 0) {
+        return Element::take(element.whole, 0).map(|(element, _)| element.encode());
+    }
+    (!rest.is_empty()).then(|| Zeroizing::new(element.whole.to_vec()))
+}
+
+/// Whether bytes after the end of a file mean nothing.
+pub(super) fn is_harmless(rest: &[u8]) -> bool {
+    rest.iter().all(|byte| matches!(byte, 0 | 0x1a) || byte.is_ascii_whitespace())
+}
+
+/// Whether a length is left open inside of elements whose lengths are not, or an octet string is in pieces.
+fn is_ber(mut elements: &[u8], depth: usize) -> bool {
+    while let [tag, length, ..] = elements {
+        let constructed = tag & CONSTRUCTED != 0;
+        if constructed && (*length == 0x80 || *tag == OCTET_STRING | CONSTRUCTED) {
+            return true;
+        }
+        let Some((element, rest)) = Tlv::take(elements) else { return false };
+        if constructed && depth < DEEPEST && is_ber(element.contents, depth + 1) {
+            return true;
+        }
+        elements = rest;
+    }
+    false
 }
 
 struct Element {
@@ -70,28 +102,6 @@ impl Element {
     }
 
     fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let length = self.contents.len();
-        let digits: Vec<u8> = length.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
-        let mut der = Zeroizing::new(Vec::with_capacity(length + 10));
-        der.push(self.tag);
-        match u8::try_from(length) {
-            Ok(short) if short < 0x80 => der.push(short),
-            _ => {
-                der.push(0x80 | u8::try_from(digits.len()).unwrap_or(0));
-                der.extend_from_slice(&digits);
-            }
-        }
-        der.extend_from_slice(&self.contents);
-        der
+        Zeroizing::new(tlv::encode(self.tag, &self.contents))
     }
-}
-
-fn definite_length(first: u8, rest: &[u8]) -> Option<(usize, &[u8])> {
-    if first < 0x80 {
-        return Some((usize::from(first), rest));
-    }
-    let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-    let length =
-        digits.iter().try_fold(0_usize, |length, digit| length.checked_mul(256)?.checked_add((*digit).into()))?;
-    Some((length, rest))
 }

@@ -1,39 +1,44 @@
 //! Certificates as people send them: X.509 or PKCS#7, PEM with or without armour, base64.
 
 use const_oid::ObjectIdentifier;
-use der::asn1::AnyRef;
-use der::{Decode, Encode, Sequence, SliceReader, Tag, Tagged};
-use x509_cert::Certificate;
 
-use super::issuer::check_ca;
-use super::name::distinguished_name;
-use super::pem_reader::{PemInput, read_pem_or_der};
-use super::tbs::SignedParts;
-use super::verify::verify_foreign;
+use super::ParseError;
+use super::chain::ChainError;
+use super::foreign_key::is_same_key;
+use super::parsed::ParsedCertificate;
+use super::pem_reader::{PemInput, read_pem_or_der, surplus};
+use super::tlv::{CONTEXT, OBJECT_IDENTIFIER, SEQUENCE, Tlv};
 use strongroom_domain::key::{CertificateDer, SpkiDer};
 
 /// More certificates than any chain has.
 const MOST: usize = 32;
 
+/// Twice as long as a certificate with the longest signatures that are standardised, those of SLH-DSA.
+const MOST_BYTES: usize = 128 << 10;
+
+/// Labels of PEM blocks with certificates in them (RFC 7468 sections 5, 8 and 9, and openssl's own).
+const LABELS: [&str; 5] = ["CERTIFICATE", "X509 CERTIFICATE", "PKCS7", "CMS", "PKCS #7 SIGNED DATA"];
+
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
 
-/// Why a bundle is no chain for a key; what would be accepted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ChainError(pub String);
+/// Whether a PEM block of this label holds certificates.
+pub(crate) fn holds_certificates(label: &str) -> bool {
+    LABELS.contains(&label)
+}
 
 /// Every certificate of a bundle, in the order in which they stand there.
 ///
 /// # Errors
 /// When it is none of the accepted forms, or has no certificate.
 pub fn certificates(data: &[u8]) -> Result<Vec<CertificateDer>, ChainError> {
-    let unreadable = |_| ChainError("neither PEM nor base64: certificates are accepted as X.509 or PKCS#7".to_owned());
+    let accepted = "certificates are accepted as X.509 or PKCS#7";
+    let unarmoured = read_pem_or_der(data).map_err(|why| ChainError(format!("{why}: {accepted}")))?;
     let mut found = Vec::new();
-    match read_pem_or_der(data).map_err(unreadable)? {
+    match unarmoured {
         PemInput::Bare(der) => found = certificates_of(&der)?,
         PemInput::Pem(blocks) => {
             for block in blocks {
-                if !["CERTIFICATE", "X509 CERTIFICATE", "PKCS7", "CMS"].contains(&block.label.as_str()) {
+                if !holds_certificates(&block.label) {
                     let label = block.label;
                     return Err(ChainError(format!("a block {label}, where CERTIFICATE or PKCS7 is accepted")));
                 }
@@ -41,151 +46,82 @@ pub fn certificates(data: &[u8]) -> Result<Vec<CertificateDer>, ChainError> {
             }
         }
     }
-    match found.len() {
-        0 => Err(ChainError("there is no certificate in it".to_owned())),
-        number if number > MOST => Err(ChainError(format!("{number} certificates, at most {MOST} are accepted"))),
-        _ => Ok(found),
+    if found.is_empty() {
+        Err(ChainError("there is no certificate in it".to_owned()))
+    } else {
+        at_most(found.len()).map(|()| found)
     }
 }
 
-/// The certificate whose key is `spki`, then its issuers in order (by name and signature).
-///
-/// An issuer that nobody sent ends the chain, known or not; certificates sent twice count once.
+/// The certificates of DER: one, or those of a PKCS#7.
 ///
 /// # Errors
-/// When no certificate has the key, or one does not chain to the others.
-pub fn chain_for(certificates: Vec<CertificateDer>, spki: &SpkiDer) -> Result<Vec<CertificateDer>, ChainError> {
-    let sorted = sort(certificates, spki)?;
-    if sorted.others.is_empty() { Ok(sorted.chain) } else { Err(sorted.complaint()) }
-}
-
-/// The same among certificates that have nothing to do with it, as key files hold: these are left out.
-///
-/// # Errors
-/// When no certificate has the key, or the chain has a gap: an issuer is missing, and there is a
-/// certificate authority that it might have led to.
-pub fn chain_among(certificates: Vec<CertificateDer>, spki: &SpkiDer) -> Result<Vec<CertificateDer>, ChainError> {
-    let sorted = sort(certificates, spki)?;
-    let gap = !sorted.is_complete && sorted.others.iter().any(|other| check_ca(other).is_ok());
-    if gap { Err(sorted.complaint()) } else { Ok(sorted.chain) }
-}
-
-/// A chain, and what else came with it.
-struct Sorted {
-    chain: Vec<CertificateDer>,
-    /// Whether its last certificate is its own issuer.
-    is_complete: bool,
-    others: Vec<CertificateDer>,
-}
-
-impl Sorted {
-    /// Why the others cannot stand there.
-    fn complaint(&self) -> ChainError {
-        let names: Vec<String> = self.others.iter().map(subject).collect();
-        let names = names.join("; ");
-        ChainError(match self.chain.last().map(issuer) {
-            Some(missing) if !self.is_complete => {
-                format!("a chain with a gap: the issuer {missing} is missing, so that nothing leads to {names}")
-            }
-            _ => format!("not part of the chain: {names}"),
-        })
+/// When it is neither, or has more than are accepted.
+pub(crate) fn certificates_of(der: &[u8]) -> Result<Vec<CertificateDer>, ChainError> {
+    if let Some(certificate) = certificate(der)? {
+        return Ok(vec![certificate]);
     }
-}
-
-/// Puts the chain of a key in order.
-fn sort(certificates: Vec<CertificateDer>, spki: &SpkiDer) -> Result<Sorted, ChainError> {
-    let mut rest: Vec<CertificateDer> = Vec::new();
-    for certificate in certificates {
-        if !rest.contains(&certificate) {
-            rest.push(certificate);
-        }
-    }
-    if rest.is_empty() {
-        return Err(ChainError("there is no certificate in it, where that for the key is needed".to_owned()));
-    }
-    let leaf = rest
-        .iter()
-        .position(|certificate| public_key(certificate).is_ok_and(|key| key == *spki))
-        .ok_or_else(|| ChainError("no certificate is for this key: the public keys differ".to_owned()))?;
-    let mut last = rest.remove(leaf);
-    let mut chain = Vec::new();
-    while let Some(issuer) = rest.iter().position(|issuer| is_issued_by(&last, issuer)) {
-        chain.push(std::mem::replace(&mut last, rest.remove(issuer)));
-    }
-    let is_complete = is_issued_by(&last, &last);
-    chain.push(last);
-    Ok(Sorted { chain, is_complete, others: rest })
-}
-
-/// Whether `issuer` issued `certificate`: names and signature.
-#[must_use]
-pub fn is_issued_by(certificate: &CertificateDer, issuer: &CertificateDer) -> bool {
-    let (Ok(leaf), Ok(ca)) = (Certificate::from_der(certificate.as_bytes()), Certificate::from_der(issuer.as_bytes()))
-    else {
-        return false;
+    let Some(ContentInfo { signed }) = content_info(der) else {
+        return Err(ChainError(match surplus(der) {
+            Some(number) => format!("{number} bytes follow the end of the certificate or PKCS#7"),
+            None => "neither an X.509 certificate nor PKCS#7".to_owned(),
+        }));
     };
-    if leaf.tbs_certificate().issuer() != ca.tbs_certificate().subject() {
-        return false;
+    let unreadable = || ChainError("PKCS#7 that is broken or truncated".to_owned());
+    let signed =
+        signed.ok_or_else(|| ChainError("PKCS#7 without certificates: only SignedData is accepted".to_owned()))?;
+    let fields = Tlv::only(signed).and_then(|signed| signed.elements(SEQUENCE)).ok_or_else(unreadable)?;
+    // A set, but in no order that its writers agree on.
+    let Some(set) = fields.iter().find(|field| field.tag == CONTEXT[0]) else { return Ok(Vec::new()) };
+    let elements = set.elements(CONTEXT[0]).ok_or_else(unreadable)?;
+    at_most(elements.len())?;
+    let broken = || ChainError("PKCS#7 with something that is no X.509 certificate".to_owned());
+    elements.into_iter().map(|element| certificate(element.whole)?.ok_or_else(broken)).collect()
+}
+
+/// The certificate that some bytes are laid out as, if they are.
+///
+/// # Errors
+/// When it is longer than any certificate.
+pub(crate) fn certificate(der: &[u8]) -> Result<Option<CertificateDer>, ChainError> {
+    match CertificateDer::parse(der.to_vec()) {
+        Ok(_) if der.len() > MOST_BYTES => {
+            Err(ChainError(format!("a certificate of {} bytes, at most {MOST_BYTES} are accepted", der.len())))
+        }
+        other => Ok(other.ok()),
     }
-    let Ok(key) = public_key(issuer) else { return false };
-    let signed = SignedParts::from_der(certificate.as_bytes()).and_then(|signed| Ok((signed.tbs.to_der()?, signed)));
-    signed.is_ok_and(|(message, signed)| {
-        let signature = signed.signature.as_bytes().unwrap_or_default();
-        verify_foreign(&key, &signed.algorithm, &message, signature).is_ok()
-    })
+}
+
+fn at_most(number: usize) -> Result<(), ChainError> {
+    let refused = || ChainError(format!("{number} certificates, at most {MOST} are accepted"));
+    if number > MOST { Err(refused()) } else { Ok(()) }
+}
+
+/// `ContentInfo` (RFC 2315 section 7, RFC 5652 section 3).
+struct ContentInfo<'a> {
+    /// The fields of `SignedData`, where that is its type.
+    signed: Option<&'a [u8]>,
+}
+
+fn content_info(der: &[u8]) -> Option<ContentInfo<'_>> {
+    let fields = Tlv::only(der)?.elements(SEQUENCE)?;
+    let [kind, contents @ ..] = fields.as_slice() else { return None };
+    let is_signed = kind.contents_of(OBJECT_IDENTIFIER)? == SIGNED_DATA.as_bytes();
+    let signed = contents.first().filter(|_| is_signed).and_then(|contents| contents.contents_of(CONTEXT[0]));
+    Some(ContentInfo { signed })
+}
+
+/// Whether a certificate is for a key, in whatever form the key stands in it.
+#[must_use]
+pub fn is_for_key(certificate: &CertificateDer, spki: &SpkiDer) -> bool {
+    ParsedCertificate::of(certificate).is_ok_and(|parsed| is_same_key(parsed.spki, spki.as_bytes()))
 }
 
 /// The public key of a certificate.
 ///
 /// # Errors
-/// When it is not a key of a known form.
-pub fn public_key(certificate: &CertificateDer) -> Result<SpkiDer, ChainError> {
-    let unreadable = |_| ChainError("the certificate's public key cannot be read".to_owned());
-    let parsed = Certificate::from_der(certificate.as_bytes()).map_err(unreadable)?;
-    let spki = parsed.tbs_certificate().subject_public_key_info().to_der().map_err(unreadable)?;
-    SpkiDer::parse(spki).map_err(|_| ChainError("the certificate's public key cannot be read".to_owned()))
-}
-
-/// `ContentInfo` (RFC 2315 section 7, RFC 5652 section 3).
-#[derive(Sequence)]
-struct ContentInfo<'a> {
-    content_type: ObjectIdentifier,
-    #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
-    content: AnyRef<'a>,
-}
-
-/// One certificate, or those of a PKCS#7, whatever the label says.
-fn certificates_of(der: &[u8]) -> Result<Vec<CertificateDer>, ChainError> {
-    if let Ok(certificate) = CertificateDer::parse(der.to_vec()) {
-        return Ok(vec![certificate]);
-    }
-    let unreadable = |_| ChainError("neither an X.509 certificate nor PKCS#7".to_owned());
-    let info = ContentInfo::from_der(der).map_err(unreadable)?;
-    if info.content_type != SIGNED_DATA {
-        return Err(ChainError("PKCS#7 without certificates: only SignedData is accepted".to_owned()));
-    }
-    let fields = info.content.decode_as::<Vec<AnyRef<'_>>>().map_err(unreadable)?;
-    let is_set = |field: &&AnyRef<'_>| matches!(field.tag(), Tag::ContextSpecific { constructed: true, number } if number.value() == 0);
-    let Some(set) = fields.iter().find(is_set) else { return Ok(Vec::new()) };
-    // A set, but in no order that its writers agree on.
-    let mut reader = SliceReader::new(set.value()).map_err(unreadable)?;
-    let mut found = Vec::new();
-    while !der::Reader::is_finished(&reader) {
-        let element = AnyRef::decode(&mut reader).and_then(|element| element.to_der()).map_err(unreadable)?;
-        let broken = |_| ChainError("PKCS#7 with something that is no X.509 certificate".to_owned());
-        found.push(CertificateDer::parse(element).map_err(broken)?);
-    }
-    Ok(found)
-}
-
-fn subject(certificate: &CertificateDer) -> String {
-    Certificate::from_der(certificate.as_bytes())
-        .map(|parsed| distinguished_name(parsed.tbs_certificate().subject()))
-        .unwrap_or_default()
-}
-
-fn issuer(certificate: &CertificateDer) -> String {
-    Certificate::from_der(certificate.as_bytes())
-        .map(|parsed| distinguished_name(parsed.tbs_certificate().issuer()))
-        .unwrap_or_default()
+/// When the certificate cannot be read, or its key is not of a known form.
+pub fn public_key(certificate: &CertificateDer) -> Result<SpkiDer, ParseError> {
+    let unreadable = |why: String| ParseError(format!("subjectPublicKeyInfo: {why}"));
+    SpkiDer::parse(ParsedCertificate::of(certificate)?.spki.to_vec()).map_err(|why| unreadable(why.to_string()))
 }

@@ -1,12 +1,11 @@
 //! Subject and alternative names of a certificate: given ones, or those of another certificate.
 
 use const_oid::db::rfc5280::ID_CE_SUBJECT_ALT_NAME;
-use der::Decode;
-use x509_cert::Certificate;
+use der::{Decode, Encode};
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::SubjectAltName;
-use x509_cert::name::Name;
 
+use super::parsed::ParsedCertificate;
 use super::profile::extension;
 use super::{AlternativeName, CertificateProfile, EncodeError, Subject};
 use strongroom_domain::key::CertificateDer;
@@ -21,21 +20,19 @@ pub enum CertificateNames {
 }
 
 impl CertificateNames {
-    /// The encoded subject, and the extension of the alternative names, if there are some.
-    pub(super) fn encode(&self, profile: CertificateProfile) -> Result<(Name, Option<Extension>), EncodeError> {
+    /// The subject in DER, and the extension of the alternative names, if there are some.
+    pub(super) fn encode(&self, profile: CertificateProfile) -> Result<(Vec<u8>, Option<Extension>), EncodeError> {
         match self {
             Self::Given { subject, alternative_names } => {
                 if let Some((field, fault)) = subject.faults_within(profile.longest_common_name()).first() {
                     return Err(EncodeError(format!("subject: {field:?} {fault:?}")));
                 }
-                Ok((subject.to_name()?, spelt(alternative_names)?))
+                Ok((subject.to_name()?.to_der()?, spelt(alternative_names)?))
             }
             Self::Of(certificate) => {
-                let parsed = Certificate::from_der(certificate.as_bytes())?;
-                let tbs = parsed.tbs_certificate();
-                let mut extensions = tbs.extensions().into_iter().flatten();
-                let names = extensions.find(|extension| extension.extn_id == ID_CE_SUBJECT_ALT_NAME);
-                Ok((tbs.subject().clone(), names.cloned()))
+                let parsed = ParsedCertificate::of(certificate).map_err(|why| EncodeError(why.to_string()))?;
+                let names = parsed.extension(ID_CE_SUBJECT_ALT_NAME).map(|names| Extension::from_der(names.der));
+                Ok((parsed.subject.der.to_vec(), names.transpose()?))
             }
         }
     }

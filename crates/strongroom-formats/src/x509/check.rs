@@ -2,12 +2,10 @@
 
 use der::{Decode, Encode};
 use spki::SubjectPublicKeyInfoRef;
-use x509_cert::Certificate;
-use x509_cert::certificate::Version;
 
 use super::algorithm::identifier;
-use super::summary::timestamp;
-use super::tbs::{SelfSigned, SignedParts};
+use super::parsed::ParsedCertificate;
+use super::tbs::SelfSigned;
 use super::verify_encoded;
 use strongroom_domain::key::CertificateDer;
 
@@ -22,32 +20,30 @@ pub struct CertificateFlaw(pub String);
 /// # Errors
 /// The first difference.
 pub fn check(certificate: &CertificateDer, meant: &SelfSigned) -> Result<(), CertificateFlaw> {
-    let parsed = Certificate::from_der(certificate.as_bytes())?;
-    let tbs = parsed.tbs_certificate();
+    let read = ParsedCertificate::of(certificate).map_err(|why| CertificateFlaw(why.0))?;
     let (subject, alternative_names) =
         meant.names.encode(meant.profile).map_err(|failure| CertificateFlaw(failure.0))?;
     let algorithm = identifier(meant.signature_algorithm)?;
     let spki = SubjectPublicKeyInfoRef::from_der(meant.spki.as_bytes())?;
     let extensions = meant.profile.extensions(spki, alternative_names)?;
+    let extensions = extensions.iter().map(Encode::to_der).collect::<der::Result<Vec<_>>>()?;
     let fields = [
-        ("version", tbs.version() == Version::V3),
-        ("serial number", tbs.serial_number().as_bytes() == meant.serial.as_bytes()),
-        ("signature algorithm", *parsed.signature_algorithm() == algorithm),
-        ("signature algorithm, the inner one", *tbs.signature() == algorithm),
-        ("subject", *tbs.subject() == subject),
-        ("issuer", *tbs.issuer() == subject),
-        ("notBefore", timestamp(tbs.validity().not_before) == meant.not_before),
-        ("notAfter", timestamp(tbs.validity().not_after) == meant.not_after),
-        ("public key", tbs.subject_public_key_info().to_der()? == meant.spki.as_bytes()),
-        ("unique identifiers", tbs.issuer_unique_id().is_none() && tbs.subject_unique_id().is_none()),
-        ("extensions", tbs.extensions() == Some(&extensions)),
+        ("version", read.version == 3),
+        ("serial number", read.serial == meant.serial.as_bytes()),
+        ("signature algorithm", read.signature_algorithm == algorithm),
+        ("signature algorithm, the inner one", read.inner_algorithm == algorithm.to_der()?),
+        ("subject", read.subject.der == subject),
+        ("issuer", read.issuer.der == subject),
+        ("notBefore", read.not_before == meant.not_before),
+        ("notAfter", read.not_after == meant.not_after),
+        ("public key", read.spki == meant.spki.as_bytes()),
+        ("unique identifiers", !read.has_unique_identifiers),
+        ("extensions", read.extensions.iter().map(|extension| extension.der).eq(extensions.iter())),
     ];
     if let Some((field, _)) = fields.iter().find(|(_, as_meant)| !as_meant) {
         return Err(CertificateFlaw((*field).to_owned()));
     }
-    let signed = SignedParts::from_der(certificate.as_bytes())?;
-    let signature = signed.signature.as_bytes().ok_or_else(|| CertificateFlaw("signature".to_owned()))?;
-    verify_encoded(&meant.spki, meant.signature_algorithm, &signed.tbs.to_der()?, signature)
+    verify_encoded(&meant.spki, meant.signature_algorithm, read.tbs, read.signature)
         .map_err(|failure| CertificateFlaw(failure.to_string()))
 }
 

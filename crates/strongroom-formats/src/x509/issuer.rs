@@ -1,19 +1,20 @@
 //! Who may issue certificates, and whether a chain leads to somebody trusted (RFC 5280 section 6.1).
 
-use der::Decode;
-use x509_cert::Certificate;
-use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
-
-use super::bundle::is_issued_by;
-use super::name::distinguished_name;
-use super::summary::timestamp;
+use super::issuance::{Issuance, issuance_of};
+use super::parsed::ParsedCertificate;
+use super::summary::ParseError;
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::CertificateDer;
 
 /// Why a certificate is none of a certificate authority, or a chain leads to none that is trusted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Untrusted(pub String);
+pub enum Untrusted {
+    #[error("{0}")]
+    Flawed(String),
+    /// Nothing here verifies signatures of this kind.
+    #[error("the signature of {name} cannot be verified here ({kind})")]
+    Unverified { name: String, kind: String },
+}
 
 /// Checks that a certificate may issue others: a CA by its basic constraints, and by its key usage where it has one.
 ///
@@ -27,28 +28,52 @@ pub fn check_ca(certificate: &CertificateDer) -> Result<(), Untrusted> {
 
 /// Checks that a chain, its leaf first, leads to one of `anchors` through certificate authorities that are valid `now`.
 ///
-/// Each of the chain must be issued by the next. Those behind the one that leads to an anchor are of no matter.
+/// Each of the chain must be issued by the next, and every signature on the way be one that is verified here. Those
+/// behind the one that leads to an anchor are of no matter.
 ///
 /// # Errors
 /// When it leads to none, or why not by this way.
 pub fn check_trust(chain: &[CertificateDer], anchors: &[CertificateDer], now: Timestamp) -> Result<(), Untrusted> {
-    let mut flaw = Untrusted("its issuer is none of the trusted certificate authorities".to_owned());
+    let mut flaw = Untrusted::Flawed("its issuer is none of the trusted certificate authorities".to_owned());
     for (index, last) in chain.iter().enumerate() {
         for anchor in anchors {
             let between = if anchor == last {
                 chain.get(1..index)
-            } else if is_issued_by(last, anchor) {
-                chain.get(1..=index)
             } else {
-                continue;
+                match issuance_of(last, anchor) {
+                    Issuance::Verified => chain.get(1..=index),
+                    Issuance::Unverified(what) => {
+                        flaw = unverified(last, &what);
+                        continue;
+                    }
+                    Issuance::Refuted | Issuance::Strangers => continue,
+                }
             };
-            match check_issuers(between.unwrap_or_default().iter().chain([anchor]), now) {
+            let way = check_signatures(chain.get(..=index).unwrap_or_default());
+            match way.and_then(|()| check_issuers(between.unwrap_or_default().iter().chain([anchor]), now)) {
                 Ok(()) => return Ok(()),
                 Err(failure) => flaw = failure,
             }
         }
     }
     Err(flaw)
+}
+
+/// Checks that each certificate has a signature that is known to be by the next one's key.
+fn check_signatures(chain: &[CertificateDer]) -> Result<(), Untrusted> {
+    for pair in chain.windows(2) {
+        if let [certificate, issuer] = pair
+            && let Issuance::Unverified(what) = issuance_of(certificate, issuer)
+        {
+            return Err(unverified(certificate, &what));
+        }
+    }
+    Ok(())
+}
+
+fn unverified(certificate: &CertificateDer, what: &str) -> Untrusted {
+    let name = ParsedCertificate::of(certificate).map(|parsed| parsed.subject.to_text()).unwrap_or_default();
+    Untrusted::Unverified { name, kind: what.to_owned() }
 }
 
 /// Checks the issuers of a leaf, from the nearest to the anchor.
@@ -60,7 +85,7 @@ fn check_issuers<'a>(issuers: impl Iterator<Item = &'a CertificateDer>, now: Tim
         if now < issuer.not_before || issuer.not_after < now {
             return Err(issuer.flaw("is not valid now"));
         }
-        if issuer.most_below.is_some_and(|most| usize::from(most) < below) {
+        if issuer.most_below.is_some_and(|most| most < below) {
             return Err(issuer.flaw("allows fewer certificate authorities below it (pathLenConstraint)"));
         }
         if !issuer.is_self_issued {
@@ -76,33 +101,31 @@ struct Issuer {
     not_before: Timestamp,
     not_after: Timestamp,
     is_self_issued: bool,
-    most_below: Option<u8>,
+    most_below: Option<usize>,
 }
 
 impl Issuer {
     fn read(certificate: &CertificateDer) -> Result<Self, Untrusted> {
-        let unreadable = |failure: der::Error| Untrusted(format!("a certificate cannot be read: {failure}"));
-        let parsed = Certificate::from_der(certificate.as_bytes()).map_err(unreadable)?;
-        let tbs = parsed.tbs_certificate();
-        let constraints = tbs.get_extension::<BasicConstraints>().map_err(unreadable)?;
-        let usage = tbs.get_extension::<KeyUsage>().map_err(unreadable)?;
+        let unreadable = |failure: ParseError| Untrusted::Flawed(failure.to_string());
+        let parsed = ParsedCertificate::of(certificate).map_err(unreadable)?;
+        let constraints = parsed.constraints().map_err(unreadable)?;
         let issuer = Self {
-            name: distinguished_name(tbs.subject()),
-            not_before: timestamp(tbs.validity().not_before),
-            not_after: timestamp(tbs.validity().not_after),
-            is_self_issued: tbs.subject() == tbs.issuer(),
-            most_below: constraints.as_ref().and_then(|(_, constraints)| constraints.path_len_constraint),
+            name: parsed.subject.to_text(),
+            not_before: parsed.not_before,
+            not_after: parsed.not_after,
+            is_self_issued: parsed.subject.comparable() == parsed.issuer.comparable(),
+            most_below: constraints.and_then(|constraints| constraints.path_length),
         };
-        if !constraints.is_some_and(|(_, constraints)| constraints.ca) {
+        if !constraints.is_some_and(|constraints| constraints.is_ca) {
             return Err(issuer.flaw("is no certificate authority (basicConstraints)"));
         }
-        if usage.is_some_and(|(_, usage)| !usage.key_cert_sign()) {
+        if !parsed.may_sign_certificates().map_err(unreadable)? {
             return Err(issuer.flaw("must not sign certificates (keyUsage)"));
         }
         Ok(issuer)
     }
 
     fn flaw(&self, what: &str) -> Untrusted {
-        Untrusted(format!("{} {what}", self.name))
+        Untrusted::Flawed(format!("{} {what}", self.name))
     }
 }

@@ -1,6 +1,6 @@
 //! What kind of key a certificate is for, whoever made it.
 
-use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION};
+use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, ID_RSASSA_PSS, RSA_ENCRYPTION};
 use der::Decode;
 use der::asn1::UintRef;
 use spki::SubjectPublicKeyInfoRef;
@@ -12,7 +12,7 @@ use strongroom_domain::key::{CertificateDer, KeyAlgorithm};
 /// The kind and the size of a certificate's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyFacts {
-    /// `RSA`, `EC`, `Ed25519`, or the dotted object identifier of another kind.
+    /// `RSA`, `RSASSA-PSS`, `EC`, `Ed25519`, or the dotted object identifier of another kind.
     pub algorithm: String,
     /// Of the modulus or the curve's field, where it is known.
     pub bits: Option<u32>,
@@ -33,6 +33,7 @@ impl KeyFacts {
         };
         let (algorithm, foreign) = match parsed.algorithm.oid {
             RSA_ENCRYPTION => ("RSA".to_owned(), modulus()),
+            ID_RSASSA_PSS => ("RSASSA-PSS".to_owned(), modulus()),
             ID_EC_PUBLIC_KEY => ("EC".to_owned(), None),
             other => (known.map_or_else(|| other.to_string(), |_| "Ed25519".to_owned()), None),
         };

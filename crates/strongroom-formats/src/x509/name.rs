@@ -1,17 +1,14 @@
-//! Distinguished names: from fields to DER and to the string that users see.
-
-use std::fmt::Write as _;
+//! Distinguished names of certificates to be made: from fields to DER.
 
 use const_oid::ObjectIdentifier;
-use const_oid::db::rfc3280::EMAIL_ADDRESS;
 use const_oid::db::rfc4519::{COMMON_NAME, COUNTRY_NAME, L, O, OU, ST};
-use der::asn1::{Any, BmpString, PrintableStringRef, Utf8StringRef};
-use der::{Decode, Encode, Tag, Tagged};
-use x509_cert::Certificate;
+use der::asn1::{Any, PrintableStringRef, Utf8StringRef};
+use der::{Decode, Encode};
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 
 use super::ParseError;
+use super::parsed::ParsedCertificate;
 use strongroom_domain::key::CertificateDer;
 
 /// An attribute of a subject.
@@ -136,89 +133,5 @@ impl SubjectField {
 /// # Errors
 /// When the certificate cannot be read.
 pub fn one_line_subject(certificate: &CertificateDer) -> Result<String, ParseError> {
-    let parsed = Certificate::from_der(certificate.as_bytes()).map_err(|why| ParseError(why.to_string()))?;
-    let value = |part: &AttributeTypeAndValue| {
-        let word = keyword(part.oid).map_or_else(|| part.oid.to_string(), str::to_owned);
-        format!("/{word}={}", text(&part.value).unwrap_or_else(|| hex(&part.value)))
-    };
-    Ok(parsed.tbs_certificate().subject().iter_rdn().flat_map(|rdn| rdn.iter().map(value)).collect())
-}
-
-/// The string of a name: the reverse of the encoded order, comma and blank between, values
-/// escaped by RFC 2253 section 2.4.
-///
-/// Attributes without a name here are written as dotted OID and `#` with the hex of their
-/// DER, and so are values that are no text.
-pub(super) fn distinguished_name(name: &Name) -> String {
-    let mut parts: Vec<String> =
-        name.iter_rdn().map(|rdn| rdn.iter().map(attribute).collect::<Vec<_>>().join("+")).collect();
-    parts.reverse();
-    parts.join(", ")
-}
-
-fn attribute(attribute: &AttributeTypeAndValue) -> String {
-    match keyword(attribute.oid) {
-        Some(word) => {
-            let value = text(&attribute.value).map_or_else(|| hex(&attribute.value), |text| escape(&text));
-            format!("{word}={value}")
-        }
-        None => format!("{}={}", attribute.oid, hex(&attribute.value)),
-    }
-}
-
-fn keyword(oid: ObjectIdentifier) -> Option<&'static str> {
-    match oid {
-        COMMON_NAME => Some("CN"),
-        OU => Some("OU"),
-        O => Some("O"),
-        L => Some("L"),
-        ST => Some("ST"),
-        COUNTRY_NAME => Some("C"),
-        EMAIL_ADDRESS => Some("EMAILADDRESS"),
-        _ => None,
-    }
-}
-
-/// What is text of the types that occur; those of one byte per character only in ASCII,
-/// since beyond it their writers did not agree.
-fn text(value: &Any) -> Option<String> {
-    let utf8 = || String::from_utf8(value.value().to_vec()).ok();
-    match value.tag() {
-        Tag::Utf8String => utf8(),
-        Tag::PrintableString | Tag::Ia5String | Tag::TeletexString => utf8().filter(|text| text.is_ascii()),
-        Tag::BmpString => value.decode_as::<BmpString>().ok().map(|text| text.chars().collect()),
-        _ => None,
-    }
-}
-
-fn hex(value: &Any) -> String {
-    let mut text = String::from("#");
-    for byte in value.to_der().unwrap_or_default() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
-fn escape(value: &str) -> String {
-    let last = value.chars().count().saturating_sub(1);
-    let mut escaped = String::with_capacity(value.len());
-    for (index, char) in value.chars().enumerate() {
-        let special = match char {
-            ',' | '+' | '"' | '\\' | '<' | '>' | ';' => true,
-            ' ' => index == 0 || index == last,
-            '#' => index == 0,
-            _ => false,
-        };
-        if char.is_control() {
-            for byte in char.encode_utf8(&mut [0; 4]).bytes() {
-                let _ = write!(escaped, "\\{byte:02X}");
-            }
-            continue;
-        }
-        if special {
-            escaped.push('\\');
-        }
-        escaped.push(char);
-    }
-    escaped
+    Ok(ParsedCertificate::of(certificate)?.subject.to_one_line())
 }

@@ -6,9 +6,13 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
+use super::tlv::Tlv;
 use super::to_der;
 
 const BEGIN: &str = "-----BEGIN ";
+/// Of UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 const DASHES: &str = "-----";
 
 /// Padding may have been lost on the way.
@@ -34,16 +38,26 @@ pub struct PemBlock {
     pub contents: Zeroizing<Vec<u8>>,
 }
 
-/// Text that is neither PEM nor base64.
+/// Why no bytes are under an armour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not base64")]
-pub struct NotPem;
+pub enum NotPem {
+    #[error("neither PEM nor base64")]
+    Neither,
+    #[error("text in UTF-16, as Windows PowerShell writes it, where UTF-8 or ASCII is accepted")]
+    Utf16,
+    #[error("base64 of base64, where it is accepted once")]
+    Base64Twice,
+}
 
 /// Takes the armour off.
 ///
 /// # Errors
-/// When text is neither PEM nor base64, or a block has no end.
+/// When text is neither PEM nor base64, a block has no end, or the armour is one of those that [`NotPem`] names.
 pub fn read_pem_or_der(data: &[u8]) -> Result<PemInput, NotPem> {
+    if is_utf_16(data) {
+        return Err(NotPem::Utf16);
+    }
+    let data = data.strip_prefix(BYTE_ORDER_MARK).unwrap_or(data);
     if !is_text(data) {
         return Ok(PemInput::Bare(to_der(data).unwrap_or_else(|| Zeroizing::new(data.to_vec()))));
     }
@@ -51,8 +65,37 @@ pub fn read_pem_or_der(data: &[u8]) -> Result<PemInput, NotPem> {
         return Ok(PemInput::Pem(blocks));
     }
     let decoded = base64(&unescaped(data))?;
+    let decoded = decoded.strip_prefix(BYTE_ORDER_MARK).map(|rest| Zeroizing::new(rest.to_vec())).unwrap_or(decoded);
     let blocks = if is_text(&decoded) { pem(&decoded)? } else { None };
-    Ok(blocks.map_or(PemInput::Bare(decoded), PemInput::Pem))
+    match blocks {
+        Some(blocks) => Ok(PemInput::Pem(blocks)),
+        None => once(decoded).map(PemInput::Bare),
+    }
+}
+
+/// How many bytes follow the first element; `None` where none do, or there is no element.
+pub(crate) fn surplus(der: &[u8]) -> Option<usize> {
+    Tlv::take(der).map(|(_, rest)| rest.len()).filter(|rest| *rest > 0)
+}
+
+/// Refuses bytes that are still in an armour.
+fn once(decoded: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, NotPem> {
+    if is_utf_16(&decoded) {
+        return Err(NotPem::Utf16);
+    }
+    let is_base64 = is_text(&decoded) && std::str::from_utf8(&decoded).is_ok_and(|text| base64(text).is_ok());
+    if is_base64 && !decoded.is_empty() { Err(NotPem::Base64Twice) } else { Ok(decoded) }
+}
+
+/// Whether text is in UTF-16: by its byte order mark, or since every other byte of its beginning is zero.
+fn is_utf_16(data: &[u8]) -> bool {
+    let of_ascii = |text: usize, zeros: usize| {
+        let (pairs, _) = data.get(..16).unwrap_or_default().as_chunks::<2>();
+        let is_text =
+            |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
+        !pairs.is_empty() && pairs.iter().all(|pair| is_text(pair.get(text)) && pair.get(zeros) == Some(&0))
+    };
+    [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| data.starts_with(mark)) || of_ascii(0, 1) || of_ascii(1, 0)
 }
 
 /// Binary formats have control characters within their first bytes; PEM has none,
@@ -67,11 +110,11 @@ fn pem(data: &[u8]) -> Result<Option<Vec<PemBlock>>, NotPem> {
     let mut blocks = Vec::new();
     let mut rest = text.as_str();
     while let Some((_, after)) = rest.split_once(BEGIN) {
-        let (label, after) = after.split_once(DASHES).ok_or(NotPem)?;
-        let (body, after) = after.split_once(&format!("-----END {label}-----")).ok_or(NotPem)?;
+        let (label, after) = after.split_once(DASHES).ok_or(NotPem::Neither)?;
+        let (body, after) = after.split_once(&format!("-----END {label}-----")).ok_or(NotPem::Neither)?;
         let (headers, body): (Vec<&str>, Vec<&str>) = body.lines().partition(|line| line.contains(':'));
         let encrypted = headers.iter().any(|line| line.contains("ENCRYPTED"));
-        let contents = base64(&Zeroizing::new(body.concat()))?;
+        let contents = once(base64(&Zeroizing::new(body.concat()))?)?;
         blocks.push(PemBlock { label: label.to_owned(), encrypted, contents });
         rest = after;
     }
@@ -88,8 +131,9 @@ fn unescaped(data: &[u8]) -> Zeroizing<String> {
 fn base64(text: &str) -> Result<Zeroizing<Vec<u8>>, NotPem> {
     // Allocated once, so that no half of a key stays behind.
     let mut letters = Zeroizing::new(Vec::with_capacity(text.len()));
+    let text = text.trim_end_matches(['\0', '\u{1a}']);
     letters.extend(text.bytes().filter(|byte| !byte.is_ascii_whitespace()));
-    let decoded = BASE64.decode(letters.as_slice()).map(Zeroizing::new).map_err(|_| NotPem)?;
+    let decoded = BASE64.decode(letters.as_slice()).map(Zeroizing::new).map_err(|_| NotPem::Neither)?;
     Ok(to_der(&decoded).unwrap_or(decoded))
 }
 

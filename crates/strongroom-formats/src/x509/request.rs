@@ -2,18 +2,18 @@
 
 use const_oid::db::rfc5280::ID_CE_SUBJECT_ALT_NAME;
 use const_oid::db::rfc5912::ID_EXTENSION_REQ;
-use der::asn1::{Any, AnyRef, BitStringRef, SetOfVec};
+use der::asn1::{AnyRef, BitStringRef};
 use der::{Decode, Encode};
-use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
-use x509_cert::Certificate;
-use x509_cert::attr::{Attribute, Attributes};
-use x509_cert::ext::Extension;
-use x509_cert::request::{CertReqInfo, Version};
+use spki::AlgorithmIdentifierOwned;
 
 use super::algorithm::identifier;
+use super::parsed::{ParsedCertificate, ParsedExtension};
 use super::tbs::{SignedParts, encode};
-use super::{EncodeError, verify};
+use super::{EncodeError, tlv, verify};
 use strongroom_domain::key::{CertificateDer, Signature, SignatureAlgorithm, SpkiDer};
+
+/// INTEGER 0: version 1.
+const VERSION: &[u8] = &[tlv::INTEGER, 1, 0];
 
 /// A certification request that only lacks its signature.
 #[derive(Debug)]
@@ -34,17 +34,12 @@ impl RequestInfo {
         spki: &SpkiDer,
         algorithm: SignatureAlgorithm,
     ) -> Result<Self, EncodeError> {
-        let parsed = Certificate::from_der(certificate.as_bytes())?;
-        let tbs = parsed.tbs_certificate();
-        let mut extensions = tbs.extensions().into_iter().flatten();
-        let names = extensions.find(|extension| extension.extn_id == ID_CE_SUBJECT_ALT_NAME);
-        let info = CertReqInfo {
-            version: Version::V1,
-            subject: tbs.subject().clone(),
-            public_key: SubjectPublicKeyInfoOwned::from_der(spki.as_bytes())?,
-            attributes: attributes(names)?,
-        };
-        let (bytes, spki) = (info.to_der()?, spki.clone());
+        let parsed = ParsedCertificate::of(certificate).map_err(|why| EncodeError(why.to_string()))?;
+        let names = parsed.extension(ID_CE_SUBJECT_ALT_NAME);
+        // CertificationRequestInfo (section 4.1), with the subject byte for byte, since its strings may be of any type.
+        let fields = [VERSION, parsed.subject.der, spki.as_bytes(), &attributes(names)].concat();
+        let bytes = tlv::encode(tlv::SEQUENCE, &fields);
+        let spki = spki.clone();
         Ok(Self { bytes, spki, signature_algorithm: algorithm, algorithm: identifier(algorithm)? })
     }
 
@@ -74,13 +69,13 @@ impl RequestInfo {
     }
 }
 
-/// The extensions that are asked for (RFC 2985 section 5.4.2); none, where an empty list
-/// would be against their syntax.
-fn attributes(names: Option<&Extension>) -> der::Result<Attributes> {
-    let mut attributes = Attributes::default();
-    if let Some(names) = names {
-        let value = Any::encode_from(&vec![names.clone()])?;
-        attributes.insert(Attribute { oid: ID_EXTENSION_REQ, values: SetOfVec::try_from(vec![value])? })?;
-    }
-    Ok(attributes)
+/// `[0]` with the extensions that are asked for (RFC 2985 section 5.4.2); with none, where an empty list would be
+/// against their syntax.
+fn attributes(names: Option<&ParsedExtension<'_>>) -> Vec<u8> {
+    let attribute = |names: &ParsedExtension<'_>| {
+        let value = tlv::encode(tlv::SET, &tlv::encode(tlv::SEQUENCE, names.der));
+        let id = tlv::encode(tlv::OBJECT_IDENTIFIER, ID_EXTENSION_REQ.as_bytes());
+        tlv::encode(tlv::SEQUENCE, &[id, value].concat())
+    };
+    tlv::encode(tlv::CONTEXT[0], &names.map(attribute).unwrap_or_default())
 }

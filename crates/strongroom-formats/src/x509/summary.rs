@@ -6,11 +6,9 @@ use aws_lc_rs::digest;
 use const_oid::db::rfc5280::ID_CE_SUBJECT_ALT_NAME;
 use der::Decode;
 use der::asn1::AnyRef;
-use x509_cert::time::Time;
-use x509_cert::{Certificate, TbsCertificate};
 
 use super::algorithm::jca_name;
-use super::name::distinguished_name;
+use super::parsed::ParsedCertificate;
 use super::{AlternativeName, KeyFacts};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::CertificateDer;
@@ -54,8 +52,8 @@ impl CertificateSummary {
     /// # Errors
     /// When a field is outside of what can be shown.
     pub fn of(certificate: &CertificateDer) -> Result<Self, ParseError> {
-        let parsed = parse(certificate)?;
-        let alternative_names = alternative_names(parsed.tbs_certificate())?;
+        let parsed = ParsedCertificate::of(certificate)?;
+        let alternative_names = alternative_names(&parsed)?;
         Ok(Self { alternative_names, ..Self::without_alternative_names(certificate, &parsed) })
     }
 
@@ -64,20 +62,19 @@ impl CertificateSummary {
     /// # Errors
     /// When the bytes are no certificate.
     pub fn remains(certificate: &CertificateDer) -> Result<Self, ParseError> {
-        Ok(Self::without_alternative_names(certificate, &parse(certificate)?))
+        Ok(Self::without_alternative_names(certificate, &ParsedCertificate::of(certificate)?))
     }
 
-    fn without_alternative_names(certificate: &CertificateDer, parsed: &Certificate) -> Self {
-        let tbs = parsed.tbs_certificate();
+    fn without_alternative_names(certificate: &CertificateDer, parsed: &ParsedCertificate<'_>) -> Self {
         Self {
-            serial_number: decimal(tbs.serial_number().as_bytes()),
-            subject: distinguished_name(tbs.subject()),
-            issuer: distinguished_name(tbs.issuer()),
+            serial_number: decimal(parsed.serial),
+            subject: parsed.subject.to_text(),
+            issuer: parsed.issuer.to_text(),
             alternative_names: Vec::new(),
-            not_before: timestamp(tbs.validity().not_before),
-            not_after: timestamp(tbs.validity().not_after),
-            signature_algorithm: jca_name(parsed.signature_algorithm()),
-            version: u32::from(tbs.version() as u8) + 1,
+            not_before: parsed.not_before,
+            not_after: parsed.not_after,
+            signature_algorithm: jca_name(&parsed.signature_algorithm),
+            version: parsed.version,
             sha1_fingerprint: sha1_fingerprint(certificate),
             sha256_fingerprint: sha256_fingerprint(certificate),
         }
@@ -98,10 +95,6 @@ pub fn check_readable(certificates: &[CertificateDer]) -> Result<(), ParseError>
     Ok(())
 }
 
-fn parse(certificate: &CertificateDer) -> Result<Certificate, ParseError> {
-    Certificate::from_der(certificate.as_bytes()).map_err(|failure| ParseError(failure.to_string()))
-}
-
 /// SHA-1 over the DER of a certificate, in upper-case hex without separators.
 #[must_use]
 pub fn sha1_fingerprint(certificate: &CertificateDer) -> String {
@@ -114,22 +107,17 @@ pub fn sha256_fingerprint(certificate: &CertificateDer) -> String {
     fingerprint(&digest::SHA256, certificate.as_bytes())
 }
 
-/// The moment that a validity names.
-pub(super) fn timestamp(time: Time) -> Timestamp {
-    Timestamp::from_micros(0).plus(time.to_unix_duration())
-}
-
 /// Names of other types are passed over, so that a directory name hides no DNS name; a second
 /// extension is refused, because the names of one would hide those of the other (RFC 5280 section 4.2).
-fn alternative_names(tbs: &TbsCertificate) -> Result<Vec<AlternativeName>, ParseError> {
-    let mut extensions = tbs.extensions().into_iter().flatten();
-    let Some(extension) = extensions.find(|extension| extension.extn_id == ID_CE_SUBJECT_ALT_NAME) else {
+fn alternative_names(parsed: &ParsedCertificate<'_>) -> Result<Vec<AlternativeName>, ParseError> {
+    let mut extensions = parsed.extensions.iter().filter(|extension| extension.id == ID_CE_SUBJECT_ALT_NAME);
+    let Some(extension) = extensions.next() else {
         return Ok(Vec::new());
     };
-    if extensions.any(|extension| extension.extn_id == ID_CE_SUBJECT_ALT_NAME) {
+    if extensions.next().is_some() {
         return Err(ParseError("subjectAltName: it is there twice".to_owned()));
     }
-    let names = Vec::<AnyRef<'_>>::from_der(extension.extn_value.as_bytes())
+    let names = Vec::<AnyRef<'_>>::from_der(extension.value)
         .map_err(|failure| ParseError(format!("subjectAltName: {failure}")))?;
     Ok(names.into_iter().filter_map(AlternativeName::of_general_name).collect())
 }

@@ -3,23 +3,17 @@
 use std::time::Duration;
 
 use der::asn1::{AnyRef, BitStringRef};
-use der::{DateTime, Decode, Document, Encode, Sequence};
-use signature::Keypair;
-use spki::{
-    AlgorithmIdentifierOwned, DynSignatureAlgorithmIdentifier, EncodePublicKey, SubjectPublicKeyInfoOwned,
-    SubjectPublicKeyInfoRef,
-};
-use x509_cert::TbsCertificate;
-use x509_cert::builder::profile::BuilderProfile;
-use x509_cert::builder::{self, Builder, CertificateBuilder};
-use x509_cert::ext::Extension;
-use x509_cert::name::Name;
-use x509_cert::time::{Time, Validity};
+use der::{DateTime, Decode, Encode, Sequence};
+use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoRef};
+use x509_cert::time::Time;
 
 use super::algorithm::identifier;
-use super::{CertificateNames, CertificateProfile, ecdsa};
+use super::{CertificateNames, CertificateProfile, ecdsa, tlv};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{CertificateDer, SerialNumber, Signature, SignatureAlgorithm, SignatureScheme, SpkiDer};
+
+/// `[0]` around INTEGER 2: version 3.
+const VERSION: &[u8] = &[tlv::CONTEXT[0], 3, tlv::INTEGER, 1, 2];
 
 /// A self-signed certificate to be made.
 #[derive(Clone, Debug)]
@@ -53,13 +47,19 @@ impl SelfSigned {
         }
         let algorithm = identifier(self.signature_algorithm)?;
         let spki = SubjectPublicKeyInfoRef::from_der(self.spki.as_bytes())?;
-        let blueprint = Blueprint { name, extensions: self.profile.extensions(spki, alternative_names)? };
-        let serial = x509_cert::serial_number::SerialNumber::new(self.serial.as_bytes())?;
-        let validity = Validity::new(time(self.not_before)?, time(self.not_after)?);
-        let key = SubjectPublicKeyInfoOwned::from_der(self.spki.as_bytes())?;
-        let bytes = CertificateBuilder::new(blueprint, serial, validity, key)
-            .and_then(|mut builder| builder.finalize(&Signer { spki: self.spki.clone(), algorithm: algorithm.clone() }))
-            .map_err(|failure| EncodeError(failure.to_string()))?;
+        let extensions = self.profile.extensions(spki, alternative_names)?.to_der()?;
+        let validity = [time(self.not_before)?.to_der()?, time(self.not_after)?.to_der()?].concat();
+        let fields = [
+            VERSION,
+            &tlv::encode(tlv::INTEGER, self.serial.as_bytes()),
+            &algorithm.to_der()?,
+            &name,
+            &tlv::encode(tlv::SEQUENCE, &validity),
+            &name,
+            self.spki.as_bytes(),
+            &tlv::encode(tlv::CONTEXT[3], &extensions),
+        ];
+        let bytes = tlv::encode(tlv::SEQUENCE, &fields.concat());
         Ok(Tbs { bytes, signature_algorithm: self.signature_algorithm, algorithm })
     }
 }
@@ -125,58 +125,6 @@ fn time(moment: Timestamp) -> Result<Time, EncodeError> {
     let micros = u64::try_from(moment.as_micros()).map_err(|_| EncodeError("a date before 1970".to_owned()))?;
     let whole_seconds = Duration::from_secs(micros / 1_000_000);
     DateTime::from_unix_duration(whole_seconds).map(Time::from).map_err(|_| EncodeError("a date after 9999".to_owned()))
-}
-
-/// Name and extensions as the builder asks for them.
-struct Blueprint {
-    name: Name,
-    extensions: Vec<Extension>,
-}
-
-impl BuilderProfile for Blueprint {
-    fn get_issuer(&self, subject: &Name) -> Name {
-        subject.clone()
-    }
-
-    fn get_subject(&self) -> Name {
-        self.name.clone()
-    }
-
-    fn build_extensions(
-        &self,
-        _spki: SubjectPublicKeyInfoRef<'_>,
-        _issuer_spki: SubjectPublicKeyInfoRef<'_>,
-        _tbs: &TbsCertificate,
-    ) -> builder::Result<Vec<Extension>> {
-        Ok(self.extensions.clone())
-    }
-}
-
-/// What the builder wants to know of whoever will sign.
-#[derive(Clone)]
-struct Signer {
-    spki: SpkiDer,
-    algorithm: AlgorithmIdentifierOwned,
-}
-
-impl Keypair for Signer {
-    type VerifyingKey = Self;
-
-    fn verifying_key(&self) -> Self {
-        self.clone()
-    }
-}
-
-impl EncodePublicKey for Signer {
-    fn to_public_key_der(&self) -> spki::Result<Document> {
-        Ok(Document::try_from(self.spki.as_bytes())?)
-    }
-}
-
-impl DynSignatureAlgorithmIdentifier for Signer {
-    fn signature_algorithm_identifier(&self) -> spki::Result<AlgorithmIdentifierOwned> {
-        Ok(self.algorithm.clone())
-    }
 }
 
 impl From<der::Error> for EncodeError {

@@ -1,11 +1,9 @@
 //! Verification of signatures by a public key.
 
 use aws_lc_rs::digest::Digest;
-use aws_lc_rs::signature::{RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, UnparsedPublicKey, VerificationAlgorithm};
-use const_oid::db::rfc5912::SHA_1_WITH_RSA_ENCRYPTION;
-use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoRef};
+use aws_lc_rs::signature::{UnparsedPublicKey, VerificationAlgorithm};
+use spki::SubjectPublicKeyInfoRef;
 
-use super::algorithm::signature_algorithm;
 use super::tbs::encode;
 use strongroom_domain::key::{EcCurve, Signature, SignatureAlgorithm, SpkiDer};
 
@@ -35,24 +33,6 @@ pub fn verify_encoded(
 ) -> Result<(), BadSignature> {
     let verification = verification(spki, algorithm).ok_or(BadSignature)?;
     UnparsedPublicKey::new(verification, spki.as_bytes()).verify(message, signature).map_err(|_| BadSignature)
-}
-
-/// Verifies the signature of a certificate that others made, RSA with SHA-1 included.
-///
-/// # Errors
-/// When it does not verify, or is by an algorithm that nothing here can verify.
-pub(super) fn verify_foreign(
-    spki: &SpkiDer,
-    algorithm: &AlgorithmIdentifierOwned,
-    message: &[u8],
-    signature: &[u8],
-) -> Result<(), BadSignature> {
-    if algorithm.oid == SHA_1_WITH_RSA_ENCRYPTION {
-        return UnparsedPublicKey::new(&RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY, spki.as_bytes())
-            .verify(message, signature)
-            .map_err(|_| BadSignature);
-    }
-    verify_encoded(spki, signature_algorithm(algorithm).ok_or(BadSignature)?, message, signature)
 }
 
 /// Verifies a signature in the form of X.509 over a message whose digest this is.

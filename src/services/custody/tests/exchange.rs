@@ -39,6 +39,8 @@ impl Foreign {
             pkcs8: Secret::new(self.pkcs8.expose().to_vec()),
             spki: self.pair.spki.clone().unwrap(),
             certificates: self.certificates(),
+            remarks: Vec::new(),
+            hint: None,
             deadline: Duration::from_secs(60),
         }
     }
@@ -63,6 +65,7 @@ impl Foreign {
             ring: ring(name),
             selector: KeySelector { label: Some(label.to_owned()), ..KeySelector::default() },
             certificates: self.certificates(),
+            remarks: Vec::new(),
             deadline: Duration::from_secs(60),
         }
     }
@@ -233,11 +236,11 @@ async fn certificates_are_replaced_by_those_for_the_same_key() {
     let (bench, foreign) = (Bench::new().await, Foreign::new().await);
     let made = bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
     for chain in [Vec::new(), foreign.certificates()] {
-        let outcome = bench.keyring.replace_certificates(&admin(), &ring("a"), chain).await;
+        let outcome = bench.keyring.replace_certificates(&admin(), &ring("a"), chain, &[]).await;
         assert_eq!(complaint(outcome), invalid(Field::IssuedCertificates));
     }
     let chain = [made.pair.certificates.clone(), foreign.certificates()].concat();
-    let pair = bench.keyring.replace_certificates(&admin(), &ring("a"), chain.clone()).await.unwrap();
+    let pair = bench.keyring.replace_certificates(&admin(), &ring("a"), chain.clone(), &[]).await.unwrap();
     assert_eq!(pair.certificates, chain);
     assert_eq!(bench.keyring.active(&admin(), &ring("a")).await.unwrap(), pair);
 }
@@ -252,7 +255,7 @@ async fn exchange_is_for_those_who_manage() {
         complaint(keyring.import(&reader, foreign.import("a", ProviderKind::Hsm)).await),
         complaint(keyring.link(&reader, foreign.link("a", "theirs")).await),
         complaint(keyring.export(&reader, &ring("a")).await),
-        complaint(keyring.replace_certificates(&reader, &ring("a"), foreign.certificates()).await),
+        complaint(keyring.replace_certificates(&reader, &ring("a"), foreign.certificates(), &[]).await),
     ];
     assert!(refusals.iter().all(|(kind, _)| *kind == ErrorKind::Forbidden), "{refusals:?}");
     assert_eq!(bench.double.generated.load(Ordering::SeqCst), 1, "that of the foreign key itself");

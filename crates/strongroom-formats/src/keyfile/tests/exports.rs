@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::keyfile::{to_pem, to_pkcs12};
+use crate::keyfile::{Pkcs12Mac, to_pem, to_pkcs12};
 
 /// A key file of openssl's: key, leaf and issuer.
 fn key_file(at: &Path) -> KeyFile {
@@ -15,7 +15,7 @@ fn exported_pkcs12_is_read_by_openssl_and_keytool() {
         let folder = folder(algorithm);
         let at = folder.path();
         let key = key_file(at);
-        let p12 = to_pkcs12(&key.pkcs8, &key.certificates, &password()).unwrap();
+        let p12 = to_pkcs12(&key.pkcs8, &key.certificates, &password(), Pkcs12Mac::Pkcs12Kdf).unwrap();
         std::fs::write(at.join("out.p12"), &p12).unwrap();
 
         openssl(at, "pkcs12 -in out.p12 -passin file:pw -nodes -nocerts -out out.key");
@@ -77,7 +77,7 @@ fn exported_pem_is_read_by_openssl_and_says_pbes2_with_aes() {
 fn no_two_exports_are_alike_and_none_shows_the_key() {
     let folder = folder(KeyAlgorithm::P256);
     let key = key_file(folder.path());
-    let p12 = || to_pkcs12(&key.pkcs8, &[], &password()).unwrap();
+    let p12 = || to_pkcs12(&key.pkcs8, &[], &password(), Pkcs12Mac::Pkcs12Kdf).unwrap();
     let (first, second) = (p12(), p12());
     assert_ne!(first, second);
     let secret = &key.pkcs8.expose()[36..68];
@@ -94,7 +94,7 @@ proptest! {
         let folder = folder(KeyAlgorithm::P256);
         let key = key_file(folder.path());
         let password = Secret::new(password.into_bytes());
-        let p12 = to_pkcs12(&key.pkcs8, &key.certificates, &password).unwrap();
+        let p12 = to_pkcs12(&key.pkcs8, &key.certificates, &password, Pkcs12Mac::Pbmac1).unwrap();
         let pem = to_pem(&key.pkcs8, &key.certificates, &password).unwrap();
         for data in [p12, pem.into_bytes()] {
             let again = read(&data, None, &password).unwrap();

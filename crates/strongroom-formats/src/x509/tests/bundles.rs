@@ -4,7 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::openssl;
-use crate::x509::{algorithm_of, certificates, chain_among, chain_for, is_issued_by, public_key};
+use crate::x509::issuance::{Issuance, issuance_of};
+use crate::x509::{
+    ChainError, ChainWanted, algorithm_of, certificates, chain_among, chain_for, is_issued_by, public_key,
+};
+use strongroom_domain::clock::{Clock, SystemClock};
 use strongroom_domain::key::{CertificateDer, KeyAlgorithm, SpkiDer};
 
 fn sh(at: &Path, command: &str) -> String {
@@ -31,6 +35,14 @@ fn hierarchy(digest: &str) -> tempfile::TempDir {
         sh(at, &format!("x509 -req -in {name}.csr -{digest} {by} -out {name}.pem"));
     }
     folder
+}
+
+fn wanted(spki: &SpkiDer) -> ChainWanted<'_> {
+    ChainWanted { spki, leaf: None, now: SystemClock.now() }
+}
+
+fn chain_of(certificates: &[CertificateDer], spki: &SpkiDer) -> Result<Vec<CertificateDer>, ChainError> {
+    chain_for(certificates.to_vec(), &wanted(spki)).map(|chain| chain.certificates)
 }
 
 #[test]
@@ -105,7 +117,7 @@ fn chain_is_put_in_order_without_duplicates() {
         let [root, middle, leaf] = ["root", "middle", "leaf"].map(|name| certificate(at, name));
         let key = public_key(&leaf).unwrap();
         let chain = |certificates: &[&CertificateDer]| {
-            chain_for(certificates.iter().map(|certificate| (*certificate).clone()).collect(), &key)
+            chain_of(&certificates.iter().map(|certificate| (*certificate).clone()).collect::<Vec<_>>(), &key)
         };
         let whole = [leaf.clone(), middle.clone(), root.clone()];
         assert_eq!(chain(&[&root, &leaf, &middle, &leaf, &root]).unwrap(), whole, "{digest}");
@@ -126,11 +138,12 @@ fn certificates_that_lead_nowhere_are_named() {
     let [root, middle, leaf] = ["root", "middle", "leaf"].map(|name| certificate(ours.path(), name));
     let (stranger, impostor) = (certificate(theirs.path(), "leaf"), certificate(theirs.path(), "middle"));
     let key = public_key(&leaf).unwrap();
-    let failure = chain_for(vec![leaf.clone(), middle, root, stranger], &key).unwrap_err().to_string();
+    let failure = chain_of(&[leaf.clone(), middle, root, stranger], &key).unwrap_err().to_string();
     assert!(failure.contains("not part of the chain: CN=leaf, O=Room"), "{failure}");
     // The same name, another key.
     assert!(!is_issued_by(&leaf, &impostor));
-    assert!(chain_for(vec![leaf, impostor], &key).is_err());
+    let failure = chain_of(&[leaf, impostor], &key).unwrap_err().to_string();
+    assert!(failure.contains("was not signed by the key of the CN=middle, O=Room that is there"), "{failure}");
 }
 
 #[test]
@@ -140,7 +153,8 @@ fn chain_is_found_among_certificates_that_have_nothing_to_do_with_it() {
     let [other_root, stranger] = ["root", "leaf"].map(|name| certificate(theirs.path(), name));
     let key = public_key(&leaf).unwrap();
     let among = |certificates: &[&CertificateDer]| {
-        chain_among(certificates.iter().map(|certificate| (*certificate).clone()).collect(), &key)
+        let certificates = certificates.iter().map(|certificate| (*certificate).clone()).collect();
+        chain_among(certificates, &wanted(&key)).map(|chain| chain.certificates)
     };
     let whole = [leaf.clone(), middle.clone(), root.clone()];
     assert_eq!(among(&[&other_root, &root, &stranger, &leaf, &middle]).unwrap(), whole);
@@ -174,17 +188,19 @@ fn issuers_of_every_algorithm_are_recognised() {
         assert!(is_issued_by(&ca, &ca), "{key}");
         assert_eq!(algorithm_of(&public_key(&ca).unwrap()), algorithm, "{key}");
     }
-    for (key, recognised) in [
-        ("EC -pkeyopt ec_paramgen_curve:secp256k1", false),
-        ("ED448", false),
-        ("RSA -pkeyopt rsa_keygen_bits:1024", false),
+    for (key, unverified) in [
+        ("EC -pkeyopt ec_paramgen_curve:secp256k1", None),
+        ("EC -pkeyopt ec_paramgen_curve:brainpoolP384r1", Some("ECDSA on the curve brainpoolP384r1")),
+        ("ED448", Some("Ed448")),
+        ("RSA -pkeyopt rsa_keygen_bits:1024", None),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let at = folder.path();
         sh(at, &format!("genpkey -algorithm {key} -out ca.key"));
         sh(at, "req -x509 -new -key ca.key -subj /CN=ca -out ca.pem");
         let ca = certificate(at, "ca");
-        assert_eq!(is_issued_by(&ca, &ca), recognised, "{key}");
+        let expected = unverified.map_or(Issuance::Verified, |what| Issuance::Unverified(what.to_owned()));
+        assert_eq!(issuance_of(&ca, &ca), expected, "{key}");
         assert_eq!(algorithm_of(&public_key(&ca).unwrap()), None, "{key}");
     }
 }

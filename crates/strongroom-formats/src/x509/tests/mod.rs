@@ -1,8 +1,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod bundles;
+mod chains;
 mod ecdsa;
 mod finished;
+mod foreign;
+mod forged;
 mod issuers;
 mod names;
 mod summaries;
