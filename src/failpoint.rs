@@ -7,6 +7,8 @@ pub use strongroom_domain::failpoint::Injected;
 /// A step of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failpoint {
+    ActivateBegin,
+    ActivateCommit,
     ConnectionDelete,
     DeleteCommit,
     DeleteDestroy,
@@ -34,6 +36,8 @@ pub enum Failpoint {
 impl Failpoint {
     const fn name(self) -> &'static str {
         match self {
+            Self::ActivateBegin => "activate.begin",
+            Self::ActivateCommit => "activate.commit",
             Self::ConnectionDelete => "connection.delete",
             Self::DeleteCommit => "delete.commit",
             Self::DeleteDestroy => "delete.destroy",

@@ -6,17 +6,19 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use super::instance::{InstanceLock, new_life};
-use crate::admission::QueueBounds;
+use crate::admission::{Detached, QueueBounds};
 use crate::config::{Config, MasterKeySource};
 use crate::provider::local::{LocalProvider, MasterSealer};
 use crate::provider::pkcs11::Pkcs11Provider;
 use crate::provider::{KeyProvider as _, Providers};
+use crate::services::connections::Connections;
 use crate::services::custody::{MasterKeys, Readiness, Reconciler, unreachable_keys};
 use crate::services::lifecycle::Keyring;
 use crate::services::publication::Publication;
 use crate::services::rotation::{self, Policies, Rotation};
 use crate::services::settings::Catalog;
 use crate::services::signing::{INPUTS_PER_PERMIT, Signing};
+use crate::services::web_keys::WebKeys;
 use crate::store::{LeaseOwner, Store};
 use strongroom_domain::clock::{Clock, SystemClock};
 use strongroom_domain::key::StoreId;
@@ -32,11 +34,15 @@ pub(super) struct Components {
     pub(super) catalog: Arc<Catalog>,
     pub(super) publication: Arc<Publication>,
     pub(super) rotation: Arc<Rotation>,
+    pub(super) web_keys: Arc<WebKeys>,
+    pub(super) connections: Arc<Connections>,
     pub(super) signing: Arc<Signing>,
     /// The provider `HSM`, where there is one.
     pub(super) token: Option<Arc<Pkcs11Provider>>,
     /// What unlocks the provider `LOCAL`, where there is one.
     pub(super) master_keys: Option<Arc<MasterKeys>>,
+    /// Changes at work.
+    pub(super) detached: Detached,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) store: Arc<Store>,
 }
@@ -48,7 +54,7 @@ impl Components {
     }
 
     fn over(store: Arc<Store>, config: &Config, owner: LeaseOwner) -> anyhow::Result<Self> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (clock, detached): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), Detached::default());
         let token = token_options(config)?.map(Pkcs11Provider::start);
         let local = local_provider(config, store.id(), token.as_ref());
         let mut providers = Providers::default();
@@ -64,8 +70,10 @@ impl Components {
             Keyring::new(Arc::clone(&store) as Arc<_>, providers.clone(), Arc::clone(&clock), owner, lease(config));
         let keyring = keyring
             .with_requests_per_principal(config.limits.generations_per_principal)
-            .with_stock(config.stock.clone());
-        let catalog = Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock)));
+            .with_stock(config.stock.clone())
+            .with_detached(detached.clone());
+        let catalog = Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock)).with_detached(detached.clone());
+        let catalog = Arc::new(catalog);
         let master_keys =
             local.map(|local| Arc::new(MasterKeys::new(Arc::clone(&store) as Arc<_>, local, Arc::clone(&clock))));
         let (keyring, signing) = (Arc::new(keyring), Arc::new(signing));
@@ -79,7 +87,26 @@ impl Components {
             Arc::clone(&clock),
         ));
         let rotation = rotation(config, &store, &keyring, policies, &clock);
-        Ok(Self { keyring, readiness, catalog, publication, rotation, signing, token, master_keys, clock, store })
+        let web_keys =
+            WebKeys::new(Arc::clone(&store), Arc::clone(&keyring), Arc::clone(&rotation), Arc::clone(&clock));
+        let web_keys = Arc::new(web_keys);
+        let connections = Connections::new(Arc::clone(&store), Arc::clone(&keyring), Arc::clone(&clock));
+        let connections = Arc::new(connections);
+        Ok(Self {
+            keyring,
+            readiness,
+            catalog,
+            publication,
+            rotation,
+            web_keys,
+            connections,
+            signing,
+            token,
+            master_keys,
+            detached,
+            clock,
+            store,
+        })
     }
 
     /// Warnings about keys whose provider is not configured, as sentences.

@@ -8,7 +8,7 @@ use super::sqlite;
 use sqlx::SqliteConnection;
 
 /// The version of the schema that this program writes.
-const LATEST: i64 = 5;
+const LATEST: i64 = 7;
 
 /// Brings the schema up to date, inside the caller's transaction.
 pub(super) async fn run(conn: &mut SqliteConnection) -> Result<(), StoreError> {
@@ -47,6 +47,11 @@ fn known() -> Vec<Migration> {
         step(2, "local and documents", include_str!("migrations/sqlite/0002_local_and_documents.sql").into_sql_str()),
         step(3, "rings", include_str!("migrations/sqlite/0003_rings.sql").into_sql_str()),
         step(4, "stock", include_str!("migrations/sqlite/0004_stock.sql").into_sql_str()),
-        step(LATEST, "retired masters", include_str!("migrations/sqlite/0005_retired_masters.sql").into_sql_str()),
+        step(5, "retired masters", include_str!("migrations/sqlite/0005_retired_masters.sql").into_sql_str()),
+        step(
+            LATEST,
+            "rules across daemons",
+            include_str!("migrations/sqlite/0007_rules_across_daemons.sql").into_sql_str(),
+        ),
     ]
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::{DocumentKind, StoredDocument};
 use strongroom_domain::audit::Event;
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{
@@ -111,6 +112,28 @@ pub struct Transition {
     pub now: Timestamp,
 }
 
+/// Outcome of the activation of a member of a ring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// It is Active, now or since before.
+    Done(Box<KeyPair>),
+    /// It is in no state to become Active, or missing from its provider; nothing was changed.
+    Unfit(Box<KeyPair>),
+    /// The ring has no visible key of this kid.
+    NotFound,
+}
+
+/// Outcome of the deletion of a member of a ring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MemberDeletion {
+    /// Its deletion is committed, now or since before.
+    Done(Box<KeyPair>),
+    /// It is the Active one; nothing was changed.
+    Active,
+    /// The ring never had a key of this kid.
+    NotFound,
+}
+
 /// Presence of a key on its token, as an inventory saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenPresence {
@@ -148,11 +171,53 @@ pub enum RotationSettingsChange {
     Remove(Event),
 }
 
+/// A document to be kept.
+#[derive(Clone, Debug)]
+pub struct DocumentPut {
+    pub document: StoredDocument,
+    /// The rings that it refers to.
+    pub references: Vec<RingId>,
+    /// Names that no other document of its kind may hold.
+    pub claims: Vec<String>,
+    pub expected: ExpectedDocument,
+}
+
+/// What there must be of a document's id, so that it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpectedDocument {
+    /// A document or none.
+    Any,
+    /// No document.
+    None,
+    /// A document.
+    Some,
+    /// A document in this revision: nobody has changed it since it was read.
+    Revision(i64),
+}
+
+/// A change of a document that is made together with others.
+#[derive(Clone, Debug)]
+pub enum DocumentWrite {
+    Put(DocumentPut),
+    /// It must be there.
+    Remove {
+        kind: DocumentKind,
+        id: String,
+    },
+    /// It must be there, and stays.
+    Require {
+        kind: DocumentKind,
+        id: String,
+    },
+}
+
 /// Transitions and commits of one transaction: transitions first, each list in its order.
 #[derive(Clone, Debug, Default)]
 pub struct KeyPairChange {
     pub moves: Vec<Transition>,
     pub commits: Vec<Commit>,
+    /// Documents that change with the key pairs.
+    pub documents: Vec<DocumentWrite>,
     /// The number of the sweeper that makes the change; refused when another has begun since.
     pub fence: Option<i64>,
 }

@@ -76,6 +76,9 @@ impl ApiError {
 
     /// A refusal of a creation: that the ring has keys is a conflict here.
     pub(super) fn of_creation(error: Error) -> Self {
+        if error.kind() == ErrorKind::NotFound {
+            return Self::of_connection(error);
+        }
         if !is_taken(&error) {
             return error.into();
         }
@@ -105,7 +108,7 @@ impl ApiError {
 }
 
 /// Whether an error says that a ring has keys already.
-pub(super) fn is_taken(error: &Error) -> bool {
+fn is_taken(error: &Error) -> bool {
     error.kind() == ErrorKind::Invalid && error.violations().iter().any(|found| found.rule == Rule::NotUnique)
 }
 

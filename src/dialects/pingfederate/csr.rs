@@ -85,9 +85,7 @@ pub(super) async fn respond(
         return Err(Error::invalid(findings).into());
     };
     let chain = accepted(&services, &who, &pair, data.to_owned()).await?;
-    let (keyring, caller, place) = (Arc::clone(&services.keyring), who.clone(), ring.clone());
-    let work = async move { keyring.replace_certificates(&caller, &place, chain).await };
-    let pair = services.detached.run(work).await.map_err(about())?;
+    let pair = services.keyring.replace_certificates(&who, &ring, chain).await.map_err(about())?;
     Ok(Json(view::whole(&services, &who, &pair).await?))
 }
 

@@ -102,9 +102,7 @@ pub(super) async fn import(
         Err(refused) => return Err(with_id_conflict(&services, family, id.as_deref(), refused).await),
     };
 
-    let keyring = Arc::clone(&services.keyring);
-    let made = services.detached.run(async move { keyring.import(&who, new).await }).await;
-    let made = made.map_err(ApiError::of_configuration)?;
+    let made = services.keyring.import(&who, new).await.map_err(ApiError::of_configuration)?;
     Ok((StatusCode::CREATED, Json(KeyPairView::of(&made.pair, &services.view_context())?)))
 }
 

@@ -76,9 +76,7 @@ pub(super) async fn replace(
     body: JsonBody<SslServerSettings, ApiError>,
 ) -> Result<Json<SslServerSettings>, ApiError> {
     let (settings, found) = check(&body.value);
-    let catalog = Arc::clone(&services.catalog);
-    let work = async move { catalog.put_ssl_settings(&who, settings, found).await };
-    Ok(Json(SslServerSettings::from(&services.detached.run(work).await?)))
+    Ok(Json(SslServerSettings::from(&services.catalog.put_ssl_settings(&who, settings, found).await?)))
 }
 
 /// What the settings say, each id at its place, and what is wrong with them; whether the key pairs are there is

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::obtain::KeyMaterial;
 use super::reservation::Reservation;
 use super::stock::AttestedKey;
-use super::{InitialState, KeyCreated, Keyring, KidScheme, RingChanged, StateChange};
+use super::{DocumentChanges, InitialState, KeyCreated, Keyring, KidScheme, RingChanged, StateChange};
 use crate::auth::Caller;
 use crate::failpoint::{self, Failpoint};
 use crate::provider::KeyProvider;
@@ -43,6 +43,8 @@ pub(super) struct RingUpdate {
     /// Why keys are added; empty for a new ring.
     pub(super) reason: String,
     pub(super) fence: Option<i64>,
+    /// Documents that change with the ring.
+    pub(super) documents: DocumentChanges,
     /// When the commit must have begun.
     pub(super) deadline: Instant,
 }
@@ -51,7 +53,15 @@ impl RingUpdate {
     /// The update that makes a new ring with one key.
     pub(super) fn for_new_ring(ring: RingId, deadline: Instant) -> Self {
         let (placement, moves, reason) = (Placement::NewRing, Vec::new(), String::new());
-        Self { ring, placement, state_changes: moves, reason, fence: None, deadline }
+        Self {
+            ring,
+            placement,
+            state_changes: moves,
+            reason,
+            fence: None,
+            documents: DocumentChanges::default(),
+            deadline,
+        }
     }
 }
 
@@ -65,7 +75,7 @@ pub(super) struct PlannedKey {
 impl Keyring {
     /// Creates the only key of a new ring, or changes nothing.
     pub(super) async fn create(
-        &self,
+        self: &Arc<Self>,
         who: &Caller,
         update: RingUpdate,
         spec: KeySpec,
@@ -76,7 +86,18 @@ impl Keyring {
 
     /// Applies an update, generating its new keys one after the other, or changes nothing.
     pub(super) async fn apply_update(
-        &self,
+        self: &Arc<Self>,
+        who: &Caller,
+        update: RingUpdate,
+        specs: Vec<(KeySpec, KeyMaterial)>,
+    ) -> Result<RingChanged, Error> {
+        let work = |keyring: Arc<Self>, who| async move { keyring.apply_here(&who, update, specs).await };
+        self.detached.run_for(self, who, work).await
+    }
+
+    /// [`Self::apply_update`] in the task of its caller.
+    async fn apply_here(
+        self: &Arc<Self>,
         who: &Caller,
         update: RingUpdate,
         specs: Vec<(KeySpec, KeyMaterial)>,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::oidc_rules::{OidcUse, group_violations};
 use super::{Catalog, DocumentChange, DocumentReferences, not_found, read};
 use crate::auth::{Caller, Task, policy};
-use crate::store::{DocumentKind, PutOutcome};
+use crate::store::{DocumentKind, ExpectedDocument, PutOutcome};
 use strongroom_domain::error::{Error, Rule, Violation};
 use strongroom_domain::key::{KeyPair, KeyState, RingId, RingKind};
 
@@ -111,7 +111,8 @@ impl Catalog {
         policy::allow(who, policy::Action::ChangeSettings, policy::Resource::Daemon)?;
         let groups = [(&settings.signing, OidcUse::Signing), (&settings.decryption, OidcUse::Decryption)];
         let change = DocumentChange { who, kind: SETTINGS, id: SETTINGS_ID };
-        self.put_keys(change, &settings, (&groups, ""), false, Vec::new()).await
+        let place = DocumentReferences::none(ExpectedDocument::Any);
+        self.put_keys(change, &settings, (&groups, ""), place, Vec::new()).await
     }
 
     /// Every additional key set, by id.
@@ -140,8 +141,6 @@ impl Catalog {
     /// (`signingKeys.rsaActiveCertRef.id`, ...), and of an id or an issuer that is taken.
     pub async fn put_additional_key_set(&self, who: &Caller, set: AdditionalKeySet, new: bool) -> Result<(), Error> {
         policy::allow(who, policy::Action::ChangeSettings, policy::Resource::Daemon)?;
-        // Whose issuers are whose is a rule over all sets.
-        let _turn = self.key_sets.lock().await;
         let all = self.additional_key_sets(&Caller::daemon(Task::Publication)).await?;
         if !new && !all.iter().any(|other| other.id == set.id) {
             return Err(not_found(SET, &set.id));
@@ -149,7 +148,10 @@ impl Catalog {
         let findings = set.taken_issuers(&all);
         let groups = [(&set.signing, OidcUse::Signing)];
         let change = DocumentChange { who, kind: SET, id: &set.id };
-        self.put_keys(change, &set, (&groups, "signingKeys."), new, findings).await
+        let expected = if new { ExpectedDocument::None } else { ExpectedDocument::Some };
+        // The look at all sets is for the findings; the store holds each issuer to one set.
+        let place = DocumentReferences { claims: set.issuers.clone(), ..DocumentReferences::none(expected) };
+        self.put_keys(change, &set, (&groups, "signingKeys."), place, findings).await
     }
 
     /// Removes an additional key set.
@@ -167,7 +169,7 @@ impl Catalog {
         change: DocumentChange<'_>,
         body: &T,
         (groups, prefix): (&[(&OidcGroup, OidcUse)], &str),
-        new: bool,
+        place: DocumentReferences,
         mut findings: Vec<Violation>,
     ) -> Result<(), Error> {
         let mut there = HashMap::new();
@@ -181,9 +183,11 @@ impl Catalog {
             return Err(Error::invalid(findings));
         }
         let references: HashSet<RingId> = there.values().filter_map(|pair| pair.ring.clone()).collect();
-        let references: Vec<RingId> = references.into_iter().collect();
-        let id = change.id.to_owned();
-        match self.put(change, body, DocumentReferences { references: &references, new }).await? {
+        let (kind, id, claims) = (change.kind, change.id.to_owned(), place.claims.clone());
+        match self
+            .put(change, body, DocumentReferences { references: references.into_iter().collect(), ..place })
+            .await?
+        {
             PutOutcome::Done => Ok(()),
             PutOutcome::NoSuchRing(ring) => {
                 // Deleted meanwhile.
@@ -193,6 +197,11 @@ impl Catalog {
             PutOutcome::Exists => {
                 let message = format!("The ID '{id}' is already in use.");
                 Err(Error::invalid(vec![Violation::at("id", Rule::NotUnique, message)]))
+            }
+            PutOutcome::Changed => Err(not_found(kind, &id)),
+            PutOutcome::Claimed { name, holder } => {
+                let place = claims.iter().position(|issuer| *issuer == name).unwrap_or_default();
+                Err(Error::invalid(vec![taken_issuer(place, &name, &holder)]))
             }
         }
     }
@@ -211,7 +220,7 @@ impl AdditionalKeySet {
         let finding = |(n, issuer): (usize, &String)| {
             let other = others().find(|other| other.issuers.contains(issuer));
             let message = match other {
-                Some(other) => format!("The issuer '{issuer}' is in the additional key set '{}' already.", other.id),
+                Some(other) => return Some(taken_issuer(n, issuer, &other.id)),
                 None if self.issuers.iter().take(n).any(|before| before == issuer) => {
                     format!("The issuer '{issuer}' is named twice.")
                 }
@@ -221,4 +230,10 @@ impl AdditionalKeySet {
         };
         self.issuers.iter().enumerate().filter_map(finding).collect()
     }
+}
+
+/// The finding of an issuer that another set has.
+fn taken_issuer(place: usize, issuer: &str, set: &str) -> Violation {
+    let message = format!("The issuer '{issuer}' is in the additional key set '{set}' already.");
+    Violation::at(format!("issuers[{place}].id"), Rule::NotUnique, message)
 }

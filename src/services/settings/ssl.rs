@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Catalog, DocumentChange, DocumentReferences, read};
 use crate::auth::{Caller, policy};
-use crate::store::{DocumentKind, PutOutcome};
+use crate::store::{DocumentKind, ExpectedDocument, PutOutcome};
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{KeyState, RingId, RingKind};
 
@@ -65,13 +65,18 @@ impl Catalog {
         }
         let kept = settings.completed();
         let change = DocumentChange { who, kind: KIND, id: ID };
-        match self.put(change, &kept, DocumentReferences { references: &references, new: false }).await? {
+        match self
+            .put(change, &kept, DocumentReferences { references, ..DocumentReferences::none(ExpectedDocument::Any) })
+            .await?
+        {
             PutOutcome::Done => Ok(kept),
             // Deleted meanwhile.
             PutOutcome::NoSuchRing(ring) => {
                 Err(Error::invalid(settings.unknown(&HashSet::from([ring.name().to_owned()]))))
             }
-            PutOutcome::Exists => Err(Error::new(ErrorKind::Conflict, "the settings were changed meanwhile")),
+            PutOutcome::Exists | PutOutcome::Changed | PutOutcome::Claimed { .. } => {
+                Err(Error::new(ErrorKind::Conflict, "the settings were changed meanwhile"))
+            }
         }
     }
 

@@ -11,4 +11,5 @@ mod documents;
 mod key_pair_rules;
 mod key_pairs;
 mod master_keys;
+mod members;
 mod rings;

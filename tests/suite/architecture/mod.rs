@@ -6,6 +6,7 @@
 
 mod algorithms;
 mod circles;
+mod detachment;
 mod paths;
 
 use std::collections::BTreeMap;

@@ -5,6 +5,7 @@ mod changes;
 mod documents;
 mod lifecycle;
 mod local;
+mod members;
 mod memory;
 mod requests;
 mod rings;
@@ -16,6 +17,7 @@ pub(super) use changes::*;
 pub(super) use documents::*;
 pub(super) use lifecycle::*;
 pub(super) use local::*;
+pub(super) use members::*;
 pub(super) use memory::*;
 pub(super) use requests::*;
 pub(super) use rings::*;
@@ -82,6 +84,11 @@ macro_rules! every_case {
             ring_is_due_after_each_change_until_a_plan_is_noted
             right_to_sweep_has_one_holder_and_numbers_that_grow
             change_under_an_older_number_is_refused
+            activation_moves_two_keys_with_their_events
+            key_that_the_token_has_lost_is_not_activated
+            document_is_replaced_in_the_revision_that_was_read
+            name_is_claimed_by_one_document_of_its_kind
+            documents_change_with_keys_or_not_at_all
         }
     };
     ($open:path: $($case:ident)*) => {
