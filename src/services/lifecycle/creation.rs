@@ -2,13 +2,12 @@
 //! certificates, then commit everything with the state changes of other keys, or undo everything.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::obtain::KeyMaterial;
 use super::reservation::Reservation;
 use super::stock::AttestedKey;
-use super::{DocumentChanges, InitialState, KeyCreated, Keyring, KidScheme, RingChanged, StateChange};
+use super::{CreationGuard, DocumentChanges, InitialState, KeyCreated, Keyring, KidScheme, RingChanged, StateChange};
 use crate::auth::Caller;
 use crate::failpoint::{self, Failpoint};
 use crate::provider::KeyProvider;
@@ -385,20 +384,4 @@ pub(super) fn single_created(RingChanged { created: made, replayed, .. }: RingCh
 
 fn missing_row() -> Error {
     Error::new(ErrorKind::Internal, "internal error").with_source("a key pair that was made has no row")
-}
-
-/// Guard that counts creations under way.
-pub(in crate::services) struct CreationGuard<'a>(&'a AtomicUsize, usize);
-
-impl<'a> CreationGuard<'a> {
-    pub(in crate::services) fn enter(count: &'a AtomicUsize, creations: usize) -> Self {
-        count.fetch_add(creations, Ordering::SeqCst);
-        Self(count, creations)
-    }
-}
-
-impl Drop for CreationGuard<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(self.1, Ordering::SeqCst);
-    }
 }

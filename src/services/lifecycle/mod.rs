@@ -16,6 +16,7 @@ mod obtain;
 mod request;
 mod reservation;
 mod stock;
+mod underway;
 mod unreadable;
 
 use std::collections::HashSet;
@@ -38,7 +39,6 @@ use strongroom_domain::key::KeyPair;
 pub use crate::issuance::CertificateSpec;
 pub use crate::provider::{Capabilities, InvalidKeySelector, KeySelector};
 pub use crate::store::Placement;
-pub(in crate::services) use creation::CreationGuard;
 pub use lookup::KeyRing;
 pub(in crate::services) use obtain::new_key;
 pub(in crate::services) use request::DocumentChanges;
@@ -48,6 +48,7 @@ pub use request::{
 };
 pub(in crate::services) use reservation::Reservation;
 pub(in crate::services) use stock::STOCK_USE;
+pub(in crate::services) use underway::CreationGuard;
 pub use unreadable::{holder_of, note_unreadable};
 
 /// The service over key pairs.

@@ -14,11 +14,11 @@ const EXCEPTIONS: [(&str, &str); 8] = [
     ("crates/strongroom-token/examples/sign.rs", "an example makes one key"),
     ("src/cli/dev.rs", "the default stock of `dev`"),
     ("src/config/auth0.rs", "the default size of RSA keys"),
-    ("src/dialects/zitadel/bootstrap.rs", "the product's first keys"),
     ("src/dialects/zitadel/wire.rs", "the product's enumerations, which its protocol closes"),
     ("src/provider/double.rs", "a provider of tests"),
     ("src/services/settings/oidc.rs", "the product's key types, which its settings close"),
     ("src/services/settings/oidc_rules.rs", "the product's key types, which its settings close"),
+    ("src/services/web_keys/first_keys.rs", "the product's first keys"),
 ];
 
 /// Names of curves outside of the table, by which algorithms could be told apart as well.
