@@ -15,8 +15,8 @@
 //! | 1 rules | `config` `auth` |
 //! | 0 test hooks | `failpoint` |
 //!
-//! Below them all lie the crates `daemon-domain` (nouns), `daemon-formats` and
-//! `daemon-token` (a PKCS#11 module in child processes).
+//! Below them all lie the crates `strongroom-domain` (nouns), `strongroom-formats` and
+//! `strongroom-token` (a PKCS#11 module in child processes).
 //!
 //! Never met, though the floors would allow it: `provider` and `store`; `services::lifecycle` and
 //! `services::signing`; dialects and each other; dialects and `store`, `provider`, `issuance` or `config`.

@@ -57,13 +57,8 @@ impl Components {
         let (clock, detached): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), Detached::default());
         let token = token_options(config)?.map(Pkcs11Provider::start);
         let local = local_provider(config, store.id(), token.as_ref());
-        let mut providers = Providers::default();
-        if let Some(token) = &token {
-            providers = providers.with(Arc::clone(token) as Arc<_>);
-        }
-        if let Some(local) = &local {
-            providers = providers.with(Arc::clone(local) as Arc<_>);
-        }
+        let providers =
+            Providers::new(token.clone().map(|token| token as Arc<_>), local.clone().map(|local| local as Arc<_>));
         let signing = Signing::new(Arc::clone(&store) as Arc<_>, providers.clone(), Arc::clone(&clock));
         let signing = signing.with_bounds(signing_bounds(config));
         let keyring =

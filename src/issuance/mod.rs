@@ -10,11 +10,11 @@
 
 use std::time::Duration;
 
-use crate::provider::{KeyProvider, KeyRef, SignInput};
+use async_trait::async_trait;
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::KeyPair;
-use strongroom_domain::key::{CertificateDer, SerialNumber, SignatureAlgorithm, SpkiDer};
+use strongroom_domain::key::{CertificateDer, SerialNumber, Signature, SignatureAlgorithm, SpkiDer};
 use strongroom_formats::x509::{CertificateNames, CertificateProfile, SelfSigned, Tbs, public_key};
 
 mod request;
@@ -45,6 +45,13 @@ pub struct Prepared {
 pub struct Issued {
     meant: SelfSigned,
     certificate: CertificateDer,
+}
+
+/// The private half of the key that a certificate is for.
+#[async_trait]
+pub trait TbsSigner: Sync {
+    /// Signs the TBS bytes (RFC 5280 section 4.1.1.3).
+    async fn sign_tbs(&self, algorithm: SignatureAlgorithm, tbs: &[u8]) -> Result<Signature, Error>;
 }
 
 /// Gives a certificate its serial number and its dates: from this second on for
@@ -78,11 +85,10 @@ pub fn prepare(
 /// Has the certificate signed, once.
 ///
 /// # Errors
-/// What the provider answers; `ProviderUnavailable` when its signature has the wrong form.
-pub async fn issue(prepared: Prepared, provider: &dyn KeyProvider, key: &KeyRef) -> Result<Issued, Error> {
+/// Those of the signer; `ProviderUnavailable` when its signature has the wrong form.
+pub async fn issue(prepared: Prepared, signer: &dyn TbsSigner) -> Result<Issued, Error> {
     let Prepared { meant, tbs } = prepared;
-    let message = SignInput::Message(tbs.bytes().to_vec());
-    let signature = provider.sign(key, meant.signature_algorithm, message).await?;
+    let signature = signer.sign_tbs(meant.signature_algorithm, tbs.bytes()).await?;
     let certificate = tbs.assemble(&signature).map_err(misbehaved)?;
     Ok(Issued { meant, certificate })
 }

@@ -1,7 +1,6 @@
 //! Certification requests: prepared, signed once by whoever has the key sign, checked before they are given out.
 
 use super::misbehaved;
-use crate::provider::SignInput;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{CertificateDer, Signature, SignatureAlgorithm, SpkiDer};
 use strongroom_formats::x509::RequestInfo;
@@ -26,10 +25,10 @@ pub fn prepare_request(
 }
 
 impl PreparedRequest {
-    /// The message to be signed: the `CertificationRequestInfo`.
+    /// The message to be signed: the `CertificationRequestInfo` (RFC 2986 section 4.1).
     #[must_use]
-    pub fn message(&self) -> SignInput {
-        SignInput::Message(self.0.bytes().to_vec())
+    pub fn message(&self) -> &[u8] {
+        self.0.bytes()
     }
 
     /// The request in DER with its signature.

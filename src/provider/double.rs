@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,7 +13,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 
 use super::{
     Capabilities, DestroyedObjects, ExistingKey, GeneratedKey, KeyProvider, KeyRef, KeySelector, NewKey, ProviderError,
-    ProviderHealth, SignInput, TokenObject,
+    ProviderHealth, Providers, SignInput, TokenObject, TokenProvider,
 };
 use strongroom_domain::key::{
     DecryptionAlgorithm, KeyAlgorithm, Locator, ProviderKind, Signature, SignatureAlgorithm, SpkiDer,
@@ -80,6 +80,14 @@ impl ProviderDouble {
         Self { is_local: true, ..Self::default() }
     }
 
+    /// The providers of a daemon that has this one alone.
+    pub(crate) fn providers(self: &Arc<Self>) -> Providers {
+        match self.kind() {
+            ProviderKind::Hsm => Providers::new(Some(Arc::clone(self) as Arc<_>), None),
+            ProviderKind::Local => Providers::new(None, Some(Arc::clone(self) as Arc<_>)),
+        }
+    }
+
     /// Locators of the keys that it holds.
     pub(crate) fn locators(&self) -> Vec<Locator> {
         self.keys.lock().unwrap().keys().cloned().collect()
@@ -143,45 +151,11 @@ impl KeyProvider for ProviderDouble {
         self.take(key, new_pair(), fault).await
     }
 
-    async fn attest(&self, key: &KeyRef, label: &str, _trial: bool) -> Result<String, ProviderError> {
-        self.proven.fetch_add(1, Ordering::SeqCst);
-        if let Some(Fault::Refuse(why)) = self.prove_fault.lock().unwrap().take() {
-            return Err(why);
-        }
-        let keys = self.keys.lock().unwrap();
-        let entry = keys.get(&key.locator).filter(|entry| entry.label == label).ok_or(ProviderError::KeyMissing)?;
-        let same = entry.spki() == key.spki;
-        same.then(|| "in memory".to_owned()).ok_or_else(|| ProviderError::Refused("another key".to_owned()))
-    }
-
-    fn idle_for(&self) -> Duration {
-        *self.idle.lock().unwrap()
-    }
-
     async fn import(&self, key: NewKey, pkcs8: Secret) -> Result<GeneratedKey, ProviderError> {
         let fault = self.making()?;
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.expose());
         let pair = pair.map_err(|why| ProviderError::Refused(why.to_string()))?;
         self.take(key, pair, fault).await
-    }
-
-    async fn find(&self, wanted: &KeySelector) -> Result<ExistingKey, ProviderError> {
-        self.sought.fetch_add(1, Ordering::SeqCst);
-        let keys = self.keys.lock().unwrap();
-        let matches = |(locator, entry): &(&Locator, &Entry)| {
-            wanted.locator.as_ref().is_none_or(|wanted| wanted == *locator)
-                && wanted.label.as_ref().is_none_or(|wanted| *wanted == entry.label)
-        };
-        match keys.iter().filter(matches).collect::<Vec<_>>().as_slice() {
-            [] => Err(ProviderError::KeyMissing),
-            [(locator, entry)] => Ok(ExistingKey {
-                locator: (*locator).clone(),
-                algorithm: KeyAlgorithm::P256,
-                spki: entry.spki(),
-                attestation: "found in memory".to_owned(),
-            }),
-            several => Err(ProviderError::Refused(format!("{} keys match", several.len()))),
-        }
     }
 
     async fn export(&self, key: &KeyRef) -> Result<Secret, ProviderError> {
@@ -241,6 +215,47 @@ impl KeyProvider for ProviderDouble {
         let ours = keys.get(locator).is_some_and(|entry| entry.label == label);
         let objects = if ours && keys.remove(locator).is_some() { 2 } else { 0 };
         Ok(DestroyedObjects { objects })
+    }
+}
+
+#[async_trait]
+impl TokenProvider for ProviderDouble {
+    async fn generate_ahead(&self, key: NewKey) -> Result<GeneratedKey, ProviderError> {
+        self.generate(key).await
+    }
+
+    async fn attest(&self, key: &KeyRef, label: &str, _trial: bool) -> Result<String, ProviderError> {
+        self.proven.fetch_add(1, Ordering::SeqCst);
+        if let Some(Fault::Refuse(why)) = self.prove_fault.lock().unwrap().take() {
+            return Err(why);
+        }
+        let keys = self.keys.lock().unwrap();
+        let entry = keys.get(&key.locator).filter(|entry| entry.label == label).ok_or(ProviderError::KeyMissing)?;
+        let same = entry.spki() == key.spki;
+        same.then(|| "in memory".to_owned()).ok_or_else(|| ProviderError::Refused("another key".to_owned()))
+    }
+
+    fn idle_for(&self) -> Duration {
+        *self.idle.lock().unwrap()
+    }
+
+    async fn find(&self, wanted: &KeySelector) -> Result<ExistingKey, ProviderError> {
+        self.sought.fetch_add(1, Ordering::SeqCst);
+        let keys = self.keys.lock().unwrap();
+        let matches = |(locator, entry): &(&Locator, &Entry)| {
+            wanted.locator.as_ref().is_none_or(|wanted| wanted == *locator)
+                && wanted.label.as_ref().is_none_or(|wanted| *wanted == entry.label)
+        };
+        match keys.iter().filter(matches).collect::<Vec<_>>().as_slice() {
+            [] => Err(ProviderError::KeyMissing),
+            [(locator, entry)] => Ok(ExistingKey {
+                locator: (*locator).clone(),
+                algorithm: KeyAlgorithm::P256,
+                spki: entry.spki(),
+                attestation: "found in memory".to_owned(),
+            }),
+            several => Err(ProviderError::Refused(format!("{} keys match", several.len()))),
+        }
     }
 
     async fn inventory(&self) -> Result<Vec<TokenObject>, ProviderError> {

@@ -1,4 +1,4 @@
-//! Providers: the trait over tokens and software keys, which hold private halves.
+//! Providers: the traits over tokens and software keys, which hold private halves.
 //!
 //! Owns generation, signing, decryption, destruction and inventory of private keys, and the health
 //! of whoever does it. Does not know rows, rings, certificates or principals, and never
@@ -92,7 +92,7 @@ pub struct ProviderHealth {
     pub detail: String,
 }
 
-/// A holder of private halves.
+/// A holder of private halves: what tokens and software keys have in common.
 #[async_trait]
 pub trait KeyProvider: Send + Sync {
     /// Which kind it is.
@@ -108,35 +108,9 @@ pub trait KeyProvider: Send + Sync {
     /// caller reconciles by the locator.
     async fn generate(&self, key: NewKey) -> Result<GeneratedKey, ProviderError>;
 
-    /// [`KeyProvider::generate`] at low priority, for the stock; it does not end
-    /// [`KeyProvider::idle_for`].
-    async fn generate_ahead(&self, key: NewKey) -> Result<GeneratedKey, ProviderError> {
-        self.generate(key).await
-    }
-
-    /// Attests a signing key again: it exists and has the attributes that it was generated with. Returns
-    /// text for the audit trail. With `trial` a test signature is made and verified; without, the caller
-    /// verifies the next signature.
-    ///
-    /// [`ProviderError::KeyMissing`] or [`ProviderError::Refused`] when it is not.
-    async fn attest(&self, _key: &KeyRef, _label: &str, _trial: bool) -> Result<String, ProviderError> {
-        Err(ProviderError::Unsupported("its keys are not proven anew".to_owned()))
-    }
-
-    /// Time since the last request.
-    fn idle_for(&self) -> Duration {
-        Duration::MAX
-    }
-
     /// Brings in a private key (PKCS#8, RFC 5958) and proves it as far as a key that was
     /// not born there can be proven. Never retried, like [`KeyProvider::generate`].
     async fn import(&self, key: NewKey, pkcs8: Secret) -> Result<GeneratedKey, ProviderError>;
-
-    /// Finds the one private key that matches, and proves that it signs for its public half.
-    ///
-    /// [`ProviderError::KeyMissing`] when there is none; [`ProviderError::Refused`] when there
-    /// are several, or it is no key that could be used here.
-    async fn find(&self, wanted: &KeySelector) -> Result<ExistingKey, ProviderError>;
 
     /// Gives out a private key as PKCS#8; [`ProviderError::Unsupported`] where none leaves.
     async fn export(&self, key: &KeyRef) -> Result<Secret, ProviderError>;
@@ -149,15 +123,6 @@ pub trait KeyProvider: Send + Sync {
         input: SignInput,
     ) -> Result<Signature, ProviderError>;
 
-    /// Decrypts with a key whose public half matches. A ciphertext that does not decrypt is
-    /// [`ProviderError::NotDecrypted`], whatever is wrong with it.
-    async fn decrypt(
-        &self,
-        key: &KeyRef,
-        algorithm: DecryptionAlgorithm,
-        ciphertext: Vec<u8>,
-    ) -> Result<Secret, ProviderError>;
-
     /// Signs several inputs, in order; a failing input fails alone.
     async fn sign_batch(
         &self,
@@ -169,8 +134,41 @@ pub trait KeyProvider: Send + Sync {
         signed.buffered(BATCH_WINDOW).collect().await
     }
 
+    /// Decrypts with a key whose public half matches. A ciphertext that does not decrypt is
+    /// [`ProviderError::NotDecrypted`], whatever is wrong with it.
+    async fn decrypt(
+        &self,
+        key: &KeyRef,
+        algorithm: DecryptionAlgorithm,
+        ciphertext: Vec<u8>,
+    ) -> Result<Secret, ProviderError>;
+
     /// Destroys whatever carries both this locator and this label; done when nothing is left.
     async fn destroy(&self, locator: &Locator, label: &str) -> Result<DestroyedObjects, ProviderError>;
+}
+
+/// A token: a provider that holds objects of its own, which others may have made or removed.
+#[async_trait]
+pub trait TokenProvider: KeyProvider {
+    /// [`KeyProvider::generate`] at low priority, for the stock; it does not end
+    /// [`TokenProvider::idle_for`].
+    async fn generate_ahead(&self, key: NewKey) -> Result<GeneratedKey, ProviderError>;
+
+    /// Attests a signing key again: it exists and has the attributes that it was generated with. Returns
+    /// text for the audit trail. With `trial` a test signature is made and verified; without, the caller
+    /// verifies the next signature.
+    ///
+    /// [`ProviderError::KeyMissing`] or [`ProviderError::Refused`] when it is not.
+    async fn attest(&self, key: &KeyRef, label: &str, trial: bool) -> Result<String, ProviderError>;
+
+    /// Time since the last request.
+    fn idle_for(&self) -> Duration;
+
+    /// Finds the one private key that matches, and proves that it signs for its public half.
+    ///
+    /// [`ProviderError::KeyMissing`] when there is none; [`ProviderError::Refused`] when there
+    /// are several, or it is no key that could be used here.
+    async fn find(&self, wanted: &KeySelector) -> Result<ExistingKey, ProviderError>;
 
     /// Everything that it holds whose label begins with `sr:`, and half-made objects.
     async fn inventory(&self) -> Result<Vec<TokenObject>, ProviderError>;
@@ -182,32 +180,34 @@ pub trait KeyProvider: Send + Sync {
 /// The providers that this daemon has.
 #[derive(Clone, Default)]
 pub struct Providers {
-    hsm: Option<Arc<dyn KeyProvider>>,
+    token: Option<Arc<dyn TokenProvider>>,
     local: Option<Arc<dyn KeyProvider>>,
 }
 
 impl Providers {
-    /// Adds a provider in the place of its kind.
+    /// The providers `HSM` and `LOCAL`, as far as they are configured.
     #[must_use]
-    pub fn with(mut self, provider: Arc<dyn KeyProvider>) -> Self {
-        match provider.kind() {
-            ProviderKind::Hsm => self.hsm = Some(provider),
-            ProviderKind::Local => self.local = Some(provider),
-        }
-        self
+    pub fn new(token: Option<Arc<dyn TokenProvider>>, local: Option<Arc<dyn KeyProvider>>) -> Self {
+        Self { token, local }
     }
 
     /// The provider of a kind.
     #[must_use]
-    pub fn get(&self, kind: ProviderKind) -> Option<&Arc<dyn KeyProvider>> {
+    pub fn get(&self, kind: ProviderKind) -> Option<Arc<dyn KeyProvider>> {
         match kind {
-            ProviderKind::Hsm => self.hsm.as_ref(),
-            ProviderKind::Local => self.local.as_ref(),
+            ProviderKind::Hsm => self.token.clone().map(|token| token as Arc<_>),
+            ProviderKind::Local => self.local.clone(),
         }
     }
 
+    /// The token.
+    #[must_use]
+    pub const fn token(&self) -> Option<&Arc<dyn TokenProvider>> {
+        self.token.as_ref()
+    }
+
     /// Every provider.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn KeyProvider>> {
-        self.hsm.iter().chain(self.local.iter())
+    pub fn iter(&self) -> impl Iterator<Item = Arc<dyn KeyProvider>> {
+        [ProviderKind::Hsm, ProviderKind::Local].into_iter().filter_map(|kind| self.get(kind))
     }
 }

@@ -10,7 +10,7 @@ use strongroom_token::{KeyTemplate, ProvenKey, TokenClient, TokenKey, TokenOptio
 
 use super::{
     Capabilities, DestroyedObjects, ExistingKey, GeneratedKey, KeyProvider, KeyRef, KeySelector, NewKey, ProviderError,
-    ProviderHealth, SignInput, TokenObject,
+    ProviderHealth, SignInput, TokenObject, TokenProvider,
 };
 
 /// The provider over one token.
@@ -56,26 +56,9 @@ impl KeyProvider for Pkcs11Provider {
         Ok(self.0.generate(key.into(), deadline).await?.into())
     }
 
-    async fn generate_ahead(&self, key: NewKey) -> Result<GeneratedKey, ProviderError> {
-        let deadline = key.deadline;
-        Ok(self.0.generate_ahead(key.into(), deadline).await?.into())
-    }
-
-    async fn attest(&self, key: &KeyRef, label: &str, trial: bool) -> Result<String, ProviderError> {
-        Ok(self.0.prove(&token_key(key), label, trial).await?)
-    }
-
-    fn idle_for(&self) -> Duration {
-        self.0.idle()
-    }
-
     async fn import(&self, key: NewKey, pkcs8: Secret) -> Result<GeneratedKey, ProviderError> {
         let deadline = key.deadline;
         Ok(self.0.import(key.into(), pkcs8, deadline).await?.into())
-    }
-
-    async fn find(&self, wanted: &KeySelector) -> Result<ExistingKey, ProviderError> {
-        Ok(self.0.find(wanted).await?)
     }
 
     async fn export(&self, _key: &KeyRef) -> Result<Secret, ProviderError> {
@@ -112,6 +95,26 @@ impl KeyProvider for Pkcs11Provider {
 
     async fn destroy(&self, locator: &Locator, label: &str) -> Result<DestroyedObjects, ProviderError> {
         Ok(self.0.destroy(locator, label).await?)
+    }
+}
+
+#[async_trait]
+impl TokenProvider for Pkcs11Provider {
+    async fn generate_ahead(&self, key: NewKey) -> Result<GeneratedKey, ProviderError> {
+        let deadline = key.deadline;
+        Ok(self.0.generate_ahead(key.into(), deadline).await?.into())
+    }
+
+    async fn attest(&self, key: &KeyRef, label: &str, trial: bool) -> Result<String, ProviderError> {
+        Ok(self.0.prove(&token_key(key), label, trial).await?)
+    }
+
+    fn idle_for(&self) -> Duration {
+        self.0.idle()
+    }
+
+    async fn find(&self, wanted: &KeySelector) -> Result<ExistingKey, ProviderError> {
+        Ok(self.0.find(wanted).await?)
     }
 
     async fn inventory(&self) -> Result<Vec<TokenObject>, ProviderError> {

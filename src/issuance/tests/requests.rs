@@ -1,7 +1,5 @@
 use super::*;
 use crate::issuance::prepare_request;
-use crate::provider::{KeyProvider as _, KeyRef};
-use strongroom_domain::error::Error;
 use strongroom_formats::x509::{RequestInfo, request_to_pem};
 
 /// A request for what `certificate` says, signed by `key`, to the public half of `named`.
@@ -9,10 +7,10 @@ async fn request(
     certificate: &CertificateDer,
     algorithm: SignatureAlgorithm,
     key: &SoftwareKey,
-    named: &KeyRef,
+    named: &SpkiDer,
 ) -> Result<Vec<u8>, Error> {
-    let prepared = prepare_request(certificate, &named.spki, algorithm)?;
-    let signature = key.sign(named, algorithm, prepared.message()).await?;
+    let prepared = prepare_request(certificate, named, algorithm)?;
+    let signature = key.sign_tbs(algorithm, prepared.message()).await?;
     prepared.signed(&signature)
 }
 
@@ -36,7 +34,7 @@ async fn request_of_every_key_and_signature_algorithm_is_verified_by_openssl() {
         let certificate =
             certificate(&key, &spec(CertificateProfile::TlsServer), algorithm.default_signature_algorithm()).await;
         for signature_algorithm in algorithm.signature_algorithms() {
-            let request = request(&certificate, signature_algorithm, &key, &key.reference()).await.unwrap();
+            let request = request(&certificate, signature_algorithm, &key, &key.spki).await.unwrap();
             assert!(req(&request, &["-verify"]).contains("verify OK"), "{signature_algorithm}");
         }
         let signatures = key.signatures.into_inner();
@@ -49,7 +47,7 @@ async fn request_says_what_the_certificate_says() {
     let key = SoftwareKey::generate(KeyAlgorithm::P256);
     let algorithm = SignatureAlgorithm::ECDSA_SHA256;
     let certificate = certificate(&key, &spec(CertificateProfile::TlsServer), algorithm).await;
-    let request = request(&certificate, algorithm, &key, &key.reference()).await.unwrap();
+    let request = request(&certificate, algorithm, &key, &key.spki).await.unwrap();
     assert!(request_to_pem(&request).starts_with("-----BEGIN CERTIFICATE REQUEST-----\n"));
     let subject = req(&request, &["-subject", "-nameopt", "RFC2253,utf8,-esc_msb"]);
     let expected = r#"subject=CN=Example\, Inc. \+ \"Söhne\",OU=Keys,O=Strong & Room,L=Austin,ST=Texas,C=US"#;
@@ -69,7 +67,7 @@ async fn request_without_alternative_names_has_no_attributes() {
     let algorithm = SignatureAlgorithm::ECDSA_SHA256;
     let spec = bare();
     let certificate = certificate(&key, &spec, algorithm).await;
-    let request = request(&certificate, algorithm, &key, &key.reference()).await.unwrap();
+    let request = request(&certificate, algorithm, &key, &key.spki).await.unwrap();
     let text = req(&request, &["-text", "-verify"]);
     assert!(text.contains("Attributes:\n            (none)"), "{text}");
 }
@@ -79,7 +77,7 @@ async fn request_signed_by_another_key_is_not_given_out() {
     let (key, other) = (SoftwareKey::generate(KeyAlgorithm::P256), SoftwareKey::generate(KeyAlgorithm::P256));
     let algorithm = SignatureAlgorithm::ECDSA_SHA256;
     let certificate = certificate(&key, &spec(CertificateProfile::Signing), algorithm).await;
-    let refused = request(&certificate, algorithm, &other, &key.reference()).await.unwrap_err();
+    let refused = request(&certificate, algorithm, &other, &key.spki).await.unwrap_err();
     assert_eq!(
         (refused.kind(), refused.public()),
         (ErrorKind::ProviderUnavailable, "the crypto provider is unavailable")

@@ -1,10 +1,10 @@
-//! A provider of one software key.
+//! Signers of certificates in this process.
 
 use strongroom_domain::key::{EcCurve, KeyParameters, SignatureScheme};
 
 use super::*;
 
-/// A key in this process behind the trait of a provider, which counts its signatures.
+/// A key in this process, which counts its signatures.
 pub(super) struct SoftwareKey {
     pub(super) algorithm: KeyAlgorithm,
     private: Private,
@@ -32,11 +32,6 @@ impl SoftwareKey {
         };
         let spki = SpkiDer::parse(spki.as_ref().to_vec()).unwrap();
         Self { algorithm, private, spki, signatures: AtomicUsize::new(0) }
-    }
-
-    pub(super) fn reference(&self) -> KeyRef {
-        let (id, locator) = (KeyId::new(NOW).unwrap(), Locator::new().unwrap());
-        KeyRef { id, locator, algorithm: self.algorithm, spki: self.spki.clone(), sealed: None }
     }
 
     pub(super) fn raw_signature(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Vec<u8> {
@@ -67,67 +62,19 @@ impl SoftwareKey {
 }
 
 #[async_trait]
-impl KeyProvider for SoftwareKey {
-    fn kind(&self) -> ProviderKind {
-        ProviderKind::Local
-    }
-
-    fn capabilities(&self) -> Option<Capabilities> {
-        None
-    }
-
-    fn health(&self) -> ProviderHealth {
-        ProviderHealth { ready: true, detail: String::new() }
-    }
-
-    async fn generate(&self, _key: NewKey) -> Result<GeneratedKey, ProviderError> {
-        Err(ProviderError::Unsupported("one key only".to_owned()))
-    }
-
-    async fn import(&self, _key: NewKey, _pkcs8: Secret) -> Result<GeneratedKey, ProviderError> {
-        Err(ProviderError::Unsupported("import".to_owned()))
-    }
-
-    async fn find(&self, _wanted: &KeySelector) -> Result<ExistingKey, ProviderError> {
-        Err(ProviderError::Unsupported("finding keys by name".to_owned()))
-    }
-
-    async fn export(&self, _key: &KeyRef) -> Result<Secret, ProviderError> {
-        Err(ProviderError::Unsupported("export".to_owned()))
-    }
-
-    async fn sign(
-        &self,
-        key: &KeyRef,
-        algorithm: SignatureAlgorithm,
-        input: SignInput,
-    ) -> Result<Signature, ProviderError> {
+impl TbsSigner for SoftwareKey {
+    async fn sign_tbs(&self, algorithm: SignatureAlgorithm, tbs: &[u8]) -> Result<Signature, Error> {
         self.signatures.fetch_add(1, Ordering::Relaxed);
-        if key.algorithm != self.algorithm {
-            return Err(ProviderError::KeyMissing);
-        }
-        let SignInput::Message(message) = input else { panic!("certificates are signed as messages") };
-        Ok(Signature::from_raw(algorithm, self.raw_signature(algorithm, &message)))
+        Ok(Signature::from_raw(algorithm, self.raw_signature(algorithm, tbs)))
     }
+}
 
-    async fn decrypt(
-        &self,
-        _key: &KeyRef,
-        _algorithm: DecryptionAlgorithm,
-        _ciphertext: Vec<u8>,
-    ) -> Result<Secret, ProviderError> {
-        Err(ProviderError::Unsupported("decryption".to_owned()))
-    }
+/// A signer that is away.
+pub(super) struct AwaySigner;
 
-    async fn destroy(&self, _locator: &Locator, _label: &str) -> Result<DestroyedObjects, ProviderError> {
-        Ok(DestroyedObjects::default())
-    }
-
-    async fn inventory(&self) -> Result<Vec<TokenObject>, ProviderError> {
-        Ok(Vec::new())
-    }
-
-    async fn remove_broken(&self) -> Result<DestroyedObjects, ProviderError> {
-        Ok(DestroyedObjects::default())
+#[async_trait]
+impl TbsSigner for AwaySigner {
+    async fn sign_tbs(&self, _algorithm: SignatureAlgorithm, _tbs: &[u8]) -> Result<Signature, Error> {
+        Err(Error::new(ErrorKind::ProviderUnavailable, "the crypto provider is unavailable"))
     }
 }

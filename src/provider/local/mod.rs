@@ -16,8 +16,7 @@ use async_trait::async_trait;
 use tokio::sync::{Notify, watch};
 
 use super::{
-    Capabilities, DestroyedObjects, ExistingKey, GeneratedKey, KeyProvider, KeyRef, KeySelector, NewKey, ProviderError,
-    ProviderHealth, SignInput, TokenObject,
+    Capabilities, DestroyedObjects, GeneratedKey, KeyProvider, KeyRef, NewKey, ProviderError, ProviderHealth, SignInput,
 };
 use masters::{UnsealedMasterKey, UnsealedMasters};
 use seal::{SealContext, SealingKey};
@@ -260,10 +259,6 @@ impl KeyProvider for LocalProvider {
         self.seal_new(&key, "imported", read).await
     }
 
-    async fn find(&self, _wanted: &KeySelector) -> Result<ExistingKey, ProviderError> {
-        Err(ProviderError::Unsupported("software keys are nobody else's: there is nothing to find".to_owned()))
-    }
-
     async fn export(&self, key: &KeyRef) -> Result<Secret, ProviderError> {
         let secret = self.open(key).await?;
         let exported = use_key(key.algorithm, secret, key.spki.clone(), |key| {
@@ -297,14 +292,6 @@ impl KeyProvider for LocalProvider {
 
     /// There is nothing here to destroy: the store erases the sealed key, which has no other copy.
     async fn destroy(&self, _locator: &Locator, _label: &str) -> Result<DestroyedObjects, ProviderError> {
-        Ok(DestroyedObjects::default())
-    }
-
-    async fn inventory(&self) -> Result<Vec<TokenObject>, ProviderError> {
-        Ok(Vec::new())
-    }
-
-    async fn remove_broken(&self) -> Result<DestroyedObjects, ProviderError> {
         Ok(DestroyedObjects::default())
     }
 }

@@ -40,7 +40,7 @@ fn keys(name: &str) -> RingChange {
         certificate: None,
     };
     RingChange {
-        ring: RingId::new(RingKind::Connection, &Connection::id_of(name)).unwrap(),
+        ring: RingId::new(RingKind::Connection, Connection::id_of(name)).unwrap(),
         placement: Placement::NewRing,
         keys: vec![member(InitialState::Active), member(InitialState::PreActive)],
         state_changes: Vec::new(),

@@ -12,12 +12,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::auth::{Caller, Task};
-use crate::provider::{KeyProvider, TokenObject};
+use crate::provider::{TokenObject, TokenProvider};
 use crate::services::lifecycle::{Keyring, not_of_a_row};
 use crate::store::TokenPresence;
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::error::Error;
-use strongroom_domain::key::{KeyId, KeyOrigin, KeyPair, KeyState, Locator, ProviderKind, RingId};
+use strongroom_domain::key::{KeyId, KeyOrigin, KeyPair, KeyState, Locator, RingId};
 
 /// A key is missing once it was seen missing twice, this far apart.
 const MISSING_AFTER: Duration = Duration::from_secs(60);
@@ -110,7 +110,7 @@ impl Reconciler {
         let mut report =
             ReconcileReport { findings: self.finish_unfinished(mode).await?, ..ReconcileReport::default() };
         // Software keys travel in their rows: there is nothing to compare these with.
-        if let Some(token) = self.keyring.providers.get(ProviderKind::Hsm) {
+        if let Some(token) = self.keyring.providers.token() {
             self.compare(token.as_ref(), mode, &mut report).await?;
         }
         Ok(report)
@@ -146,7 +146,7 @@ impl Reconciler {
 
     async fn compare(
         &self,
-        provider: &dyn KeyProvider,
+        provider: &dyn TokenProvider,
         mode: ReconcileMode,
         report: &mut ReconcileReport,
     ) -> Result<(), Error> {
@@ -181,7 +181,7 @@ impl Reconciler {
     }
 
     /// The visible keys of a provider, by row, linked ones left out: their labels are not ours.
-    async fn expected_of(&self, provider: &dyn KeyProvider) -> Result<HashMap<KeyId, Locator>, Error> {
+    async fn expected_of(&self, provider: &dyn TokenProvider) -> Result<HashMap<KeyId, Locator>, Error> {
         let mut expected = HashMap::new();
         let mut after = None;
         loop {
@@ -202,7 +202,7 @@ impl Reconciler {
         &self,
         key: KeyId,
         objects: &[&TokenObject],
-        provider: &dyn KeyProvider,
+        provider: &dyn TokenProvider,
         mode: ReconcileMode,
         report: &mut ReconcileReport,
     ) -> Result<(), Error> {
@@ -225,7 +225,7 @@ impl Reconciler {
         Ok(())
     }
 
-    async fn remove_leftover(&self, pair: &KeyPair, provider: &dyn KeyProvider) -> Result<bool, Error> {
+    async fn remove_leftover(&self, pair: &KeyPair, provider: &dyn TokenProvider) -> Result<bool, Error> {
         match provider.destroy(&pair.locator, &self.keyring.store.id().label(pair.id)).await {
             Ok(removed) => {
                 let detail = format!("{} objects of a destroyed key", removed.objects);
@@ -281,7 +281,7 @@ impl Reconciler {
 
     async fn remove_broken(
         &self,
-        provider: &dyn KeyProvider,
+        provider: &dyn TokenProvider,
         count: usize,
         mode: ReconcileMode,
     ) -> Result<bool, Error> {

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::auth::{Caller, Task};
 use crate::failpoint::{self, Failpoint};
-use crate::provider::{GeneratedKey, KeyProvider, ProviderError};
+use crate::provider::{GeneratedKey, ProviderError, TokenProvider};
 use crate::services::lifecycle::{CreationGuard, Keyring, KidScheme, Reservation, STOCK_USE, new_key, not_of_a_row};
 use crate::store::{Commit, KeyPairChange, NewReservation, Placement, ReserveOutcome};
 use strongroom_domain::audit::{Action, Event};
@@ -65,7 +65,7 @@ impl StockFiller {
             self.keyring.discard_stocked(&pair, why).await?;
         }
         self.measure_stock(&stock);
-        let Some(provider) = self.keyring.providers.get(ProviderKind::Hsm) else { return Ok(LOOK_EVERY) };
+        let Some(provider) = self.keyring.providers.token() else { return Ok(LOOK_EVERY) };
         let (Some(capabilities), true) = (provider.capabilities(), provider.health().ready) else {
             return Ok(RETRY_AFTER);
         };
@@ -91,7 +91,7 @@ impl StockFiller {
     /// Makes one key for the stock, or leaves nothing.
     async fn generate_ahead(
         &self,
-        provider: &dyn KeyProvider,
+        provider: &dyn TokenProvider,
         algorithm: KeyAlgorithm,
         signature: SignatureAlgorithm,
     ) -> Result<(), Error> {
@@ -148,7 +148,7 @@ impl StockFiller {
     async fn generate_into(
         &self,
         reservation: &mut Reservation,
-        provider: &dyn KeyProvider,
+        provider: &dyn TokenProvider,
     ) -> Result<(Commit, String), Error> {
         failpoint::hit(Failpoint::StockReserve).await?;
         let pair = &reservation.pair;

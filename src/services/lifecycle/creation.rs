@@ -176,13 +176,12 @@ impl Keyring {
 
     /// The provider of a kind, if one is configured.
     pub(super) fn provider(&self, kind: ProviderKind) -> Result<Arc<dyn KeyProvider>, Error> {
-        let provider = self.providers.get(kind).map(Arc::clone);
-        provider.ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("there is no {} provider here", kind.name())))
+        self.providers.get(kind).ok_or_else(|| no_provider(kind))
     }
 
     /// The provider of an existing key; without it the key is unavailable, not unsupported.
     pub(super) fn provider_of(&self, pair: &KeyPair) -> Result<Arc<dyn KeyProvider>, Error> {
-        let holder = self.providers.get(pair.provider).map(Arc::clone);
+        let holder = self.providers.get(pair.provider);
         holder.ok_or_else(|| Error::new(ErrorKind::ProviderUnavailable, "the key's provider is not configured"))
     }
 
@@ -384,4 +383,8 @@ pub(super) fn single_created(RingChanged { created: made, replayed, .. }: RingCh
 
 fn missing_row() -> Error {
     Error::new(ErrorKind::Internal, "internal error").with_source("a key pair that was made has no row")
+}
+
+pub(super) fn no_provider(kind: ProviderKind) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("there is no {} provider here", kind.name()))
 }

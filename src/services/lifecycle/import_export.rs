@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::creation::{KeySpec, RingUpdate, single_created};
+use super::creation::{KeySpec, RingUpdate, no_provider, single_created};
 use super::obtain::KeyMaterial;
 use super::{ExportedKeyPair, ImportKeyPair, InitialState, KeyCreated, Keyring, KidScheme, LinkKeyPair};
 use crate::auth::{Caller, policy};
@@ -57,10 +57,10 @@ impl Keyring {
             return single_created(before);
         }
         require_readable(&new.certificates, "certificateData")?;
-        let provider = self.provider(ProviderKind::Hsm)?;
-        let key = provider.find(&new.selector).await.map_err(link_refused)?;
+        let token = self.providers.token().ok_or_else(|| no_provider(ProviderKind::Hsm))?;
+        let key = token.find(&new.selector).await.map_err(link_refused)?;
         require_certificate_for(new.certificates.first(), &key.spki, "certificateData")?;
-        let permitted = permitted_algorithms(&key, provider.as_ref());
+        let permitted = permitted_algorithms(&key, token.as_ref());
         let update = RingUpdate::for_new_ring(new.ring, deadline);
         let spec = KeySpec {
             initial_state: InitialState::Active,

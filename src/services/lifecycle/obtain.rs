@@ -2,14 +2,16 @@
 
 use std::time::Instant;
 
+use async_trait::async_trait;
+
 use super::creation::PlannedKey;
 use super::reservation::{CommitInput, Reservation};
 use super::{CertificateSpec, Keyring, KidScheme};
 use crate::failpoint::{self, Failpoint};
-use crate::issuance;
-use crate::provider::{ExistingKey, GeneratedKey, KeyProvider, KeyRef, NewKey, ProviderError};
+use crate::issuance::{self, TbsSigner};
+use crate::provider::{ExistingKey, GeneratedKey, KeyProvider, KeyRef, NewKey, ProviderError, SignInput};
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
-use strongroom_domain::key::{CertificateDer, KeyPair, Kid, SpkiDer, StoreId};
+use strongroom_domain::key::{CertificateDer, KeyPair, Kid, Signature, SignatureAlgorithm, SpkiDer, StoreId};
 use strongroom_domain::secret::Secret;
 use strongroom_formats::jose;
 
@@ -102,11 +104,24 @@ impl Keyring {
             spki: made.spki.clone(),
             sealed: made.sealed.clone(),
         };
-        let issued = issuance::issue(prepared, provider, &key).await?;
+        let issued = issuance::issue(prepared, &ProvidedKey { provider, key: &key }).await?;
         failpoint::hit(Failpoint::GenerateIssue).await?;
         let certificate = issuance::check(issued, &made.spki)?;
         failpoint::hit(Failpoint::GenerateCheck).await?;
         Ok(certificate)
+    }
+}
+
+/// A key at its provider.
+struct ProvidedKey<'a> {
+    provider: &'a dyn KeyProvider,
+    key: &'a KeyRef,
+}
+
+#[async_trait]
+impl TbsSigner for ProvidedKey<'_> {
+    async fn sign_tbs(&self, algorithm: SignatureAlgorithm, tbs: &[u8]) -> Result<Signature, Error> {
+        Ok(self.provider.sign(self.key, algorithm, SignInput::Message(tbs.to_vec())).await?)
     }
 }
 

@@ -26,17 +26,15 @@ impl Keyring {
     /// The oldest key of the stock that fits a planned key; `None` when there is none. A key that fails
     /// attestation is discarded and the next one is tried.
     pub(super) async fn next_from_stock(&self, planned: &PlannedKey) -> Result<Option<AttestedKey>, Error> {
-        let PlannedKey { spec, material, provider } = planned;
+        let PlannedKey { spec, material, .. } = planned;
         let KeyMaterial::Generate(certificate) = material else { return Ok(None) };
-        if !self.has_stock_for(planned) {
-            return Ok(None);
-        }
+        let Some(token) = self.providers.token().filter(|_| self.has_stock_for(planned)) else { return Ok(None) };
         let since = self.stock_cutoff();
         while let Some(pair) = self.store.next_stocked(spec.algorithm, spec.key_use, since).await? {
             let Some(key) = KeyRef::of(&pair) else { return Ok(None) };
             // Where a certificate is issued, its signature is the trial and is verified against the row.
             let trial = certificate.is_none();
-            match provider.attest(&key, &self.store.id().label(pair.id), trial).await {
+            match token.attest(&key, &self.store.id().label(pair.id), trial).await {
                 Ok(attestation) => {
                     failpoint::hit(Failpoint::StockProve).await?;
                     return Ok(Some(AttestedKey { pair, attestation }));

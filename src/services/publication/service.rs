@@ -83,7 +83,7 @@ impl Publication {
 
     /// How each provider that was ready once decrypts best.
     fn decryptions(&self) -> Vec<(ProviderKind, Option<DecryptionAlgorithm>)> {
-        let best = |provider: &Arc<dyn KeyProvider>| {
+        let best = |provider: Arc<dyn KeyProvider>| {
             Some((provider.kind(), provider.capabilities()?.decryptions.into_iter().max()))
         };
         self.providers.iter().filter_map(best).collect()

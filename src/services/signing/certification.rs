@@ -8,6 +8,7 @@ use super::{Signing, SigningKey, Target};
 use crate::auth::Caller;
 use crate::auth::policy::{self, Action};
 use crate::issuance::{own_certificate, prepare_request};
+use crate::provider::SignInput;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{CertificateDer, KeyId, KeyState, SignatureAlgorithm, SpkiDer};
 
@@ -30,7 +31,8 @@ impl Signing {
         }
         let admission = self.admit(caller, &key)?;
         let prepared = prepare_request(&basis.certificate, &basis.spki, basis.algorithm)?;
-        let signature = self.sign_admitted(caller, &admission, &key, basis.algorithm, prepared.message()).await?;
+        let message = SignInput::Message(prepared.message().to_vec());
+        let signature = self.sign_admitted(caller, &admission, &key, basis.algorithm, message).await?;
         let request: Arc<[u8]> = prepared.signed(&signature)?.into();
         self.requests.keep(basis, Arc::clone(&request));
         Ok(request)

@@ -40,7 +40,7 @@ impl Signing {
         }
         let admission = self.admit(caller, &key)?;
         let permit = admission.acquire(caller.deadline()).await?;
-        let (provider, reader) = (Arc::clone(provider), Arc::clone(&key));
+        let reader = Arc::clone(&key);
         let work = async move { provider.decrypt(&reader.key, algorithm, ciphertext).await };
         let opened = permit.run(caller.deadline(), work).await?;
         let outcome = match &opened {

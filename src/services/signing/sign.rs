@@ -101,7 +101,7 @@ impl Signing {
         algorithm: SignatureAlgorithm,
         input: SignInput,
     ) -> Result<Signature, Error> {
-        let (provider, own) = (Arc::clone(self.provider_of(key)?), Arc::clone(key));
+        let (provider, own) = (self.provider_of(key)?, Arc::clone(key));
         let permit = admission.acquire(caller.deadline()).await?;
         let work = async move { provider.sign(&own.key, algorithm, input).await };
         let signed = permit.run(caller.deadline(), work).await?;
@@ -126,7 +126,7 @@ impl Signing {
             Some(inputs.by_ref().take(INPUTS_PER_PERMIT).collect()).filter(|part: &Vec<_>| !part.is_empty())
         });
         let batches = stream::iter(parts).map(async |part| {
-            let (provider, own, size) = (Arc::clone(provider), Arc::clone(key), part.len());
+            let (provider, own, size) = (Arc::clone(&provider), Arc::clone(key), part.len());
             let work = async move { provider.sign_batch(&own.key, algorithm, part).await };
             let done = match admission.acquire(caller.deadline()).await {
                 Ok(permit) => permit.run(caller.deadline(), work).await,
@@ -157,7 +157,7 @@ impl Signing {
     }
 
     /// The provider that holds a key.
-    pub(super) fn provider_of(&self, key: &SigningKey) -> Result<&Arc<dyn KeyProvider>, Error> {
+    pub(super) fn provider_of(&self, key: &SigningKey) -> Result<Arc<dyn KeyProvider>, Error> {
         let holder = self.providers.get(key.provider);
         holder.ok_or_else(|| Error::new(ErrorKind::ProviderUnavailable, "the key's crypto provider is not configured"))
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::{Claims, JwsInput, Payload, PresentedSignature, SignInput, Signing, Target};
 use crate::auth::{Caller, Scope};
 use crate::provider::double::ProviderDouble;
-use crate::provider::{KeyProvider as _, NewKey, Providers};
+use crate::provider::{KeyProvider as _, NewKey};
 use crate::store::{
     Commit, EpochReading, LeaseOwner, NewReservation, Placement, ReserveOutcome, Store, TokenPresence, Transition,
 };
@@ -37,7 +37,7 @@ impl Bench {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(&directory.path().join("store.db")).await.unwrap();
         let double = Arc::new(ProviderDouble::default());
-        let providers = Providers::default().with(Arc::clone(&double) as Arc<_>);
+        let providers = double.providers();
         let signing = Signing::new(Arc::clone(&store) as Arc<_>, providers, Arc::new(SystemClock));
         Self { directory, store, double, signing }
     }

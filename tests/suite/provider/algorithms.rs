@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use strongroom::provider::{KeyProvider, KeyRef, NewKey, ProviderError, SignInput};
+use strongroom::provider::{KeyProvider, KeyRef, NewKey, ProviderError, SignInput, TokenProvider};
 use strongroom_domain::key::{KeyAlgorithm, KeyUse, Locator, SignatureAlgorithm};
 
 use super::bench::{Bench, ES256, MODULE, generated, message, new_key, started, verify};

@@ -7,7 +7,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use strongroom::provider::pkcs11::Pkcs11Provider;
-use strongroom::provider::{ExistingKey, KeyProvider, KeyRef, KeySelector, NewKey, ProviderError};
+use strongroom::provider::{ExistingKey, KeyProvider, KeyRef, KeySelector, NewKey, ProviderError, TokenProvider};
 use strongroom_domain::key::{KeyAlgorithm, KeyFamily, KeyUse, Locator};
 use strongroom_domain::secret::Secret;
 

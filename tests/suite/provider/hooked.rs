@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use strongroom::provider::{KeyProvider, ProviderError};
+use strongroom::provider::{KeyProvider, ProviderError, TokenProvider};
 use strongroom_domain::key::KeyAlgorithm;
 use strongroom_token::TokenOptions;
 

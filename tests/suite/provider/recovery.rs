@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use strongroom::provider::pkcs11::Pkcs11Provider;
-use strongroom::provider::{KeyProvider, ProviderError};
+use strongroom::provider::{KeyProvider, ProviderError, TokenProvider};
 use strongroom_domain::key::{KeyAlgorithm, SignatureAlgorithm};
 use strongroom_token::Profile;
 use tokio::time::sleep;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use strongroom::provider::pkcs11::Pkcs11Provider;
-use strongroom::provider::{KeyProvider, KeySelector, ProviderError};
+use strongroom::provider::{KeyProvider, KeySelector, ProviderError, TokenProvider};
 use strongroom_domain::key::{KeyAlgorithm, Locator};
 use strongroom_domain::secret::Secret;
 use strongroom_token::{SealingScheme, TokenError, probe, probe_sealing_key};

@@ -32,7 +32,7 @@ impl Safe {
         let masters =
             MasterKeys::new(Arc::clone(&self.store) as Arc<_>, Arc::clone(&local), Arc::clone(&self.clock) as Arc<_>);
         let owner = LeaseOwner { instance: "test".to_owned(), life: "first".to_owned() };
-        let providers = Providers::default().with(local as Arc<_>);
+        let providers = Providers::new(None, Some(local as Arc<_>));
         let lease = Duration::from_secs(600);
         let keyring =
             Keyring::new(Arc::clone(&self.store) as Arc<_>, providers, Arc::clone(&self.clock) as Arc<_>, owner, lease);

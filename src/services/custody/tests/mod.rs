@@ -76,7 +76,7 @@ impl Bench {
 
 fn keyring(store: &Arc<Store>, double: &Arc<ProviderDouble>, clock: &Arc<Hand>, life: &str) -> Arc<Keyring> {
     let owner = LeaseOwner { instance: "test".to_owned(), life: life.to_owned() };
-    let providers = Providers::default().with(Arc::clone(double) as Arc<_>);
+    let providers = double.providers();
     Arc::new(Keyring::new(
         Arc::clone(store) as Arc<_>,
         providers,
@@ -289,7 +289,7 @@ async fn key_that_cannot_be_destroyed_does_not_keep_the_others() {
 #[tokio::test]
 async fn many_who_ask_for_readiness_share_one_write() {
     let bench = Bench::new().await;
-    let providers = Providers::default().with(Arc::clone(&bench.double) as Arc<_>);
+    let providers = bench.double.providers();
     let readiness = Readiness::new(Arc::clone(&bench.store), providers);
     let asked = (0..50).map(|_| readiness.unready_reasons());
     assert!(futures_util::future::join_all(asked).await.iter().all(Vec::is_empty));

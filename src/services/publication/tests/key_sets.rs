@@ -9,7 +9,6 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::provider::Providers;
 use crate::services::lifecycle::InitialState;
 use crate::services::publication::key_set_builder::{CertificateDisplay, KeySetBuilder};
 use crate::services::publication::{KeySet, KeySetId, Publication};
@@ -158,7 +157,7 @@ proptest! {
 }
 
 fn publication(bench: &Bench) -> Publication {
-    let providers = Providers::default().with(Arc::clone(&bench.double) as Arc<_>);
+    let providers = bench.double.providers();
     Publication::new(Arc::clone(&bench.store), providers, Arc::clone(&bench.catalog), bench.policies(), bench.clock())
 }
 

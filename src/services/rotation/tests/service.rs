@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::*;
 use crate::auth::{Caller, Scope};
-use crate::provider::Providers;
 use crate::provider::double::{Fault, ProviderDouble, unavailable};
 use crate::services::lifecycle::{
     CertificateSpec, InitialState, Keyring, KidScheme, NewKeyPair, NewRingKey, Placement, RingChange,
@@ -139,7 +138,7 @@ impl Bench {
 
 fn keyring(store: &Arc<Store>, double: &Arc<ProviderDouble>, clock: &Arc<Hand>, instance: &str) -> Arc<Keyring> {
     let owner = LeaseOwner { instance: instance.to_owned(), life: "first".to_owned() };
-    let providers = Providers::default().with(Arc::clone(double) as Arc<_>);
+    let providers = double.providers();
     let lease = Duration::from_secs(600);
     Arc::new(Keyring::new(Arc::clone(store) as Arc<_>, providers, Arc::clone(clock) as Arc<_>, owner, lease))
 }
