@@ -2,7 +2,10 @@
 
 use clap::Subcommand;
 
+use super::block_on;
 use super::reconcile::Source;
+use crate::store::Store;
+
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Forget that the PIN was refused, so that it is tried once more
@@ -14,6 +17,12 @@ pub(super) fn run(command: &Command) -> anyhow::Result<()> {
     let Command::Retry(source) = command;
     let config = source.load()?;
     strongroom_token::forget_refused_pin(&config.state_dir)?;
+    block_on(async {
+        let store = Store::open(&config.store).await?;
+        let forgotten = store.forget_refused_pins().await;
+        store.close().await;
+        Ok(forgotten?)
+    })?;
     println!("the PIN will be tried again: by a running daemon within half a minute, by another when it starts");
     Ok(())
 }

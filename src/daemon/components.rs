@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use super::instance::{InstanceLock, new_life};
+use super::pins::{BystanderPins, StorePins};
 use crate::admission::{Detached, QueueBounds};
 use crate::config::{Config, MasterKeySource};
 use crate::provider::local::{LocalProvider, MasterSealer};
@@ -22,7 +23,7 @@ use crate::services::web_keys::WebKeys;
 use crate::store::{LeaseOwner, Store};
 use strongroom_domain::clock::{Clock, SystemClock};
 use strongroom_domain::key::StoreId;
-use strongroom_token::{HostCommand, TokenOptions};
+use strongroom_token::{HostCommand, PinMemory, TokenOptions};
 
 /// Time for what follows generation: issuance and two transactions.
 const LEASE_MARGIN: Duration = Duration::from_secs(120);
@@ -50,12 +51,14 @@ pub(super) struct Components {
 impl Components {
     pub(super) async fn open(config: &Config, owner: LeaseOwner) -> anyhow::Result<Self> {
         let store = Store::open(&config.store).await.context("the store cannot be opened")?;
-        Self::over(store, config, owner)
+        let (clock, lease): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), config.hosts.login_timeout * 2);
+        let pins = StorePins::open(&store, &owner, &clock, lease, &config.state_dir).await?;
+        Self::over(store, config, owner, pins)
     }
 
-    fn over(store: Arc<Store>, config: &Config, owner: LeaseOwner) -> anyhow::Result<Self> {
+    fn over(store: Arc<Store>, config: &Config, owner: LeaseOwner, pins: Arc<dyn PinMemory>) -> anyhow::Result<Self> {
         let (clock, detached): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), Detached::default());
-        let token = token_options(config)?.map(Pkcs11Provider::start);
+        let token = token_options(config, pins)?.map(Pkcs11Provider::start);
         let local = local_provider(config, store.id(), token.as_ref());
         let providers =
             Providers::new(token.clone().map(|token| token as Arc<_>), local.clone().map(|local| local as Arc<_>));
@@ -170,14 +173,23 @@ pub(super) fn lease(config: &Config) -> Duration {
 ///
 /// # Errors
 /// When the path of this program is not known.
-pub fn token_options(config: &Config) -> anyhow::Result<Option<TokenOptions>> {
+fn token_options(config: &Config, pins: Arc<dyn PinMemory>) -> anyhow::Result<Option<TokenOptions>> {
     let Some(token) = &config.token else { return Ok(None) };
     Ok(Some(TokenOptions {
         command: host_command()?,
         token: token.clone(),
         hosts: config.hosts.clone(),
         state_dir: config.state_dir.clone(),
+        pins: Some(pins),
     }))
+}
+
+/// What the token of a configuration is looked at with, by a command that writes to no store; `None` without a token.
+///
+/// # Errors
+/// When the path of this program is not known.
+pub fn probed_token_options(config: &Config, store: Option<Arc<Store>>) -> anyhow::Result<Option<TokenOptions>> {
+    token_options(config, BystanderPins::new(store, &config.state_dir))
 }
 
 fn local_provider(config: &Config, store: StoreId, token: Option<&Arc<Pkcs11Provider>>) -> Option<Arc<LocalProvider>> {
@@ -235,7 +247,8 @@ impl Offline {
             config.token = None;
         }
         let owner = new_life(&format!("{}/command", config.instance))?;
-        let components = Components::over(store, &config, owner)?;
+        let pins = BystanderPins::new(Some(Arc::clone(&store)), &config.state_dir);
+        let components = Components::over(store, &config, owner, pins)?;
         if let Err(failure) = logged_in(&components, config.hosts.login_timeout).await {
             components.close().await;
             return Err(failure);

@@ -10,6 +10,7 @@
 
 mod components;
 mod instance;
+mod pins;
 mod store_only;
 
 use std::net::SocketAddr;
@@ -39,7 +40,7 @@ use crate::telemetry;
 use components::Components;
 use instance::new_life;
 
-pub use components::{Offline, host_command, token_options};
+pub use components::{Offline, host_command, probed_token_options};
 pub use instance::{InstanceLock, make_state_dir};
 pub use store_only::StoreOnly;
 

@@ -17,6 +17,7 @@ mod key_pairs;
 mod master_keys;
 mod meta;
 mod migrations;
+mod pins;
 mod pools;
 mod records;
 mod request;
@@ -38,8 +39,8 @@ pub use epoch_cache::{EPOCH_VALID_FOR, EpochCache, EpochReading, poll_epoch};
 pub use handle::{ReadOnlyOpen, Store};
 pub use request::{
     Activation, Agenda, CertificateReplacement, Commit, DocumentPut, DocumentWrite, DueRing, ExpectedDocument,
-    IdempotencyClaim, KeyPairChange, LeaseOwner, MemberDeletion, NewReservation, Placement, ReserveOutcome,
-    RotationSettingsChange, SweepLease, TokenPresence, Transition,
+    IdempotencyClaim, KeyPairChange, KnownPin, LeaseOwner, MemberDeletion, NewReservation, PinTrial, PinTrialEnd,
+    PinTrialOutcome, Placement, ReserveOutcome, RotationSettingsChange, SweepLease, TokenPresence, Transition,
 };
 
 /// What a document is about.

@@ -134,6 +134,55 @@ pub enum MemberDeletion {
     NotFound,
 }
 
+/// A PIN that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownPin {
+    /// The serial number of the token.
+    pub token: String,
+    /// A salted slow hash of the PIN, in the PHC string format.
+    pub hash: String,
+    /// Whether the token took it when it was last tried.
+    pub worked: bool,
+}
+
+/// A PIN that is about to be tried.
+#[derive(Clone, Debug)]
+pub struct PinTrial {
+    pub token: String,
+    /// The hash of its row, or a new one where no row is of this PIN.
+    pub hash: String,
+    /// The hashes of the token's rows that the PIN was compared with.
+    pub compared: Vec<String>,
+    /// Whether a PIN that was refused once after it had worked is tried once more.
+    pub again: bool,
+    pub owner: LeaseOwner,
+    pub now: Timestamp,
+    /// How long other daemons try no PIN that has not worked yet.
+    pub lease: Duration,
+}
+
+/// Outcome of the wish to try a PIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinTrialOutcome {
+    /// The attempt is on record.
+    Granted,
+    /// The token has refused it, or attempts of it were cut short.
+    Refused,
+    /// Another daemon is trying a PIN.
+    Busy,
+    /// There are rows that the PIN was not compared with.
+    Unseen,
+}
+
+/// End of the trial of a PIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinTrialEnd {
+    Worked,
+    Refused,
+    /// The token neither took nor refused the PIN.
+    NotTried,
+}
+
 /// Presence of a key on its token, as an inventory saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenPresence {

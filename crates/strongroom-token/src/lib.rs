@@ -25,6 +25,7 @@ mod key;
 mod key_selector;
 mod link;
 mod options;
+mod pin_memory;
 mod probe;
 mod protocol;
 mod selector;
@@ -39,8 +40,10 @@ pub use client::TokenClient;
 pub use error::TokenError;
 pub use key::{Capabilities, DestroyedObjects, ExistingKey, KeyTemplate, ProvenKey, SignInput, TokenKey, TokenObject};
 pub use key_selector::{InvalidKeySelector, KeySelector};
-pub use link::forget_refused_pin;
 pub use options::{HostCommand, HostOptions, PinSource, Profile, TokenAccess, TokenOptions};
+pub use pin_memory::{
+    FilePinMemory, PinAttempt, PinMemory, PinMemoryError, PinOutcome, PinRecord, PinVerdict, forget_refused_pin,
+};
 pub use probe::{Initialised, ProbeReport, initialise_token, probe, probe_sealing_key};
 pub use protocol::{SealingScheme, TokenFacts};
 pub use selector::{NoTokenUri, TokenSelector};

@@ -96,10 +96,8 @@ pub(crate) struct OpenCall {
     pub(crate) selector: TokenSelector,
     pub(crate) pin: PinSource,
     pub(crate) profile: Profile,
-    /// Where a refused PIN is remembered.
-    pub(crate) refused_pin: PathBuf,
-    /// Tries even a remembered PIN, if the token shows no low count.
-    pub(crate) try_refused: bool,
+    /// What the client remembers of PINs; a PIN without a record is not tried.
+    pub(crate) known_pins: Vec<KnownPin>,
     /// Locked (`flock`) around `C_Initialize` and `C_Login`.
     pub(crate) lock: PathBuf,
     pub(crate) sessions: usize,
@@ -107,6 +105,17 @@ pub(crate) struct OpenCall {
     pub(crate) keeps: bool,
     /// Whether signatures have the right of way over this host.
     pub(crate) low_priority: bool,
+}
+
+/// The record of a PIN.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct KnownPin {
+    /// The serial number of its token.
+    pub(crate) token: String,
+    /// Its salted slow hash.
+    pub(crate) hash: String,
+    /// Whether it may be tried now.
+    pub(crate) may_try: bool,
 }
 
 /// A token to be initialised.
@@ -237,12 +246,14 @@ pub(crate) struct CallFailure {
     pub(crate) detail: String,
     /// What is known of the token where only the log-in failed.
     pub(crate) facts: Option<Box<TokenFacts>>,
+    /// The hash of the PIN's record, or a new one, from when the PIN was compared with the records.
+    pub(crate) pin: Option<String>,
 }
 
 impl CallFailure {
     /// A failure without token facts.
     pub(crate) fn new(class: FailureClass, detail: impl Into<String>) -> Self {
-        Self { class, detail: detail.into(), facts: None }
+        Self { class, detail: detail.into(), facts: None, pin: None }
     }
 }
 
@@ -253,10 +264,12 @@ pub(crate) enum FailureClass {
     TokenAbsent,
     /// Several tokens match.
     TokenAmbiguous,
-    /// The token refused the PIN; it has been remembered.
+    /// The token refused the PIN.
     PinRefused,
-    /// The PIN was refused before and has not been tried again.
+    /// The PIN has a record by which it may not be tried.
     PinRemembered,
+    /// The PIN has no record and has not been tried.
+    PinUntried,
     /// One more wrong PIN would lock the token, or has; not tried.
     PinLocked,
     PinUnreadable,
@@ -289,6 +302,7 @@ impl FailureClass {
             | Self::KeyMissing
             | Self::NotDecrypted
             | Self::Refused
+            | Self::PinUntried
             | Self::Unavailable
             | Self::Broken => "the token did not open",
         }
@@ -308,6 +322,7 @@ impl FailureClass {
             | Self::KeyMissing
             | Self::NotDecrypted
             | Self::Refused
+            | Self::PinUntried
             | Self::Unavailable
             | Self::Broken => false,
         }

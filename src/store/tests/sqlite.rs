@@ -55,6 +55,12 @@ async fn changes_of_a_document_through_two_handles_are_never_lost() {
     contract::changes_of_a_document_through_two_handles_are_never_lost(one, other).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_many_handles_tries_a_pin() {
+    let (one, other, _place) = open_twice().await;
+    contract::one_of_many_handles_tries_a_pin(one, other).await;
+}
+
 /// Reserves a successor in a ring that has a key, as rotation will.
 async fn successor(store: &Store, name: &RingId, generation: i64) -> Result<KeyPair, StoreError> {
     let mut change = begin(store).await;

@@ -12,4 +12,5 @@ mod key_pair_rules;
 mod key_pairs;
 mod master_keys;
 mod members;
+mod pins;
 mod rings;

@@ -40,8 +40,6 @@ mod session;
 mod tests;
 mod worker;
 
-pub(crate) use session::refused_pin::forget as forget_refused_pin;
-
 /// The token host could not start.
 #[derive(Debug, thiserror::Error)]
 #[error("the token host needs a stream from its client as standard input")]

@@ -27,6 +27,7 @@ use supervise::PinTrust;
 mod decrypt;
 mod lane;
 mod opening;
+pub(crate) mod pin;
 mod poisoned_keys;
 mod process;
 mod retry;
@@ -34,8 +35,6 @@ mod sign;
 pub(crate) mod supervise;
 #[cfg(test)]
 mod tests;
-
-pub use opening::forget_refused_pin;
 
 /// New keys whose first signature has not come; beyond it they are forgotten.
 const MOST_FRESH: usize = 1024;
@@ -257,12 +256,12 @@ impl Inner {
         }
     }
 
-    fn opening(&self, role: Role, try_refused: bool) -> OpenCall {
+    fn opening(&self, role: Role) -> OpenCall {
         let hosts = &self.options.hosts;
         let keeps = hosts.shared_host || role == Role::Keep;
         // A host that does everything signs while it generates.
         let sessions = if role == Role::Keep { 1 } else { hosts.workers.max(1 + usize::from(hosts.shared_host)) };
-        OpenCall { keeps, sessions, try_refused, low_priority: role == Role::Keep, ..self.options.opening() }
+        OpenCall { keeps, sessions, low_priority: role == Role::Keep, ..self.options.opening() }
     }
 
     fn set_fatal_error(&self, verdict: Option<String>) {

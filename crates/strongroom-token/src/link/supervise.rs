@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
 use super::process::{HostFault, HostProcess};
-use super::{Inner, Role};
-use crate::options::{HostCommand, TokenOptions};
-use crate::protocol::{Call, CallFailure, FailureClass, OpenCall, Reply, TokenFacts};
+use super::{Inner, Role, pin};
+use crate::options::HostCommand;
+use crate::protocol::{Call, CallFailure, FailureClass, Reply};
 
 /// A host that lived this long has earned an immediate restart.
 const GOOD_LIFE: Duration = Duration::from_secs(30);
@@ -84,15 +84,16 @@ pub(super) async fn supervise(link: Arc<Inner>, role: Role) {
 
 /// Starts a host; hosts log in one after the other.
 async fn start(link: &Inner, role: Role) -> Result<Arc<HostProcess>, NotStarted> {
-    let mut pin = link.pin.lock().await;
-    if let PinTrust::SecondTry(due) = *pin {
+    let mut trust = link.pin.lock().await;
+    if let PinTrust::SecondTry(due) = *trust {
         let left = due.saturating_duration_since(Instant::now());
         if !left.is_zero() {
             let reason = "the PIN is refused; it has worked and will be tried once more".to_owned();
             return Err(NotStarted { reason, again: Some(left) });
         }
     }
-    let failure = match open(&link.options, link.opening(role, matches!(*pin, PinTrust::SecondTry(_)))).await {
+    let again = matches!(*trust, PinTrust::SecondTry(_));
+    let failure = match pin::open(&link.options, link.opening(role), again).await {
         Ok((host, facts)) => {
             tracing::info!(
                 pid = host.pid(),
@@ -101,7 +102,7 @@ async fn start(link: &Inner, role: Role) -> Result<Arc<HostProcess>, NotStarted>
                 serial = facts.serial,
                 "a token host is ready"
             );
-            *pin = PinTrust::Worked;
+            *trust = PinTrust::Worked;
             link.set_fatal_error(None);
             link.set_facts(facts);
             return Ok(Arc::new(host));
@@ -111,11 +112,11 @@ async fn start(link: &Inner, role: Role) -> Result<Arc<HostProcess>, NotStarted>
     let again = match failure.class {
         FailureClass::PinRefused | FailureClass::PinRemembered | FailureClass::PinLocked => {
             let locked = failure.class == FailureClass::PinLocked;
-            if *pin == PinTrust::Worked && !locked {
-                *pin = PinTrust::SecondTry(Instant::now() + PIN_SECOND_THOUGHT);
+            if *trust == PinTrust::Worked && !locked {
+                *trust = PinTrust::SecondTry(Instant::now() + PIN_SECOND_THOUGHT);
                 Some(PIN_SECOND_THOUGHT)
             } else {
-                *pin = PinTrust::Refused;
+                *trust = PinTrust::Refused;
                 link.stop_hosts();
                 Some(PIN_DELAY)
             }
@@ -126,18 +127,6 @@ async fn start(link: &Inner, role: Role) -> Result<Arc<HostProcess>, NotStarted>
     let reason = format!("{}: {}", failure.class.operator_advice(), failure.detail);
     link.set_fatal_error(failure.class.needs_operator().then(|| reason.clone()));
     Err(NotStarted { reason, again })
-}
-
-/// Starts a process and opens the token in it.
-///
-/// # Errors
-/// What the host said, or that it did not say anything.
-pub(crate) async fn open(options: &TokenOptions, opening: OpenCall) -> Result<(HostProcess, TokenFacts), CallFailure> {
-    let (command, limit) = (&options.command, options.hosts.login_timeout);
-    match call_new_host(command, &options.token.environment, &Call::Open(opening), limit).await? {
-        (host, Reply::Ready(facts, _)) => Ok((host, *facts)),
-        (_, other) => Err(unavailable(format!("the token host answered its opening with {other:?}"))),
-    }
 }
 
 /// Starts a process and makes its first call.
@@ -195,6 +184,6 @@ pub(super) fn delay_after(setbacks: u32) -> Duration {
     }
 }
 
-fn unavailable(detail: String) -> CallFailure {
+pub(super) fn unavailable(detail: String) -> CallFailure {
     CallFailure::new(FailureClass::Unavailable, detail)
 }

@@ -16,3 +16,27 @@ INSERT OR IGNORE INTO document_claims (kind, name, id)
 SELECT d.kind, issuer.value, d.id
 FROM documents d, json_each(d.body, '$.issuers') AS issuer
 WHERE d.kind = 'additional-key-set';
+
+-- PINs that daemons have tried, by a salted slow hash in the PHC string format.
+CREATE TABLE known_pins (
+    -- The serial number of the token.
+    token         TEXT    NOT NULL,
+    hash          TEXT    NOT NULL,
+    -- Whether the token took it when it was last tried.
+    worked        INTEGER NOT NULL CHECK (worked IN (0, 1)),
+    -- How often the token has refused it since it last took it.
+    refusals      INTEGER NOT NULL,
+    -- Attempts that were begun and whose end is not known.
+    open_attempts INTEGER NOT NULL,
+    changed_at    INTEGER NOT NULL,
+    PRIMARY KEY (token, hash)
+) STRICT;
+
+CREATE UNIQUE INDEX known_pins_one_works ON known_pins (token) WHERE worked = 1;
+
+-- The daemon that alone may try a PIN that has not worked yet, and until when.
+CREATE TABLE pin_trials (
+    token      TEXT    NOT NULL PRIMARY KEY,
+    holder     TEXT    NOT NULL,
+    held_until INTEGER NOT NULL
+) STRICT;

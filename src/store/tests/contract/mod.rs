@@ -7,6 +7,7 @@ mod lifecycle;
 mod local;
 mod members;
 mod memory;
+mod pins;
 mod requests;
 mod rings;
 mod stock;
@@ -19,6 +20,7 @@ pub(super) use lifecycle::*;
 pub(super) use local::*;
 pub(super) use members::*;
 pub(super) use memory::*;
+pub(super) use pins::*;
 pub(super) use requests::*;
 pub(super) use rings::*;
 pub(super) use stock::*;
@@ -89,6 +91,10 @@ macro_rules! every_case {
             document_is_replaced_in_the_revision_that_was_read
             name_is_claimed_by_one_document_of_its_kind
             documents_change_with_keys_or_not_at_all
+            refused_pin_is_tried_once_by_whichever_daemon
+            pin_that_worked_is_tried_once_more_after_a_refusal
+            attempts_that_are_cut_short_are_bounded
+            pin_that_another_replaces_is_refused
         }
     };
     ($open:path: $($case:ident)*) => {
