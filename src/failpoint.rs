@@ -9,6 +9,8 @@ pub use strongroom_domain::failpoint::Injected;
 pub enum Failpoint {
     ActivateBegin,
     ActivateCommit,
+    CompromiseBegin,
+    CompromiseCommit,
     ConnectionDelete,
     DeleteCommit,
     DeleteDestroy,
@@ -25,6 +27,7 @@ pub enum Failpoint {
     StockGenerate,
     StockProve,
     StockReserve,
+    SuspendCommit,
     SweepBegin,
     SweepEnd,
     SweepLease,
@@ -38,6 +41,8 @@ impl Failpoint {
         match self {
             Self::ActivateBegin => "activate.begin",
             Self::ActivateCommit => "activate.commit",
+            Self::CompromiseBegin => "compromise.begin",
+            Self::CompromiseCommit => "compromise.commit",
             Self::ConnectionDelete => "connection.delete",
             Self::DeleteCommit => "delete.commit",
             Self::DeleteDestroy => "delete.destroy",
@@ -54,6 +59,7 @@ impl Failpoint {
             Self::StockGenerate => "stock.generate",
             Self::StockProve => "stock.prove",
             Self::StockReserve => "stock.reserve",
+            Self::SuspendCommit => "suspend.commit",
             Self::SweepBegin => "sweep.begin",
             Self::SweepEnd => "sweep.end",
             Self::SweepLease => "sweep.lease",

@@ -16,6 +16,7 @@ pub enum Action {
     Authenticate,
     ChangeRing,
     ChangeSettings,
+    CompromiseKey,
     CreateConnection,
     CreateKey,
     Decrypt,
@@ -31,11 +32,13 @@ pub enum Action {
     ReadKey,
     ReadMetrics,
     ReadSettings,
+    ReinstateKey,
     ReplaceCertificates,
     RequestCertificate,
     ResumeRotation,
     RotateRing,
     Sign,
+    SuspendKey,
     Sweep,
     UpdateConnection,
     Verify,
@@ -142,6 +145,7 @@ const fn granting(action: Action) -> &'static [Scope] {
         | Action::RequestCertificate => &[Scope::Read, Scope::Manage],
         Action::ChangeRing
         | Action::ChangeSettings
+        | Action::CompromiseKey
         | Action::CreateConnection
         | Action::CreateKey
         | Action::DeleteConnection
@@ -150,8 +154,10 @@ const fn granting(action: Action) -> &'static [Scope] {
         | Action::ExportKey
         | Action::ImportKey
         | Action::LinkKey
+        | Action::ReinstateKey
         | Action::ReplaceCertificates
         | Action::RotateRing
+        | Action::SuspendKey
         | Action::UpdateConnection => &[Scope::Manage],
         Action::Sign => &[Scope::Sign],
         Action::Verify => &[Scope::Verify],
@@ -178,6 +184,7 @@ mod hooks {
 
     pub(super) fn withheld(_: &Caller, action: Action, resource: Option<Resource<'_>>) -> Option<Result<(), Denied>> {
         let (withheld, ring) = (WITHHELD.as_deref()?, resource?.ring()?);
-        (action == Action::Sign && ring.to_string() == withheld).then(|| Err(Denied::Ring(ring.clone())))
+        let withholds = matches!(action, Action::Sign | Action::ChangeSettings | Action::ReadConnection);
+        (withholds && ring.to_string() == withheld).then(|| Err(Denied::Ring(ring.clone())))
     }
 }

@@ -4,9 +4,11 @@
 //! set-up. Does not own how the daemon is put together (`daemon`). The only room that
 //! prints. Errors are one sentence and a remedy, never a backtrace.
 
+mod backup;
 mod check;
 mod credential;
 mod dev;
+mod key;
 mod local;
 mod outcome;
 mod reconcile;
@@ -49,9 +51,16 @@ enum Command {
     },
     /// Compare the token with the store
     Reconcile(reconcile::Arguments),
+    /// Copy the store of a daemon, which may be running, to a file, with a manifest beside it
+    Backup(backup::BackupArguments),
+    /// Put a backup in the place of the store of a stopped daemon
+    Restore(backup::RestoreArguments),
     /// What rotation would do and when, and the word to go on
     #[command(subcommand)]
     Rotation(rotation::Command),
+    /// Act on one key
+    #[command(subcommand)]
+    Key(key::Command),
     /// Act on what is remembered of the token
     #[command(subcommand)]
     Token(token::Command),
@@ -74,7 +83,10 @@ pub fn main() -> ExitCode {
         Command::Dev(_) | Command::Serve { .. } | Command::TokenHost => Verbosity::Daemon,
         Command::Check { .. }
         | Command::Reconcile(_)
+        | Command::Backup(_)
+        | Command::Restore(_)
         | Command::Rotation(_)
+        | Command::Key(_)
         | Command::Token(_)
         | Command::Local(_)
         | Command::Credential(_) => Verbosity::Command,
@@ -85,7 +97,10 @@ pub fn main() -> ExitCode {
         Command::Serve { config } => serve::run(&config),
         Command::Check { config } => return check::run(&config),
         Command::Reconcile(arguments) => return reconcile::run(&arguments),
+        Command::Backup(arguments) => backup::back_up(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
         Command::Rotation(command) => return rotation::run(&command),
+        Command::Key(command) => key::run(&command),
         Command::Token(command) => token::run(&command),
         Command::Local(command) => return local::run(&command),
         Command::Credential(command) => credential::run(&command),

@@ -16,13 +16,13 @@ pub(super) enum Command {
 pub(super) fn run(command: &Command) -> anyhow::Result<()> {
     let Command::Retry(source) = command;
     let config = source.load()?;
-    strongroom_token::forget_refused_pin(&config.state_dir)?;
     block_on(async {
-        let store = Store::open(&config.store).await?;
+        let store = Store::open_configured(&config.store).await?;
         let forgotten = store.forget_refused_pins().await;
         store.close().await;
         Ok(forgotten?)
     })?;
+    strongroom_token::announce_forgotten_pin(&config.state_dir)?;
     println!("the PIN will be tried again: by a running daemon within half a minute, by another when it starts");
     Ok(())
 }

@@ -50,7 +50,7 @@ pub(super) struct Components {
 
 impl Components {
     pub(super) async fn open(config: &Config, owner: LeaseOwner) -> anyhow::Result<Self> {
-        let store = Store::open(&config.store).await.context("the store cannot be opened")?;
+        let store = Store::open_configured(&config.store).await.context("the store cannot be opened")?;
         let (clock, lease): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), config.hosts.login_timeout * 2);
         let pins = StorePins::open(&store, &owner, &clock, lease, &config.state_dir).await?;
         Self::over(store, config, owner, pins)
@@ -260,6 +260,12 @@ impl Offline {
     #[must_use]
     pub fn reconciler(&self) -> Reconciler {
         Reconciler::new(Arc::clone(&self.components.keyring))
+    }
+
+    /// Succession and publication.
+    #[must_use]
+    pub fn rotation(&self) -> &Arc<Rotation> {
+        &self.components.rotation
     }
 
     /// The master keys of the provider `LOCAL`, where there is one.

@@ -1,10 +1,11 @@
 //! The rows of key pairs: how they are made, moved and found.
 
 use super::seam::{Columns as _, Connection, Statement};
-use super::{Commit, LeaseOwner, NewReservation, StoreError, TokenPresence, records};
+use super::states::{by_importance, current, named, visible};
+use super::{Commit, LeaseOwner, NewReservation, StoreError, TokenPresence, Transition, records};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{
-    CertificateDer, KeyId, KeyName, KeyPair, KeyState, Kid, ProviderKind, RingId, RingKind, SealedKey,
+    CertificateDer, KeyId, KeyName, KeyPair, KeyState, Kid, ProviderKind, RingId, RingKind, SealedKey, SpkiDer,
 };
 
 /// What a ring's name stands for.
@@ -88,17 +89,22 @@ pub(super) async fn commit(conn: &mut impl Connection, commit: &Commit, to: KeyS
 pub(super) async fn set_state(
     conn: &mut impl Connection,
     pair: &KeyPair,
-    to: KeyState,
-    now: Timestamp,
+    transition: &Transition,
+    suspended_from: Option<KeyState>,
 ) -> Result<KeyPair, StoreError> {
-    let (activated_at, deactivated_at) = match to {
-        KeyState::Active => (Some(now), None),
-        KeyState::Deactivated => (pair.activated_at, Some(now)),
+    let Transition { to, now, unpublished, destroy_at, .. } = *transition;
+    let (activated_at, deactivated_at) = match (pair.state, to) {
+        // A reinstated key continues its life where it was suspended.
+        (KeyState::Suspended, _) => (pair.activated_at, pair.deactivated_at),
+        (_, KeyState::Active) => (Some(now), None),
+        (_, KeyState::Deactivated) => (pair.activated_at, Some(now)),
         _ => (pair.activated_at, pair.deactivated_at),
     };
+    let compromised = to == KeyState::Compromised && pair.state != KeyState::PendingDestruction;
     Statement::new(
         "UPDATE key_pairs
          SET state = $3, activated_at = $4, deactivated_at = $5, deleted_at = $6, destroyed_at = $7,
+             suspended_from = $8, unpublished = $9, compromised_at = $10, awaits_successor = $11, destroy_at = $12,
              sealed = CASE WHEN $3 = 'Destroyed' THEN NULL ELSE sealed END, version = version + 1
          WHERE id = $1 AND version = $2
          RETURNING *",
@@ -110,6 +116,11 @@ pub(super) async fn set_state(
     .bind(deactivated_at.map(Timestamp::as_micros))
     .bind(if to == KeyState::Destroying { Some(now) } else { pair.deleted_at }.map(Timestamp::as_micros))
     .bind((to == KeyState::Destroyed).then_some(now.as_micros()))
+    .bind(suspended_from.map(KeyState::name))
+    .bind(to == KeyState::Suspended && unpublished)
+    .bind(if compromised { Some(now) } else { pair.compromised_at }.map(Timestamp::as_micros))
+    .bind(compromised && pair.is_current())
+    .bind(destroy_at.filter(|_| to == KeyState::PendingDestruction).map(Timestamp::as_micros))
     .fetch_optional(conn, records::key_pair)
     .await?
     .ok_or(StoreError::Conflict)
@@ -122,11 +133,12 @@ pub(super) async fn replace_certificates(
     version: i64,
     certificates: &[CertificateDer],
 ) -> Result<KeyPair, StoreError> {
-    Statement::new(
+    Statement::new(concat!(
         "UPDATE key_pairs SET certificates = $3, version = version + 1
-         WHERE id = $1 AND version = $2 AND state IN ('PreActive', 'Active', 'Deactivated')
-         RETURNING *",
-    )
+         WHERE id = $1 AND version = $2 AND state IN ",
+        visible!(),
+        " RETURNING *",
+    ))
     .bind(id.to_string())
     .bind(version)
     .bind(records::concatenated(certificates))
@@ -166,10 +178,12 @@ pub(super) async fn set_presence(
         TokenPresence::Unseen { since } => (Some(since), false),
         TokenPresence::Missing { since } => (Some(since), true),
     };
-    let changed = Statement::new(
+    let changed = Statement::new(concat!(
         "UPDATE key_pairs SET missing_since = $2, missing = $3, version = version + 1
-         WHERE id = $1 AND state IN ('Stocked', 'PreActive', 'Active', 'Deactivated')",
-    )
+         WHERE id = $1 AND (state = 'Stocked' OR state IN ",
+        visible!(),
+        ")",
+    ))
     .bind(id.to_string())
     .bind(since.map(Timestamp::as_micros))
     .bind(missing)
@@ -186,15 +200,17 @@ pub(super) async fn find(conn: &mut impl Connection, id: KeyId) -> Result<Option
         .await
 }
 
-/// The visible key pair of an id or a kid.
+/// The key pair of an id or a kid, whether users of its ring see it or operators only.
 pub(super) async fn find_by_name(conn: &mut impl Connection, name: &KeyName) -> Result<Option<KeyPair>, StoreError> {
     let sql = match name {
-        KeyName::Id(_) => "SELECT * FROM key_pairs WHERE id = $1 AND state IN ('Active', 'PreActive', 'Deactivated')",
-        KeyName::Kid(_) => {
-            "SELECT * FROM key_pairs WHERE kid = $1 AND state IN ('Active', 'PreActive', 'Deactivated') ORDER BY id"
-        }
+        KeyName::Id(_) => concat!("SELECT * FROM key_pairs WHERE id = $1 AND state IN ", named!()),
+        KeyName::Kid(_) => concat!("SELECT * FROM key_pairs WHERE kid = $1 AND state IN ", named!(), " ORDER BY id"),
     };
     let mut found: Vec<KeyPair> = Statement::new(sql).bind(name.to_string()).fetch_all(conn, records::key_pair).await?;
+    if found.iter().any(|pair| pair.state != KeyState::PendingDestruction) {
+        // The kid of a key that is about to be destroyed is free for another.
+        found.retain(|pair| pair.state != KeyState::PendingDestruction);
+    }
     let pair = found.pop();
     if found.is_empty() {
         Ok(pair)
@@ -205,18 +221,25 @@ pub(super) async fn find_by_name(conn: &mut impl Connection, name: &KeyName) -> 
 
 /// The visible key pairs of a ring, in the order of their importance.
 pub(super) async fn of_ring(conn: &mut impl Connection, ring: &RingId) -> Result<Vec<KeyPair>, StoreError> {
-    Statement::new(
-        "SELECT * FROM key_pairs WHERE ring = $1 AND state IN ('Active', 'PreActive', 'Deactivated')
-         ORDER BY CASE state WHEN 'Active' THEN 1 WHEN 'PreActive' THEN 2 ELSE 3 END, generation",
-    )
-    .bind(ring.to_string())
-    .fetch_all(conn, records::key_pair)
-    .await
+    let sql = concat!("SELECT * FROM key_pairs WHERE ring = $1 AND state IN ", visible!(), by_importance!());
+    Statement::new(sql).bind(ring.to_string()).fetch_all(conn, records::key_pair).await
 }
 
-/// The Active key pairs of every ring of a kind.
+/// The key pairs of a ring that its plan is made of: the visible ones, those about to be destroyed, and a compromised
+/// one without a successor.
+pub(super) async fn of_ring_to_plan(conn: &mut impl Connection, ring: &RingId) -> Result<Vec<KeyPair>, StoreError> {
+    let sql = concat!(
+        "SELECT * FROM key_pairs WHERE ring = $1 AND (awaits_successor = $2 OR state = 'PendingDestruction' OR state IN ",
+        visible!(),
+        ")",
+        by_importance!()
+    );
+    Statement::new(sql).bind(ring.to_string()).bind(true).fetch_all(conn, records::key_pair).await
+}
+
+/// The current key pairs of every ring of a kind.
 pub(super) async fn active_of_kind(conn: &mut impl Connection, kind: RingKind) -> Result<Vec<KeyPair>, StoreError> {
-    let sql = "SELECT * FROM key_pairs WHERE ring_kind = $1 AND state = 'Active' ORDER BY created_at, id";
+    let sql = concat!("SELECT * FROM key_pairs WHERE ring_kind = $1 AND ", current!(), " ORDER BY created_at, id");
     Statement::new(sql).bind(kind.name()).fetch_all(conn, records::key_pair).await
 }
 
@@ -273,12 +296,39 @@ pub(super) async fn find_even_deleted(
     Statement::new(sql).bind(ring.to_string()).bind(kid.as_str()).fetch_optional(conn, records::key_pair).await
 }
 
-/// The Active key pair of a ring.
-pub(super) async fn active(conn: &mut impl Connection, ring: &RingId) -> Result<Option<KeyPair>, StoreError> {
-    Statement::new("SELECT * FROM key_pairs WHERE ring = $1 AND state = 'Active'")
+/// The current key pair of a ring.
+pub(super) async fn current(conn: &mut impl Connection, ring: &RingId) -> Result<Option<KeyPair>, StoreError> {
+    let sql = concat!("SELECT * FROM key_pairs WHERE ring = $1 AND ", current!());
+    Statement::new(sql).bind(ring.to_string()).fetch_optional(conn, records::key_pair).await
+}
+
+/// Makes room for a key pair that becomes the current one of its ring: a suspended key that was current will return as
+/// Deactivated, and no compromised key awaits a successor any more.
+pub(super) async fn give_way(conn: &mut impl Connection, pair: &KeyPair, now: Timestamp) -> Result<(), StoreError> {
+    let Some(ring) = &pair.ring else { return Ok(()) };
+    Statement::new(
+        "UPDATE key_pairs SET suspended_from = 'Deactivated', deactivated_at = $2, version = version + 1
+         WHERE ring = $1 AND suspended_from = 'Active' AND id <> $3",
+    )
+    .bind(ring.to_string())
+    .bind(now.as_micros())
+    .bind(pair.id.to_string())
+    .execute(conn)
+    .await?;
+    Statement::new("UPDATE key_pairs SET awaits_successor = $2 WHERE ring = $1 AND awaits_successor = $3")
         .bind(ring.to_string())
-        .fetch_optional(conn, records::key_pair)
-        .await
+        .bind(false)
+        .bind(true)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Whether a public key belongs to a key pair that was compromised, tombstones included.
+pub(super) async fn is_compromised(conn: &mut impl Connection, spki: &SpkiDer) -> Result<bool, StoreError> {
+    let sql = "SELECT id FROM key_pairs WHERE spki = $1 AND compromised_at IS NOT NULL LIMIT 1";
+    let found = Statement::new(sql).bind(spki.as_bytes()).fetch_optional(conn, |row| row.get::<String>("id")).await?;
+    Ok(found.is_some())
 }
 
 /// The beginning of every sealed private half: no more of it than tells its master key.

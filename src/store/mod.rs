@@ -1,7 +1,7 @@
 //! The store: key pairs, certificates, idempotency claims, settings and the audit trail.
 //!
 //! Owns rows and transactions. Does not know providers, principals beyond their names,
-//! or what a certificate says. SQLite embedded; PostgreSQL later by the same SQL text.
+//! or what a certificate says. SQLite embedded, or PostgreSQL, by the same SQL text.
 //!
 //! Invariants: one method is one transaction together with its audit events; a state
 //! moves only along [`KeyState::may_become`] and only by compare-and-set on the row's
@@ -9,6 +9,7 @@
 //! never removed, nor a master key; what is destroyed is overwritten.
 
 mod audit_trail;
+pub mod backup;
 mod documents;
 mod epoch_cache;
 mod handle;
@@ -19,11 +20,14 @@ mod meta;
 mod migrations;
 mod pins;
 mod pools;
+mod postgres;
 mod records;
 mod request;
 mod rings;
 mod seam;
+mod session;
 mod sqlite;
+mod states;
 mod stock;
 #[cfg(test)]
 mod tests;
@@ -146,6 +150,9 @@ pub enum StoreError {
     /// The state machine forbids it.
     #[error("a key that is {from} cannot become {to}")]
     Forbidden { from: KeyState, to: KeyState },
+    /// The public key was compromised before: it never comes back.
+    #[error("the key was compromised")]
+    Compromised,
     /// Another sweeper has begun since.
     #[error("another sweeper has begun")]
     Fenced,
@@ -185,6 +192,7 @@ impl From<StoreError> for Error {
             }
             StoreError::DocumentExists => (ErrorKind::Conflict, "the settings are there already"),
             StoreError::DocumentChanged => (ErrorKind::Conflict, "the settings were changed meanwhile"),
+            StoreError::Compromised => (ErrorKind::Conflict, "this key was compromised: it never comes back"),
             StoreError::Fenced => (ErrorKind::Conflict, "another sweep has begun"),
             StoreError::Forbidden { .. } => (ErrorKind::Conflict, "the key pair's state does not allow this"),
             StoreError::InUse(_) => (ErrorKind::InUse, "the key pair is in use"),

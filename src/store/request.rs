@@ -109,6 +109,10 @@ pub struct Transition {
     pub to: KeyState,
     /// Web keys only: back from `Deactivated` to `Active`.
     pub reactivate: bool,
+    /// To `Suspended` only: whether the key leaves the key sets meanwhile.
+    pub unpublished: bool,
+    /// To `PendingDestruction` only, and there always: when the key is to be destroyed.
+    pub destroy_at: Option<Timestamp>,
     pub now: Timestamp,
 }
 

@@ -1,6 +1,7 @@
 //! The rows of rings, and what is due there.
 
 use super::seam::{Columns, Connection, Statement, unreadable};
+use super::states::visible;
 use super::{Agenda, DueRing, StoreError};
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{RingId, RingKind};
@@ -10,7 +11,7 @@ pub(super) async fn make_due(conn: &mut impl Connection, ring: Option<&RingId>) 
     let Some(ring) = ring else { return Ok(()) };
     Statement::new(
         "INSERT INTO rings (ring, ring_kind, due_at, version) VALUES ($1, $2, 0, 1)
-         ON CONFLICT (ring) DO UPDATE SET due_at = 0, version = version + 1",
+         ON CONFLICT (ring) DO UPDATE SET due_at = 0, version = rings.version + 1",
     )
     .bind(ring.to_string())
     .bind(ring.kind().name())
@@ -25,11 +26,12 @@ pub(super) async fn page(
     after: Option<&RingId>,
     limit: u32,
 ) -> Result<Vec<RingId>, StoreError> {
-    Statement::new(
+    Statement::new(concat!(
         "SELECT ring FROM rings WHERE ring > $1 AND EXISTS (
-             SELECT 1 FROM key_pairs k WHERE k.ring = rings.ring AND k.state IN ('PreActive', 'Active', 'Deactivated'))
-         ORDER BY ring LIMIT $2",
-    )
+             SELECT 1 FROM key_pairs k WHERE k.ring = rings.ring AND k.state IN ",
+        visible!(),
+        ") ORDER BY ring LIMIT $2",
+    ))
     .bind(after.map(ToString::to_string).unwrap_or_default())
     .bind(i64::from(limit))
     .fetch_all(conn, id)

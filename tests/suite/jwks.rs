@@ -275,7 +275,7 @@ fn cached_key_set_is_served_without_the_store() {
             let name = format!("strongroom_store_transaction_duration_seconds_count{{method=\"{method}\"}}");
             text.lines().find_map(|line| line.strip_prefix(&name)?.trim().parse::<u64>().ok()).unwrap_or(0)
         };
-        ["ring", "document", "documents", "named", "pair"].map(count)
+        ["ring", "ring_to_plan", "document", "documents", "named", "pair"].map(count)
     };
     for path in [set_of("signing:a"), "/pf/JWKS".to_owned(), "/oauth/v2/keys".to_owned()] {
         eventually("a warm key set", Duration::from_secs(10), || {

@@ -30,6 +30,12 @@ pub enum Action {
     Activated,
     /// A key pair ceased to sign.
     Deactivated,
+    /// A key pair was suspended.
+    Suspended,
+    /// A suspended key pair returned to the state that it came from.
+    Reinstated,
+    /// A key pair became known as compromised.
+    Compromised,
     /// A sweep was held back: the clock stands where it should not.
     RotationHeld,
     /// An operator let sweeps go on.
@@ -74,6 +80,9 @@ impl Action {
         Self::Abandoned,
         Self::Activated,
         Self::Deactivated,
+        Self::Suspended,
+        Self::Reinstated,
+        Self::Compromised,
         Self::RotationHeld,
         Self::RotationResumed,
         Self::DeleteCommitted,
@@ -105,6 +114,9 @@ impl Action {
             Self::Abandoned => "key.abandoned",
             Self::Activated => "key.activated",
             Self::Deactivated => "key.deactivated",
+            Self::Suspended => "key.suspended",
+            Self::Reinstated => "key.reinstated",
+            Self::Compromised => "key.compromised",
             Self::RotationHeld => "rotation.held",
             Self::RotationResumed => "rotation.resumed",
             Self::DeleteCommitted => "key.delete-committed",

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use futures_util::future::BoxFuture;
 
 /// The file in the state directory that remembers a refused PIN.
-const REFUSED_PIN: &str = "refused-pin";
+pub(crate) const REFUSED_PIN: &str = "refused-pin";
 
 /// A memory of PINs, read before each log-in and written before each attempt.
 pub trait PinMemory: fmt::Debug + Send + Sync {
@@ -164,6 +164,15 @@ impl PinMemory for FilePinMemory {
 /// When the memory is there and cannot be removed.
 pub fn forget_refused_pin(state_dir: &Path) -> io::Result<()> {
     FilePinMemory::new(state_dir).forget()
+}
+
+/// Tells the client of a state directory that its memory has forgotten a refusal, wherever it keeps it.
+///
+/// # Errors
+/// When the file that says so cannot be written.
+pub fn announce_forgotten_pin(state_dir: &Path) -> io::Result<()> {
+    forget_refused_pin(state_dir)?;
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(state_dir.join(REFUSED_PIN)).map(drop)
 }
 
 fn forget(file: &Path) -> io::Result<()> {

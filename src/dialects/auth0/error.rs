@@ -10,10 +10,11 @@ use utoipa::openapi::RefOr;
 use utoipa::{IntoResponses, ToSchema};
 
 use super::access;
+use super::violation::violation;
 use crate::auth::policy::Action;
 use crate::http::dialect::{self, DialectError};
 use crate::http::{document, forgery};
-use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
+use strongroom_domain::error::{Error, ErrorKind, Field, Reason, Violation};
 
 pub(super) const JSON: &str = "application/json; charset=utf-8";
 
@@ -79,7 +80,7 @@ impl ApiError {
         if error.kind() == ErrorKind::NotFound {
             return Self::of_connection(error);
         }
-        if !is_taken(&error) {
+        if !ring_has_keys(&error) {
             return error.into();
         }
         let message = "Keys have already been created for this connection.";
@@ -108,8 +109,11 @@ impl ApiError {
 }
 
 /// Whether an error says that a ring has keys already.
-fn is_taken(error: &Error) -> bool {
-    error.kind() == ErrorKind::Invalid && error.violations().iter().any(|found| found.rule == Rule::NotUnique)
+fn ring_has_keys(error: &Error) -> bool {
+    error
+        .field_violations()
+        .iter()
+        .any(|found| matches!(found.reason, Reason::IdInUse(_)) && found.field == Field::RingId)
 }
 
 impl From<Error> for ApiError {
@@ -147,10 +151,11 @@ impl IntoResponse for ApiError {
 
 /// The product's words where it has some, else ours.
 fn message(error: &Error) -> Cow<'_, str> {
-    match (error.kind(), error.violations()) {
+    let violations = error.rendered_violations(violation);
+    match (error.kind(), violations.as_slice()) {
         (ErrorKind::Unauthenticated, _) => "Invalid token.".into(),
         (ErrorKind::Invalid, [violation, ..]) => sentence(violation).into(),
-        _ => error.public().into(),
+        _ => error.public().to_owned().into(),
     }
 }
 

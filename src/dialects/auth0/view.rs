@@ -83,11 +83,12 @@ impl ConnectionKey {
         }
     }
 
-    /// The keys of a ring that are shown: current, previous, next; of the Deactivated ones the latest.
+    /// The keys of a ring that are shown: current, previous, next, suspended; of the Deactivated ones the latest.
     pub(super) fn all(ring: &[KeyPair]) -> Vec<Self> {
         let in_state = |state| ring.iter().filter(move |pair| pair.state == state);
         let previous = in_state(KeyState::Deactivated).max_by_key(|pair| (pair.deactivated_at, pair.generation));
-        in_state(KeyState::Active).chain(previous).chain(in_state(KeyState::PreActive)).map(Self::of).collect()
+        let (current, next) = (in_state(KeyState::Active), in_state(KeyState::PreActive));
+        current.chain(previous).chain(next).chain(in_state(KeyState::Suspended)).map(Self::of).collect()
     }
 }
 

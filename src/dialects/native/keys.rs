@@ -20,7 +20,7 @@ use crate::http::extract::{Call, PathSegment, asked};
 use crate::http::rendered::rendered;
 use crate::services::signing::Target;
 use strongroom_domain::error::{Error, ErrorKind};
-use strongroom_domain::key::{DecryptionAlgorithm, KeyId, KeyName, KeyPair, KeyUse, Kid, RingId};
+use strongroom_domain::key::{DecryptionAlgorithm, KeyId, KeyName, KeyPair, KeyState, KeyUse, Kid, RingId};
 use strongroom_formats::x509;
 
 const PEM: &str = "application/x-pem-file";
@@ -40,7 +40,7 @@ pub(super) struct KeyView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "signing:orders-2026")]
     ring: Option<String>,
-    /// `Active`, `PreActive` or `Deactivated`.
+    /// `Active`, `PreActive`, `Deactivated`, `Suspended` or `Compromised`.
     #[schema(example = "Active")]
     state: &'static str,
     /// Position in the ring: 1 for the first key.
@@ -79,6 +79,18 @@ pub(super) struct KeyView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     deactivated_at: Option<String>,
+    /// The state that a suspended key is reinstated to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "Active")]
+    suspended_from: Option<&'static str>,
+    /// Whether a suspended key stays in the key sets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    published: Option<bool>,
+    /// Since when the key is known as compromised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
+    compromised_at: Option<String>,
 }
 
 /// Key pairs, and where to go on.
@@ -103,7 +115,7 @@ pub(super) struct Paging {
     limit: Option<u32>,
 }
 
-/// Lists key pairs of every ring by id, which is by creation.
+/// Lists key pairs of every ring by id, which is by creation; compromised ones too.
 #[utoipa::path(
     get, path = "/v1/keys", operation_id = "listKeys", tag = "Native", params(Paging),
     responses((status = 200, description = "A page.", body = KeyPage), PathRefusals, Refusals)
@@ -279,6 +291,9 @@ impl KeyView {
             created_at: pair.created_at.to_string(),
             activated_at: pair.activated_at.map(|at| at.to_string()),
             deactivated_at: pair.deactivated_at.map(|at| at.to_string()),
+            suspended_from: pair.suspended_from.map(KeyState::name),
+            published: (pair.state == KeyState::Suspended).then_some(!pair.unpublished),
+            compromised_at: pair.compromised_at.map(|at| at.to_string()),
         }
     }
 }

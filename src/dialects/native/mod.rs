@@ -14,6 +14,7 @@ mod health;
 mod input;
 mod jws;
 mod key_set;
+mod key_states;
 mod keys;
 mod new_key;
 mod request_timeout;
@@ -23,6 +24,7 @@ mod rings;
 mod sign;
 mod signatures;
 mod sweep;
+mod violation;
 
 use std::sync::Arc;
 
@@ -48,6 +50,7 @@ pub(crate) fn routes() -> Router<Arc<Services>> {
         .route("/v1/keys/{kid}/public.pem", get(keys::public_key))
         .route("/v1/keys/{kid}/certificate.pem", get(keys::certificate))
         .route("/v1/keys/{kid}/chain.pem", get(keys::chain))
+        .merge(key_states::routes())
         .merge(ring_rotation::routes())
         .route("/v1/keys/{kid}/csr.pem", get(keys::csr))
         .route("/v1/rotation/sweep", post(sweep::sweep))
@@ -58,6 +61,7 @@ pub(crate) fn routes() -> Router<Arc<Services>> {
 /// The part of the OpenAPI document that describes this dialect.
 pub(crate) fn document() -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
+    document.merge(key_states::Document::openapi());
     document.merge(ring_rotation::Document::openapi());
     document.merge(signatures::Document::openapi());
     document

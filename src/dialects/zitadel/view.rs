@@ -255,10 +255,12 @@ impl WebKeyState {
         match state {
             KeyState::PreActive => Ok(Self::Initial),
             KeyState::Active => Ok(Self::Active),
-            KeyState::Deactivated => Ok(Self::Inactive),
+            KeyState::Deactivated | KeyState::Suspended => Ok(Self::Inactive),
             KeyState::Reserved
             | KeyState::Abandoning
             | KeyState::Stocked
+            | KeyState::Compromised
+            | KeyState::PendingDestruction
             | KeyState::Destroying
             | KeyState::Destroyed => Err(Error::new(ErrorKind::Internal, "internal error")
                 .with_source(format!("a web key that is {state} is shown"))),

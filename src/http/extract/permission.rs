@@ -44,9 +44,10 @@ pub(crate) mod asked {
     }
 
     actions! {
-        Authenticate ChangeRing ChangeSettings CreateConnection CreateKey Decrypt DeleteConnection DeleteKey
-        DeleteRing ExportKey ImportKey LinkKey ListKeys ReadCapabilities ReadConnection ReadKey ReadMetrics
-        ReadSettings ReplaceCertificates RequestCertificate RotateRing Sign Sweep UpdateConnection Verify
+        Authenticate ChangeRing ChangeSettings CompromiseKey CreateConnection CreateKey Decrypt DeleteConnection
+        DeleteKey DeleteRing ExportKey ImportKey LinkKey ListKeys ReadCapabilities ReadConnection ReadKey ReadMetrics
+        ReadSettings ReinstateKey ReplaceCertificates RequestCertificate RotateRing Sign SuspendKey Sweep
+        UpdateConnection Verify
     }
 }
 

@@ -24,7 +24,7 @@ use crate::store::{
 };
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Clock;
-use strongroom_domain::error::{Error, ErrorKind, Rule};
+use strongroom_domain::error::{Error, ErrorKind, Field, FieldViolation, Reason};
 use strongroom_domain::key::{KeyState, RingId, RingKind};
 use strongroom_formats::json::JsonObject;
 
@@ -202,8 +202,15 @@ impl Connections {
             return if found { Ok(()) } else { Err(not_found(id)) };
         }
         let to = KeyState::Destroying;
-        let moves =
-            keys.iter().map(|pair| Transition { id: pair.id, version: pair.version, to, reactivate: false, now });
+        let moves = keys.iter().map(|pair| Transition {
+            id: pair.id,
+            version: pair.version,
+            to,
+            reactivate: false,
+            unpublished: false,
+            destroy_at: None,
+            now,
+        });
         let change = KeyPairChange {
             moves: moves.collect(),
             documents: vec![DocumentWrite::Remove { kind: KIND, id: id.to_owned() }],
@@ -256,7 +263,8 @@ fn is_changed_document(failure: &Error) -> bool {
 
 /// Whether the ring has keys already.
 fn is_taken(failure: &Error) -> bool {
-    failure.kind() == ErrorKind::Invalid && failure.violations().iter().any(|found| found.rule == Rule::NotUnique)
+    let taken = |found: &FieldViolation| matches!(found.reason, Reason::IdInUse(_)) && found.field == Field::RingId;
+    failure.field_violations().iter().any(taken)
 }
 
 fn not_found(id: &str) -> Error {

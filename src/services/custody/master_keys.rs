@@ -17,7 +17,7 @@ use crate::store::{MasterKey, Store, StoreError};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::{Clock, Timestamp};
 use strongroom_domain::error::{Error, ErrorKind};
-use strongroom_domain::key::{KeyId, KeyPair, KeyState, ProviderKind};
+use strongroom_domain::key::{KeyId, KeyPair, ProviderKind};
 
 /// Between looks for master keys that another daemon, or a command, has made.
 pub const REFRESH_EVERY: Duration = Duration::from_secs(5);
@@ -291,7 +291,7 @@ impl MasterKeys {
 
 /// Whether the private half has been made and is not given up.
 const fn must_be_sealed(pair: &KeyPair) -> bool {
-    pair.state.is_visible() || matches!(pair.state, KeyState::Stocked)
+    pair.state.is_held()
 }
 
 /// The sentence about a master key that does not open and is not missed.

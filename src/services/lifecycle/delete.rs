@@ -39,10 +39,8 @@ impl Keyring {
     /// `Forbidden`, `NotFound`, `InUse`; `Conflict` for the Active key of a ring that has
     /// others, and for the kid of several.
     pub async fn delete_key(self: &Arc<Self>, who: &Caller, name: &KeyName) -> Result<(), Error> {
-        policy::may(who, policy::Action::DeleteKey, Some(policy::Resource::Key(name, None)))?;
-        let pair = self.named(name).await?;
-        policy::allow(who, policy::Action::DeleteKey, policy::Resource::Key(name, pair.ring.as_ref()))?;
-        if let Some(ring) = pair.ring.as_ref().filter(|_| pair.state == KeyState::Active)
+        let pair = self.named_for(who, policy::Action::DeleteKey, name).await?;
+        if let Some(ring) = pair.ring.as_ref().filter(|_| pair.is_current())
             && self.store.ring(ring).await?.len() > 1
         {
             let message = format!("the key is the Active one of {ring}, which has others; activate one of them first");

@@ -5,7 +5,7 @@ use super::creation::ring_id_in_use;
 use crate::auth::{Caller, policy};
 use crate::provider::Capabilities;
 use strongroom_domain::error::{Error, ErrorKind};
-use strongroom_domain::key::{KeyId, KeyName, KeyPair, KeyState, Kid, ProviderKind, RingId, RingKind};
+use strongroom_domain::key::{KeyId, KeyName, KeyPair, Kid, ProviderKind, RingId, RingKind};
 
 /// A ring with its visible key pairs, the Active one first.
 #[derive(Clone, Debug)]
@@ -15,17 +15,17 @@ pub struct KeyRing {
 }
 
 impl Keyring {
-    /// The Active key pair of a ring.
+    /// The key pair of a ring that signs, or would if it were not suspended.
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`.
     pub async fn active(&self, who: &Caller, ring: &RingId) -> Result<KeyPair, Error> {
         let ring = self.ring(who, ring).await?;
-        let active = ring.keys.into_iter().find(|pair| pair.state == KeyState::Active);
-        active.ok_or_else(|| not_found(&ring.id))
+        let current = ring.keys.into_iter().find(KeyPair::is_current);
+        current.ok_or_else(|| not_found(&ring.id))
     }
 
-    /// The Active key pairs of every ring of a kind, by creation time, then id.
+    /// The current key pairs of every ring of a kind, suspended ones too, by creation time, then id.
     ///
     /// # Errors
     /// `Forbidden`.
@@ -49,7 +49,7 @@ impl Keyring {
     pub async fn with_ring_conflict(&self, ring: Option<&RingId>, refused: Error) -> Error {
         let (Some(ring), ErrorKind::Invalid) = (ring, refused.kind()) else { return refused };
         match self.store.ring(ring).await {
-            Ok(keys) if !keys.is_empty() => refused.with_first_violation(ring_id_in_use(ring)),
+            Ok(keys) if !keys.is_empty() => refused.preceded_by(ring_id_in_use(ring)),
             Ok(_) => refused,
             Err(failure) => failure.into(),
         }
@@ -80,15 +80,12 @@ impl Keyring {
         Ok((rings, next))
     }
 
-    /// The visible key pair of an id or a kid.
+    /// The key pair of an id or a kid, compromised ones and those about to be destroyed included.
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`; `Conflict` when the kid is that of several.
     pub async fn find_by_name(&self, who: &Caller, name: &KeyName) -> Result<KeyPair, Error> {
-        policy::may(who, policy::Action::ReadKey, Some(policy::Resource::Key(name, None)))?;
-        let pair = self.named(name).await?;
-        policy::allow(who, policy::Action::ReadKey, policy::Resource::Key(name, pair.ring.as_ref()))?;
-        Ok(pair)
+        self.named_for(who, policy::Action::ReadKey, name).await
     }
 
     /// HMAC-SHA-256 of a request's body under the store's key, by which an `Idempotency-Key` remembers it.
@@ -97,13 +94,25 @@ impl Keyring {
         self.store.fingerprint(body)
     }
 
-    /// The visible key pair of an id or a kid, whoever asks.
-    pub(super) async fn named(&self, name: &KeyName) -> Result<KeyPair, Error> {
+    /// The key pair of an id or a kid, for a caller who may do `action` with it.
+    ///
+    /// # Errors
+    /// `Forbidden`, `NotFound`; `Conflict` when the kid is that of several.
+    pub(in crate::services) async fn named_for(
+        &self,
+        who: &Caller,
+        action: policy::Action,
+        name: &KeyName,
+    ) -> Result<KeyPair, Error> {
+        policy::may(who, action, Some(policy::Resource::Key(name, None)))?;
         let pair = self.store.find_by_name(name).await?;
-        pair.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no key {name}")))
+        let pair = pair.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no key {name}")))?;
+        policy::allow(who, action, policy::Resource::Key(name, pair.ring.as_ref()))?;
+        Ok(pair)
     }
 
-    /// Visible key pairs by id, after `after`; and where the next page begins, if there is one.
+    /// Key pairs by id, after `after`, compromised ones and those about to be destroyed included; and where the next
+    /// page begins, if there is one.
     ///
     /// # Errors
     /// `Forbidden`.
@@ -121,7 +130,7 @@ impl Keyring {
             let full = rows.len() >= wanted;
             for pair in rows {
                 after = Some(pair.id);
-                if pair.state.is_visible() {
+                if pair.state.is_named() {
                     pairs.push(pair);
                 }
                 if pairs.len() == wanted {

@@ -16,8 +16,10 @@ mod obtain;
 mod request;
 mod reservation;
 mod stock;
+mod suspend;
 mod underway;
 mod unreadable;
+mod uploads;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -50,6 +52,7 @@ pub(in crate::services) use reservation::Reservation;
 pub(in crate::services) use stock::STOCK_USE;
 pub(in crate::services) use underway::CreationGuard;
 pub use unreadable::{holder_of, note_unreadable};
+pub use uploads::{KeyFile, issued_certificates, linked_certificates};
 
 /// The service over key pairs.
 pub struct Keyring {

@@ -142,6 +142,8 @@ impl Keyring {
         let action = match step.to {
             KeyState::Active => Action::Activated,
             KeyState::Deactivated => Action::Deactivated,
+            KeyState::Suspended => Action::Suspended,
+            KeyState::Compromised => Action::Compromised,
             _ => Action::DeleteCommitted,
         };
         self.event(who, action, &step.pair, step.reason.clone())
@@ -197,5 +199,5 @@ const fn created_action(origin: KeyOrigin) -> Action {
 /// store checks it.
 pub(super) fn transition(pair: &KeyPair, to: KeyState, now: Timestamp) -> Transition {
     let reactivate = pair.state == KeyState::Deactivated && to == KeyState::Active;
-    Transition { id: pair.id, version: pair.version, to, reactivate, now }
+    Transition { id: pair.id, version: pair.version, to, reactivate, unpublished: false, destroy_at: None, now }
 }

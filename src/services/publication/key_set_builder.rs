@@ -43,22 +43,27 @@ impl KeySetBuilder {
 
     /// The published ones of a ring's visible key pairs; notes when the set or its signer changes.
     pub(super) fn publish_ring(&mut self, ring: &RingId, pairs: Vec<KeyPair>, policy: &Policy) -> Vec<KeyPair> {
-        let ends = |pair: &KeyPair| (pair.state == KeyState::Deactivated).then(|| end(ring, pair, policy)).flatten();
+        let in_overlap = |pair: &KeyPair| pair.suspended_from.unwrap_or(pair.state) == KeyState::Deactivated;
+        let ends = |pair: &KeyPair| in_overlap(pair).then(|| end(ring, pair, policy)).flatten();
         self.changes.extend(pairs.iter().filter_map(ends).filter(|end| *end > self.now));
         let leaves = |key| pairs.iter().any(|pair| pair.id == key && pair.state != KeyState::Deactivated);
         let steps = plan(&pairs, policy, self.now).steps;
         let changing = steps.iter().filter(|step| match step.kind {
-            StepKind::Create | StepKind::Activate(_) => true,
+            StepKind::Create | StepKind::Activate(_) | StepKind::Replace(_) => true,
             // A Deactivated key has left with the end of its overlap, which was noted above.
             StepKind::Withdraw(key) | StepKind::Destroy(key) => leaves(key),
         });
         self.changes.extend(changing.map(|step| step.at));
         let published = |pair: &KeyPair| match pair.state {
             KeyState::Active | KeyState::PreActive => true,
-            KeyState::Deactivated => end(ring, pair, policy).is_none_or(|end| end > self.now),
+            KeyState::Deactivated | KeyState::Suspended => {
+                !pair.unpublished && ends(pair).is_none_or(|end| end > self.now)
+            }
             KeyState::Reserved
             | KeyState::Abandoning
             | KeyState::Stocked
+            | KeyState::Compromised
+            | KeyState::PendingDestruction
             | KeyState::Destroying
             | KeyState::Destroyed => false,
         };

@@ -56,7 +56,7 @@ impl Publication {
                 builder.add(&pair, certificates)?;
             }
             // A name of the settings is that of the key pair that signs: two keys of one name would be none.
-            if is_active {
+            if is_active || (pair.is_current() && extent == Extent::Ring) {
                 add_names(key, &pair, certificates, builder)?;
             }
         }

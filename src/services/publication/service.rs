@@ -16,7 +16,7 @@ use crate::services::settings::Catalog;
 use crate::store::{EpochCache, EpochReading, Store};
 use strongroom_domain::clock::{Clock, Timestamp};
 use strongroom_domain::error::{Error, ErrorKind};
-use strongroom_domain::key::{DecryptionAlgorithm, HashAlgorithm, KeyPair, ProviderKind, RingId, RingKind};
+use strongroom_domain::key::{DecryptionAlgorithm, HashAlgorithm, KeyPair, KeyState, ProviderKind, RingId, RingKind};
 
 /// The service over key sets.
 pub struct Publication {
@@ -92,13 +92,20 @@ impl Publication {
     async fn add_ring(&self, ring: &RingId, builder: &mut KeySetBuilder) -> Result<(), Error> {
         let pairs = self.read_ring(ring, builder).await?;
         // Web keys have a place of their own, also before there is one.
-        if pairs.is_empty() && ring.kind() != RingKind::WebKeys {
+        if pairs.is_empty() && ring.kind() != RingKind::WebKeys && !self.withholds(ring).await? {
             return Err(Error::new(ErrorKind::NotFound, format!("there is no key ring {ring}")));
         }
         for pair in &pairs {
             builder.add(pair, CertificateDisplay::Shown)?;
         }
         Ok(())
+    }
+
+    /// Whether a ring is there whose key is suspended or compromised: verifiers are given an empty set rather than a
+    /// refusal, after which they might keep the set that they have.
+    async fn withholds(&self, ring: &RingId) -> Result<bool, Error> {
+        let pairs = self.store.ring_to_plan(ring).await?;
+        Ok(pairs.iter().any(|pair| pair.state == KeyState::Suspended || pair.awaits_successor))
     }
 
     async fn add_connection(&self, name: &str, builder: &mut KeySetBuilder) -> Result<(), Error> {
@@ -114,7 +121,8 @@ impl Publication {
 
     /// The key pairs of a ring that are published, while the draft's time is watched for changes of the ring.
     pub(super) async fn read_ring(&self, ring: &RingId, builder: &mut KeySetBuilder) -> Result<Vec<KeyPair>, Error> {
-        let pairs = self.store.ring(ring).await?;
+        let mut pairs = self.store.ring_to_plan(ring).await?;
+        pairs.retain(|pair| pair.state != KeyState::PendingDestruction);
         let policy = self.policies.of(ring).await?;
         Ok(builder.publish_ring(ring, pairs, &policy))
     }

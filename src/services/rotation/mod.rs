@@ -9,6 +9,7 @@
 //! holder of the latest fence writes.
 
 mod clock_guard;
+mod compromise;
 mod gauges;
 pub mod plan;
 pub mod policy;
@@ -29,6 +30,7 @@ use strongroom_domain::clock::Clock;
 use strongroom_domain::error::Error;
 use strongroom_domain::key::RingId;
 
+pub use compromise::{CompromiseKey, Compromised};
 pub use plan::{Plan, Step, StepKind};
 pub use policy::{Policies, Policy, PolicyDefaults, Schedule};
 pub use rotate::{RingPlan, RotateRing, Rotated};

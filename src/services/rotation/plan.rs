@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::policy::{OnOverlapEnd, Policy, SWEEP_SLACK, Schedule};
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::key::{KeyId, KeyPair, KeyState};
+use strongroom_domain::key::{KeyId, KeyOrigin, KeyPair, KeyState};
 use strongroom_formats::x509::{CertificateSummary, is_issued_by};
 
 /// Seconds of a day.
@@ -35,6 +35,8 @@ pub enum StepKind {
     Create,
     /// The successor becomes Active, and what was Active is Deactivated; `None` while it is not made yet.
     Activate(Option<KeyId>),
+    /// A successor of a compromised key is made and becomes Active at once.
+    Replace(KeyId),
     /// A Deactivated key leaves the published sets.
     Withdraw(KeyId),
     /// A Deactivated or surplus key is destroyed.
@@ -48,6 +50,7 @@ impl StepKind {
         match self {
             Self::Create => "create",
             Self::Activate(_) => "activate",
+            Self::Replace(_) => "replace",
             Self::Withdraw(_) => "withdraw",
             Self::Destroy(_) => "destroy",
         }
@@ -59,7 +62,7 @@ impl StepKind {
         match self {
             Self::Create => None,
             Self::Activate(key) => key,
-            Self::Withdraw(key) | Self::Destroy(key) => Some(key),
+            Self::Replace(key) | Self::Withdraw(key) | Self::Destroy(key) => Some(key),
         }
     }
 }
@@ -85,9 +88,11 @@ impl Step {
     }
 }
 
-/// The plan of a ring with these visible key pairs.
+/// The plan of a ring with these key pairs: the visible ones, and a compromised one that awaits its successor.
 ///
-/// Without an Active key nothing is made or moved. Overdue steps are due at once; even then a key
+/// Without an Active key nothing is made or moved: a suspended one is meant to return. But a compromised key that was
+/// the current one is succeeded at once, without lead, by the waiting key or by a new one, unless its certificate is
+/// another's to issue or its key another's to make. Overdue steps are due at once; even then a key
 /// becomes Active only after its lead, unless the present certificate expires earlier. A successor whose
 /// key is missing does not count.
 #[must_use]
@@ -98,6 +103,8 @@ pub fn plan(ring: &[KeyPair], policy: &Policy, now: Timestamp) -> Plan {
         let (successor, surplus) = waiting(ring, policy, succession.as_ref());
         steps.extend(surplus.into_iter().map(|(pair, why)| step(StepKind::Destroy(pair.id), pair.created_at, why)));
         steps.extend(succeed(active, successor, policy, succession.as_ref(), now));
+    } else if let Some(lost) = ring.iter().find(|pair| pair.awaits_successor) {
+        steps.extend(replace(ring, lost));
     }
     steps.extend(retire(ring, policy, now));
     steps.sort_by_key(|step| step.at);
@@ -212,6 +219,28 @@ fn succeed(
         steps.push(Step { early: at < ready, ..step(kind, at, &succession.reason) });
     }
     steps
+}
+
+/// The immediate succession of a compromised key.
+fn replace(ring: &[KeyPair], lost: &KeyPair) -> Option<Step> {
+    let kind = match first_waiting(ring) {
+        Some(successor) => StepKind::Activate(Some(successor.id)),
+        None if is_succeeded_here(lost) => StepKind::Replace(lost.id),
+        None => return None,
+    };
+    let at = lost.compromised_at.unwrap_or(lost.created_at);
+    Some(Step { early: true, ..step(kind, at, "the key that signed was compromised") })
+}
+
+/// The oldest `PreActive` key pair whose key is there.
+pub(super) fn first_waiting(ring: &[KeyPair]) -> Option<&KeyPair> {
+    let waiting = ring.iter().filter(|pair| pair.state == KeyState::PreActive && !pair.missing);
+    waiting.min_by_key(|pair| pair.generation)
+}
+
+/// Whether the daemon can make a successor: the key is no other's, nor is its certificate another's to issue.
+pub(super) fn is_succeeded_here(pair: &KeyPair) -> bool {
+    pair.origin != KeyOrigin::Linked && pair.leaf().is_none_or(|leaf| is_issued_by(leaf, leaf))
 }
 
 /// Steps for Deactivated keys.

@@ -128,7 +128,8 @@ impl<'a> OnDemandRotation<'a> {
         };
         let successor = waiting.iter().copied().find(|pair| !unwanted(pair));
         // New keys are modelled on the key that signs from now on.
-        let model = successor.or(active).or(ring.keys.first());
+        let current = ring.keys.iter().find(|pair| pair.is_current());
+        let model = successor.or(current).or(ring.keys.first());
         let model =
             model.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no key ring {}", ring.id)))?;
         for pair in active.into_iter().chain([model]) {

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::Rotation;
+use super::plan::is_succeeded_here;
 use crate::auth::{Caller, Task};
 use crate::services::lifecycle::{Capabilities, CertificateSpec, InitialState, KidScheme, NewRingKey};
 use crate::services::settings::RotationSettings;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{CertificateDer, KeyAlgorithm, KeyOrigin, KeyPair, RingId, RingKind, SignatureAlgorithm};
-use strongroom_formats::x509::{CertificateNames, CertificateProfile, CertificateSummary, is_issued_by};
+use strongroom_formats::x509::{CertificateNames, CertificateProfile, CertificateSummary};
 
 const DAY: u64 = 86_400;
 /// About a century: what generation allows too.
@@ -88,7 +89,7 @@ pub(super) fn require_own(ring: &RingId, pair: &KeyPair) -> Result<(), Error> {
         );
         return Err(Error::new(ErrorKind::Conflict, message));
     }
-    if pair.leaf().is_none_or(|leaf| is_issued_by(leaf, leaf)) {
+    if is_succeeded_here(pair) {
         return Ok(());
     }
     let message = format!(

@@ -265,9 +265,9 @@ impl Rotation {
         Ok(())
     }
 
-    /// A ring as it is, with its policy and plan; one without visible key pairs has an empty plan.
+    /// A ring as it is, with its policy and plan; one without key pairs has an empty plan.
     async fn planned(&self, ring: &RingId, now: Timestamp) -> Result<(KeyRing, Policy, Plan), Error> {
-        let keys = self.store.ring(ring).await?;
+        let keys = self.store.ring_to_plan(ring).await?;
         let policy = self.policies.of(ring).await?;
         let plan = plan(&keys, &policy, now);
         Ok((KeyRing { id: ring.clone(), keys }, policy, plan))
@@ -276,20 +276,24 @@ impl Rotation {
     async fn carry_out(&self, fence: i64, ring: &KeyRing, policy: &Policy, step: &Step) -> Result<(), Error> {
         let reason = if step.early { format!("{}; early", step.reason) } else { step.reason.clone() };
         let active = ring.keys.iter().find(|pair| pair.state == KeyState::Active);
-        let active = || active.ok_or_else(|| changed("no key is Active there"));
+        let lost = ring.keys.iter().find(|pair| pair.awaits_successor);
+        let followed = || active.or(lost).ok_or_else(|| changed("no key is Active there"));
         let to = |pair: &KeyPair, to| StateChange { pair: pair.clone(), to, reason: reason.clone() };
-        let (moves, makes_next) = match step.kind {
-            StepKind::Create => (Vec::new(), true),
+        let (moves, joins) = match step.kind {
+            StepKind::Create => (Vec::new(), Some(InitialState::PreActive)),
+            StepKind::Replace(_) => (Vec::new(), Some(InitialState::Active)),
             StepKind::Activate(Some(id)) => {
-                (vec![to(active()?, KeyState::Deactivated), to(of(ring, id)?, KeyState::Active)], policy.always_next)
+                let gives_way = active.map(|active| to(active, KeyState::Deactivated));
+                let moves = gives_way.into_iter().chain([to(of(ring, id)?, KeyState::Active)]).collect();
+                (moves, policy.always_next.then_some(InitialState::PreActive))
             }
-            StepKind::Destroy(id) => (vec![to(of(ring, id)?, KeyState::Destroying)], false),
+            StepKind::Destroy(id) => (vec![to(of(ring, id)?, KeyState::Destroying)], None),
             StepKind::Activate(None) | StepKind::Withdraw(_) => return Ok(()),
         };
         let mut members = Vec::new();
-        if makes_next {
+        if let Some(entry) = joins {
             let differences = SuccessorChanges::of(None, self.policies.settings(&ring.id).await?);
-            members.push(self.successor(&ring.id, active()?, differences, InitialState::PreActive)?);
+            members.push(self.successor(&ring.id, followed()?, differences, entry)?);
         }
         failpoint::hit(Failpoint::SweepBegin).await?;
         let change = RingChange {

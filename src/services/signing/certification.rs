@@ -56,8 +56,8 @@ impl Signing {
         policy::may(caller, Action::RequestCertificate, Some(target.resource(None)))?;
         let pair = self.pair(target).await?;
         policy::allow(caller, Action::RequestCertificate, target.resource(pair.ring.as_ref()))?;
-        if pair.state == KeyState::Deactivated {
-            return Err(Error::new(ErrorKind::Conflict, "the key is Deactivated: it signs no requests"));
+        if matches!(pair.state, KeyState::Deactivated | KeyState::Suspended | KeyState::Compromised) {
+            return Err(Error::new(ErrorKind::Conflict, format!("the key is {}: it signs no requests", pair.state)));
         }
         own_certificate(&pair)?;
         let certificate = pair.leaf().cloned().ok_or_else(|| {

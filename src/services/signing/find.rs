@@ -9,7 +9,6 @@ use crate::services::settings::signs_raw;
 use crate::store::EpochReading;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::KeyPair;
-use strongroom_domain::key::KeyState;
 
 impl Signing {
     /// Takes note of the store's epoch: see [`crate::store::follow_epoch`].
@@ -59,7 +58,7 @@ impl Signing {
     pub(super) async fn pair(&self, target: &Target) -> Result<KeyPair, Error> {
         let pair = match target {
             Target::Key(name) => self.store.find_by_name(name).await?,
-            Target::Ring(ring) => self.store.ring(ring).await?.into_iter().find(|pair| pair.state == KeyState::Active),
+            Target::Ring(ring) => self.store.ring(ring).await?.into_iter().find(KeyPair::is_current),
         };
         pair.ok_or_else(|| missing(target))
     }

@@ -138,7 +138,10 @@ fn kind(outcome: Result<(), Error>) -> ErrorKind {
 
 async fn moved(store: &Store, pair: &KeyPair, to: KeyState) -> KeyPair {
     let (id, version, now) = (pair.id, pair.version, Timestamp::from_micros(3));
-    store.transition(Transition { id, version, to, reactivate: false, now }, &[]).await.unwrap()
+    store
+        .transition(Transition { id, version, to, reactivate: false, unpublished: false, destroy_at: None, now }, &[])
+        .await
+        .unwrap()
 }
 
 #[tokio::test]

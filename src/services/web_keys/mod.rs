@@ -208,5 +208,9 @@ fn unfit(pair: &KeyPair) -> Error {
     if pair.missing {
         return Error::new(ErrorKind::Unsupported, "the private key of this web key is missing from its provider");
     }
-    Error::new(ErrorKind::Unsupported, format!("this web key is {}: it cannot sign", pair.state))
+    let why = match pair.state {
+        KeyState::Suspended => "suspended: it signs again once it is reinstated".to_owned(),
+        state => format!("{state}: it cannot sign"),
+    };
+    Error::new(ErrorKind::Unsupported, format!("this web key is {why}"))
 }

@@ -1,8 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod cluster;
 mod confirmed;
 mod contract;
 mod invariants;
+mod postgres;
 mod sqlite;
 
 use std::time::Duration;
@@ -119,7 +121,8 @@ fn commit_of(pair: &KeyPair, state: KeyState, now: Timestamp) -> Commit {
 }
 
 fn move_of(pair: &KeyPair, to: KeyState, now: Timestamp) -> Transition {
-    Transition { id: pair.id, version: pair.version, to, reactivate: false, now }
+    let destroy_at = (to == KeyState::PendingDestruction).then_some(now);
+    Transition { id: pair.id, version: pair.version, to, reactivate: false, unpublished: false, destroy_at, now }
 }
 
 /// Reserves, and expects to be given the row.

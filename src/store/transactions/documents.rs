@@ -1,10 +1,12 @@
 //! Transactions of documents.
 
+use std::collections::BTreeSet;
+
 use crate::store::pools::{on_database, reading};
 use crate::store::seam::Connection;
 use crate::store::{
     DocumentKind, DocumentPut, DocumentWrite, ExpectedDocument, PutOutcome, Store, StoreError, StoredDocument,
-    documents, key_pairs, meta, rings,
+    documents, key_pairs, rings,
 };
 use strongroom_domain::audit::Event;
 use strongroom_domain::key::RingId;
@@ -53,7 +55,7 @@ impl Store {
     pub async fn keep_document(&self, put: DocumentPut, audit: &[Event]) -> Result<PutOutcome, StoreError> {
         on_database!(self, |pools| {
             let mut transaction = pools.begin("put_document").await?;
-            let outcome = keep(transaction.conn(), &put).await?;
+            let outcome = Box::pin(keep(transaction.conn(), &put)).await?;
             if outcome == PutOutcome::Done {
                 let _revision = self.revise();
                 transaction.commit(audit).await?;
@@ -101,8 +103,11 @@ pub(super) async fn write(conn: &mut impl Connection, write: &DocumentWrite) -> 
 async fn keep(conn: &mut impl Connection, put: &DocumentPut) -> Result<PutOutcome, StoreError> {
     let DocumentPut { document, references, claims, expected } = put;
     let own = documents::ring_of(document)?;
+    for ring in own.iter().chain(references).collect::<BTreeSet<_>>() {
+        conn.lock_ring(ring).await?;
+    }
     for ring in own.iter().chain(references) {
-        if key_pairs::active(conn, ring).await?.is_none() {
+        if key_pairs::current(conn, ring).await?.is_none() {
             return Ok(PutOutcome::NoSuchRing(ring.clone()));
         }
     }
@@ -118,17 +123,19 @@ async fn keep(conn: &mut impl Connection, put: &DocumentPut) -> Result<PutOutcom
     if let Some((name, holder)) = documents::claim(conn, document, claims).await? {
         return Ok(PutOutcome::Claimed { name, holder });
     }
-    meta::advance_epoch(conn).await?;
+    conn.count_change();
     rings::make_due(conn, own.as_ref()).await?;
     Ok(PutOutcome::Done)
 }
 
 /// Removes a document; its ring is due for a sweep. Whether there was one.
 pub(super) async fn delete(conn: &mut impl Connection, kind: DocumentKind, id: &str) -> Result<bool, StoreError> {
-    let found = documents::delete(conn, kind, id).await?;
-    meta::advance_epoch(conn).await?;
-    if kind.is_of_a_ring() {
-        rings::make_due(conn, id.parse().ok().as_ref()).await?;
+    let ring = if kind.is_of_a_ring() { id.parse().ok() } else { None };
+    if let Some(ring) = &ring {
+        conn.lock_ring(ring).await?;
     }
+    let found = documents::delete(conn, kind, id).await?;
+    conn.count_change();
+    rings::make_due(conn, ring.as_ref()).await?;
     Ok(found)
 }

@@ -21,7 +21,7 @@ impl Store {
     pub async fn reserve(&self, new: NewReservation, audit: &[Event]) -> Result<ReserveOutcome, StoreError> {
         on_database!(self, |pools| {
             let mut transaction = pools.begin("reserve").await?;
-            let outcome = reserve(transaction.conn(), &new).await?;
+            let outcome = Box::pin(reserve(transaction.conn(), &new)).await?;
             if let ReserveOutcome::Reserved(_) = outcome {
                 transaction.commit(audit).await?;
             }
@@ -40,7 +40,7 @@ impl Store {
     ) -> Result<Option<ReserveOutcome>, StoreError> {
         on_database!(self, |pools| {
             let mut snapshot = pools.snapshot("precedent").await?;
-            prior_outcome(snapshot.conn(), claim, now).await
+            Box::pin(prior_outcome(snapshot.conn(), claim, now)).await
         })
     }
 
@@ -49,16 +49,18 @@ impl Store {
     /// keys; [`StoreError::Fenced`].
     ///
     /// Leaving `Reserved` for `Abandoning` also forgets the idempotency key; leaving for
-    /// `Destroying` also removes the documents that go with the ring when no visible key is
-    /// left, and is refused with [`StoreError::InUse`] while a document refers to the ring
-    /// and no other key is Active there; `Destroyed` erases the sealed private half.
+    /// `Destroying`, `PendingDestruction` or `Compromised` also removes the documents that go with the ring when
+    /// no visible key is left, and but for `Compromised` is refused with [`StoreError::InUse`] while a document refers to
+    /// the ring and no other key is the current one there; `Destroyed` erases the sealed private half. A key that
+    /// becomes Active succeeds a suspended one of its ring, and a compromised one that awaits a successor; a public key
+    /// that was compromised is [`StoreError::Compromised`].
     ///
     /// # Errors
     /// When the store cannot be written.
     pub async fn change(&self, wanted: KeyPairChange, audit: &[Event]) -> Result<Vec<KeyPair>, StoreError> {
         on_database!(self, |pools| {
             let mut transaction = pools.begin("change").await?;
-            let rows = change(transaction.conn(), &wanted).await?;
+            let rows = Box::pin(change(transaction.conn(), &wanted)).await?;
             let _revision = self.revise();
             transaction.commit(audit).await?;
             if rows.iter().any(|pair| pair.state == KeyState::Destroyed && pair.provider == ProviderKind::Local) {
@@ -92,7 +94,8 @@ impl Store {
         reading!(self, "pair", |conn| key_pairs::find(conn, id))
     }
 
-    /// The visible key pair of an id or a kid; [`StoreError::Ambiguous`] when the kid is that of several.
+    /// The key pair of an id or a kid, compromised ones and those about to be destroyed included;
+    /// [`StoreError::Ambiguous`] when the kid is that of several.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -108,7 +111,7 @@ impl Store {
         reading!(self, "remembered", |conn| key_pairs::find_even_deleted(conn, ring, kid))
     }
 
-    /// The visible key pairs of a ring: Active first, then `PreActive`, then Deactivated, each by generation.
+    /// The visible key pairs of a ring: Active first, then `PreActive`, then the others, each by generation.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -116,7 +119,16 @@ impl Store {
         reading!(self, "ring", |conn| key_pairs::of_ring(conn, ring))
     }
 
-    /// The Active key pairs of every ring of a kind, by creation time, then id.
+    /// The key pairs that the plan of a ring is made of, in the same order: the visible ones, those about to be
+    /// destroyed, and a compromised one without a successor.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn ring_to_plan(&self, ring: &RingId) -> Result<Vec<KeyPair>, StoreError> {
+        reading!(self, "ring_to_plan", |conn| key_pairs::of_ring_to_plan(conn, ring))
+    }
+
+    /// The current key pairs of every ring of a kind, suspended ones too, by creation time, then id.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -169,7 +181,7 @@ impl Store {
     ) -> Result<KeyPair, StoreError> {
         on_database!(self, |pools| {
             let mut transaction = pools.begin("replace_certificates").await?;
-            let (pair, dropped) = replace_certificates(transaction.conn(), &replacement).await?;
+            let (pair, dropped) = Box::pin(replace_certificates(transaction.conn(), &replacement)).await?;
             let _revision = self.revise();
             transaction.commit(&[audit, dropped].concat()).await?;
             Ok(pair)

@@ -64,6 +64,7 @@ async fn activate(
     now: Timestamp,
     event: &(impl Fn(&KeyPair, KeyState) -> Event + Send + Sync),
 ) -> Result<(Activation, Vec<Event>), StoreError> {
+    conn.lock_ring(ring).await?;
     let keys = key_pairs::of_ring(conn, ring).await?;
     let Some(target) = keys.iter().find(|pair| pair.kid.as_ref() == Some(kid)) else {
         return Ok((Activation::NotFound, Vec::new()));
@@ -91,6 +92,7 @@ async fn delete(
     now: Timestamp,
     event: &(impl Fn(&KeyPair, KeyState) -> Event + Send + Sync),
 ) -> Result<(MemberDeletion, Vec<Event>), StoreError> {
+    conn.lock_ring(ring).await?;
     let Some(pair) = key_pairs::find_even_deleted(conn, ring, kid).await? else {
         return Ok((MemberDeletion::NotFound, Vec::new()));
     };
@@ -107,5 +109,5 @@ async fn delete(
 
 fn of(pair: &KeyPair, to: KeyState, now: Timestamp) -> Transition {
     let reactivate = pair.state == KeyState::Deactivated && to == KeyState::Active;
-    Transition { id: pair.id, version: pair.version, to, reactivate, now }
+    Transition { id: pair.id, version: pair.version, to, reactivate, unpublished: false, destroy_at: None, now }
 }

@@ -16,9 +16,13 @@ pub struct Agreement {
 }
 
 impl Agreement {
-    /// The `CKA_ID`s of key pairs that are settled in the store and whole in the token.
+    /// The `CKA_ID`s of the token's key pairs that are settled in the store and whole in the token.
     pub fn keys(&self) -> BTreeSet<String> {
-        self.rows.iter().filter(|row| row.is_settled()).map(|row| row.locator.clone()).collect()
+        self.rows
+            .iter()
+            .filter(|row| row.is_settled() && row.provider == "HSM")
+            .map(|row| row.locator.clone())
+            .collect()
     }
 
     /// Half-made objects: SoftHSM leaves them, without name or id, when it is killed while

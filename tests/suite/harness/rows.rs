@@ -15,12 +15,17 @@ pub struct Row {
     pub state: String,
     /// The `CKA_ID` in lower-case hex.
     pub locator: String,
+    /// `HSM` or `LOCAL`.
+    pub provider: String,
 }
 
 impl Row {
     /// Whether a key stands behind the row for good.
     pub fn is_settled(&self) -> bool {
-        matches!(self.state.as_str(), "Stocked" | "PreActive" | "Active" | "Deactivated")
+        matches!(
+            self.state.as_str(),
+            "Stocked" | "PreActive" | "Active" | "Deactivated" | "Suspended" | "Compromised" | "PendingDestruction"
+        )
     }
 
     /// Whether reconcile still has to do with it.
@@ -37,9 +42,12 @@ pub fn rows(database: &Path) -> Vec<Row> {
     block_on(async {
         let options = SqliteConnectOptions::new().filename(database).read_only(true);
         let mut connection = SqliteConnection::connect_with(&options).await.expect("the daemon's store");
-        let found = sqlx::query("SELECT state, lower(hex(locator)) AS locator FROM key_pairs ORDER BY 1, 2");
+        let found = sqlx::query("SELECT state, lower(hex(locator)) AS locator, provider FROM key_pairs ORDER BY 1, 2");
         let found = found.fetch_all(&mut connection).await.expect("the rows of the store");
-        found.iter().map(|row| Row { state: row.get("state"), locator: row.get("locator") }).collect()
+        found
+            .iter()
+            .map(|row| Row { state: row.get("state"), locator: row.get("locator"), provider: row.get("provider") })
+            .collect()
     })
 }
 

@@ -78,6 +78,12 @@ fn key_sets_of_rings_are_published_word_by_word() {
 }
 
 #[test]
+fn keys_are_suspended_and_compromised_word_by_word() {
+    let dir = Scratch::new();
+    golden(&serve(&dir), "native/key-states");
+}
+
+#[test]
 fn credentials_and_scopes_are_asked_for_word_by_word() {
     let dir = Scratch::new();
     golden(&serve(&dir), "native/credentials");

@@ -18,6 +18,12 @@ pub enum KeyState {
     Active,
     /// Verifies, does not sign.
     Deactivated,
+    /// Signs and decrypts nothing, and can return to the state that it came from.
+    Suspended,
+    /// Out of every key set; never signs again.
+    Compromised,
+    /// In no key set and shown by no product's API; destroyed when its window ends, unless that is cancelled.
+    PendingDestruction,
     /// Destruction is committed; reconcile finishes it.
     Destroying,
     /// A tombstone.
@@ -26,13 +32,16 @@ pub enum KeyState {
 
 impl KeyState {
     /// Every state.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Reserved,
         Self::Abandoning,
         Self::Stocked,
         Self::PreActive,
         Self::Active,
         Self::Deactivated,
+        Self::Suspended,
+        Self::Compromised,
+        Self::PendingDestruction,
         Self::Destroying,
         Self::Destroyed,
     ];
@@ -47,6 +56,9 @@ impl KeyState {
             Self::PreActive => "PreActive",
             Self::Active => "Active",
             Self::Deactivated => "Deactivated",
+            Self::Suspended => "Suspended",
+            Self::Compromised => "Compromised",
+            Self::PendingDestruction => "PendingDestruction",
             Self::Destroying => "Destroying",
             Self::Destroyed => "Destroyed",
         }
@@ -61,7 +73,19 @@ impl KeyState {
     /// Whether users of a ring can see the key.
     #[must_use]
     pub const fn is_visible(self) -> bool {
-        matches!(self, Self::PreActive | Self::Active | Self::Deactivated)
+        matches!(self, Self::PreActive | Self::Active | Self::Deactivated | Self::Suspended)
+    }
+
+    /// Whether the native API finds the key by its kid or id.
+    #[must_use]
+    pub const fn is_named(self) -> bool {
+        self.is_visible() || matches!(self, Self::Compromised | Self::PendingDestruction)
+    }
+
+    /// Whether the provider has the private half and is meant to keep it.
+    #[must_use]
+    pub const fn is_held(self) -> bool {
+        self.is_named() || matches!(self, Self::Stocked)
     }
 
     /// Whether the key holds its name in its ring: a second creation would collide.
@@ -72,16 +96,25 @@ impl KeyState {
 
     /// Whether a key may move from here to `next`; stock is claimed by being reserved.
     ///
-    /// `reactivate` is the one way back, which only web keys have.
+    /// `reactivate` is the way back from `Deactivated`, which only web keys have. A `Suspended` key is reinstated to
+    /// the state that it came from and to no other, and a key whose destruction is cancelled becomes `Suspended`, or
+    /// `Compromised` again: the store keeps which.
     #[must_use]
     pub const fn may_become(self, next: Self, reactivate: bool) -> bool {
         match (self, next) {
             (Self::Reserved, Self::Abandoning | Self::Stocked | Self::PreActive | Self::Active)
             | (Self::Abandoning | Self::Destroying, Self::Destroyed)
             | (Self::Stocked, Self::Reserved | Self::Destroying)
-            | (Self::PreActive, Self::Active | Self::Destroying)
-            | (Self::Active, Self::Deactivated | Self::Destroying)
-            | (Self::Deactivated, Self::Destroying) => true,
+            | (Self::PreActive, Self::Active)
+            | (Self::Active, Self::Deactivated)
+            | (Self::Suspended, Self::PreActive | Self::Active | Self::Deactivated)
+            | (Self::PreActive | Self::Active | Self::Deactivated, Self::Suspended)
+            | (Self::PreActive | Self::Active | Self::Deactivated | Self::Suspended, Self::Compromised)
+            | (
+                Self::PreActive | Self::Active | Self::Deactivated | Self::Suspended | Self::Compromised,
+                Self::PendingDestruction | Self::Destroying,
+            )
+            | (Self::PendingDestruction, Self::Suspended | Self::Compromised | Self::Destroying) => true,
             (Self::Deactivated, Self::Active) => reactivate,
             _ => false,
         }

@@ -71,7 +71,10 @@ fn digests_have_the_length_that_they_say() {
 
 #[test]
 fn states_move_along_the_table_and_nowhere_else() {
-    use KeyState::{Abandoning, Active, Deactivated, Destroyed, Destroying, PreActive, Reserved, Stocked};
+    use KeyState::{
+        Abandoning, Active, Compromised, Deactivated, Destroyed, Destroying, PendingDestruction, PreActive, Reserved,
+        Stocked, Suspended,
+    };
     let moves = [
         (Reserved, Abandoning),
         (Reserved, Stocked),
@@ -85,6 +88,26 @@ fn states_move_along_the_table_and_nowhere_else() {
         (Active, Deactivated),
         (Active, Destroying),
         (Deactivated, Destroying),
+        (PreActive, Suspended),
+        (Active, Suspended),
+        (Deactivated, Suspended),
+        (Suspended, PreActive),
+        (Suspended, Active),
+        (Suspended, Deactivated),
+        (Suspended, Destroying),
+        (PreActive, Compromised),
+        (Active, Compromised),
+        (Deactivated, Compromised),
+        (Suspended, Compromised),
+        (Compromised, Destroying),
+        (PreActive, PendingDestruction),
+        (Active, PendingDestruction),
+        (Deactivated, PendingDestruction),
+        (Suspended, PendingDestruction),
+        (Compromised, PendingDestruction),
+        (PendingDestruction, Suspended),
+        (PendingDestruction, Compromised),
+        (PendingDestruction, Destroying),
         (Destroying, Destroyed),
     ];
     for from in KeyState::ALL {
@@ -109,9 +132,14 @@ fn no_state_leads_back_to_itself_or_out_of_the_grave() {
 #[test]
 fn visible_states_hold_their_name_and_so_does_a_reservation() {
     let visible: Vec<_> = KeyState::ALL.into_iter().filter(|state| state.is_visible()).collect();
-    assert_eq!(visible, [KeyState::PreActive, KeyState::Active, KeyState::Deactivated]);
+    assert_eq!(visible, [KeyState::PreActive, KeyState::Active, KeyState::Deactivated, KeyState::Suspended]);
     let holding: Vec<_> = KeyState::ALL.into_iter().filter(|state| state.reserves_ring_id()).collect();
-    assert_eq!(holding, [KeyState::Reserved, KeyState::PreActive, KeyState::Active, KeyState::Deactivated]);
+    assert_eq!(holding, [&[KeyState::Reserved][..], &visible].concat());
+    let held: Vec<_> = KeyState::ALL.into_iter().filter(|state| state.is_held()).collect();
+    assert_eq!(
+        held,
+        [&[KeyState::Stocked][..], &visible, &[KeyState::Compromised, KeyState::PendingDestruction]].concat()
+    );
 }
 
 #[test]

@@ -53,6 +53,24 @@ fn policy(overlap: Option<Duration>) -> Policy {
     Policy { schedule: None, overlap, on_overlap_end: OnOverlapEnd::Keep, ..before_expiry(0, 0) }
 }
 
+/// The same suspended.
+fn suspended(pair: KeyPair, unpublished: bool) -> KeyPair {
+    KeyPair { suspended_from: Some(pair.state), state: KeyState::Suspended, unpublished, ..pair }
+}
+
+#[test]
+fn suspended_key_is_published_as_before_unless_it_is_left_out() {
+    let published =
+        |pair: KeyPair, now| !empty(now).publish_ring(&ring(), vec![pair], &policy(Some(HOUR * 10))).is_empty();
+    for state in [KeyState::PreActive, KeyState::Active, KeyState::Deactivated] {
+        assert!(published(suspended(member(1, state), false), at(2)), "{state}");
+        assert!(!published(suspended(member(1, state), true), at(2)), "{state}");
+        let past_its_overlap = published(suspended(member(1, state), false), at(12));
+        assert_eq!(past_its_overlap, state != KeyState::Deactivated, "{state}");
+    }
+    assert!(!published(member(1, KeyState::Compromised), at(2)));
+}
+
 fn kids(pairs: &[KeyPair]) -> Vec<i64> {
     pairs.iter().map(|pair| pair.generation).collect()
 }

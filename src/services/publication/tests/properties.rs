@@ -73,7 +73,9 @@ impl Ring {
                 assert_ne!(gone.state, KeyState::Active);
                 self.pairs.retain(|pair| pair.id != id);
             }
-            StepKind::Activate(None) | StepKind::Withdraw(_) => panic!("nobody can carry out {step:?}"),
+            StepKind::Activate(None) | StepKind::Replace(_) | StepKind::Withdraw(_) => {
+                panic!("nobody can carry out {step:?}")
+            }
         }
     }
 

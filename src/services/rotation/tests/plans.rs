@@ -173,3 +173,45 @@ fn key_that_always_waits_becomes_active_while_its_certificate_leaves_its_success
     let planned = [(StepKind::Activate(Some(next.id)), 365 * 24, false)];
     assert_eq!(steps(&[active, next], &policy, at(5)), planned);
 }
+
+/// A key that was Active when it was compromised in hour 5.
+fn compromised(pair: KeyPair) -> KeyPair {
+    KeyPair { state: KeyState::Compromised, compromised_at: Some(at(5)), awaits_successor: true, ..pair }
+}
+
+#[test]
+fn compromised_key_is_succeeded_at_once() {
+    let lost = compromised(certified(1, KeyState::Active, START, days(365)));
+    let replaced = [(StepKind::Replace(lost.id), 5, true)];
+    for policy in [before_expiry(90, 30), connection(None), Policy { schedule: None, ..before_expiry(0, 0) }] {
+        assert_eq!(steps(std::slice::from_ref(&lost), &policy, at(6)), replaced);
+        let missing = KeyPair { missing: true, ..certified(2, KeyState::PreActive, at(4), days(365)) };
+        let next = certified(3, KeyState::PreActive, at(4), days(365));
+        assert_eq!(steps(&[lost.clone(), missing.clone()], &policy, at(6)), replaced);
+        let activated = [(StepKind::Activate(Some(next.id)), 5, true)];
+        assert_eq!(steps(&[lost.clone(), missing, next], &policy, at(6)), activated, "without lead");
+        let followed = KeyPair { awaits_successor: false, ..lost.clone() };
+        assert_eq!(steps(&[followed], &policy, at(6)), []);
+    }
+}
+
+#[test]
+fn compromised_key_that_nobody_here_can_follow_is_left_alone() {
+    let lost = compromised(certified(1, KeyState::Active, START, days(365)));
+    let linked = KeyPair { origin: KeyOrigin::Linked, ..lost.clone() };
+    let issued = KeyPair { certificates: vec![issued(START, days(365))], ..lost };
+    for pair in [linked, issued] {
+        assert_eq!(steps(&[pair], &before_expiry(90, 30), at(6)), []);
+    }
+}
+
+#[test]
+fn suspended_key_keeps_its_place_and_its_life() {
+    let active = certified(1, KeyState::Active, START, days(365));
+    let old = pair(2, KeyState::Deactivated, START);
+    let suspended = |pair: KeyPair| KeyPair { suspended_from: Some(pair.state), state: KeyState::Suspended, ..pair };
+    let ring = [suspended(active), suspended(old)];
+    for policy in [before_expiry(90, 30), connection(Some(DAY))] {
+        assert_eq!(steps(&ring, &policy, at(400 * 24)), [], "nothing is made, moved or destroyed");
+    }
+}

@@ -10,6 +10,7 @@ mod memory;
 mod pins;
 mod requests;
 mod rings;
+mod states;
 mod stock;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub(super) use memory::*;
 pub(super) use pins::*;
 pub(super) use requests::*;
 pub(super) use rings::*;
+pub(super) use states::*;
 pub(super) use stock::*;
 
 use super::Store;
@@ -40,6 +42,14 @@ macro_rules! every_case {
             states_move_only_along_their_machine
             deactivated_web_key_may_become_active_again_and_no_other
             dates_follow_the_states
+            suspended_key_returns_where_it_came_from_and_nowhere_else
+            suspended_key_keeps_its_place_until_another_becomes_active
+            compromised_key_is_named_and_in_no_ring
+            compromised_key_awaits_the_next_active_one_of_its_ring
+            public_key_that_was_compromised_never_comes_back
+            key_about_to_be_destroyed_is_named_and_in_no_ring
+            name_of_a_key_about_to_be_destroyed_is_free
+            compromised_key_stays_compromised_through_a_cancelled_destruction
             ring_is_refused_a_second_key_until_its_name_is_free
             generation_counts_tombstones
             locator_names_one_living_key
