@@ -7,6 +7,8 @@ pub use strongroom_domain::failpoint::Injected;
 /// A step of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failpoint {
+    ActivateBegin,
+    ActivateCommit,
     CompromiseBegin,
     CompromiseCommit,
     ConnectionDelete,
@@ -37,6 +39,8 @@ pub enum Failpoint {
 impl Failpoint {
     const fn name(self) -> &'static str {
         match self {
+            Self::ActivateBegin => "activate.begin",
+            Self::ActivateCommit => "activate.commit",
             Self::CompromiseBegin => "compromise.begin",
             Self::CompromiseCommit => "compromise.commit",
             Self::ConnectionDelete => "connection.delete",

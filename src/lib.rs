@@ -9,7 +9,7 @@
 //! | 7 connections and assembly | `serve` `router` |
 //! | 6 dialects | `dialects::pingfederate` `dialects::auth0` `dialects::zitadel` `dialects::native` |
 //! | 5 what dialects share | `http` |
-//! | 4 services | `services::publication` `services::rotation` `services::custody` `services::lifecycle` `services::signing` `services::settings` |
+//! | 4 services | `services::web_keys` `services::connections` `services::publication` `services::rotation` `services::custody` `services::lifecycle` `services::signing` `services::settings` |
 //! | 3 issuance and admission | `issuance` `admission` |
 //! | 2 holders | `provider` `store` |
 //! | 1 rules | `config` `auth` |

@@ -1,8 +1,8 @@
 //! Admission: the order in which requests get a permit to call a provider.
 //!
 //! Owns one queue per provider: a bounded number of calls runs, the others wait, and principals get
-//! permits in round-robin order; and the pools for work that would hold up a thread of the runtime. Does
-//! not own the work done under a permit, nor the queues inside a provider.
+//! permits in round-robin order; the pools for work that would hold up a thread of the runtime; and the tasks of
+//! changes, which outlive their clients. Does not own the work done under a permit, nor the queues inside a provider.
 //!
 //! Invariants: a principal that floods a queue delays a call of another principal by at most one of its
 //! own calls, running ones apart; no principal has more requests in a queue than its share; a call whose
@@ -10,6 +10,7 @@
 //! begun under it, even if its client has gone.
 
 mod blocking_pool;
+mod detached;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,7 @@ use tokio::time::timeout_at;
 use strongroom_domain::key::ProviderKind;
 
 pub use blocking_pool::BlockingPool;
+pub use detached::Detached;
 
 /// Bounds of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

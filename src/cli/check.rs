@@ -38,8 +38,13 @@ pub(super) fn run(path: &Path) -> ExitCode {
 async fn look(config: &Config) -> anyhow::Result<Vec<String>> {
     let mut findings = suspicions(config);
     daemon::make_state_dir(&config.state_dir)?;
+    let opened = Store::open_read_only(&config.store).await;
+    let known = match &opened {
+        Ok(ReadOnlyOpen::Current(store)) => Some(Arc::clone(store)),
+        _ => None,
+    };
     let mut logged_in = false;
-    if let Some(options) = daemon::token_options(config)? {
+    if let Some(options) = daemon::probed_token_options(config, known)? {
         let report = strongroom_token::probe(&options).await;
         logged_in = report.logged_in;
         if let Some(facts) = &report.facts {
@@ -51,7 +56,7 @@ async fn look(config: &Config) -> anyhow::Result<Vec<String>> {
     describe_sealing(config);
     findings.extend(unwritable(&config.store));
     let path = &config.store;
-    match Store::open_read_only(&config.store).await {
+    match opened {
         Ok(ReadOnlyOpen::Absent) => println!("store          {path} is not there yet; the first start makes it"),
         Ok(ReadOnlyOpen::Outdated { version, latest }) => {
             println!(

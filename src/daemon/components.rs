@@ -6,21 +6,24 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use super::instance::{InstanceLock, new_life};
-use crate::admission::QueueBounds;
+use super::pins::{BystanderPins, StorePins};
+use crate::admission::{Detached, QueueBounds};
 use crate::config::{Config, MasterKeySource};
 use crate::provider::local::{LocalProvider, MasterSealer};
 use crate::provider::pkcs11::Pkcs11Provider;
 use crate::provider::{KeyProvider as _, Providers};
+use crate::services::connections::Connections;
 use crate::services::custody::{MasterKeys, Readiness, Reconciler, unreachable_keys};
 use crate::services::lifecycle::Keyring;
 use crate::services::publication::Publication;
 use crate::services::rotation::{self, Policies, Rotation};
 use crate::services::settings::Catalog;
 use crate::services::signing::{INPUTS_PER_PERMIT, Signing};
+use crate::services::web_keys::WebKeys;
 use crate::store::{LeaseOwner, Store};
 use strongroom_domain::clock::{Clock, SystemClock};
 use strongroom_domain::key::StoreId;
-use strongroom_token::{HostCommand, TokenOptions};
+use strongroom_token::{HostCommand, PinMemory, TokenOptions};
 
 /// Time for what follows generation: issuance and two transactions.
 const LEASE_MARGIN: Duration = Duration::from_secs(120);
@@ -32,11 +35,15 @@ pub(super) struct Components {
     pub(super) catalog: Arc<Catalog>,
     pub(super) publication: Arc<Publication>,
     pub(super) rotation: Arc<Rotation>,
+    pub(super) web_keys: Arc<WebKeys>,
+    pub(super) connections: Arc<Connections>,
     pub(super) signing: Arc<Signing>,
     /// The provider `HSM`, where there is one.
     pub(super) token: Option<Arc<Pkcs11Provider>>,
     /// What unlocks the provider `LOCAL`, where there is one.
     pub(super) master_keys: Option<Arc<MasterKeys>>,
+    /// Changes at work.
+    pub(super) detached: Detached,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) store: Arc<Store>,
 }
@@ -44,12 +51,14 @@ pub(super) struct Components {
 impl Components {
     pub(super) async fn open(config: &Config, owner: LeaseOwner) -> anyhow::Result<Self> {
         let store = Store::open_configured(&config.store).await.context("the store cannot be opened")?;
-        Self::over(store, config, owner)
+        let (clock, lease): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), config.hosts.login_timeout * 2);
+        let pins = StorePins::open(&store, &owner, &clock, lease, &config.state_dir).await?;
+        Self::over(store, config, owner, pins)
     }
 
-    fn over(store: Arc<Store>, config: &Config, owner: LeaseOwner) -> anyhow::Result<Self> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let token = token_options(config)?.map(Pkcs11Provider::start);
+    fn over(store: Arc<Store>, config: &Config, owner: LeaseOwner, pins: Arc<dyn PinMemory>) -> anyhow::Result<Self> {
+        let (clock, detached): (Arc<dyn Clock>, _) = (Arc::new(SystemClock), Detached::default());
+        let token = token_options(config, pins)?.map(Pkcs11Provider::start);
         let local = local_provider(config, store.id(), token.as_ref());
         let providers =
             Providers::new(token.clone().map(|token| token as Arc<_>), local.clone().map(|local| local as Arc<_>));
@@ -59,8 +68,10 @@ impl Components {
             Keyring::new(Arc::clone(&store) as Arc<_>, providers.clone(), Arc::clone(&clock), owner, lease(config));
         let keyring = keyring
             .with_requests_per_principal(config.limits.generations_per_principal)
-            .with_stock(config.stock.clone());
-        let catalog = Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock)));
+            .with_stock(config.stock.clone())
+            .with_detached(detached.clone());
+        let catalog = Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock)).with_detached(detached.clone());
+        let catalog = Arc::new(catalog);
         let master_keys =
             local.map(|local| Arc::new(MasterKeys::new(Arc::clone(&store) as Arc<_>, local, Arc::clone(&clock))));
         let (keyring, signing) = (Arc::new(keyring), Arc::new(signing));
@@ -74,7 +85,26 @@ impl Components {
             Arc::clone(&clock),
         ));
         let rotation = rotation(config, &store, &keyring, policies, &clock);
-        Ok(Self { keyring, readiness, catalog, publication, rotation, signing, token, master_keys, clock, store })
+        let web_keys =
+            WebKeys::new(Arc::clone(&store), Arc::clone(&keyring), Arc::clone(&rotation), Arc::clone(&clock));
+        let web_keys = Arc::new(web_keys);
+        let connections = Connections::new(Arc::clone(&store), Arc::clone(&keyring), Arc::clone(&clock));
+        let connections = Arc::new(connections);
+        Ok(Self {
+            keyring,
+            readiness,
+            catalog,
+            publication,
+            rotation,
+            web_keys,
+            connections,
+            signing,
+            token,
+            master_keys,
+            detached,
+            clock,
+            store,
+        })
     }
 
     /// Warnings about keys whose provider is not configured, as sentences.
@@ -143,14 +173,23 @@ pub(super) fn lease(config: &Config) -> Duration {
 ///
 /// # Errors
 /// When the path of this program is not known.
-pub fn token_options(config: &Config) -> anyhow::Result<Option<TokenOptions>> {
+fn token_options(config: &Config, pins: Arc<dyn PinMemory>) -> anyhow::Result<Option<TokenOptions>> {
     let Some(token) = &config.token else { return Ok(None) };
     Ok(Some(TokenOptions {
         command: host_command()?,
         token: token.clone(),
         hosts: config.hosts.clone(),
         state_dir: config.state_dir.clone(),
+        pins: Some(pins),
     }))
+}
+
+/// What the token of a configuration is looked at with, by a command that writes to no store; `None` without a token.
+///
+/// # Errors
+/// When the path of this program is not known.
+pub fn probed_token_options(config: &Config, store: Option<Arc<Store>>) -> anyhow::Result<Option<TokenOptions>> {
+    token_options(config, BystanderPins::new(store, &config.state_dir))
 }
 
 fn local_provider(config: &Config, store: StoreId, token: Option<&Arc<Pkcs11Provider>>) -> Option<Arc<LocalProvider>> {
@@ -208,7 +247,8 @@ impl Offline {
             config.token = None;
         }
         let owner = new_life(&format!("{}/command", config.instance))?;
-        let components = Components::over(store, &config, owner)?;
+        let pins = BystanderPins::new(Some(Arc::clone(&store)), &config.state_dir);
+        let components = Components::over(store, &config, owner, pins)?;
         if let Err(failure) = logged_in(&components, config.hosts.login_timeout).await {
             components.close().await;
             return Err(failure);
@@ -224,7 +264,7 @@ impl Offline {
 
     /// Succession and publication.
     #[must_use]
-    pub fn rotation(&self) -> &Rotation {
+    pub fn rotation(&self) -> &Arc<Rotation> {
         &self.components.rotation
     }
 

@@ -10,6 +10,7 @@
 
 mod components;
 mod instance;
+mod pins;
 mod store_only;
 
 use std::net::SocketAddr;
@@ -26,18 +27,18 @@ use crate::admission::BlockingPool;
 use crate::auth::Authenticator;
 use crate::config::{self, Config};
 use crate::dialects::{auth0, pingfederate, zitadel};
-use crate::http::{Detached, Services};
+use crate::http::Services;
 use crate::router;
 use crate::serve;
 use crate::services::custody::{MasterKeys, MissingKeys, Reconciler, StockFiller};
-use crate::services::lifecycle::Keyring;
 use crate::services::rotation::Rotation;
+use crate::services::web_keys::WebKeys;
 use crate::store::follow_epoch;
 use crate::telemetry;
 use components::Components;
 use instance::{NameLock, new_life};
 
-pub use components::{Offline, host_command, token_options};
+pub use components::{Offline, host_command, probed_token_options};
 pub use instance::{InstanceLock, make_state_dir};
 pub use store_only::StoreOnly;
 
@@ -79,14 +80,13 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
         tracing::warn!("{sentence}");
     }
 
-    let detached = Detached::default();
-    let router = router::router(services(&config, &components, metrics, detached.clone()), dialects(&config, address));
+    let router = router::router(services(&config, &components, metrics), dialects(&config, address));
     let reconciler = tokio::spawn(reconcile(&components, stop.clone()));
     let rotator = tokio::spawn(rotate(Arc::clone(&components.rotation), config.rotation, stop.clone()));
     let unlocker = tokio::spawn(keep_unlocked(components.master_keys.clone(), stop.clone()));
     let (filler, stock_stop) = (StockFiller::new(Arc::clone(&components.keyring)), stop.clone());
     let stockist = tokio::spawn(async move { filler.run(stock_stop).await });
-    let bootstrapper = tokio::spawn(bootstrap(&config, Arc::clone(&components.keyring), stop.clone()));
+    let bootstrapper = tokio::spawn(bootstrap(&config, Arc::clone(&components.web_keys), stop.clone()));
     let cache = tokio::spawn(keep_current(&components, stop.clone()));
     let server = tokio::spawn(serve::serve(listener, router, listen_limits(&config), stop.clone()));
     let started = match announce {
@@ -103,7 +103,7 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
         }
         let drained = server.await?;
         // What outlasts the drain is undone by the next life; its client was not answered.
-        let finished = tokio::time::timeout(LAST_WORK, detached.wait_until_idle()).await.is_ok();
+        let finished = tokio::time::timeout(LAST_WORK, components.detached.wait_until_idle()).await.is_ok();
         tracing::info!(cut = drained.cut, finished, "drained");
         reconciler.await?;
         // A step that has begun is given the time of a request to end.
@@ -120,7 +120,7 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
     started
 }
 
-fn services(config: &Config, components: &Components, metrics: PrometheusHandle, detached: Detached) -> Services {
+fn services(config: &Config, components: &Components, metrics: PrometheusHandle) -> Services {
     Services {
         keyring: Arc::clone(&components.keyring),
         signing: Arc::clone(&components.signing),
@@ -128,13 +128,14 @@ fn services(config: &Config, components: &Components, metrics: PrometheusHandle,
         readiness: Arc::clone(&components.readiness),
         publication: Arc::clone(&components.publication),
         rotation: Arc::clone(&components.rotation),
+        web_keys: Arc::clone(&components.web_keys),
+        connections: Arc::clone(&components.connections),
         authenticator: Arc::new(Authenticator::new(config.credentials.clone())),
         clock: Arc::clone(&components.clock),
         metrics: Box::new(move || metrics.render()),
         generate_deadline: config.limits.generate_deadline,
         sign_deadline: config.limits.sign_deadline,
         body_limit: config.limits.body_bytes,
-        detached,
         key_files: BlockingPool::for_key_files(),
         documents: BlockingPool::for_documents(),
     }
@@ -237,12 +238,12 @@ async fn keep_unlocked(master_keys: Option<Arc<MasterKeys>>, stop: watch::Receiv
 }
 
 /// Makes the first web keys, where the configuration asks for them.
-fn bootstrap(config: &Config, keyring: Arc<Keyring>, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
+fn bootstrap(config: &Config, web_keys: Arc<WebKeys>, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
     let (wanted, provider) = (config.zitadel.bootstrap, config.zitadel.provider);
     let deadline = config.limits.generate_deadline;
     async move {
         if wanted {
-            zitadel::bootstrap(&keyring, provider, deadline, stop).await;
+            web_keys.make_first_keys(provider, deadline, stop).await;
         }
     }
 }

@@ -48,7 +48,7 @@ impl StoreOnly {
 
     /// Succession.
     #[must_use]
-    pub fn rotation(&self) -> &Rotation {
+    pub fn rotation(&self) -> &Arc<Rotation> {
         &self.rotation
     }
 

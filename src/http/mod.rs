@@ -5,13 +5,12 @@
 //! belong to nobody. Does not own sockets (`serve`), any route (`dialects`) or any rule of
 //! the domain (`services`).
 //!
-//! Invariants: every refusal under a dialect's paths has that dialect's body; a mutation
-//! runs detached, so that a client that hangs up cancels nothing.
+//! Invariants: every refusal under a dialect's paths has that dialect's body; a handler changes
+//! nothing by itself, since a client that hangs up drops it.
 
 pub(crate) mod at_most;
 pub(crate) mod certification;
 pub(crate) mod content_coding;
-mod detached;
 pub(crate) mod dialect;
 pub(crate) mod document;
 pub(crate) mod extract;
@@ -28,5 +27,4 @@ mod route_metrics;
 mod services;
 pub(crate) mod subject;
 
-pub use detached::Detached;
 pub use services::{Dialect, ServiceState, Services};

@@ -4,15 +4,16 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Detached;
 use crate::admission::BlockingPool;
 use crate::auth::{Authenticator, IdempotencyKey};
+use crate::services::connections::Connections;
 use crate::services::custody::Readiness;
 use crate::services::lifecycle::Keyring;
 use crate::services::publication::Publication;
 use crate::services::rotation::Rotation;
 use crate::services::settings::Catalog;
 use crate::services::signing::Signing;
+use crate::services::web_keys::WebKeys;
 use strongroom_domain::clock::Clock;
 
 /// Everything that handlers work with.
@@ -23,6 +24,8 @@ pub struct Services {
     pub catalog: Arc<Catalog>,
     pub publication: Arc<Publication>,
     pub rotation: Arc<Rotation>,
+    pub web_keys: Arc<WebKeys>,
+    pub connections: Arc<Connections>,
     pub authenticator: Arc<Authenticator>,
     pub clock: Arc<dyn Clock>,
     /// Renders the metrics of the process as Prometheus text.
@@ -33,8 +36,6 @@ pub struct Services {
     pub sign_deadline: Duration,
     /// The largest request body, in bytes.
     pub body_limit: usize,
-    /// Mutations at work; wait for them after the last connection has closed.
-    pub detached: Detached,
     /// Work on key files and chains, bounded.
     pub key_files: BlockingPool,
     /// Reading of large bodies and rendering of long lists, bounded.

@@ -14,8 +14,8 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 use super::{dialect, document, layer, router};
+use crate::admission::Detached;
 use crate::auth::Authenticator;
-use crate::http::Detached;
 use fixture::{services, settings};
 use strongroom_domain::error::Error;
 

@@ -3,7 +3,7 @@
 //! Owns sockets from accept to close: how many at once, how long an idle one may stay,
 //! how long a request body may take, HTTP/1.1 or HTTP/2 by what the client speaks, and
 //! the drain at shutdown. Does not own routes, bodies or errors of the API, nor work
-//! that outlives its connection (`api::Detached`).
+//! that outlives its connection (`admission::Detached`).
 //!
 //! Invariants: no connection waits for ever on a silent client; a connection beyond the
 //! limit waits in the kernel's backlog and costs nothing here; after [`serve`] returns

@@ -4,9 +4,11 @@
 //! services call holders (`provider`, `store`) and `issuance`. This folder owns nothing
 //! itself, and no service knows HTTP or a product's wire.
 
+pub mod connections;
 pub mod custody;
 pub mod lifecycle;
 pub mod publication;
 pub mod rotation;
 pub mod settings;
 pub mod signing;
+pub mod web_keys;

@@ -1,4 +1,6 @@
-//! The rows of documents and of their references to rings.
+//! The rows of documents, of their references to rings, and of the names that they claim.
+
+use std::collections::BTreeSet;
 
 use super::seam::{Columns, Connection, Statement, unreadable};
 use super::{DocumentKind, StoreError, StoredDocument};
@@ -19,6 +21,20 @@ pub(super) async fn find(
 pub(super) async fn of_kind(conn: &mut impl Connection, kind: DocumentKind) -> Result<Vec<StoredDocument>, StoreError> {
     let sql = "SELECT kind, id, body, updated_at FROM documents WHERE kind = $1 ORDER BY id";
     Statement::new(sql).bind(kind.name()).fetch_all(conn, document).await
+}
+
+/// A document with the number of its revision.
+pub(super) async fn find_revision(
+    conn: &mut impl Connection,
+    kind: DocumentKind,
+    id: &str,
+) -> Result<Option<(StoredDocument, i64)>, StoreError> {
+    let sql = "SELECT kind, id, body, updated_at, revision FROM documents WHERE kind = $1 AND id = $2";
+    Statement::new(sql)
+        .bind(kind.name())
+        .bind(id)
+        .fetch_optional(conn, |row| Ok((document(row)?, row.get("revision")?)))
+        .await
 }
 
 /// Inserts a document with the rings that it refers to, unless there is one of its id; whether it did.
@@ -42,6 +58,60 @@ pub(super) async fn insert(
     Ok(true)
 }
 
+/// Replaces a document of this id, at this revision where one is named, with the rings that it refers to; whether
+/// there was one.
+pub(super) async fn replace(
+    conn: &mut impl Connection,
+    document: &StoredDocument,
+    references: &[RingId],
+    revision: Option<i64>,
+) -> Result<bool, StoreError> {
+    let replaced = Statement::new(
+        "UPDATE documents SET body = $3, updated_at = $4, revision = revision + 1
+         WHERE kind = $1 AND id = $2 AND revision = COALESCE($5, revision)",
+    )
+    .bind(document.kind.name())
+    .bind(document.id.as_str())
+    .bind(document.body.as_str())
+    .bind(document.updated_at.as_micros())
+    .bind(revision)
+    .execute(conn)
+    .await?;
+    if replaced == 0 {
+        return Ok(false);
+    }
+    refer(conn, document, references).await?;
+    Ok(true)
+}
+
+/// Keeps a document as it is until the transaction ends; whether there is one.
+pub(super) async fn hold(conn: &mut impl Connection, kind: DocumentKind, id: &str) -> Result<bool, StoreError> {
+    let sql = "UPDATE documents SET revision = revision WHERE kind = $1 AND id = $2";
+    Ok(Statement::new(sql).bind(kind.name()).bind(id).execute(conn).await? > 0)
+}
+
+/// Replaces the names that a document claims; a name with its holder, where another document has it.
+pub(super) async fn claim(
+    conn: &mut impl Connection,
+    document: &StoredDocument,
+    names: &[String],
+) -> Result<Option<(String, String)>, StoreError> {
+    let (kind, id) = (document.kind.name(), document.id.as_str());
+    let sql = "DELETE FROM document_claims WHERE kind = $1 AND id = $2";
+    Statement::new(sql).bind(kind).bind(id).execute(conn).await?;
+    // In one order everywhere, lest two that claim the same wait for each other.
+    let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    for name in names {
+        let sql = "INSERT INTO document_claims (kind, name, id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        if Statement::new(sql).bind(kind).bind(name).bind(id).execute(conn).await? == 0 {
+            let sql = "SELECT id FROM document_claims WHERE kind = $1 AND name = $2";
+            let holder = Statement::new(sql).bind(kind).bind(name).fetch_optional(conn, |row| row.get("id")).await?;
+            return Ok(Some((name.to_owned(), holder.unwrap_or_default())));
+        }
+    }
+    Ok(None)
+}
+
 /// Inserts a document or replaces the one of its id, with the rings that it refers to.
 pub(super) async fn put(
     conn: &mut impl Connection,
@@ -50,7 +120,8 @@ pub(super) async fn put(
 ) -> Result<(), StoreError> {
     Statement::new(
         "INSERT INTO documents (kind, id, body, updated_at) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at",
+         ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body, updated_at = excluded.updated_at,
+             revision = documents.revision + 1",
     )
     .bind(document.kind.name())
     .bind(document.id.as_str())

@@ -6,7 +6,7 @@ use sqlx::{SqlSafeStr, SqlStr};
 use super::StoreError;
 
 /// The version of the schema that this program writes.
-pub(super) const LATEST: i64 = 6;
+pub(super) const LATEST: i64 = 7;
 
 /// The version of a schema that is there, and the one that this program writes.
 ///
@@ -31,13 +31,25 @@ pub(super) fn of_sqlite() -> Vec<Migration> {
         step(3, "rings", include_str!("migrations/sqlite/0003_rings.sql").into_sql_str()),
         step(4, "stock", include_str!("migrations/sqlite/0004_stock.sql").into_sql_str()),
         step(5, "retired masters", include_str!("migrations/sqlite/0005_retired_masters.sql").into_sql_str()),
-        step(LATEST, "key states", include_str!("migrations/sqlite/0006_key_states.sql").into_sql_str()),
+        step(6, "key states", include_str!("migrations/sqlite/0006_key_states.sql").into_sql_str()),
+        step(
+            LATEST,
+            "rules across daemons",
+            include_str!("migrations/sqlite/0007_rules_across_daemons.sql").into_sql_str(),
+        ),
     ]
 }
 
 /// The steps of PostgreSQL, whose first one is the schema of version 6.
 pub(super) fn of_postgres() -> Vec<Migration> {
-    vec![step(LATEST, "foundation", include_str!("migrations/postgres/0006_foundation.sql").into_sql_str())]
+    vec![
+        step(6, "foundation", include_str!("migrations/postgres/0006_foundation.sql").into_sql_str()),
+        step(
+            LATEST,
+            "rules across daemons",
+            include_str!("migrations/postgres/0007_rules_across_daemons.sql").into_sql_str(),
+        ),
+    ]
 }
 
 fn step(version: i64, name: &'static str, sql: SqlStr) -> Migration {

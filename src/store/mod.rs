@@ -18,6 +18,7 @@ mod key_pairs;
 mod master_keys;
 mod meta;
 mod migrations;
+mod pins;
 mod pools;
 mod postgres;
 mod records;
@@ -41,8 +42,9 @@ use strongroom_domain::key::{KeyId, KeyState, RingId};
 pub use epoch_cache::{EPOCH_VALID_FOR, EpochCache, EpochReading, follow_epoch};
 pub use handle::{ReadOnlyOpen, Store};
 pub use request::{
-    Agenda, CertificateReplacement, Commit, DueRing, IdempotencyClaim, KeyPairChange, LeaseOwner, NewReservation,
-    Placement, ReserveOutcome, RotationSettingsChange, SweepLease, TokenPresence, Transition,
+    Activation, Agenda, CertificateReplacement, Commit, DocumentPut, DocumentWrite, DueRing, ExpectedDocument,
+    IdempotencyClaim, KeyPairChange, KnownPin, LeaseOwner, MemberDeletion, NewReservation, PinTrial, PinTrialEnd,
+    PinTrialOutcome, Placement, ReserveOutcome, RotationSettingsChange, SweepLease, TokenPresence, Transition,
 };
 
 /// What a document is about.
@@ -118,6 +120,13 @@ pub enum PutOutcome {
     NoSuchRing(RingId),
     /// It was to be new and there is one of this id; nothing was changed.
     Exists,
+    /// It was to be there, or in a revision that it is no longer in; nothing was changed.
+    Changed,
+    /// Another document of its kind holds a name that it claims; nothing was changed.
+    Claimed {
+        name: String,
+        holder: String,
+    },
 }
 
 /// A master key of the provider `Local`, sealed by a token or a key file.
@@ -150,6 +159,12 @@ pub enum StoreError {
     /// Documents refer to the key's ring: their kinds and ids.
     #[error("the key's ring is referred to")]
     InUse(Vec<(DocumentKind, String)>),
+    /// A document that was to be new is there.
+    #[error("there is a document of this id")]
+    DocumentExists,
+    /// A document is not what the caller saw, or gone.
+    #[error("the document has changed")]
+    DocumentChanged,
     /// A kid that several key pairs have.
     #[error("the kid names several key pairs")]
     Ambiguous(Vec<KeyId>),
@@ -175,6 +190,8 @@ impl From<StoreError> for Error {
             StoreError::Ambiguous(_) | StoreError::Conflict => {
                 (ErrorKind::Conflict, "the key pair was changed meanwhile")
             }
+            StoreError::DocumentExists => (ErrorKind::Conflict, "the settings are there already"),
+            StoreError::DocumentChanged => (ErrorKind::Conflict, "the settings were changed meanwhile"),
             StoreError::Compromised => (ErrorKind::Conflict, "this key was compromised: it never comes back"),
             StoreError::Fenced => (ErrorKind::Conflict, "another sweep has begun"),
             StoreError::Forbidden { .. } => (ErrorKind::Conflict, "the key pair's state does not allow this"),

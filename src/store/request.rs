@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::{DocumentKind, StoredDocument};
 use strongroom_domain::audit::Event;
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{
@@ -115,6 +116,77 @@ pub struct Transition {
     pub now: Timestamp,
 }
 
+/// Outcome of the activation of a member of a ring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// It is Active, now or since before.
+    Done(Box<KeyPair>),
+    /// It is in no state to become Active, or missing from its provider; nothing was changed.
+    Unfit(Box<KeyPair>),
+    /// The ring has no visible key of this kid.
+    NotFound,
+}
+
+/// Outcome of the deletion of a member of a ring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MemberDeletion {
+    /// Its deletion is committed, now or since before.
+    Done(Box<KeyPair>),
+    /// It is the Active one; nothing was changed.
+    Active,
+    /// The ring never had a key of this kid.
+    NotFound,
+}
+
+/// A PIN that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownPin {
+    /// The serial number of the token.
+    pub token: String,
+    /// A salted slow hash of the PIN, in the PHC string format.
+    pub hash: String,
+    /// Whether the token took it when it was last tried.
+    pub worked: bool,
+}
+
+/// A PIN that is about to be tried.
+#[derive(Clone, Debug)]
+pub struct PinTrial {
+    pub token: String,
+    /// The hash of its row, or a new one where no row is of this PIN.
+    pub hash: String,
+    /// The hashes of the token's rows that the PIN was compared with.
+    pub compared: Vec<String>,
+    /// Whether a PIN that was refused once after it had worked is tried once more.
+    pub again: bool,
+    pub owner: LeaseOwner,
+    pub now: Timestamp,
+    /// How long other daemons try no PIN that has not worked yet.
+    pub lease: Duration,
+}
+
+/// Outcome of the wish to try a PIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinTrialOutcome {
+    /// The attempt is on record.
+    Granted,
+    /// The token has refused it, or attempts of it were cut short.
+    Refused,
+    /// Another daemon is trying a PIN.
+    Busy,
+    /// There are rows that the PIN was not compared with.
+    Unseen,
+}
+
+/// End of the trial of a PIN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinTrialEnd {
+    Worked,
+    Refused,
+    /// The token neither took nor refused the PIN.
+    NotTried,
+}
+
 /// Presence of a key on its token, as an inventory saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenPresence {
@@ -152,11 +224,53 @@ pub enum RotationSettingsChange {
     Remove(Event),
 }
 
+/// A document to be kept.
+#[derive(Clone, Debug)]
+pub struct DocumentPut {
+    pub document: StoredDocument,
+    /// The rings that it refers to.
+    pub references: Vec<RingId>,
+    /// Names that no other document of its kind may hold.
+    pub claims: Vec<String>,
+    pub expected: ExpectedDocument,
+}
+
+/// What there must be of a document's id, so that it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExpectedDocument {
+    /// A document or none.
+    Any,
+    /// No document.
+    None,
+    /// A document.
+    Some,
+    /// A document in this revision: nobody has changed it since it was read.
+    Revision(i64),
+}
+
+/// A change of a document that is made together with others.
+#[derive(Clone, Debug)]
+pub enum DocumentWrite {
+    Put(DocumentPut),
+    /// It must be there.
+    Remove {
+        kind: DocumentKind,
+        id: String,
+    },
+    /// It must be there, and stays.
+    Require {
+        kind: DocumentKind,
+        id: String,
+    },
+}
+
 /// Transitions and commits of one transaction: transitions first, each list in its order.
 #[derive(Clone, Debug, Default)]
 pub struct KeyPairChange {
     pub moves: Vec<Transition>,
     pub commits: Vec<Commit>,
+    /// Documents that change with the key pairs.
+    pub documents: Vec<DocumentWrite>,
     /// The number of the sweeper that makes the change; refused when another has begun since.
     pub fence: Option<i64>,
 }

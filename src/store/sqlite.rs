@@ -109,7 +109,7 @@ impl Route<Sqlite> for FixedRoute {
     }
 
     async fn hear(&self, _channel: &str, _changed: &Notify) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

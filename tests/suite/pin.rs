@@ -36,6 +36,68 @@ fn a_refused_pin_is_tried_once_in_all_over_restarts_too() {
 }
 
 #[test]
+fn daemons_on_one_store_spend_one_attempt_on_a_wrong_pin() {
+    let dir = Scratch::new();
+    let token = Token::fresh(&dir);
+    let faults = Faults::new(&dir);
+    let daemon = |name: &str| Configuration::new(&dir, &token).with_faults(&faults).named(name);
+    let instances = ["one", "two", "three"];
+    for life in 1..=3 {
+        let configurations = instances.map(daemon);
+        configurations[0].set_pin("not-the-pin");
+        // Each life begins without a state directory.
+        for name in instances {
+            let _ = std::fs::remove_dir_all(dir.join(format!("state-{name}")));
+        }
+        let daemons = configurations.each_ref().map(|configuration| Launch::serve(configuration).start());
+        for daemon in &daemons {
+            let told = || daemon.get("/readyz").text().contains("PIN").then_some(());
+            eventually("a word about the PIN", Duration::from_secs(60), told);
+        }
+        std::thread::sleep(Duration::from_secs(2));
+        assert_eq!(faults.calls("C_Login"), 1, "in life {life}");
+        for daemon in daemons {
+            assert_eq!(daemon.stop(Signal::TERM).code(), Some(0));
+        }
+    }
+
+    let configurations = instances.map(daemon);
+    let mut daemons = configurations.each_ref().map(|configuration| Launch::serve(configuration).start());
+    for daemon in &mut daemons {
+        daemon.await_ready();
+    }
+    daemons[2].generate(&key_pair("EC", None)).expect(201);
+}
+
+#[test]
+fn refusal_that_the_state_directory_remembers_is_moved_to_the_store() {
+    let dir = Scratch::new();
+    let token = Token::fresh(&dir);
+    let faults = Faults::new(&dir);
+    let configuration = Configuration::new(&dir, &token).with_faults(&faults);
+    configuration.set_pin("not-the-pin");
+    // A command that writes to no store leaves the record that every version before left.
+    let (code, said) = check(&configuration);
+    assert_eq!((code, faults.calls("C_Login")), (Some(1), 1), "{said}");
+    let record = dir.join("state-default/refused-pin");
+    assert!(record.exists());
+    let daemon = Launch::serve(&configuration).start();
+    let told = || daemon.get("/readyz").text().contains("refused before").then_some(());
+    eventually("a word about the PIN", Duration::from_secs(60), told);
+    assert!(!record.exists());
+    assert_eq!(faults.calls("C_Login"), 1, "it is not tried again");
+    assert_eq!(check(&configuration).0, Some(1));
+    assert_eq!(faults.calls("C_Login"), 1, "nor by the command, which reads the store");
+    assert_eq!(daemon.stop(Signal::TERM).code(), Some(0));
+
+    let file = configuration.write();
+    let output = Launch::command(["token".as_ref(), "retry".as_ref(), "--config".as_ref(), file.as_os_str()]).run();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(check(&configuration).0, Some(1));
+    assert_eq!(faults.calls("C_Login"), 2, "an operator has it tried again");
+}
+
+#[test]
 fn each_host_logs_in_once() {
     let dir = Scratch::new();
     let token = Token::fresh(&dir);

@@ -46,6 +46,7 @@ async fn sign(module: &str, label: &str, pin_file: &str) -> Result<(), Box<dyn E
         },
         hosts: HostOptions::default(),
         state_dir,
+        pins: None,
     });
     // Only an operator could mend what `verdict` tells; anything else may pass.
     while client.token_facts().is_none() {

@@ -26,6 +26,7 @@ mod key_selector;
 mod link;
 mod lock_file;
 mod options;
+mod pin_memory;
 mod probe;
 mod protocol;
 mod selector;
@@ -40,8 +41,11 @@ pub use client::TokenClient;
 pub use error::TokenError;
 pub use key::{Capabilities, DestroyedObjects, ExistingKey, KeyTemplate, ProvenKey, SignInput, TokenKey, TokenObject};
 pub use key_selector::{InvalidKeySelector, KeySelector};
-pub use link::forget_refused_pin;
 pub use options::{HostCommand, HostOptions, PinSource, Profile, SignatureVerification, TokenAccess, TokenOptions};
+pub use pin_memory::{
+    FilePinMemory, PinAttempt, PinMemory, PinMemoryError, PinOutcome, PinRecord, PinVerdict, announce_forgotten_pin,
+    forget_refused_pin,
+};
 pub use probe::{Initialised, ProbeReport, initialise_token, probe, probe_sealing_key};
 pub use protocol::{SealingScheme, TokenFacts};
 pub use selector::{NoTokenUri, TokenSelector};

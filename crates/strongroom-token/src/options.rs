@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::pin_memory::PinMemory;
 use crate::selector::TokenSelector;
 
 /// Everything that a client of a token needs to know.
@@ -15,8 +17,10 @@ pub struct TokenOptions {
     pub command: HostCommand,
     pub token: TokenAccess,
     pub hosts: HostOptions,
-    /// Where a refused PIN is remembered, and hosts register.
+    /// The directory of what is remembered over restarts, where hosts register too.
     pub state_dir: PathBuf,
+    /// Where PINs are remembered; in the state directory where absent.
+    pub pins: Option<Arc<dyn PinMemory>>,
 }
 
 /// The command that starts a token host: a program that calls [`crate::host::main`].

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::TokenError;
-use crate::link::{log_in_lock, supervise};
+use crate::link::{log_in_lock, pin, supervise};
 use crate::options::{HostCommand, PinSource, Profile, TokenAccess, TokenOptions};
 use crate::protocol::{Call, CallOutcome, FailureClass, InitialiseCall, LockName, Reply, TokenFacts};
 use crate::selector::TokenSelector;
@@ -34,7 +34,7 @@ pub enum Initialised {
 
 /// Opens the token once, as a host would, and says how that went.
 pub async fn probe(options: &TokenOptions) -> ProbeReport {
-    let (facts, failure) = match supervise::open(options, options.opening()).await {
+    let (facts, failure) = match pin::open(options, options.opening(), false).await {
         Ok((_host, facts)) => (Some(facts), None),
         Err(failure) => (failure.facts.map(|facts| *facts), Some((failure.class, failure.detail))),
     };
@@ -47,7 +47,8 @@ pub async fn probe(options: &TokenOptions) -> ProbeReport {
 /// When the token does not open or does not answer.
 pub async fn probe_sealing_key(options: &TokenOptions, label: &str) -> Result<bool, TokenError> {
     let unavailable = |detail: String| TokenError::Unavailable(detail);
-    let (host, _) = supervise::open(options, options.opening()).await.map_err(|failure| unavailable(failure.detail))?;
+    let (host, _) =
+        pin::open(options, options.opening(), false).await.map_err(|failure| unavailable(failure.detail))?;
     let call = Call::FindSealingKey { label: label.to_owned() };
     match host.call(&call, options.hosts.generate_timeout).await {
         Ok(Reply::Done(CallOutcome::SealingKey(there), _)) => Ok(there),

@@ -105,10 +105,8 @@ pub(crate) struct OpenCall {
     pub(crate) selector: TokenSelector,
     pub(crate) pin: PinSource,
     pub(crate) profile: Profile,
-    /// Where a refused PIN is remembered.
-    pub(crate) refused_pin: PathBuf,
-    /// Tries even a remembered PIN, if the token shows no low count.
-    pub(crate) try_refused: bool,
+    /// What the client remembers of PINs; a PIN without a record is not tried.
+    pub(crate) known_pins: Vec<KnownPin>,
     /// Locked (`flock`) around `C_Initialize` and `C_Login`.
     pub(crate) lock: LockName,
     /// The directory where the host registers as long as it lives; absent for one question.
@@ -133,6 +131,17 @@ pub(crate) struct LockName {
 pub(crate) struct LookCall {
     pub(crate) module: PathBuf,
     pub(crate) selector: TokenSelector,
+}
+
+/// The record of a PIN.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct KnownPin {
+    /// The serial number of its token.
+    pub(crate) token: String,
+    /// Its salted slow hash.
+    pub(crate) hash: String,
+    /// Whether it may be tried now.
+    pub(crate) may_try: bool,
 }
 
 /// A token to be initialised.

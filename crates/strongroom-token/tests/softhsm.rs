@@ -60,6 +60,7 @@ impl Bench {
             },
             hosts: HostOptions::default(),
             state_dir: self.0.path().to_owned(),
+            pins: None,
         }
     }
 

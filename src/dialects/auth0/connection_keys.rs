@@ -84,12 +84,13 @@ pub(super) async fn create(
     let algorithm = asked.algorithm.unwrap_or(connection.algorithm);
     let who = who.with_idempotency(idempotency(&services, &ring, "keys", key, &asked));
     let change = first_keys(&services, ring.clone(), &connection.name, algorithm);
-    let keyring = Arc::clone(&services.keyring);
-    let made = services.detached.run(async move {
-        let changed = keyring.change_ring(&who, change).await?;
-        if changed.replayed { Ok(keyring.ring(&who, &ring).await?.keys) } else { Ok(changed.created) }
-    });
-    let made: Vec<_> = made.await.map_err(ApiError::of_creation)?;
+    let changed = if connection.declared {
+        services.connections.make_keys(&who, change).await
+    } else {
+        services.keyring.change_ring(&who, change).await
+    };
+    let changed = changed.map_err(ApiError::of_creation)?;
+    let made = if changed.replayed { services.keyring.ring(&who, &ring).await?.keys } else { changed.created };
     Ok(Reply(StatusCode::CREATED, ConnectionKey::all(&made)))
 }
 
@@ -135,9 +136,7 @@ pub(super) async fn rotate(
         ring,
         deadline: services.generate_deadline,
     };
-    let rotation = Arc::clone(&services.rotation);
-    let rotated = services.detached.run(async move { rotation.rotate(&who, request).await }).await;
-    let rotated = rotated.map_err(|failure| match failure.kind() {
+    let rotated = services.rotation.rotate(&who, request).await.map_err(|failure| match failure.kind() {
         ErrorKind::NotFound if connection.declared => {
             ApiError::not_supported("There are no keys to rotate; create them")
         }

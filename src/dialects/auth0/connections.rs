@@ -12,15 +12,15 @@ use super::access::{self, ConnectionId};
 use super::algorithm::SigningAlg;
 use super::body::AuthZeroJson;
 use super::connection_keys::first_keys;
-use super::error::{ApiError, BodyRefusals, Refusals, ring_has_keys};
+use super::error::{ApiError, BodyRefusals, Refusals};
 use super::options::ConnectionOptions;
 use super::view::Reply;
 use super::{Connections, rules};
 use crate::auth::Caller;
-use crate::failpoint::{self, Failpoint};
 use crate::http::extract::{Call, asked};
+use crate::services::connections::ConnectionChange as Changes;
+use crate::services::lifecycle::RingChange;
 use crate::services::settings::Connection;
-use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::RingId;
 use strongroom_formats::json::{JsonObject, JsonText};
 
@@ -97,16 +97,9 @@ pub(super) async fn create(
 ) -> Result<Reply<ConnectionView>, ApiError> {
     let connection = rules::connection(wire)?;
     require_declared(&services)?;
-    let id = Connection::id_of(&connection.name);
-    let (worker, view) = (Arc::clone(&services), ConnectionView::of(id.clone(), connection.clone()));
-    let work = async move {
-        worker.catalog.add_connection(&who, &connection).await?;
-        let Err(failure) = provide_keys(&worker, &who, &id, &connection).await else { return Ok(()) };
-        // A crash before this leaves a connection without keys, which a PATCH or a POST of keys mends.
-        worker.catalog.delete_connection(&who, &id).await?;
-        Err(failure)
-    };
-    services.detached.run(work).await.map_err(ApiError::of_connection)?;
+    let keys = provided_keys(&services, &connection);
+    let view = ConnectionView::of(Connection::id_of(&connection.name), connection.clone());
+    services.connections.declare(&who, connection, keys).await.map_err(ApiError::of_connection)?;
     Ok(Reply(StatusCode::CREATED, view))
 }
 
@@ -154,29 +147,16 @@ pub(super) async fn update(
     rules::display_name(display_name.as_deref())?;
     let options = options.map(rules::options).transpose()?;
     require_declared(&services)?;
-    let mut connection = services.catalog.connection(&who, ring.name()).await.map_err(ApiError::of_connection)?;
-    connection.display_name = display_name.or(connection.display_name);
-    connection.options = options.unwrap_or(connection.options);
-    let worker = Arc::clone(&services);
-    let id = ring.name().to_owned();
-    let work = async move {
-        // Keys that a connection does not use yet harm nobody; one that lacks them could not sign.
-        let made = provide_keys(&worker, &who, ring.name(), &connection).await?;
-        let Err(failure) = worker.catalog.put_connection(&who, &connection).await else {
-            return Ok(connection);
-        };
-        if made {
-            worker.keyring.delete(&who, &ring).await?;
-        }
-        Err(failure)
-    };
-    let connection = services.detached.run(work).await.map_err(ApiError::of_connection)?;
+    let (worker, id) = (Arc::clone(&services), ring.name().to_owned());
+    let keys = move |connection: &Connection| provided_keys(&worker, connection);
+    let changed = services.connections.change(&who, &id, Changes { display_name, options }, keys).await;
+    let connection = changed.map_err(ApiError::of_connection)?;
     Ok(Reply(StatusCode::OK, ConnectionView::of(id, connection)))
 }
 
 /// Deletes a connection and its keys, which are destroyed in their provider shortly afterwards.
 ///
-/// An answer of 5xx may leave the connection without its keys; the request can be sent again.
+/// An answer of 5xx means that nothing was changed.
 #[utoipa::path(
     delete, path = "/api/v2/connections/{id}", operation_id = "deleteConnection", tag = "Auth0",
     params(("id" = String, Path, description = "Id of the connection, percent-encoded.")),
@@ -193,18 +173,7 @@ pub(super) async fn delete(
     ConnectionId(ring): ConnectionId,
 ) -> Result<Reply<Deleted>, ApiError> {
     require_declared(&services)?;
-    let worker = Arc::clone(&services);
-    let work = async move {
-        worker.catalog.connection(&who, ring.name()).await?;
-        // The keys first: keys without a connection would be nobody's to delete.
-        match worker.keyring.delete(&who, &ring).await {
-            Err(failure) if failure.kind() != ErrorKind::NotFound => return Err(failure),
-            _ => {}
-        }
-        let _ = failpoint::hit(Failpoint::ConnectionDelete).await;
-        worker.catalog.delete_connection(&who, ring.name()).await
-    };
-    services.detached.run(work).await.map_err(ApiError::of_connection)?;
+    services.connections.delete(&who, ring.name()).await.map_err(ApiError::of_connection)?;
     Ok(Reply(StatusCode::ACCEPTED, Deleted { deleted_at: services.clock.now().to_string() }))
 }
 
@@ -249,18 +218,11 @@ impl ConnectionRing {
     }
 }
 
-/// Makes the keys of a connection that signs with some and has none; whether it did.
-async fn provide_keys(services: &Services, who: &Caller, id: &str, connection: &Connection) -> Result<bool, Error> {
+/// The first keys of a connection that signs with some.
+fn provided_keys(services: &Services, connection: &Connection) -> Option<RingChange> {
     let keyed = ConnectionRing::of(connection);
-    if !keyed.has_keys || !keyed.signs {
-        return Ok(false);
-    }
-    let ring = access::ring(id)?;
-    match services.keyring.change_ring(who, first_keys(services, ring, &keyed.name, keyed.algorithm)).await {
-        Ok(_) => Ok(true),
-        Err(failure) if ring_has_keys(&failure) => Ok(false),
-        Err(failure) => Err(failure),
-    }
+    let ring = access::ring(&Connection::id_of(&connection.name)).ok().filter(|_| keyed.has_keys && keyed.signs)?;
+    Some(first_keys(services, ring, &keyed.name, keyed.algorithm))
 }
 
 /// Passes where connections are declared.

@@ -77,6 +77,9 @@ impl ApiError {
 
     /// A refusal of a creation: that the ring has keys is a conflict here.
     pub(super) fn of_creation(error: Error) -> Self {
+        if error.kind() == ErrorKind::NotFound {
+            return Self::of_connection(error);
+        }
         if !ring_has_keys(&error) {
             return error.into();
         }
@@ -106,7 +109,7 @@ impl ApiError {
 }
 
 /// Whether an error says that a ring has keys already.
-pub(super) fn ring_has_keys(error: &Error) -> bool {
+fn ring_has_keys(error: &Error) -> bool {
     error
         .field_violations()
         .iter()

@@ -69,9 +69,7 @@ async fn suspend(
     body: Option<JsonBody<Suspend, Problem>>,
 ) -> Result<Json<KeyView>, Problem> {
     let published = body.and_then(|body| body.value.published).unwrap_or(true);
-    let (keyring, name) = (Arc::clone(&services.keyring), name(&kid)?);
-    let work = async move { keyring.suspend(&who, &name, published).await };
-    Ok(Json(KeyView::of(&services.detached.run(work).await?)))
+    Ok(Json(KeyView::of(&services.keyring.suspend(&who, &name(&kid)?, published).await?)))
 }
 
 /// Reinstates a suspended key: it returns to the state that it came from.
@@ -87,9 +85,7 @@ async fn reinstate(
     Call(who, _): Call<asked::ReinstateKey, Problem>,
     PathSegment(kid, _): PathSegment<Problem>,
 ) -> Result<Json<KeyView>, Problem> {
-    let (keyring, name) = (Arc::clone(&services.keyring), name(&kid)?);
-    let work = async move { keyring.reinstate(&who, &name).await };
-    Ok(Json(KeyView::of(&services.detached.run(work).await?)))
+    Ok(Json(KeyView::of(&services.keyring.reinstate(&who, &name(&kid)?).await?)))
 }
 
 /// Compromises a key: it leaves every key set at once and never signs again.
@@ -110,9 +106,7 @@ async fn compromise(
     PathSegment(kid, _): PathSegment<Problem>,
 ) -> Result<Json<CompromisedKey>, Problem> {
     let request = CompromiseKey { name: name(&kid)?, deadline: services.generate_deadline };
-    let rotation = Arc::clone(&services.rotation);
-    let done = services.detached.run(async move { rotation.compromise(&who, request).await }).await?;
-    Ok(Json(CompromisedKey::of(done)))
+    Ok(Json(CompromisedKey::of(services.rotation.compromise(&who, request).await?)))
 }
 
 impl CompromisedKey {

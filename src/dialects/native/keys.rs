@@ -227,8 +227,7 @@ pub(super) async fn delete(
     Call(who, _): Call<asked::DeleteKey, Problem>,
     PathSegment(kid, _): PathSegment<Problem>,
 ) -> Result<StatusCode, Problem> {
-    let (keyring, name) = (Arc::clone(&services.keyring), name(&kid)?);
-    services.detached.run(async move { keyring.delete_key(&who, &name).await }).await?;
+    services.keyring.delete_key(&who, &name(&kid)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -136,8 +136,7 @@ pub(super) async fn create(
     new.deadline = deadline;
     let route = || "POST /v1/keys".to_owned();
     let who = who.with_idempotency(services.idempotency(key, route, &body.bytes));
-    let keyring = Arc::clone(&services.keyring);
-    let made = services.detached.run(async move { keyring.generate(&who, new).await }).await?;
+    let made = services.keyring.generate(&who, new).await?;
     let location = format!("/v1/keys/{}", made.pair.id);
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(KeyView::of(&made.pair))).into_response())
 }

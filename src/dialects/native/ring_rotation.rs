@@ -83,13 +83,9 @@ async fn rotate(
     let route = || format!("POST /v1/key-rings/{ring}/rotate");
     let who = who.with_idempotency(services.idempotency(key, route, &body));
     let rotation = RotateRing { algorithm: wire.algorithms()?, deadline: services.generate_deadline, ring };
-    let service = Arc::clone(&services.rotation);
-    let work = async move {
-        let ring = rotation.ring.clone();
-        service.rotate(&who, rotation).await?;
-        service.ring_plan(&who, &ring).await
-    };
-    Ok(Json(KeyRingView::of(&services.detached.run(work).await?)))
+    let ring = rotation.ring.clone();
+    services.rotation.rotate(&who, rotation).await?;
+    Ok(Json(KeyRingView::of(&services.rotation.ring_plan(&who, &ring).await?)))
 }
 
 /// Gets how often the key of a ring is succeeded by itself.
@@ -128,9 +124,7 @@ async fn set_period(
         return Err(Error::invalid(vec![Violation::at("periodDays", Rule::InvalidValue, message)]).into());
     }
     let period = Duration::from_secs(u64::from(body.value.period_days) * DAY);
-    let catalog = Arc::clone(&services.catalog);
-    let work = async move { catalog.put_rotation_period(&who, &ring, period).await };
-    services.detached.run(work).await?;
+    services.catalog.put_rotation_period(&who, &ring, period).await?;
     Ok(Json(body.value))
 }
 
@@ -145,8 +139,7 @@ async fn forget_period(
     Call(who, _): Call<asked::ChangeSettings, Problem>,
     PathSegment(ring, _): PathSegment<Problem>,
 ) -> Result<StatusCode, Problem> {
-    let (catalog, ring) = (Arc::clone(&services.catalog), periodic(&ring)?);
-    services.detached.run(async move { catalog.delete_rotation_period(&who, &ring).await }).await?;
+    services.catalog.delete_rotation_period(&who, &periodic(&ring)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

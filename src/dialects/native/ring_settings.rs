@@ -53,9 +53,7 @@ pub(super) async fn replace(
     body: JsonBody<KeyRingSettings, Problem>,
 ) -> Result<Json<KeyRingSettings>, Problem> {
     let settings = RingSettings { raw_sign: body.value.raw_sign };
-    let (catalog, ring) = (Arc::clone(&services.catalog), rings::id(&ring)?);
-    let work = async move { catalog.put_ring_settings(&who, &ring, settings).await };
-    services.detached.run(work).await?;
+    services.catalog.put_ring_settings(&who, &rings::id(&ring)?, settings).await?;
     Ok(Json(body.value))
 }
 
@@ -70,7 +68,6 @@ pub(super) async fn delete(
     Call(who, _): Call<asked::ChangeSettings, Problem>,
     PathSegment(ring, _): PathSegment<Problem>,
 ) -> Result<StatusCode, Problem> {
-    let (catalog, ring) = (Arc::clone(&services.catalog), rings::id(&ring)?);
-    services.detached.run(async move { catalog.delete_ring_settings(&who, &ring).await }).await?;
+    services.catalog.delete_ring_settings(&who, &rings::id(&ring)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

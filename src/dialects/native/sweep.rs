@@ -92,9 +92,7 @@ pub(super) async fn sweep(
     RawQuery(query): RawQuery,
 ) -> Result<Json<SweepReport>, Problem> {
     let mode = if options(query.as_deref())?.dry_run { SweepMode::PlanOnly } else { SweepMode::Run };
-    let rotation = Arc::clone(&services.rotation);
-    let swept = services.detached.run(async move { rotation.sweep(&who, mode).await }).await?;
-    Ok(Json(SweepReport::from(swept)))
+    Ok(Json(SweepReport::from(services.rotation.sweep(&who, mode).await?)))
 }
 
 fn options(query: Option<&str>) -> Result<Options, Error> {

@@ -96,8 +96,7 @@ pub(super) async fn create(
     let id = body.value.id.clone().map_or_else(id::generate, Ok).map_err(Error::from)?;
     let set = check(body.value, id)?;
     let answer = view(set.clone())?;
-    let catalog = Arc::clone(&services.catalog);
-    services.detached.run(async move { catalog.put_additional_key_set(&who, set, true).await }).await?;
+    services.catalog.put_additional_key_set(&who, set, true).await?;
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
@@ -124,9 +123,7 @@ pub(super) async fn replace(
     services.catalog.additional_key_set(&who, &id).await.map_err(ApiError::about(&id))?;
     let set = check(body.value, id)?;
     let answer = view(set.clone())?;
-    let catalog = Arc::clone(&services.catalog);
-    let put = async move { catalog.put_additional_key_set(&who, set, false).await };
-    services.detached.run(put).await.map_err(about)?;
+    services.catalog.put_additional_key_set(&who, set, false).await.map_err(about)?;
     Ok(Json(answer))
 }
 
@@ -148,9 +145,7 @@ pub(super) async fn delete(
     PathSegment(id, _): PathSegment<ApiError>,
 ) -> Result<StatusCode, ApiError> {
     let about = ApiError::about(&id);
-    let catalog = Arc::clone(&services.catalog);
-    let removal = async move { catalog.delete_additional_key_set(&who, &id).await };
-    services.detached.run(removal).await.map_err(about)?;
+    services.catalog.delete_additional_key_set(&who, &id).await.map_err(about)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

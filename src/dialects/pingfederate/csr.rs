@@ -22,7 +22,7 @@ use crate::http::remarks::Remarks;
 use crate::services::lifecycle::issued_certificates;
 use crate::services::signing::Target;
 use strongroom_domain::error::Error;
-use strongroom_domain::key::{CertificateDer, KeyPair};
+use strongroom_domain::key::KeyPair;
 use strongroom_formats::x509::Chain;
 
 const DATA: &str = "fileData";
@@ -90,10 +90,8 @@ pub(super) async fn respond(
     };
     let chain = accepted(&services, &who, &pair, data.to_owned()).await?;
     let remarks = Remarks(chain.remarks);
-    let (keyring, caller, place) = (Arc::clone(&services.keyring), who.clone(), ring.clone());
-    let (certificates, said) = (chain.certificates, remarks.0.clone());
-    let work = async move { keyring.replace_certificates(&caller, &place, certificates, &said).await };
-    let pair = services.detached.run(work).await.map_err(about())?;
+    let replaced = services.keyring.replace_certificates(&who, &ring, chain.certificates, &remarks.0).await;
+    let pair = replaced.map_err(about())?;
     Ok((remarks, Json(view::whole(&services, &who, &pair).await?)))
 }
 

@@ -126,9 +126,7 @@ async fn export(
     };
     // Before the export is on record.
     let turn = services.key_files.acquire().await?;
-    let (keyring, place) = (Arc::clone(&services.keyring), ring.clone());
-    let work = async move { keyring.export(&who, &place).await };
-    let exported = services.detached.run(work).await.map_err(about())?;
+    let exported = services.keyring.export(&who, &ring).await.map_err(about())?;
     let internal = |failure: KeyFileError| Error::new(ErrorKind::Internal, "internal error").with_source(failure);
     let write = move || write(&exported.pkcs8, &exported.pair.certificates, &password, mac).map_err(internal);
     let file = turn.run(write).await?;

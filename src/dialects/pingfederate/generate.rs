@@ -96,7 +96,6 @@ pub(super) async fn generate(
     };
     let who = who.with_idempotency(idempotency(&services, family, "generate", key, &body.bytes));
 
-    let keyring = Arc::clone(&services.keyring);
-    let made = services.detached.run(async move { keyring.generate(&who, new).await }).await?;
+    let made = services.keyring.generate(&who, new).await?;
     Ok((StatusCode::CREATED, Json(KeyPairView::of(&made.pair, &services.view_context())?)))
 }

@@ -108,9 +108,7 @@ pub(super) async fn import(
     };
 
     let remarks = Remarks(new.remarks.clone());
-    let keyring = Arc::clone(&services.keyring);
-    let made = services.detached.run(async move { keyring.import(&who, new).await }).await;
-    let made = made.map_err(ApiError::of_configuration)?;
+    let made = services.keyring.import(&who, new).await.map_err(ApiError::of_configuration)?;
     Ok((StatusCode::CREATED, remarks, Json(KeyPairView::of(&made.pair, &services.view_context())?)))
 }
 

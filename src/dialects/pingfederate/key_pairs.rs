@@ -82,8 +82,7 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, ApiError> {
     active(&services, &who, &ring).await?;
     let about = ApiError::about(ring.name());
-    let (keyring, ring) = (Arc::clone(&services.keyring), ring.clone());
-    services.detached.run(async move { keyring.delete(&who, &ring).await }).await.map_err(about)?;
+    services.keyring.delete(&who, &ring).await.map_err(about)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -78,9 +78,7 @@ pub(super) async fn link(
     let who = who.with_idempotency(idempotency(&services, family, "link", key, &body.bytes));
 
     let remarks = Remarks(new.remarks.clone());
-    let keyring = Arc::clone(&services.keyring);
-    let made = services.detached.run(async move { keyring.link(&who, new).await }).await;
-    let made = made.map_err(ApiError::of_configuration)?;
+    let made = services.keyring.link(&who, new).await.map_err(ApiError::of_configuration)?;
     let id = made.pair.ring.as_ref().map(RingId::name).unwrap_or_default();
     let location = HeaderValue::try_from(format!("/pf-admin-api/v1/keyPairs/{}/{id}", family.name()))
         .map_err(|failure| Error::new(ErrorKind::Internal, "internal error").with_source(failure))?;

@@ -42,8 +42,7 @@ pub(super) async fn replace(
 ) -> Result<Json<Map<String, Value>>, ApiError> {
     let settings = check(&body.value).map_err(Error::invalid)?;
     let answer = view(&settings);
-    let catalog = Arc::clone(&services.catalog);
-    services.detached.run(async move { catalog.put_oidc_settings(&who, settings).await }).await?;
+    services.catalog.put_oidc_settings(&who, settings).await?;
     Ok(Json(answer))
 }
 

@@ -144,9 +144,7 @@ pub(super) async fn replace(
     let about = || ApiError::about(ring.name());
     let pair = active(&services, &who, &ring).await?;
     let settings = check(&Rules::of(&services, &who, ring.kind())?, &pair, &body.value).map_err(Error::invalid)?;
-    let (catalog, place) = (Arc::clone(&services.catalog), ring.clone());
-    let work = async move { catalog.put_rotation_settings(&who, &place, settings).await };
-    services.detached.run(work).await.map_err(about())?;
+    services.catalog.put_rotation_settings(&who, &ring, settings).await.map_err(about())?;
     Ok(Json(KeyPairRotationSettings::of(&ring, settings)))
 }
 
@@ -168,9 +166,7 @@ pub(super) async fn delete(
     KeyPairPath(ring): KeyPairPath,
 ) -> Result<StatusCode, ApiError> {
     let about = ApiError::about(ring.name());
-    let catalog = Arc::clone(&services.catalog);
-    let work = async move { catalog.delete_rotation_settings(&who, &ring).await };
-    services.detached.run(work).await.map_err(about)?;
+    services.catalog.delete_rotation_settings(&who, &ring).await.map_err(about)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

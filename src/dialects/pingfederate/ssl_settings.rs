@@ -86,9 +86,7 @@ pub(super) async fn replace(
         found.extend(unknown.iter().map(violation).filter(is_new));
         return Err(Error::invalid(found).into());
     }
-    let catalog = Arc::clone(&services.catalog);
-    let work = async move { catalog.put_ssl_settings(&who, settings).await };
-    Ok(Json(SslServerSettings::from(&services.detached.run(work).await?)))
+    Ok(Json(SslServerSettings::from(&services.catalog.put_ssl_settings(&who, settings).await?)))
 }
 
 /// What the settings say, each id at its place, and what is wrong with them; whether the key pairs are there is

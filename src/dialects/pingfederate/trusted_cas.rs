@@ -90,8 +90,7 @@ pub(super) async fn import(
 ) -> Result<(StatusCode, Json<CertView>), ApiError> {
     let rules = Rules::of(&services, &who, RingKind::Signing)?;
     let ca = check(&rules, body.value)?;
-    let (catalog, added) = (Arc::clone(&services.catalog), ca.clone());
-    services.detached.run(async move { catalog.add_trusted_ca(&who, added).await }).await?;
+    services.catalog.add_trusted_ca(&who, ca.clone()).await?;
     Ok((StatusCode::CREATED, Json(CertView::of(&ca, &services.view_context()))))
 }
 
@@ -112,8 +111,7 @@ pub(super) async fn delete(
     PathSegment(id, _): PathSegment<ApiError>,
 ) -> Result<StatusCode, ApiError> {
     let about = ApiError::about(&id);
-    let catalog = Arc::clone(&services.catalog);
-    services.detached.run(async move { catalog.delete_trusted_ca(&who, &id).await }).await.map_err(about)?;
+    services.catalog.delete_trusted_ca(&who, &id).await.map_err(about)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -110,7 +110,7 @@ pub(super) async fn list(
     Call(who, _): Call<asked::ReadKey, ConnectError>,
     _body: Message<Empty, ConnectError>,
 ) -> Result<Json<WebKeys>, ConnectError> {
-    Ok(Json(WebKeys::of(&web_keys::list(&services, &who).await?)?))
+    Ok(Json(WebKeys::of(&services.web_keys.list(&who).await?)?))
 }
 
 /// Lets calls through that speak what is spoken here, and tells others so in what they speak.

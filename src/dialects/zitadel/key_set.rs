@@ -8,9 +8,9 @@ use axum::response::Response;
 
 use super::Services;
 use super::error::GatewayError;
-use super::web_keys;
 use crate::http::key_set::{JwkSet, answer};
 use crate::services::publication::KeySetId;
+use crate::services::web_keys;
 
 /// Gets the public web keys.
 #[utoipa::path(

@@ -1,16 +1,12 @@
 //! The Zitadel dialect: web keys as its resource API and its `WebKeyService` show them.
 //!
 //! Owns paths, field names, the JSON of Protocol Buffers, the words and ids of refusals in both shapes
-//! (gateway and Connect), the discovery document, and the two keys that a new instance begins with.
-//! Does not own what a key pair is or how it is made and moved (`lifecycle`), when it is succeeded by
-//! itself (`rotation`), or the key set. All web keys are members of the one ring `web-keys`; a web
-//! key's id is its kid.
+//! (gateway and Connect), and the discovery document. Does not own what is done with web keys
+//! (`services::web_keys`), or the key set. A web key's id is its kid.
 //!
-//! Invariants: a change is made by one transaction or not at all, so there is one active key at every
-//! moment once there was one; v3alpha has defaults where v2beta and v2 are as strict as the product;
+//! Invariants: v3alpha has defaults where v2beta and v2 are as strict as the product;
 //! binary Protocol Buffers and gRPC are refused in words that their clients show.
 
-mod bootstrap;
 mod connect;
 mod discovery;
 mod document;
@@ -35,7 +31,6 @@ use axum::Router;
 use axum::routing::{MethodRouter, delete, get, post};
 
 use crate::http::dialect;
-pub use bootstrap::bootstrap;
 pub(crate) use document::Document;
 use error::GatewayError;
 pub(crate) use settings::Services;

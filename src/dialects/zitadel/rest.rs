@@ -86,5 +86,5 @@ pub(super) async fn list(
     State(services): State<Arc<Services>>,
     Call(who, _): Call<asked::ReadKey, GatewayError>,
 ) -> Result<Json<WebKeys>, GatewayError> {
-    Ok(Json(WebKeys::of(&web_keys::list(&services, &who).await?)?))
+    Ok(Json(WebKeys::of(&services.web_keys.list(&who).await?)?))
 }

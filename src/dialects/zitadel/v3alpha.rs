@@ -84,6 +84,6 @@ pub(super) async fn list(
     State(services): State<Arc<Services>>,
     Call(who, _): Call<asked::ReadKey, GatewayError>,
 ) -> Result<Json<NestedWebKeys>, GatewayError> {
-    let keys = web_keys::list(&services, &who).await?;
+    let keys = services.web_keys.list(&who).await?;
     Ok(Json(NestedWebKeys::of(&keys, &services.settings.instance_id)?))
 }

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::web_keys::change_date;
 use super::wire::{Bits, Curve, Ed25519, Hasher};
+use crate::services::web_keys::change_date;
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{KeyFamily, KeyPair, KeyState, Kid, SignatureScheme};

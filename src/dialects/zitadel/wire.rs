@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::message::{Enumeration, Object, Presence};
-use super::web_keys::NewWebKey;
+use super::web_keys::WebKeyAlgorithms;
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{KeyAlgorithm, SignatureAlgorithm};
 
@@ -137,7 +137,7 @@ impl CreateWebKey {
     ///
     /// # Errors
     /// `Invalid` when there are two kinds of key, or a value is none or must not be left open.
-    pub(super) fn read(self, unspecified: Unspecified) -> Result<NewWebKey, Error> {
+    pub(super) fn read(self, unspecified: Unspecified) -> Result<WebKeyAlgorithms, Error> {
         let (algorithm, signature_algorithm) = match (self.rsa, self.ecdsa, self.ed25519) {
             (None, None, None) => (KeyAlgorithm::RSA_2048, SignatureAlgorithm::RSA_PKCS1_SHA256),
             (Some(Object(rsa)), None, None) => rsa.read(unspecified)?,
@@ -151,7 +151,7 @@ impl CreateWebKey {
                 return Err(Error::new(ErrorKind::Invalid, message));
             }
         };
-        Ok(NewWebKey { algorithm, signature_algorithm })
+        Ok(WebKeyAlgorithms { algorithm, signature_algorithm })
     }
 }
 

@@ -6,15 +6,17 @@ use std::time::Duration;
 use super::{READER, SECRET};
 use crate::admission::BlockingPool;
 use crate::auth::{Authenticator, Credential, Scope, SecretHash};
-use crate::http::{Detached, Services};
+use crate::http::Services;
 use crate::provider::Providers;
 use crate::router::{Settings, auth0, pingfederate, zitadel};
+use crate::services::connections::Connections;
 use crate::services::custody::Readiness;
 use crate::services::lifecycle::Keyring;
 use crate::services::publication::Publication;
 use crate::services::rotation::{Policies, PolicyDefaults, Rotation};
 use crate::services::settings::Catalog;
 use crate::services::signing::Signing;
+use crate::services::web_keys::WebKeys;
 use crate::store::{LeaseOwner, Store};
 use strongroom_domain::clock::{Clock, SystemClock};
 use strongroom_domain::key::{KeyAlgorithm, ProviderKind};
@@ -73,11 +75,14 @@ pub(super) async fn services() -> Services {
         policies.clone(),
         Arc::clone(&clock),
     );
+    let rotation = Arc::new(Rotation::new(Arc::clone(&store), Arc::clone(&keyring), policies, Arc::clone(&clock)));
     Services {
+        connections: Arc::new(Connections::new(Arc::clone(&store), Arc::clone(&keyring), Arc::clone(&clock))),
+        web_keys: Arc::new(WebKeys::new(store, Arc::clone(&keyring), Arc::clone(&rotation), clock)),
         signing: Arc::new(signing),
         publication: Arc::new(publication),
         readiness,
-        rotation: Arc::new(Rotation::new(store, Arc::clone(&keyring), policies, clock)),
+        rotation,
         keyring,
         catalog,
         authenticator: Arc::new(Authenticator::new(vec![
@@ -89,7 +94,6 @@ pub(super) async fn services() -> Services {
         generate_deadline: Duration::from_secs(1),
         sign_deadline: Duration::from_secs(1),
         body_limit: 1024,
-        detached: Detached::default(),
         key_files: BlockingPool::for_key_files(),
         documents: BlockingPool::for_documents(),
     }

@@ -102,7 +102,7 @@ impl StockFiller {
                 let detail = format!("{} {algorithm}; {attestation}", provider.kind().name());
                 let event = reservation.event(&self.keyring, Action::Stocked, detail);
                 let change = KeyPairChange { commits: vec![commit], ..KeyPairChange::default() };
-                match self.keyring.commit_change(change, &[event]).await {
+                match self.keyring.commit_change(change, vec![event]).await {
                     Ok(_) => Ok(failpoint::hit(Failpoint::StockCommit).await?),
                     Err(failure) => self.abandon_with(reservation, failure.into()).await,
                 }

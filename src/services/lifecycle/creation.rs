@@ -2,13 +2,12 @@
 //! certificates, then commit everything with the state changes of other keys, or undo everything.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::obtain::KeyMaterial;
 use super::reservation::Reservation;
 use super::stock::AttestedKey;
-use super::{InitialState, KeyCreated, Keyring, KidScheme, RingChanged, StateChange};
+use super::{CreationGuard, DocumentChanges, InitialState, KeyCreated, Keyring, KidScheme, RingChanged, StateChange};
 use crate::auth::Caller;
 use crate::failpoint::{self, Failpoint};
 use crate::provider::KeyProvider;
@@ -43,6 +42,8 @@ pub(super) struct RingUpdate {
     /// Why keys are added, or what there is to say of them; empty for most new rings.
     pub(super) reason: String,
     pub(super) fence: Option<i64>,
+    /// Documents that change with the ring.
+    pub(super) documents: DocumentChanges,
     /// When the commit must have begun.
     pub(super) deadline: Instant,
 }
@@ -51,7 +52,15 @@ impl RingUpdate {
     /// The update that makes a new ring with one key.
     pub(super) fn for_new_ring(ring: RingId, deadline: Instant) -> Self {
         let (placement, moves, reason) = (Placement::NewRing, Vec::new(), String::new());
-        Self { ring, placement, state_changes: moves, reason, fence: None, deadline }
+        Self {
+            ring,
+            placement,
+            state_changes: moves,
+            reason,
+            fence: None,
+            documents: DocumentChanges::default(),
+            deadline,
+        }
     }
 
     /// The same update, with remarks for the audit trail.
@@ -70,7 +79,7 @@ pub(super) struct PlannedKey {
 impl Keyring {
     /// Creates the only key of a new ring, or changes nothing.
     pub(super) async fn create(
-        &self,
+        self: &Arc<Self>,
         who: &Caller,
         update: RingUpdate,
         spec: KeySpec,
@@ -81,7 +90,18 @@ impl Keyring {
 
     /// Applies an update, generating its new keys one after the other, or changes nothing.
     pub(super) async fn apply_update(
-        &self,
+        self: &Arc<Self>,
+        who: &Caller,
+        update: RingUpdate,
+        specs: Vec<(KeySpec, KeyMaterial)>,
+    ) -> Result<RingChanged, Error> {
+        let work = |keyring: Arc<Self>, who| async move { keyring.apply_here(&who, update, specs).await };
+        self.detached.run_for(self, who, work).await
+    }
+
+    /// [`Self::apply_update`] in the task of its caller.
+    async fn apply_here(
+        self: &Arc<Self>,
         who: &Caller,
         update: RingUpdate,
         specs: Vec<(KeySpec, KeyMaterial)>,
@@ -363,22 +383,6 @@ pub(super) fn single_created(RingChanged { created: made, replayed, .. }: RingCh
 
 fn missing_row() -> Error {
     Error::new(ErrorKind::Internal, "internal error").with_source("a key pair that was made has no row")
-}
-
-/// Guard that counts creations under way.
-pub(in crate::services) struct CreationGuard<'a>(&'a AtomicUsize, usize);
-
-impl<'a> CreationGuard<'a> {
-    pub(in crate::services) fn enter(count: &'a AtomicUsize, creations: usize) -> Self {
-        count.fetch_add(creations, Ordering::SeqCst);
-        Self(count, creations)
-    }
-}
-
-impl Drop for CreationGuard<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(self.1, Ordering::SeqCst);
-    }
 }
 
 pub(super) fn no_provider(kind: ProviderKind) -> Error {

@@ -1,5 +1,7 @@
 //! Deletion: committed first, carried out afterwards.
 
+use std::sync::Arc;
+
 use super::Keyring;
 use super::lookup::not_found;
 use super::reservation::transition;
@@ -15,7 +17,7 @@ impl Keyring {
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`, `InUse`.
-    pub async fn delete(&self, who: &Caller, ring: &RingId) -> Result<(), Error> {
+    pub async fn delete(self: &Arc<Self>, who: &Caller, ring: &RingId) -> Result<(), Error> {
         policy::allow(who, policy::Action::DeleteRing, ring)?;
         let pairs = self.store.ring(ring).await?;
         if pairs.is_empty() {
@@ -26,9 +28,8 @@ impl Keyring {
         let event = |pair| self.event(who, Action::DeleteCommitted, pair, pair.state.to_string());
         let events: Vec<Event> = pairs.iter().map(event).collect();
         let change = KeyPairChange { moves, ..KeyPairChange::default() };
-        self.commit_change(change, &events).await.map_err(|failure| ring_error(ring, failure))?;
+        self.commit_change(change, events).await.map_err(|failure| ring_error(ring, failure))?;
         let _ = failpoint::hit(Failpoint::DeleteCommit).await;
-        self.reconcile_soon(false);
         Ok(())
     }
 
@@ -37,7 +38,7 @@ impl Keyring {
     /// # Errors
     /// `Forbidden`, `NotFound`, `InUse`; `Conflict` for the Active key of a ring that has
     /// others, and for the kid of several.
-    pub async fn delete_key(&self, who: &Caller, name: &KeyName) -> Result<(), Error> {
+    pub async fn delete_key(self: &Arc<Self>, who: &Caller, name: &KeyName) -> Result<(), Error> {
         let pair = self.named_for(who, policy::Action::DeleteKey, name).await?;
         if let Some(ring) = pair.ring.as_ref().filter(|_| pair.is_current())
             && self.store.ring(ring).await?.len() > 1
@@ -47,12 +48,11 @@ impl Keyring {
         }
         let event = self.event(who, Action::DeleteCommitted, &pair, pair.state.to_string());
         let moves = vec![transition(&pair, KeyState::Destroying, self.clock.now())];
-        let removed = self.commit_change(KeyPairChange { moves, ..KeyPairChange::default() }, &[event]).await;
+        let removed = self.commit_change(KeyPairChange { moves, ..KeyPairChange::default() }, vec![event]).await;
         removed.map_err(|failure| match &pair.ring {
             Some(ring) => ring_error(ring, failure),
             None => failure.into(),
         })?;
-        self.reconcile_soon(false);
         Ok(())
     }
 

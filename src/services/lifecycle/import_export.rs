@@ -1,6 +1,7 @@
 //! Keys and certificates that come from outside or go there: import, link, export, and the
 //! response to a certification request.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::creation::{KeySpec, RingUpdate, no_provider, single_created};
@@ -24,7 +25,7 @@ impl Keyring {
     /// # Errors
     /// Those of [`Keyring::generate`], and `Invalid` at the key file when the provider refuses the key or a
     /// certificate cannot be shown.
-    pub async fn import(&self, who: &Caller, new: ImportKeyPair) -> Result<KeyCreated, Error> {
+    pub async fn import(self: &Arc<Self>, who: &Caller, new: ImportKeyPair) -> Result<KeyCreated, Error> {
         policy::allow(who, policy::Action::ImportKey, &new.ring)?;
         let update = RingUpdate::for_new_ring(new.ring, Instant::now() + new.deadline);
         let hint = new.hint.map(|name| format!("The file calls the key {name:?}."));
@@ -50,7 +51,7 @@ impl Keyring {
     /// # Errors
     /// Those of [`Keyring::generate`]; `Invalid` at the private key when no single usable key
     /// matches or it is linked already, at its certificates when its key is another or it cannot be shown.
-    pub async fn link(&self, who: &Caller, new: LinkKeyPair) -> Result<KeyCreated, Error> {
+    pub async fn link(self: &Arc<Self>, who: &Caller, new: LinkKeyPair) -> Result<KeyCreated, Error> {
         policy::allow(who, policy::Action::LinkKey, &new.ring)?;
         let deadline = Instant::now() + new.deadline;
         // Before the token is asked: a replay needs no search.
@@ -98,7 +99,7 @@ impl Keyring {
     ///
     /// # Errors
     /// Those of [`Keyring::exportable`], `Damaged`.
-    pub async fn export(&self, who: &Caller, ring: &RingId) -> Result<ExportedKeyPair, Error> {
+    pub async fn export(self: &Arc<Self>, who: &Caller, ring: &RingId) -> Result<ExportedKeyPair, Error> {
         let pair = self.exportable(who, ring).await?;
         own_certificate(&pair)?;
         let exported = self.provider_of(&pair)?.export(&key_ref(&pair)?).await;
@@ -109,7 +110,7 @@ impl Keyring {
         let pkcs8 = self.audit_damage(who, &pair, exported).await?;
         // The audit event comes before the key leaves: an unaudited export must not exist.
         let event = self.event(who, Action::Exported, &pair, pair.provider.name().to_owned());
-        self.store.record(&[event]).await?;
+        self.record(event).await?;
         Ok(ExportedKeyPair { pair, pkcs8 })
     }
 
@@ -120,7 +121,7 @@ impl Keyring {
     /// `Forbidden`, `NotFound`; `Invalid` at the issued certificates when the leaf's key is another or a
     /// certificate cannot be shown.
     pub async fn replace_certificates(
-        &self,
+        self: &Arc<Self>,
         who: &Caller,
         ring: &RingId,
         chain: Vec<CertificateDer>,
@@ -146,7 +147,8 @@ impl Keyring {
         let rotation_settings =
             if self_signed { RotationSettingsChange::Keep } else { RotationSettingsChange::Remove(removal) };
         let replacement = CertificateReplacement { rotation_settings, ..CertificateReplacement::new(&pair, chain) };
-        Ok(self.store.replace_certificates(replacement, &[event]).await?)
+        let store = Arc::clone(&self.store);
+        self.detached.run(async move { Ok(store.replace_certificates(replacement, &[event]).await?) }).await
     }
 }
 

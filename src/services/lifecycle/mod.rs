@@ -5,7 +5,7 @@
 //! Brings providers and store together; knows no HTTP and no dialect.
 //!
 //! Invariants: the row precedes the key; a reservation ends in commit or abandonment and nothing else;
-//! an error that dialects answer with 5xx means that nothing changed.
+//! an error that dialects answer with 5xx means that nothing changed; every change runs detached from its caller.
 
 mod creation;
 mod delete;
@@ -17,6 +17,7 @@ mod request;
 mod reservation;
 mod stock;
 mod suspend;
+mod underway;
 mod unreadable;
 mod uploads;
 
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::admission::{FairQueue, QueueBounds};
+use crate::admission::{Detached, FairQueue, QueueBounds};
 use crate::auth::{Caller, Task};
 use crate::config::StockConfig;
 use crate::provider::{ProviderError, Providers};
@@ -40,15 +41,16 @@ use strongroom_domain::key::KeyPair;
 pub use crate::issuance::CertificateSpec;
 pub use crate::provider::{Capabilities, InvalidKeySelector, KeySelector};
 pub use crate::store::Placement;
-pub(in crate::services) use creation::CreationGuard;
 pub use lookup::KeyRing;
 pub(in crate::services) use obtain::new_key;
+pub(in crate::services) use request::DocumentChanges;
 pub use request::{
     ExportedKeyPair, ImportKeyPair, InitialState, KeyCreated, KidScheme, LinkKeyPair, NewKeyPair, NewRingKey,
     RingChange, RingChanged, StateChange,
 };
 pub(in crate::services) use reservation::Reservation;
 pub(in crate::services) use stock::STOCK_USE;
+pub(in crate::services) use underway::CreationGuard;
 pub use unreadable::{holder_of, note_unreadable};
 pub use uploads::{KeyFile, issued_certificates, linked_certificates};
 
@@ -73,6 +75,8 @@ pub struct Keyring {
     /// Findings that this process has audited.
     audited_findings: Mutex<HashSet<String>>,
     queue: FairQueue,
+    /// Where changes run.
+    pub(in crate::services) detached: Detached,
 }
 
 /// The kind of work, as metrics call it.
@@ -103,6 +107,7 @@ impl Keyring {
             inventory_due: AtomicBool::new(true),
             audited_findings: Mutex::default(),
             queue: FairQueue::new(WORK, BOUNDS),
+            detached: Detached::default(),
         }
     }
 
@@ -110,6 +115,12 @@ impl Keyring {
     #[must_use]
     pub fn with_requests_per_principal(self, share: usize) -> Self {
         Self { queue: FairQueue::new(WORK, QueueBounds { share, ..BOUNDS }), ..self }
+    }
+
+    /// The same, whose changes run among those of others.
+    #[must_use]
+    pub fn with_detached(self, detached: Detached) -> Self {
+        Self { detached, ..self }
     }
 
     /// The owner of this keyring's reservations.
@@ -159,13 +170,19 @@ impl Keyring {
         }
     }
 
+    /// Writes an event to the audit trail.
+    async fn record(&self, event: Event) -> Result<(), Error> {
+        let store = Arc::clone(&self.store);
+        self.detached.run(async move { Ok(store.record(&[event]).await?) }).await
+    }
+
     /// Returns `outcome` unchanged. A broken seal is written to the audit trail the first time that this
     /// process sees it.
     async fn audit_damage<T>(&self, who: &Caller, pair: &KeyPair, outcome: Result<T, Error>) -> Result<T, Error> {
         if let Some(damage @ ProviderError::Damaged(_)) = outcome.as_ref().err().and_then(Error::source_as)
             && self.warn_once(&format!("key {}: {damage}", pair.id))
         {
-            self.store.record(&[broken_seal(self.clock.now(), who, pair, damage)]).await?;
+            self.record(broken_seal(self.clock.now(), who, pair, damage)).await?;
         }
         outcome
     }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::issuance::CertificateSpec;
 use crate::provider::KeySelector;
-use crate::store::Placement;
+use crate::store::{DocumentWrite, Placement};
+use strongroom_domain::audit::Event;
 use strongroom_domain::key::{
     CertificateDer, KeyAlgorithm, KeyPair, KeyState, KeyUse, ProviderKind, RingId, SignatureAlgorithm, SpkiDer,
 };
@@ -87,6 +88,13 @@ pub struct RingChange {
     pub fence: Option<i64>,
     /// Time allowed until the commit begins.
     pub deadline: Duration,
+}
+
+/// Changes of documents that are made together with a ring's, and their events.
+#[derive(Clone, Debug, Default)]
+pub(in crate::services) struct DocumentChanges {
+    pub(in crate::services) writes: Vec<DocumentWrite>,
+    pub(in crate::services) events: Vec<Event>,
 }
 
 /// Result of a change of a ring.

@@ -1,5 +1,7 @@
 //! A reservation: a row that precedes its key and ends in commit or abandonment.
 
+use std::sync::Arc;
+
 use super::creation::{RingUpdate, with_reason};
 use super::delete::ring_error;
 use super::{InitialState, Keyring, RingChanged, StateChange};
@@ -68,7 +70,7 @@ impl Keyring {
     /// Commits reservations together with the state changes of their update, or returns them with the
     /// error.
     pub(super) async fn commit(
-        &self,
+        self: &Arc<Self>,
         who: &Caller,
         update: &RingUpdate,
         reservations: Vec<Reservation>,
@@ -86,8 +88,10 @@ impl Keyring {
             events.push(reservation.event(self, created_action(pair.origin), detail));
             change.commits.push(finished.into_commit(pair, now));
         }
+        change.documents.clone_from(&update.documents.writes);
+        events.extend(update.documents.events.iter().cloned());
         let first_made = change.moves.len();
-        match self.commit_change(change, &events).await {
+        match self.commit_change(change, events).await {
             Ok(mut moved) => {
                 let made = moved.split_off(first_made);
                 Ok(RingChanged { created: made, moved, replayed: false })
@@ -96,12 +100,26 @@ impl Keyring {
         }
     }
 
-    /// Commits a change; reads the rows back when the outcome is unknown.
+    /// Commits a change; reads the rows back when the outcome is unknown. What it destroys is soon looked after.
     pub(in crate::services) async fn commit_change(
-        &self,
+        self: &Arc<Self>,
         change: KeyPairChange,
-        events: &[Event],
+        events: Vec<Event>,
     ) -> Result<Vec<KeyPair>, StoreError> {
+        let keyring = Arc::clone(self);
+        let destroys = change.moves.iter().any(|step| step.to == KeyState::Destroying);
+        let committed = self.detached.run(async move {
+            let committed = keyring.commit_here(change, &events).await;
+            if destroys && committed.is_ok() {
+                keyring.reconcile_soon(false);
+            }
+            Ok(committed)
+        });
+        committed.await.unwrap_or_else(|failure| Err(StoreError::Inconsistent(failure.to_string())))
+    }
+
+    /// [`Self::commit_change`] in the task of its caller.
+    async fn commit_here(&self, change: KeyPairChange, events: &[Event]) -> Result<Vec<KeyPair>, StoreError> {
         let moved: Vec<_> = change.moves.iter().map(|step| (step.id, step.version)).collect();
         let made: Vec<_> = change.commits.iter().map(|commit| (commit.id, commit.version)).collect();
         match self.store.change(change, events).await {

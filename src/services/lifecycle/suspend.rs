@@ -1,5 +1,7 @@
 //! Suspension: a key that signs and decrypts nothing until it is reinstated.
 
+use std::sync::Arc;
+
 use super::Keyring;
 use super::reservation::transition;
 use crate::auth::{Caller, policy};
@@ -16,7 +18,7 @@ impl Keyring {
     /// # Errors
     /// `Forbidden`, `NotFound`; `Conflict` for a key that is compromised, about to be destroyed, suspended in the
     /// other way or changed meanwhile, and for the kid of several.
-    pub async fn suspend(&self, who: &Caller, name: &KeyName, published: bool) -> Result<KeyPair, Error> {
+    pub async fn suspend(self: &Arc<Self>, who: &Caller, name: &KeyName, published: bool) -> Result<KeyPair, Error> {
         let pair = self.named_for(who, policy::Action::SuspendKey, name).await?;
         if pair.state == KeyState::Suspended && pair.unpublished != published {
             return Ok(pair);
@@ -37,7 +39,7 @@ impl Keyring {
     /// # Errors
     /// `Forbidden`, `NotFound`; `Conflict` for a key that is not suspended or changed meanwhile, and for the kid of
     /// several.
-    pub async fn reinstate(&self, who: &Caller, name: &KeyName) -> Result<KeyPair, Error> {
+    pub async fn reinstate(self: &Arc<Self>, who: &Caller, name: &KeyName) -> Result<KeyPair, Error> {
         let pair = self.named_for(who, policy::Action::ReinstateKey, name).await?;
         let Some(origin) = pair.suspended_from.filter(|_| pair.state == KeyState::Suspended) else {
             let message = format!("the key is {}: only a Suspended key can be reinstated", pair.state);
@@ -47,9 +49,9 @@ impl Keyring {
         self.move_named(transition(&pair, origin, self.clock.now()), event).await
     }
 
-    async fn move_named(&self, step: Transition, event: Event) -> Result<KeyPair, Error> {
+    async fn move_named(self: &Arc<Self>, step: Transition, event: Event) -> Result<KeyPair, Error> {
         let change = KeyPairChange { moves: vec![step], ..KeyPairChange::default() };
-        let mut moved = self.commit_change(change, &[event]).await?;
+        let mut moved = self.commit_change(change, vec![event]).await?;
         // What is committed stays, whatever a test wants here.
         let _ = failpoint::hit(Failpoint::SuspendCommit).await;
         let lost = || Error::new(ErrorKind::Internal, "internal error").with_source("a key that was moved has no row");

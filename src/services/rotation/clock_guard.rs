@@ -1,5 +1,6 @@
 //! The clock guard: sweeps that are held back, and their resumption by an operator.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::sweep::{SweepOutcome, SweepResult};
@@ -36,7 +37,8 @@ impl Rotation {
         let before = lease.swept_at.map_or_else(|| "there was none before".to_owned(), |at| format!("it was at {at}"));
         let detail = format!("the last sweep counts as one of {now}; {before}");
         let event = event(now, who, Action::RotationResumed, detail);
-        Ok(self.store.end_sweep(lease.fence, Some(now), &[event]).await?)
+        let store = Arc::clone(&self.store);
+        self.keyring.detached.run(async move { Ok(store.end_sweep(lease.fence, Some(now), &[event]).await?) }).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Compromise: a key leaves every key set at once and never signs again, and another takes its place.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Rotation;
@@ -45,7 +46,13 @@ impl Rotation {
     /// `Forbidden`, `NotFound`; `Conflict` when the key is about to be destroyed or changed meanwhile, and for the
     /// kid of several;
     /// `ProviderUnavailable` when the store is. Whenever there is an error, nothing was changed.
-    pub async fn compromise(&self, who: &Caller, request: CompromiseKey) -> Result<Compromised, Error> {
+    pub async fn compromise(self: &Arc<Self>, who: &Caller, request: CompromiseKey) -> Result<Compromised, Error> {
+        let work = |rotation: Arc<Self>, who| async move { rotation.compromise_here(&who, request).await };
+        self.keyring.detached.run_for(self, who, work).await
+    }
+
+    /// [`Self::compromise`] in the task of its caller.
+    async fn compromise_here(&self, who: &Caller, request: CompromiseKey) -> Result<Compromised, Error> {
         let pair = self.keyring.named_for(who, policy::Action::CompromiseKey, &request.name).await?;
         let ring = pair.ring.clone().ok_or_else(|| Error::new(ErrorKind::Conflict, "the key is in no ring"))?;
         if pair.state == KeyState::Compromised {

@@ -1,6 +1,7 @@
 //! Sweeps: due steps are carried out under a lease whose fence each write checks.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -121,11 +122,14 @@ impl Rotation {
     /// # Errors
     /// `Forbidden` without the scope `manage` or `operate`, `ProviderUnavailable` when the store
     /// cannot be read or written. What was done until then stays, and is done once.
-    pub async fn sweep(&self, who: &Caller, mode: SweepMode) -> Result<SweepResult, Error> {
+    pub async fn sweep(self: &Arc<Self>, who: &Caller, mode: SweepMode) -> Result<SweepResult, Error> {
         policy::allow(who, policy::Action::Sweep, policy::Resource::Daemon)?;
         match mode {
             SweepMode::PlanOnly => self.plan_only(SweepOutcome::Planned, self.clock.now()).await,
-            SweepMode::Run => self.sweep_until(None).await,
+            SweepMode::Run => {
+                let rotation = Arc::clone(self);
+                self.keyring.detached.run(async move { rotation.sweep_until(None).await }).await
+            }
         }
     }
 

@@ -1,13 +1,13 @@
-//! Connections that were declared: their names, strategies and options.
+//! Connections that were declared: their names, strategies and options. `services::connections` changes them.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-use super::{Catalog, DocumentChange, not_found, read, unreadable};
+use super::{Catalog, not_found, read, unreadable};
 use crate::auth::{Caller, policy};
-use crate::store::{DocumentKind, PutOutcome, StoredDocument};
-use strongroom_domain::audit::Action;
-use strongroom_domain::error::{Error, ErrorKind};
+use crate::store::{DocumentKind, StoredDocument};
+use strongroom_domain::clock::Timestamp;
+use strongroom_domain::error::Error;
 use strongroom_domain::key::{RingId, RingKind};
 use strongroom_formats::json::JsonObject;
 
@@ -45,6 +45,17 @@ impl Connection {
         }
         id
     }
+
+    /// The document that says this connection.
+    pub(in crate::services) fn document(&self, now: Timestamp) -> Result<StoredDocument, Error> {
+        let body = serde_json::to_string(self).map_err(unreadable)?;
+        Ok(StoredDocument { kind: KIND, id: Self::id_of(&self.name), body, updated_at: now })
+    }
+
+    /// The connection that a document says.
+    pub(in crate::services) fn of(document: &StoredDocument) -> Result<Self, Error> {
+        read(document)
+    }
 }
 
 impl Catalog {
@@ -78,53 +89,5 @@ impl Catalog {
         let id = Connection::id_of(name);
         let declared = self.store.document(KIND, &id).await?.is_some();
         Ok(RingId::new(RingKind::Connection, if declared { &id } else { name }).ok())
-    }
-
-    /// Adds a connection; gives its id.
-    ///
-    /// # Errors
-    /// `Forbidden`; `Conflict` when there is one of its name.
-    pub async fn add_connection(&self, who: &Caller, connection: &Connection) -> Result<String, Error> {
-        policy::allow(who, policy::Action::CreateConnection, policy::Resource::Daemon)?;
-        let id = Connection::id_of(&connection.name);
-        match self.keep_connection(DocumentChange { who, kind: KIND, id: &id }, connection, true).await? {
-            PutOutcome::Exists => {
-                Err(Error::new(ErrorKind::Conflict, "A connection with the same name already exists."))
-            }
-            PutOutcome::Done | PutOutcome::NoSuchRing(_) => Ok(id),
-        }
-    }
-
-    /// Keeps what a connection says now.
-    ///
-    /// # Errors
-    /// `Forbidden`.
-    pub async fn put_connection(&self, who: &Caller, connection: &Connection) -> Result<(), Error> {
-        policy::allow(who, policy::Action::UpdateConnection, policy::Resource::Daemon)?;
-        let id = Connection::id_of(&connection.name);
-        self.keep_connection(DocumentChange { who, kind: KIND, id: &id }, connection, false).await.map(drop)
-    }
-
-    /// Removes a connection; its keys are the keyring's to delete, before.
-    ///
-    /// # Errors
-    /// `Forbidden`; `NotFound` when there is none of this id.
-    pub async fn delete_connection(&self, who: &Caller, id: &str) -> Result<(), Error> {
-        policy::allow(who, policy::Action::DeleteConnection, policy::Resource::Daemon)?;
-        self.remove(DocumentChange { who, kind: KIND, id }).await
-    }
-
-    /// The audit trail has no options: they are their owner's, and may be anything.
-    async fn keep_connection(
-        &self,
-        change: DocumentChange<'_>,
-        connection: &Connection,
-        new: bool,
-    ) -> Result<PutOutcome, Error> {
-        let body = serde_json::to_string(connection).map_err(unreadable)?;
-        let detail = format!("{} {} {}", change.what(), connection.strategy, connection.name);
-        let event = self.event(Action::SettingsChanged, &change, detail);
-        let document = StoredDocument { kind: KIND, id: change.id.to_owned(), body, updated_at: self.clock.now() };
-        Ok(self.store.put_document(document, &[], new, &[event]).await?)
     }
 }

@@ -24,11 +24,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::Mutex;
 
+use crate::admission::Detached;
 use crate::auth::Caller;
 use crate::auth::policy::{self, Resource};
-use crate::store::{DocumentKind, PutOutcome, Store, StoredDocument};
+use crate::store::{DocumentKind, DocumentPut, ExpectedDocument, PutOutcome, Store, StoredDocument};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Clock;
 use strongroom_domain::error::{Error, ErrorKind};
@@ -45,34 +45,45 @@ pub use trusted::TrustedCa;
 pub struct Catalog {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
-    /// Held by whoever changes an additional key set.
-    key_sets: Mutex<()>,
+    /// Where changes run.
+    detached: Detached,
 }
 
 impl Catalog {
     /// A service over a store.
     #[must_use]
     pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, key_sets: Mutex::default() }
+        Self { store, clock, detached: Detached::default() }
+    }
+
+    /// The same, whose changes run among those of others.
+    #[must_use]
+    pub fn with_detached(self, detached: Detached) -> Self {
+        Self { detached, ..self }
     }
 
     async fn put<T: Serialize + Sync>(
         &self,
         change: DocumentChange<'_>,
         body: &T,
-        place: DocumentReferences<'_>,
+        place: DocumentReferences,
     ) -> Result<PutOutcome, Error> {
         let body = serde_json::to_string(body).map_err(unreadable)?;
         let event = self.event(Action::SettingsChanged, &change, format!("{} {body}", change.what()));
         let document =
             StoredDocument { kind: change.kind, id: change.id.to_owned(), body, updated_at: self.clock.now() };
-        Ok(self.store.put_document(document, place.references, place.new, &[event]).await?)
+        let DocumentReferences { references, claims, expected } = place;
+        let put = DocumentPut { document, references, claims, expected };
+        let store = Arc::clone(&self.store);
+        self.detached.run(async move { Ok(store.keep_document(put, &[event]).await?) }).await
     }
 
     /// Removes a document; `NotFound` when there is none.
     async fn remove(&self, change: DocumentChange<'_>) -> Result<(), Error> {
         let event = self.event(Action::SettingsRemoved, &change, change.what());
-        let found = self.store.delete_document(change.kind, change.id, &[event]).await?;
+        let (store, kind, id) = (Arc::clone(&self.store), change.kind, change.id.to_owned());
+        let removed = async move { Ok(store.delete_document(kind, &id, &[event]).await?) };
+        let found = self.detached.run(removed).await?;
         if found { Ok(()) } else { Err(not_found(change.kind, change.id)) }
     }
 
@@ -111,12 +122,18 @@ impl DocumentChange<'_> {
     }
 }
 
-/// References of a document, and whether it must be new.
-#[derive(Default)]
-struct DocumentReferences<'a> {
-    references: &'a [RingId],
-    /// It must not be there yet.
-    new: bool,
+/// References and claims of a document, and what there must be of its id.
+struct DocumentReferences {
+    references: Vec<RingId>,
+    claims: Vec<String>,
+    expected: ExpectedDocument,
+}
+
+impl DocumentReferences {
+    /// Of a document that refers to nothing and claims nothing.
+    const fn none(expected: ExpectedDocument) -> Self {
+        Self { references: Vec::new(), claims: Vec::new(), expected }
+    }
 }
 
 fn read<T: DeserializeOwned>(document: &StoredDocument) -> Result<T, Error> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::oidc_rules::group_violations;
 use super::{Catalog, DocumentChange, DocumentReferences, allow_change, not_found, read};
 use crate::auth::{Caller, Task, policy};
-use crate::store::{DocumentKind, PutOutcome};
+use crate::store::{DocumentKind, ExpectedDocument, PutOutcome};
 use strongroom_domain::error::{Error, Field, FieldViolation, OidcField, Reason, SettingFault};
 use strongroom_domain::key::{KeyPair, RingId, RingKind};
 use strongroom_domain::oidc::{OidcKeyGroup, OidcKeyType};
@@ -107,7 +107,8 @@ impl Catalog {
         allow_change(who, rings(&settings.signing).chain(rings(&settings.decryption)))?;
         let groups = [(&settings.signing, OidcKeyGroup::Signing), (&settings.decryption, OidcKeyGroup::Decryption)];
         let change = DocumentChange { who, kind: SETTINGS, id: SETTINGS_ID };
-        self.put_keys(change, &settings, &groups, false, Vec::new()).await
+        let place = DocumentReferences::none(ExpectedDocument::Any);
+        self.put_keys(change, &settings, &groups, place, Vec::new()).await
     }
 
     /// Every additional key set, by id.
@@ -136,8 +137,6 @@ impl Catalog {
     /// an issuer that is taken.
     pub async fn put_additional_key_set(&self, who: &Caller, set: AdditionalKeySet, new: bool) -> Result<(), Error> {
         allow_change(who, rings(&set.signing))?;
-        // Whose issuers are whose is a rule over all sets.
-        let _turn = self.key_sets.lock().await;
         let all = self.additional_key_sets(&Caller::daemon(Task::Publication)).await?;
         if !new && !all.iter().any(|other| other.id == set.id) {
             return Err(not_found(SET, &set.id));
@@ -145,7 +144,10 @@ impl Catalog {
         let findings = set.taken_issuers(&all);
         let groups = [(&set.signing, OidcKeyGroup::AdditionalSet)];
         let change = DocumentChange { who, kind: SET, id: &set.id };
-        self.put_keys(change, &set, &groups, new, findings).await
+        let expected = if new { ExpectedDocument::None } else { ExpectedDocument::Some };
+        // The look at all sets is for the findings; the store holds each issuer to one set.
+        let place = DocumentReferences { claims: set.issuers.clone(), ..DocumentReferences::none(expected) };
+        self.put_keys(change, &set, &groups, place, findings).await
     }
 
     /// Removes an additional key set.
@@ -163,7 +165,7 @@ impl Catalog {
         change: DocumentChange<'_>,
         body: &T,
         groups: &[(&OidcGroup, OidcKeyGroup)],
-        new: bool,
+        place: DocumentReferences,
         mut findings: Vec<FieldViolation>,
     ) -> Result<(), Error> {
         let mut there = HashMap::new();
@@ -177,9 +179,11 @@ impl Catalog {
             return Err(Error::refused_all(findings));
         }
         let references: HashSet<RingId> = there.values().filter_map(|pair| pair.ring.clone()).collect();
-        let references: Vec<RingId> = references.into_iter().collect();
-        let id = change.id.to_owned();
-        match self.put(change, body, DocumentReferences { references: &references, new }).await? {
+        let (kind, id, claims) = (change.kind, change.id.to_owned(), place.claims.clone());
+        match self
+            .put(change, body, DocumentReferences { references: references.into_iter().collect(), ..place })
+            .await?
+        {
             PutOutcome::Done => Ok(()),
             PutOutcome::NoSuchRing(ring) => {
                 // Deleted meanwhile.
@@ -187,6 +191,11 @@ impl Catalog {
                 Err(Error::refused_all(group_violations(groups, &there)))
             }
             PutOutcome::Exists => Err(Error::refused(Field::Oidc(OidcField::KeySetId), Reason::IdInUse(id))),
+            PutOutcome::Changed => Err(not_found(kind, &id)),
+            PutOutcome::Claimed { name, holder } => {
+                let place = claims.iter().position(|issuer| *issuer == name).unwrap_or_default();
+                Err(Error::refused_all(vec![taken_issuer(place, name, holder)]))
+            }
         }
     }
 
@@ -214,4 +223,10 @@ impl AdditionalKeySet {
         };
         self.issuers.iter().enumerate().filter_map(finding).collect()
     }
+}
+
+/// The finding of an issuer that another set has.
+fn taken_issuer(place: usize, issuer: String, key_set: String) -> FieldViolation {
+    let reason = SettingFault::IssuerTaken { issuer, key_set }.into();
+    FieldViolation { field: Field::Oidc(OidcField::Issuer(place)), reason }
 }

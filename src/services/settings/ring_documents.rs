@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Catalog, DocumentChange, DocumentReferences, not_found, read};
 use crate::auth::{Caller, policy};
-use crate::store::{DocumentKind, PutOutcome};
+use crate::store::{DocumentKind, ExpectedDocument, PutOutcome};
 use strongroom_domain::error::Error;
 use strongroom_domain::key::RingId;
 
@@ -32,9 +32,14 @@ impl Catalog {
     ) -> Result<(), Error> {
         policy::allow(who, policy::Action::ChangeSettings, ring)?;
         let id = ring.to_string();
-        match self.put(DocumentChange { who, kind: T::KIND, id: &id }, body, DocumentReferences::default()).await? {
+        match self
+            .put(DocumentChange { who, kind: T::KIND, id: &id }, body, DocumentReferences::none(ExpectedDocument::Any))
+            .await?
+        {
             PutOutcome::Done => Ok(()),
-            PutOutcome::NoSuchRing(_) | PutOutcome::Exists => Err(not_found(T::KIND, &id)),
+            PutOutcome::NoSuchRing(_) | PutOutcome::Exists | PutOutcome::Changed | PutOutcome::Claimed { .. } => {
+                Err(not_found(T::KIND, &id))
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Catalog, DocumentChange, DocumentReferences, allow_change, read};
 use crate::auth::{Caller, policy};
-use crate::store::{DocumentKind, PutOutcome};
+use crate::store::{DocumentKind, ExpectedDocument, PutOutcome};
 use strongroom_domain::error::{Error, ErrorKind, Field, FieldViolation, SettingFault, TlsField, TlsServer};
 use strongroom_domain::key::{KeyPair, RingId, RingKind};
 
@@ -59,13 +59,18 @@ impl Catalog {
         }
         let kept = settings.completed();
         let change = DocumentChange { who, kind: KIND, id: ID };
-        match self.put(change, &kept, DocumentReferences { references: &references, new: false }).await? {
+        match self
+            .put(change, &kept, DocumentReferences { references, ..DocumentReferences::none(ExpectedDocument::Any) })
+            .await?
+        {
             PutOutcome::Done => Ok(kept),
             // Deleted meanwhile.
             PutOutcome::NoSuchRing(ring) => {
                 Err(Error::refused_all(settings.unknown(&HashSet::from([ring.name().to_owned()]))))
             }
-            PutOutcome::Exists => Err(Error::new(ErrorKind::Conflict, "the settings were changed meanwhile")),
+            PutOutcome::Exists | PutOutcome::Changed | PutOutcome::Claimed { .. } => {
+                Err(Error::new(ErrorKind::Conflict, "the settings were changed meanwhile"))
+            }
         }
     }
 

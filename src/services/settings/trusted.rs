@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Catalog, DocumentChange, DocumentReferences, read, unreadable};
 use crate::auth::{Caller, policy};
-use crate::store::{DocumentKind, PutOutcome, StoredDocument};
+use crate::store::{DocumentKind, ExpectedDocument, PutOutcome, StoredDocument};
 use strongroom_domain::error::{Error, Field, FieldViolation, Reason};
 use strongroom_domain::key::CertificateDer;
 use strongroom_formats::x509::{certificates, check_ca, check_readable};
@@ -62,9 +62,9 @@ impl Catalog {
         check_readable(std::slice::from_ref(&ca.certificate)).map_err(|why| unusable(&why))?;
         let body = Body { certificate: STANDARD.encode(ca.certificate.as_bytes()) };
         let change = DocumentChange { who, kind: KIND, id: &ca.id };
-        match self.put(change, &body, DocumentReferences { references: &[], new: true }).await? {
+        match self.put(change, &body, DocumentReferences::none(ExpectedDocument::None)).await? {
             PutOutcome::Done => Ok(()),
-            PutOutcome::Exists | PutOutcome::NoSuchRing(_) => {
+            PutOutcome::Exists | PutOutcome::NoSuchRing(_) | PutOutcome::Changed | PutOutcome::Claimed { .. } => {
                 Err(Error::refused(Field::TrustedCaId, Reason::IdInUse(ca.id)))
             }
         }

@@ -12,8 +12,9 @@ use std::time::Duration;
 use x509_cert::der::{DecodePem, Encode};
 
 use super::{
-    CertificateReplacement, Commit, IdempotencyClaim, LeaseOwner, NewReservation, Placement, ReserveOutcome,
-    RotationSettingsChange, Store, StoreError, TokenPresence, Transition,
+    CertificateReplacement, Commit, DocumentPut, ExpectedDocument, IdempotencyClaim, LeaseOwner, NewReservation,
+    Placement, PutOutcome, ReserveOutcome, RotationSettingsChange, Store, StoreError, StoredDocument, TokenPresence,
+    Transition,
 };
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Timestamp;
@@ -21,6 +22,21 @@ use strongroom_domain::key::{
     CertificateDer, KeyAlgorithm, KeyId, KeyOrigin, KeyPair, KeyState, KeyUse, Kid, Locator, ProviderKind, RingId,
     SignatureAlgorithm, SpkiDer,
 };
+
+impl Store {
+    /// Keeps a document, with `new` only if there is none of its id.
+    pub(crate) async fn put_document(
+        &self,
+        document: StoredDocument,
+        references: &[RingId],
+        new: bool,
+        audit: &[Event],
+    ) -> Result<PutOutcome, StoreError> {
+        let expected = if new { ExpectedDocument::None } else { ExpectedDocument::Any };
+        let put = DocumentPut { document, references: references.to_vec(), claims: Vec::new(), expected };
+        self.keep_document(put, audit).await
+    }
+}
 
 const LEASE: Duration = Duration::from_secs(60);
 

@@ -42,6 +42,31 @@ mod keeps_the_contract {
     crate::store::tests::contract::every_case!(super::open);
 }
 
+/// Two handles on one file, as two daemons have them.
+async fn open_twice() -> (Arc<Store>, Arc<Store>, TempDir) {
+    let (store, place) = open().await;
+    let other = Store::open(&place.path().join(FILE)).await.unwrap();
+    (store, other, place)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn activations_through_two_handles_are_never_lost() {
+    let (one, other, _place) = open_twice().await;
+    contract::activations_through_two_handles_are_never_lost(one, other).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_of_a_document_through_two_handles_are_never_lost() {
+    let (one, other, _place) = open_twice().await;
+    contract::changes_of_a_document_through_two_handles_are_never_lost(one, other).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_many_handles_tries_a_pin() {
+    let (one, other, _place) = open_twice().await;
+    contract::one_of_many_handles_tries_a_pin(one, other).await;
+}
+
 /// Reserves a successor in a ring that has a key, as rotation will.
 async fn successor(store: &Store, name: &RingId, generation: i64) -> Result<KeyPair, StoreError> {
     let mut change = begin(store).await;

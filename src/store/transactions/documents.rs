@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::store::pools::{on_database, reading};
 use crate::store::seam::Connection;
-use crate::store::{DocumentKind, PutOutcome, Store, StoreError, StoredDocument, documents, key_pairs, rings};
+use crate::store::{
+    DocumentKind, DocumentPut, DocumentWrite, ExpectedDocument, PutOutcome, Store, StoreError, StoredDocument,
+    documents, key_pairs, rings,
+};
 use strongroom_domain::audit::Event;
 use strongroom_domain::key::RingId;
 
@@ -33,25 +36,31 @@ impl Store {
         reading!(self, "referring", |conn| documents::referring_to(conn, ring))
     }
 
-    /// Keeps a document with the rings that it refers to; with `new`, only if there is none of its id.
+    /// One document with the number of its revision.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn document_revision(
+        &self,
+        kind: DocumentKind,
+        id: &str,
+    ) -> Result<Option<(StoredDocument, i64)>, StoreError> {
+        reading!(self, "document_revision", |conn| documents::find_revision(conn, kind, id))
+    }
+
+    /// Keeps a document with the rings that it refers to and the names that it claims, if it is as it was expected.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn put_document(
-        &self,
-        document: StoredDocument,
-        references: &[RingId],
-        new: bool,
-        audit: &[Event],
-    ) -> Result<PutOutcome, StoreError> {
+    pub async fn keep_document(&self, put: DocumentPut, audit: &[Event]) -> Result<PutOutcome, StoreError> {
         on_database!(self, |pools| {
             let mut transaction = pools.begin("put_document").await?;
-            let put = Box::pin(put(transaction.conn(), &document, references, new)).await?;
-            if put == PutOutcome::Done {
+            let outcome = Box::pin(keep(transaction.conn(), &put)).await?;
+            if outcome == PutOutcome::Done {
                 let _revision = self.revise();
                 transaction.commit(audit).await?;
             }
-            Ok(put)
+            Ok(outcome)
         })
     }
 
@@ -72,14 +81,27 @@ impl Store {
     }
 }
 
-/// Keeps a document, if its own ring and the rings that it refers to have a current key; any outcome but
-/// [`PutOutcome::Done`] has changed nothing.
-async fn put(
-    conn: &mut impl Connection,
-    document: &StoredDocument,
-    references: &[RingId],
-    new: bool,
-) -> Result<PutOutcome, StoreError> {
+/// Writes a document as a part of another change.
+///
+/// # Errors
+/// [`StoreError::DocumentExists`], [`StoreError::DocumentChanged`] when it is not as it was expected.
+pub(super) async fn write(conn: &mut impl Connection, write: &DocumentWrite) -> Result<(), StoreError> {
+    let done = match write {
+        DocumentWrite::Put(put) => match keep(conn, put).await? {
+            PutOutcome::Done => true,
+            PutOutcome::Exists => return Err(StoreError::DocumentExists),
+            PutOutcome::Changed | PutOutcome::NoSuchRing(_) | PutOutcome::Claimed { .. } => false,
+        },
+        DocumentWrite::Remove { kind, id } => delete(conn, *kind, id).await?,
+        DocumentWrite::Require { kind, id } => documents::hold(conn, *kind, id).await?,
+    };
+    if done { Ok(()) } else { Err(StoreError::DocumentChanged) }
+}
+
+/// Keeps a document, if its own ring and the rings that it refers to have an Active key; any outcome but
+/// [`PutOutcome::Done`] has changed nothing that is to be kept.
+async fn keep(conn: &mut impl Connection, put: &DocumentPut) -> Result<PutOutcome, StoreError> {
+    let DocumentPut { document, references, claims, expected } = put;
     let own = documents::ring_of(document)?;
     for ring in own.iter().chain(references).collect::<BTreeSet<_>>() {
         conn.lock_ring(ring).await?;
@@ -89,11 +111,17 @@ async fn put(
             return Ok(PutOutcome::NoSuchRing(ring.clone()));
         }
     }
-    if new && !documents::insert(conn, document, references).await? {
-        return Ok(PutOutcome::Exists);
+    let kept = match expected {
+        ExpectedDocument::Any => documents::put(conn, document, references).await.map(|()| true)?,
+        ExpectedDocument::None => documents::insert(conn, document, references).await?,
+        ExpectedDocument::Some => documents::replace(conn, document, references, None).await?,
+        ExpectedDocument::Revision(revision) => documents::replace(conn, document, references, Some(*revision)).await?,
+    };
+    if !kept {
+        return Ok(if *expected == ExpectedDocument::None { PutOutcome::Exists } else { PutOutcome::Changed });
     }
-    if !new {
-        documents::put(conn, document, references).await?;
+    if let Some((name, holder)) = documents::claim(conn, document, claims).await? {
+        return Ok(PutOutcome::Claimed { name, holder });
     }
     conn.count_change();
     rings::make_due(conn, own.as_ref()).await?;

@@ -1,14 +1,14 @@
 //! Rules of the transactions of key pairs: rows of other tables that change together with a key pair's.
 
-use std::collections::BTreeSet;
-
-use super::{documents::delete, master_keys};
+use super::documents::{delete, write};
+use super::master_keys;
 use crate::store::seam::Connection;
 use crate::store::{
     CertificateReplacement, Commit, DocumentKind, IdempotencyClaim, KeyPairChange, NewReservation, Placement,
     ReserveOutcome, RotationSettingsChange, StoreError, TokenPresence, Transition, documents, idempotency, key_pairs,
     meta, rings, stock,
 };
+use std::collections::BTreeSet;
 use strongroom_domain::audit::Event;
 use strongroom_domain::clock::Timestamp;
 use strongroom_domain::key::{KeyId, KeyPair, KeyState, RingKind, SealedKey};
@@ -68,7 +68,7 @@ pub(super) async fn prior_outcome(
     }))
 }
 
-/// Applies transitions, then commits.
+/// Applies transitions, then commits, then writes documents.
 pub(super) async fn change(conn: &mut impl Connection, wanted: &KeyPairChange) -> Result<Vec<KeyPair>, StoreError> {
     if let Some(fence) = wanted.fence {
         meta::check_fence(conn, fence).await?;
@@ -83,6 +83,9 @@ pub(super) async fn change(conn: &mut impl Connection, wanted: &KeyPairChange) -
     }
     // Successors have joined by now.
     drop_documents_of_empty_rings(conn, &rows).await?;
+    for document in &wanted.documents {
+        write(conn, document).await?;
+    }
     Ok(rows)
 }
 
@@ -129,7 +132,7 @@ async fn commit(conn: &mut impl Connection, commit: &Commit) -> Result<KeyPair, 
 }
 
 /// Moves a key pair along its states.
-async fn transition(conn: &mut impl Connection, transition: &Transition) -> Result<KeyPair, StoreError> {
+pub(super) async fn transition(conn: &mut impl Connection, transition: &Transition) -> Result<KeyPair, StoreError> {
     let Transition { id, version, to, now, .. } = *transition;
     let pair = unchanged(conn, id, version).await?;
     if !may_move(&pair, transition) {

@@ -11,4 +11,6 @@ mod documents;
 mod key_pair_rules;
 mod key_pairs;
 mod master_keys;
+mod members;
+mod pins;
 mod rings;

@@ -17,9 +17,9 @@ const EXCEPTIONS: [(&str, &str); 9] = [
     ("src/config/auth0.rs", "the default size of RSA keys"),
     ("src/dialects/pingfederate/oidc_names.rs", "the product's key types, which its settings close"),
     ("src/dialects/pingfederate/violation.rs", "the product's key types, which its settings close"),
-    ("src/dialects/zitadel/bootstrap.rs", "the product's first keys"),
     ("src/dialects/zitadel/wire.rs", "the product's enumerations, which its protocol closes"),
     ("src/provider/double.rs", "a provider of tests"),
+    ("src/services/web_keys/first_keys.rs", "the product's first keys"),
 ];
 
 /// Names of curves outside of the table, by which algorithms could be told apart as well.

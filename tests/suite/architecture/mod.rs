@@ -7,6 +7,7 @@
 
 mod algorithms;
 mod circles;
+mod detachment;
 mod paths;
 mod wire;
 

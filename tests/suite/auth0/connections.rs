@@ -54,7 +54,7 @@ fn a_deleted_connections_keys_leave_the_token() {
 }
 
 #[test]
-fn a_crash_during_a_deletion_is_mended_by_the_same_request() {
+fn a_crash_after_a_deletion_leaves_neither_connection_nor_keys() {
     let dir = Scratch::new();
     let (token, configuration) = declared(&dir);
     let mut daemon = Launch::serve(&configuration).at("connection.delete=abort").start();
@@ -67,15 +67,14 @@ fn a_crash_during_a_deletion_is_mended_by_the_same_request() {
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
     let after = agreement_within(PATIENCE, &token, &configuration.database());
-    assert_eq!(after.keys().len(), 0, "the keys went first");
-    daemon.get(&path).expect(200);
-    daemon.delete(&path).expect(202);
+    assert_eq!(after.keys().len(), 0);
     daemon.get(&path).expect(404);
+    daemon.delete(&path).expect(404);
     assert_eq!(declare(&daemon, "acme").expect(201).json()["name"], "acme");
 }
 
 #[test]
-fn a_crash_during_a_declaration_leaves_a_connection_that_a_change_mends() {
+fn a_crash_during_a_declaration_leaves_neither_connection_nor_keys() {
     let dir = Scratch::new();
     let (token, configuration) = declared(&dir);
     let mut daemon = Launch::serve(&configuration).at("generate.check#2=abort").start();
@@ -88,12 +87,52 @@ fn a_crash_during_a_declaration_leaves_a_connection_that_a_change_mends() {
     daemon.await_ready();
     let after = agreement_within(PATIENCE, &token, &configuration.database());
     assert_eq!(after.keys().len(), 0);
-    let id = daemon.get(CONNECTIONS).expect(200).json()[0]["id"].as_str().unwrap().to_owned();
-    assert_eq!(list(&daemon, &id), Vec::<Value>::new());
-    let rotate = daemon.call(Method::POST, &format!("{CONNECTIONS}/{id}/keys/rotate")).send().expect(400);
-    assert_eq!(rotate.json()["errorCode"], "operation_not_supported");
-    daemon.call(Method::PATCH, &format!("{CONNECTIONS}/{id}")).json(&json!({})).send().expect(200);
+    assert_eq!(daemon.get(CONNECTIONS).expect(200).json(), json!([]));
+    let id = declare(&daemon, "acme").expect(201).id();
     assert_eq!(list(&daemon, &id).len(), 2);
+}
+
+#[test]
+fn a_change_of_a_connection_by_two_daemons_is_never_lost() {
+    let dir = Scratch::new();
+    let (token, configuration) = declared(&dir);
+    let first = ready(&configuration);
+    let second = ready(&Configuration::new(&dir, &token).with(DECLARED).named("second"));
+    let path = format!("{CONNECTIONS}/{}", declare(&first, "acme").expect(201).id());
+    let change = |daemon: &Daemon, body: Value| daemon.call(Method::PATCH, &path).json(&body).send().expect(200);
+    for round in 0..10 {
+        let (name, issuer) = (format!("name {round}"), format!("https://{round}.example"));
+        let options = json!({"issuer": issuer, "token_endpoint_auth_method": "client_secret_post"});
+        std::thread::scope(|scope| {
+            scope.spawn(|| change(&first, json!({"display_name": name})));
+            scope.spawn(|| change(&second, json!({"options": options})));
+        });
+        let now = second.get(&path).expect(200).json();
+        assert_eq!((&now["display_name"], &now["options"]), (&json!(name), &options), "{now}");
+    }
+}
+
+#[test]
+fn a_connection_declared_by_two_daemons_at_once_has_one_set_of_keys() {
+    let dir = Scratch::new();
+    let (token, configuration) = declared(&dir);
+    let daemons = [ready(&configuration), ready(&Configuration::new(&dir, &token).with(DECLARED).named("second"))];
+    for round in 0..3 {
+        let name = format!("acme-{round}");
+        let mut statuses: Vec<u16> = std::thread::scope(|scope| {
+            let clients: Vec<_> = (0..4)
+                .map(|n| {
+                    let (daemon, name) = (&daemons[n % 2], &name);
+                    scope.spawn(move || declare(daemon, name).status.as_u16())
+                })
+                .collect();
+            clients.into_iter().map(|client| client.join().unwrap()).collect()
+        });
+        statuses.sort_unstable();
+        assert_eq!(statuses, [201, 409, 409, 409]);
+    }
+    let after = agreement_within(PATIENCE, &token, &configuration.database());
+    assert_eq!(after.keys().len(), 6);
 }
 
 #[test]
@@ -158,6 +197,12 @@ fn declared(dir: &Scratch) -> (Token, Configuration) {
     let token = Token::fresh(dir);
     let configuration = Configuration::new(dir, &token).with(DECLARED);
     (token, configuration)
+}
+
+fn ready(configuration: &Configuration) -> Daemon {
+    let mut daemon = Launch::serve(configuration).start();
+    daemon.await_ready();
+    daemon
 }
 
 /// Declares a connection that signs.

@@ -69,6 +69,7 @@ impl Bench {
             },
             hosts: HostOptions { login_timeout: Duration::from_secs(20), ..HostOptions::default() },
             state_dir: self.dir.path().to_owned(),
+            pins: None,
         }
     }
 

@@ -31,10 +31,9 @@ fn creation_that_is_cut_short_leaves_nothing_and_the_active_key_alone() {
 
 #[test]
 fn activation_that_is_cut_short_happens_whole_or_not_at_all() {
-    for (point, happens) in [("generate.capability", false), ("generate.commit", true)] {
+    for (point, happens) in [("activate.begin", false), ("activate.commit", true)] {
         let dir = Scratch::new();
-        // Two creations pass these points before the activation does.
-        let mut daemon = Launch::dev(&dir).at(&format!("{point}#3=abort")).start();
+        let mut daemon = Launch::dev(&dir).at(&format!("{point}=abort")).start();
         let (first, second) = (create(&daemon, &p256()), create(&daemon, &p256()));
         let cut = daemon.call(Method::POST, &format!("/v2/web_keys/{second}/activate")).try_send();
         assert!(cut.is_err(), "{point}: the daemon answered although it should have crashed");

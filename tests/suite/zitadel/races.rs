@@ -1,11 +1,11 @@
-//! Many who change the ring at once.
+//! Many who change the ring at once, through one daemon and through two.
 
 use std::collections::BTreeSet;
 
 use reqwest::Method;
 
 use super::{PATIENCE, activate, active, create, listed, p256};
-use crate::harness::{Launch, Scratch, Token, agreement_within};
+use crate::harness::{Configuration, Daemon, Launch, Scratch, Token, agreement_within, eventually};
 
 /// What so many clients get that ask at once.
 fn at_once<T: Send>(clients: usize, ask: impl Fn(usize) -> T + Sync) -> Vec<T> {
@@ -76,4 +76,53 @@ fn key_that_is_activated_and_deleted_at_once_is_one_of_both() {
         assert_eq!(active(&daemon), if there { second } else { first.clone() });
         activate(&daemon, &first).expect(200);
     }
+}
+
+/// Two daemons on one store and one token.
+fn pair(dir: &Scratch, sections: &str) -> (Token, Configuration, [Daemon; 2]) {
+    let token = Token::fresh(dir);
+    let first = Configuration::new(dir, &token).with(sections);
+    let second = Configuration::new(dir, &token).with(sections).named("second");
+    let mut daemons = [Launch::serve(&first).start(), Launch::serve(&second).start()];
+    for daemon in &mut daemons {
+        daemon.await_ready();
+    }
+    (token, first, daemons)
+}
+
+#[test]
+fn activations_by_two_daemons_all_succeed_and_leave_one_active_key() {
+    let dir = Scratch::new();
+    let (_token, _configuration, daemons) = pair(&dir, "");
+    let keys: Vec<String> = (0..4).map(|n| create(&daemons[n % 2], &p256())).collect();
+    for round in 0..5 {
+        at_once(8, |client| activate(&daemons[(client + round) % 2], &keys[client / 2]).expect(200));
+        let now = active(&daemons[0]);
+        assert!(keys.contains(&now));
+        assert_eq!(active(&daemons[1]), now);
+    }
+    let gone = keys.iter().find(|key| **key != active(&daemons[0])).unwrap();
+    let statuses = at_once(2, |client| {
+        let daemon = &daemons[client];
+        let answer = if client == 0 { activate(daemon, gone) } else { daemon.delete(&format!("/v2/web_keys/{gone}")) };
+        answer.status.as_u16()
+    });
+    let there = listed(&daemons[0]).iter().any(|(id, _)| id == gone);
+    assert_eq!(statuses, if there { [200, 400] } else { [404, 200] });
+    active(&daemons[1]);
+}
+
+#[test]
+fn daemons_that_start_together_make_one_set_of_first_keys() {
+    let dir = Scratch::new();
+    let (token, configuration, daemons) = pair(&dir, "[zitadel]\nbootstrap = true\n");
+    for daemon in &daemons {
+        eventually("two keys", PATIENCE, || (listed(daemon).len() == 2).then_some(()));
+    }
+    // Time for another attempt of the one that came second.
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    let states: Vec<String> = listed(&daemons[1]).into_iter().map(|(_, state)| state).collect();
+    assert_eq!(states, ["STATE_ACTIVE", "STATE_INITIAL"]);
+    let after = agreement_within(PATIENCE, &token, &configuration.database());
+    assert_eq!(after.keys().len(), 2);
 }

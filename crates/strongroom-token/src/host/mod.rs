@@ -43,8 +43,6 @@ mod session;
 mod tests;
 mod worker;
 
-pub(crate) use session::refused_pin::forget as forget_refused_pin;
-
 /// What this process registered by.
 static REGISTRATION: OnceLock<HeldLock> = OnceLock::new();
 

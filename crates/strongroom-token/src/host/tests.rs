@@ -1,9 +1,7 @@
 //! Encodings, and what is refused before a token sees it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
@@ -19,10 +17,10 @@ use parking_lot::Mutex;
 use super::objects::public_key::{RSA_EXPONENT, ec_params, ec_spki, rsa_spki};
 use super::operations::sign::{check, digest_info, verifies};
 use super::queue::{BatchLimits, Outbox, Queue, Reader};
-use super::session::refused_pin::{self, RefusalDraft};
+use super::session::known_pin;
 use crate::frames::append;
 use crate::key::SignInput;
-use crate::protocol::{Call, FailureClass, SignCall};
+use crate::protocol::{Call, FailureClass, KnownPin, SignCall};
 use strongroom_domain::key::{HashAlgorithm, KeyAlgorithm, SignatureAlgorithm};
 use strongroom_domain::secret::Pin;
 
@@ -176,22 +174,20 @@ fn a_signature_verifies_for_its_own_key_and_message_only() {
 }
 
 #[test]
-fn a_refused_pin_is_remembered_for_its_token_until_it_is_forgotten() {
-    let folder = tempfile::tempdir().unwrap();
-    let memory = folder.path().join("refused-pin");
+fn pin_is_known_by_its_hash_for_its_token_alone() {
     let (wrong, right) = (Pin::new("111111".to_owned()), Pin::new("987654".to_owned()));
-    RefusalDraft::new(&memory, "serial 1", &wrong).unwrap().discard().unwrap();
-    assert!(!refused_pin::is_refused(&memory, "serial 1", &wrong).unwrap());
-    RefusalDraft::new(&memory, "serial 1", &wrong).unwrap().commit().unwrap();
-    assert!(refused_pin::is_refused(&memory, "serial 1", &wrong).unwrap());
-    assert!(!refused_pin::is_refused(&memory, "serial 2", &wrong).unwrap());
-    assert!(!refused_pin::is_refused(&memory, "serial 1", &right).unwrap());
-    assert_eq!(fs::metadata(&memory).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(!fs::read_to_string(&memory).unwrap().contains("111111"));
-    refused_pin::forget(&memory).unwrap();
-    refused_pin::forget(&memory).unwrap();
-    assert!(!refused_pin::is_refused(&memory, "serial 1", &wrong).unwrap());
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    let record = |token: &str, pin: &Pin, may_try| {
+        let hash = known_pin::hash(pin).unwrap();
+        assert!(!hash.contains(pin.expose()), "{hash}");
+        KnownPin { token: token.to_owned(), hash, may_try }
+    };
+    let records = [record("serial 1", &wrong, false), record("serial 1", &right, true)];
+    assert_ne!(records[0].hash, known_pin::hash(&wrong).unwrap(), "each has a salt of its own");
+    let found = |token, pin| known_pin::find(&records, token, pin).map(|record| record.may_try);
+    assert_eq!(found("serial 1", &wrong), Some(false));
+    assert_eq!(found("serial 1", &right), Some(true));
+    assert_eq!(found("serial 2", &right), None);
+    assert_eq!(found("serial 1", &Pin::new("222222".to_owned())), None);
 }
 
 #[test]

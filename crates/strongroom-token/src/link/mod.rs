@@ -28,6 +28,7 @@ mod decrypt;
 mod keep;
 mod lane;
 mod opening;
+pub(crate) mod pin;
 mod process;
 mod recovery;
 mod retry;
@@ -37,7 +38,6 @@ mod suspects;
 #[cfg(test)]
 mod tests;
 
-pub use opening::forget_refused_pin;
 pub(crate) use opening::log_in_lock;
 
 /// New keys whose first signature has not come; beyond it they are forgotten.
@@ -218,14 +218,14 @@ impl Inner {
         }
     }
 
-    fn opening(&self, role: Role, try_refused: bool) -> OpenCall {
+    fn opening(&self, role: Role) -> OpenCall {
         let hosts = &self.options.hosts;
         let keeps = hosts.shared_host || role == Role::Keep;
         // A host that does everything signs while it generates.
         let sessions = if role == Role::Keep { 1 } else { hosts.workers.max(1 + usize::from(hosts.shared_host)) };
         let registrations = Some(self.options.registrations());
         let low_priority = role == Role::Keep;
-        OpenCall { try_refused, registrations, sessions, keeps, low_priority, ..self.options.opening() }
+        OpenCall { registrations, sessions, keeps, low_priority, ..self.options.opening() }
     }
 
     fn set_fatal_error(&self, verdict: Option<String>) {

@@ -8,12 +8,10 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest::{SHA256, digest};
 use rustix::process::getegid;
 
-use crate::host;
 use crate::options::{TokenAccess, TokenOptions};
+use crate::pin_memory::REFUSED_PIN;
 use crate::protocol::{LockName, OpenCall};
 
-/// The file in the state directory that remembers a refused PIN.
-const REFUSED_PIN: &str = "refused-pin";
 /// The directory in the state directory where hosts register.
 const REGISTRATIONS: &str = "hosts";
 /// The directory in the state directory for the locks of tokens, where no other can be had.
@@ -29,8 +27,7 @@ impl TokenOptions {
             selector: self.token.selector.clone(),
             pin: self.token.pin.clone(),
             profile: self.token.profile,
-            refused_pin: self.refused_pin(),
-            try_refused: false,
+            known_pins: Vec::new(),
             lock: LockName {
                 path: log_in_lock(self.hosts.lock_dir.as_deref(), &self.state_dir.join(OWN_LOCKS), &self.token),
                 of: self.state_dir.display().to_string(),
@@ -43,8 +40,8 @@ impl TokenOptions {
         }
     }
 
-    /// The file that remembers a refused PIN.
-    pub(super) fn refused_pin(&self) -> PathBuf {
+    /// The file whose change says that a refusal was remembered or forgotten.
+    pub(super) fn refusal(&self) -> PathBuf {
         self.state_dir.join(REFUSED_PIN)
     }
 
@@ -99,12 +96,4 @@ fn binding(token: &TokenAccess) -> String {
         .iter()
         .take(16)
         .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
-}
-
-/// Forgets that a PIN was refused, so that the next host tries it again.
-///
-/// # Errors
-/// When the memory is there and cannot be removed.
-pub fn forget_refused_pin(state_dir: &Path) -> io::Result<()> {
-    host::forget_refused_pin(&state_dir.join(REFUSED_PIN))
 }

@@ -121,7 +121,7 @@ impl Inner {
     pub(super) fn pin_trace(&self) -> PinTrace {
         PinTrace {
             source: self.options.token.pin.path().ok().and_then(|path| trace(&path)),
-            refusal: trace(&self.options.refused_pin()),
+            refusal: trace(&self.options.refusal()),
         }
     }
 }

@@ -198,6 +198,7 @@ pub(super) fn error_of(failure: CallFailure) -> TokenError {
         | FailureClass::TokenAmbiguous
         | FailureClass::PinRefused
         | FailureClass::PinRemembered
+        | FailureClass::PinUntried
         | FailureClass::PinLocked
         | FailureClass::PinUnreadable
         | FailureClass::ModuleUnloadable

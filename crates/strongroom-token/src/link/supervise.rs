@@ -10,10 +10,10 @@ use tokio::time::timeout;
 
 use super::process::{HostFault, HostProcess};
 use super::recovery::{Pause, PinTrace, delay_after};
-use super::{Inner, Role};
+use super::{Inner, Role, pin};
 use crate::lock_file;
-use crate::options::{HostCommand, TokenOptions};
-use crate::protocol::{Call, CallFailure, FailureClass, OpenCall, Reply, TokenFacts};
+use crate::options::HostCommand;
+use crate::protocol::{Call, CallFailure, FailureClass, Reply};
 
 /// A host that lived this long has earned an immediate restart.
 const GOOD_LIFE: Duration = Duration::from_secs(30);
@@ -85,9 +85,9 @@ pub(super) async fn supervise(link: Arc<Inner>, role: Role) {
 
 /// Starts a host; hosts log in one after the other, once those of a former life are gone.
 async fn start(link: &Inner, role: Role) -> Result<Arc<HostProcess>, NotStarted> {
-    let mut pin = link.pin.lock().await;
+    let mut trust = link.pin.lock().await;
     let seen = link.pin_trace();
-    if let PinTrust::SecondTry(due) = *pin
+    if let PinTrust::SecondTry(due) = *trust
         && Instant::now() < due
     {
         let reason = "the PIN is refused; it has worked and will be tried once more".to_owned();
@@ -95,7 +95,8 @@ async fn start(link: &Inner, role: Role) -> Result<Arc<HostProcess>, NotStarted>
     }
     lock_file::end_orphans(&link.options.registrations());
     let begun = Instant::now();
-    let failure = match open(&link.options, link.opening(role, matches!(*pin, PinTrust::SecondTry(_)))).await {
+    let again = matches!(*trust, PinTrust::SecondTry(_));
+    let failure = match pin::open(&link.options, link.opening(role), again).await {
         Ok((host, facts)) => {
             tracing::info!(
                 pid = host.pid(),
@@ -104,7 +105,7 @@ async fn start(link: &Inner, role: Role) -> Result<Arc<HostProcess>, NotStarted>
                 serial = facts.serial,
                 "a token host is ready"
             );
-            *pin = PinTrust::Worked;
+            *trust = PinTrust::Worked;
             *link.opening_time.lock() = begun.elapsed();
             link.set_fatal_error(None);
             link.set_facts(facts);
@@ -112,7 +113,7 @@ async fn start(link: &Inner, role: Role) -> Result<Arc<HostProcess>, NotStarted>
         }
         Err(failure) => failure,
     };
-    let pause = pause_after(link, failure.class, &mut pin, seen);
+    let pause = pause_after(link, failure.class, &mut trust, seen);
     let reason = format!("{}: {}", failure.class.operator_advice(), failure.detail);
     link.set_fatal_error(failure.class.needs_operator().then(|| reason.clone()));
     Err(NotStarted { reason, pause })
@@ -135,18 +136,6 @@ fn pause_after(link: &Inner, class: FailureClass, pin: &mut PinTrust, seen: PinT
     };
     let seen = seen.refused_now(&link.pin_trace());
     Some(Pause::UntilPinChanges { seen, due: Instant::now() + delay })
-}
-
-/// Starts a process and opens the token in it.
-///
-/// # Errors
-/// What the host said, or that it did not say anything.
-pub(crate) async fn open(options: &TokenOptions, opening: OpenCall) -> Result<(HostProcess, TokenFacts), CallFailure> {
-    let (command, limit) = (&options.command, options.hosts.login_timeout);
-    match call_new_host(command, &options.token.environment, &Call::Open(opening), limit).await? {
-        (host, Reply::Ready(facts, _)) => Ok((host, *facts)),
-        (_, other) => Err(unavailable(format!("the token host answered its opening with {other:?}"))),
-    }
 }
 
 /// Starts a process and makes its first call.
@@ -199,6 +188,6 @@ async fn end(host: Option<Arc<HostProcess>>) {
     }
 }
 
-fn unavailable(detail: String) -> CallFailure {
+pub(super) fn unavailable(detail: String) -> CallFailure {
     CallFailure::new(FailureClass::Unavailable, detail)
 }

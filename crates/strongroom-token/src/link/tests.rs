@@ -36,6 +36,7 @@ fn mute(directory: &tempfile::TempDir) -> Link {
         },
         hosts: HostOptions::default(),
         state_dir: directory.path().to_owned(),
+        pins: None,
     })
 }
 

@@ -11,12 +11,14 @@ pub(crate) struct CallFailure {
     pub(crate) detail: String,
     /// What is known of the token where only the log-in failed.
     pub(crate) facts: Option<Box<TokenFacts>>,
+    /// The hash of the PIN's record, or a new one, from when the PIN was compared with the records.
+    pub(crate) pin: Option<String>,
 }
 
 impl CallFailure {
     /// A failure without token facts.
     pub(crate) fn new(class: FailureClass, detail: impl Into<String>) -> Self {
-        Self { class, detail: detail.into(), facts: None }
+        Self { class, detail: detail.into(), facts: None, pin: None }
     }
 }
 
@@ -27,10 +29,12 @@ pub(crate) enum FailureClass {
     TokenAbsent,
     /// Several tokens match.
     TokenAmbiguous,
-    /// The token refused the PIN; it has been remembered.
+    /// The token refused the PIN.
     PinRefused,
-    /// The PIN was refused before and has not been tried again.
+    /// The PIN has a record by which it may not be tried.
     PinRemembered,
+    /// The PIN has no record and has not been tried.
+    PinUntried,
     /// One more wrong PIN would lock the token, or has; not tried.
     PinLocked,
     PinUnreadable,
@@ -72,6 +76,7 @@ impl FailureClass {
             | Self::Refused
             | Self::Mismatched
             | Self::WrongSignature
+            | Self::PinUntried
             | Self::Unavailable
             | Self::Broken => "the token did not open",
         }
@@ -98,6 +103,7 @@ impl FailureClass {
             | Self::Refused
             | Self::Mismatched
             | Self::WrongSignature
+            | Self::PinUntried
             | Self::Unavailable
             | Self::Broken => false,
         }

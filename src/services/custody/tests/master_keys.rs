@@ -27,7 +27,7 @@ impl Safe {
     }
 
     /// A process whose master keys are sealed by a key file.
-    fn process(&self, file: &Path) -> (MasterKeys, Keyring) {
+    fn process(&self, file: &Path) -> (MasterKeys, Arc<Keyring>) {
         let local = LocalProvider::new(self.store.id(), MasterSealer::KeyFile(file.to_owned()));
         let masters =
             MasterKeys::new(Arc::clone(&self.store) as Arc<_>, Arc::clone(&local), Arc::clone(&self.clock) as Arc<_>);
@@ -36,7 +36,7 @@ impl Safe {
         let lease = Duration::from_secs(600);
         let keyring =
             Keyring::new(Arc::clone(&self.store) as Arc<_>, providers, Arc::clone(&self.clock) as Arc<_>, owner, lease);
-        (masters, keyring)
+        (masters, Arc::new(keyring))
     }
 }
 

@@ -33,7 +33,7 @@ pub(in crate::services) struct Bench {
     clock: Arc<Hand>,
     pub(in crate::services) keyring: Arc<Keyring>,
     pub(in crate::services) catalog: Arc<Catalog>,
-    pub(in crate::services) rotation: Rotation,
+    pub(in crate::services) rotation: Arc<Rotation>,
 }
 
 impl Bench {
@@ -58,7 +58,7 @@ impl Bench {
     }
 
     /// Another daemon on the same store and token.
-    pub(in crate::services) fn neighbour(&self) -> Rotation {
+    pub(in crate::services) fn neighbour(&self) -> Arc<Rotation> {
         rotation(&self.store, &keyring(&self.store, &self.double, &self.clock, "there"), &self.catalog, &self.clock)
     }
 
@@ -147,8 +147,8 @@ fn policies(catalog: &Arc<Catalog>) -> Policies {
     Policies::new(Arc::clone(catalog), PolicyDefaults::default())
 }
 
-fn rotation(store: &Arc<Store>, keyring: &Arc<Keyring>, catalog: &Arc<Catalog>, clock: &Arc<Hand>) -> Rotation {
-    Rotation::new(Arc::clone(store), Arc::clone(keyring), policies(catalog), Arc::clone(clock) as Arc<_>)
+fn rotation(store: &Arc<Store>, keyring: &Arc<Keyring>, catalog: &Arc<Catalog>, clock: &Arc<Hand>) -> Arc<Rotation> {
+    Arc::new(Rotation::new(Arc::clone(store), Arc::clone(keyring), policies(catalog), Arc::clone(clock) as Arc<_>))
 }
 
 pub(in crate::services) const SETTINGS: RotationSettings = RotationSettings {

@@ -1,5 +1,7 @@
 //! Sweeps over a store and a double of a token.
 
+use std::sync::Arc;
+
 use super::service::{Bench, SETTINGS, admin, on_demand};
 use super::*;
 use crate::auth::{Caller, Scope};
@@ -10,7 +12,7 @@ use crate::store::CertificateReplacement;
 use strongroom_domain::audit::Action;
 use strongroom_domain::error::ErrorKind;
 
-async fn swept(rotation: &Rotation) -> SweepResult {
+async fn swept(rotation: &Arc<Rotation>) -> SweepResult {
     rotation.sweep(&admin(), SweepMode::Run).await.unwrap()
 }
 
@@ -80,7 +82,7 @@ async fn steps_that_come_early_are_audited_so() {
     bench.rotating("a").await;
     live(&bench, days(275)).await;
     let mut rotation = bench.neighbour();
-    rotation.options.clock_guard = None;
+    Arc::get_mut(&mut rotation).unwrap().options.clock_guard = None;
     bench.pass(days(100));
     let sweep = swept(&rotation).await;
     assert_eq!(words(&sweep), ["activate"], "it has waited for long");
@@ -118,7 +120,8 @@ async fn failure_of_one_ring_stops_no_other_and_is_tried_again_later() {
 #[tokio::test]
 async fn destruction_is_limited_per_sweep() {
     let mut bench = Bench::new().await;
-    bench.rotation.options = SweepOptions { destroy_limit: 2, ..SweepOptions::default() };
+    let options = SweepOptions { destroy_limit: 2, ..SweepOptions::default() };
+    Arc::get_mut(&mut bench.rotation).unwrap().options = options;
     for name in ["a", "b", "c", "d", "e"] {
         let ring = bench.signing(name).await;
         bench.rotation.rotate(&admin(), on_demand(&ring)).await.unwrap();

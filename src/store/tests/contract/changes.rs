@@ -15,7 +15,7 @@ pub(in super::super) async fn change_of_several_rows_is_made_whole_or_not_at_all
     let change = |current: &KeyPair| KeyPairChange {
         moves: vec![move_of(current, KeyState::Deactivated, at(3)), move_of(&next, KeyState::Active, at(3))],
         commits: vec![commit_of(&new, KeyState::PreActive, at(3))],
-        fence: None,
+        ..KeyPairChange::default()
     };
     let before = store.ring(&name).await.unwrap();
     let (epoch, trail_before) = (store.epoch().await.unwrap(), trail(store).await);

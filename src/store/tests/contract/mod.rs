@@ -5,7 +5,9 @@ mod changes;
 mod documents;
 mod lifecycle;
 mod local;
+mod members;
 mod memory;
+mod pins;
 mod requests;
 mod rings;
 mod states;
@@ -17,7 +19,9 @@ pub(super) use changes::*;
 pub(super) use documents::*;
 pub(super) use lifecycle::*;
 pub(super) use local::*;
+pub(super) use members::*;
 pub(super) use memory::*;
+pub(super) use pins::*;
 pub(super) use requests::*;
 pub(super) use rings::*;
 pub(super) use states::*;
@@ -92,6 +96,15 @@ macro_rules! every_case {
             ring_is_due_after_each_change_until_a_plan_is_noted
             right_to_sweep_has_one_holder_and_numbers_that_grow
             change_under_an_older_number_is_refused
+            activation_moves_two_keys_with_their_events
+            key_that_the_token_has_lost_is_not_activated
+            document_is_replaced_in_the_revision_that_was_read
+            name_is_claimed_by_one_document_of_its_kind
+            documents_change_with_keys_or_not_at_all
+            refused_pin_is_tried_once_by_whichever_daemon
+            pin_that_worked_is_tried_once_more_after_a_refusal
+            attempts_that_are_cut_short_are_bounded
+            pin_that_another_replaces_is_refused
         }
     };
     ($open:path: $($case:ident)*) => {

@@ -11,7 +11,7 @@ use cryptoki::slot::TokenInfo;
 use cryptoki::types::AuthPin;
 use zeroize::Zeroize;
 
-use super::refused_pin::{self, RefusalDraft};
+use super::known_pin;
 use crate::host::error_text::describe;
 use crate::lock_file::{self, HeldLock, Tried};
 use crate::options::PinSource;
@@ -82,8 +82,7 @@ pub(in crate::host) fn lock(name: &LockName) -> Result<HeldLock, CallFailure> {
 /// Logs the process in by one session, if it is safe to try.
 ///
 /// # Errors
-/// The PIN classes, `Unavailable` when the refusal could not be remembered, or what the
-/// token answered.
+/// The PIN classes, or what the token answered; with the hash of the PIN once it was compared.
 pub(in crate::host) fn log_in(
     session: &Session,
     info: &TokenInfo,
@@ -96,31 +95,20 @@ pub(in crate::host) fn log_in(
             "the token is one wrong PIN from being locked, or past it",
         ));
     }
-    let memory = &opening.refused_pin;
-    let unwritable = |error: std::io::Error| {
-        CallFailure::new(FailureClass::Unavailable, format!("no log-in without {}: {error}", memory.display()))
+    let about =
+        |class, detail: String, hash: String| CallFailure { pin: Some(hash), ..CallFailure::new(class, detail) };
+    let Some(known) = known_pin::find(&opening.known_pins, info.serial_number(), pin) else {
+        let detail = "this PIN was never tried".to_owned();
+        return Err(about(FailureClass::PinUntried, detail, known_pin::hash(pin)?));
     };
-    let once_more = opening.try_refused && !info.user_pin_count_low();
-    if !once_more && refused_pin::is_refused(memory, info.serial_number(), pin).map_err(unwritable)? {
-        return Err(CallFailure::new(
-            FailureClass::PinRemembered,
-            "this PIN was refused before; it was not tried again",
-        ));
+    if !known.may_try {
+        let detail = "this PIN was refused before; it was not tried again".to_owned();
+        return Err(about(FailureClass::PinRemembered, detail, known.hash.clone()));
     }
-    let prepared = RefusalDraft::new(memory, info.serial_number(), pin).map_err(unwritable)?;
-    let (class, error) = match session.login(UserType::User, Some(&auth_pin(pin))) {
-        Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {
-            prepared.discard().map_err(unwritable)?;
-            return refused_pin::forget(memory).map_err(unwritable);
-        }
-        Err(error) => (refusal(&error), error),
-    };
-    match class {
-        FailureClass::PinRefused => prepared.commit(),
-        _ => prepared.discard(),
+    match session.login(UserType::User, Some(&auth_pin(pin))) {
+        Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
+        Err(error) => Err(about(refusal(&error), describe(&error), known.hash.clone())),
     }
-    .map_err(unwritable)?;
-    Err(CallFailure::new(class, describe(&error)))
 }
 
 const fn refusal(error: &Error) -> FailureClass {
