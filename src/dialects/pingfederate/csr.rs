@@ -22,7 +22,7 @@ use crate::http::remarks::Remarks;
 use crate::services::lifecycle::issued_certificates;
 use crate::services::signing::Target;
 use strongroom_domain::error::Error;
-use strongroom_domain::key::{CertificateDer, KeyPair};
+use strongroom_domain::key::KeyPair;
 use strongroom_formats::x509::Chain;
 
 const DATA: &str = "fileData";
