@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::pools::{DatabasePools, Pools, on_database, reading, writing};
 use super::seam::{Database, Route as _};
+use super::session::Session;
 use super::{StoreError, meta, migrations, postgres, sqlite};
 use crate::config::StoreConfig;
 use aws_lc_rs::hmac;
@@ -58,10 +59,11 @@ impl Store {
         match config {
             StoreConfig::Sqlite(path) => {
                 let Some(pool) = sqlite::open_read_only(path).await? else { return Ok(ReadOnlyOpen::Absent) };
-                look(sqlite::pools(pool.clone(), pool), false, DatabasePools::Sqlite).await
+                look(sqlite::pools(pool.clone(), pool), None, DatabasePools::Sqlite).await
             }
             StoreConfig::Postgres(config) => {
-                look(postgres::open_read_only(config).await?, true, DatabasePools::Postgres).await
+                let pools = postgres::open_read_only(config).await?;
+                look(pools, Some(config.id), DatabasePools::Postgres).await
             }
         }
     }
@@ -133,14 +135,8 @@ impl Store {
 async fn born<D: Database>(pools: &Pools<D>, expected: Option<StoreId>) -> Result<(StoreId, hmac::Key), StoreError> {
     let mut session = pools.begin("open").await?;
     if let Some(expected) = expected {
-        let id = match D::schema_version(&mut session.conn).await? {
-            0 => None,
-            _ => Some(meta::known_identity(&mut session).await?.0),
-        };
-        if id != Some(expected) {
-            let found = id.map_or_else(|| "there is no store yet".to_owned(), |id| format!("this is the store {id}"));
-            return Err(StoreError::Inconsistent(format!("{found}; the configuration names the store {expected}")));
-        }
+        let version = D::schema_version(&mut session.conn).await?;
+        expect(&mut session, version, expected).await?;
     }
     D::migrate(&mut session.conn).await?;
     let identity = meta::identity(&mut session).await?;
@@ -148,16 +144,33 @@ async fn born<D: Database>(pools: &Pools<D>, expected: Option<StoreId>) -> Resul
     Ok(identity)
 }
 
-/// Looks at a store whose pools are open for reading only.
+/// Passes when the store that is there, with a schema of some version, is the one expected.
+async fn expect<D: Database>(session: &mut Session<D>, version: i64, expected: StoreId) -> Result<(), StoreError> {
+    let found = if version == 0 {
+        "there is no store yet".to_owned()
+    } else {
+        match meta::known_identity(session).await?.0 {
+            id if id == expected => return Ok(()),
+            id => format!("this is the store {id}"),
+        }
+    };
+    Err(StoreError::Inconsistent(format!("{found}; the configuration names the store {expected}")))
+}
+
+/// Looks at a store whose pools are open for reading only; with `shared`, in a database that is there before its tables,
+/// and that must be of the id expected, if one is.
 async fn look<D: Database>(
     pools: Pools<D>,
-    absent_without_schema: bool,
+    shared: Option<Option<StoreId>>,
     database: impl FnOnce(Pools<D>) -> DatabasePools,
 ) -> Result<ReadOnlyOpen, StoreError> {
     let mut session = pools.snapshot("open").await?;
     let version = D::schema_version(&mut session.conn).await?;
     let latest = migrations::known(version)?;
-    if version == 0 && absent_without_schema {
+    if let Some(expected) = shared.flatten() {
+        expect(&mut session, version, expected).await?;
+    }
+    if version == 0 && shared.is_some() {
         return Ok(ReadOnlyOpen::Absent);
     }
     if version < latest {

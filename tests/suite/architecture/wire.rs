@@ -17,16 +17,32 @@ const SPEAKERS: [&str; 8] = ["cli", "config", "daemon", "dialects", "http", "rou
 const PRODUCTS: [&str; 6] = ["PingFederate", "pf-admin-api", "Auth0", "api/v2", "Zitadel", "keyPairs"];
 
 /// Words in camel case that belong to standards, or to the domain itself.
-const KNOWN: [(&str, &str); 10] = [
+const KNOWN: [(&str, &str); 26] = [
     ("basicConstraints", "RFC 5280 section 4.2.1.9"),
+    ("brainpoolP160r1", "RFC 5639"),
+    ("brainpoolP192r1", "RFC 5639"),
+    ("brainpoolP224r1", "RFC 5639"),
+    ("brainpoolP256r1", "RFC 5639"),
+    ("brainpoolP320r1", "RFC 5639"),
+    ("brainpoolP384r1", "RFC 5639"),
+    ("brainpoolP512r1", "RFC 5639"),
     ("camelCase", "how documents in the store are written"),
+    ("dnQualifier", "an attribute of X.520"),
+    ("emailAddress", "RFC 2985 section 5.2.1"),
+    ("generationQualifier", "an attribute of X.520"),
+    ("keyLength", "RFC 8018 appendix A.2"),
     ("keyUsage", "RFC 5280 section 4.2.1.3"),
     ("notAfter", "RFC 5280 section 4.1.2.5"),
     ("notBefore", "RFC 5280 section 4.1.2.5"),
     ("pathLenConstraint", "RFC 5280 section 4.2.1.9"),
+    ("serialNumber", "RFC 5280 section 4.1.2.2"),
+    ("signatureAlgorithm", "RFC 5280 section 4.1.1.2"),
+    ("signatureValue", "RFC 5280 section 4.1.1.3"),
     ("sslClient", "a kind of ring"),
     ("sslServer", "a kind of ring"),
     ("subjectAltName", "RFC 5280 section 4.2.1.6"),
+    ("subjectPublicKeyInfo", "RFC 5280 section 4.1.2.7"),
+    ("tbsCertificate", "RFC 5280 section 4.1.1.1"),
     ("withRSAandMGF1", "a name of JCA"),
 ];
 
