@@ -59,6 +59,7 @@ impl Components {
             Keyring::new(Arc::clone(&store) as Arc<_>, providers.clone(), Arc::clone(&clock), owner, lease(config));
         let keyring = keyring
             .with_requests_per_principal(config.limits.generations_per_principal)
+            .with_keys(config.keys)
             .with_stock(config.stock.clone());
         let catalog = Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock)));
         let master_keys =

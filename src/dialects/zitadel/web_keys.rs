@@ -62,7 +62,10 @@ pub(super) fn ring() -> Result<RingId, Error> {
 
 /// When a key last changed.
 pub(super) fn change_date(pair: &KeyPair) -> Timestamp {
-    [pair.activated_at, pair.deactivated_at, pair.deleted_at].into_iter().flatten().fold(pair.created_at, Ord::max)
+    [pair.activated_at, pair.deactivated_at, pair.compromised_at, pair.deleted_at]
+        .into_iter()
+        .flatten()
+        .fold(pair.created_at, Ord::max)
 }
 
 /// What a creation is remembered by.
@@ -177,8 +180,9 @@ impl Ring {
         if !pair.state.is_visible() {
             return Ok(Some(Deletion::Deleted(Box::new(pair))));
         }
-        let deleted =
-            self.change(vec![moved(&pair, KeyState::Destroying, "deletion was asked for".to_owned())]).await?;
+        let deleted = self
+            .change(vec![moved(&pair, self.keyring.state_after_deletion(&pair), "deletion was asked for".to_owned())])
+            .await?;
         Ok(Some(Deletion::Deleted(Box::new(deleted))))
     }
 
