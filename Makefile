@@ -29,6 +29,7 @@ quick: ## unit tests, goldens and dialects on LOCAL keys: a minute without token
 	STRONGROOM_TEST_KEYS=LOCAL $(TESTS) --test suite -- $(QUICK) $(LEFT_OUT)
 
 test: setup ## every test that needs no container engine
+	@tests/postgres/setup
 	@echo "make test: preparing the OpenAPI validator and the JOSE libraries in $(ORACLES)"
 	@tests/oracles/setup "$(ORACLES)"
 	@echo "make test: building the fault-injecting module, the daemon and the tests (minutes the first time)"

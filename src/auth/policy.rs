@@ -188,6 +188,7 @@ mod hooks {
 
     pub(super) fn withheld(_: &Caller, action: Action, resource: Option<Resource<'_>>) -> Option<Result<(), Denied>> {
         let (withheld, ring) = (WITHHELD.as_deref()?, resource?.ring()?);
-        (action == Action::Sign && ring.to_string() == withheld).then(|| Err(Denied::Ring(ring.clone())))
+        let withholds = matches!(action, Action::Sign | Action::ChangeSettings | Action::ReadConnection);
+        (withholds && ring.to_string() == withheld).then(|| Err(Denied::Ring(ring.clone())))
     }
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::block_on;
-use crate::config::{Config, MasterKeySource};
+use crate::config::{Config, DatabaseHost, MasterKeySource, PasswordSource, PostgresTls, StoreConfig};
 use crate::daemon::{self, Offline};
 use crate::services::custody::{self, LocalKeyInspection};
 use crate::store::{ReadOnlyOpen, Store};
@@ -49,13 +49,8 @@ async fn look(config: &Config) -> anyhow::Result<Vec<String>> {
         findings.extend(report.findings);
     }
     describe_sealing(config);
-    let path = config.store.display();
-    let place = if config.store.exists() { Some(config.store.as_path()) } else { config.store.parent() };
-    if let Some(place) = place
-        && let Err(failure) = rustix::fs::access(place, rustix::fs::Access::WRITE_OK)
-    {
-        findings.push(format!("{} cannot be written: {failure}", place.display()));
-    }
+    findings.extend(unwritable(&config.store));
+    let path = &config.store;
     match Store::open_read_only(&config.store).await {
         Ok(ReadOnlyOpen::Absent) => println!("store          {path} is not there yet; the first start makes it"),
         Ok(ReadOnlyOpen::Outdated { version, latest }) => {
@@ -73,6 +68,14 @@ async fn look(config: &Config) -> anyhow::Result<Vec<String>> {
         Err(failure) => findings.push(format!("{path}: {failure}")),
     }
     Ok(findings)
+}
+
+/// A finding about a file that cannot be written.
+fn unwritable(store: &StoreConfig) -> Option<String> {
+    let StoreConfig::Sqlite(path) = store else { return None };
+    let place = if path.exists() { path.as_path() } else { path.parent()? };
+    let failure = rustix::fs::access(place, rustix::fs::Access::WRITE_OK).err()?;
+    Some(format!("{} cannot be written: {failure}", place.display()))
 }
 
 /// What seals software keys, and what its loss means.
@@ -121,16 +124,27 @@ async fn look_at_keys(config: &Config, store: Arc<Store>, logged_in: bool) -> an
 /// What is allowed but unwise.
 fn suspicions(config: &Config) -> Vec<String> {
     let mut findings = Vec::new();
+    if let StoreConfig::Postgres(store) = &config.store {
+        if store.tls == PostgresTls::Disable && !store.hosts.iter().all(DatabaseHost::is_here) {
+            findings.push("store.tls: connections to the database are not encrypted".to_owned());
+        }
+        if let Some(PasswordSource::File(file)) = &store.password {
+            findings.extend(readable_by_others(file));
+        }
+    }
     let Some(token) = &config.token else { return findings };
     if let TokenSelector::SlotId(slot) = token.selector {
         findings.push(format!("token.slot-id: slots are renumbered; name slot {slot}'s token by label or serial"));
     }
-    if let PinSource::File(file) = &token.pin
-        && file.metadata().is_ok_and(|facts| facts.mode() & 0o077 != 0)
-    {
-        findings.push(format!("{} can be read by other users; say chmod 600", file.display()));
+    if let PinSource::File(file) = &token.pin {
+        findings.extend(readable_by_others(file));
     }
     findings
+}
+
+fn readable_by_others(file: &Path) -> Option<String> {
+    let open = file.metadata().is_ok_and(|facts| facts.mode() & 0o077 != 0);
+    open.then(|| format!("{} can be read by other users; say chmod 600", file.display()))
 }
 
 #[allow(clippy::print_stdout, reason = "the report is the command's output")]

@@ -17,7 +17,7 @@ use super::block_on;
 use crate::auth::{Credential, Scope, SecretHash, new_secret};
 use crate::config::{
     Auth0, Config, KeysConfig, LimitsConfig, Listener, MasterKeySource, PingFederate, Plaintext, RotationConfig,
-    SanFormat, StockConfig, Zitadel,
+    SanFormat, StockConfig, StoreConfig, Zitadel,
 };
 use crate::daemon::{self, Announce, InstanceLock};
 use strongroom_domain::key::{KeyAlgorithm, ProviderKind};
@@ -190,7 +190,7 @@ impl Layout {
             local: Some(MasterKeySource::Token),
             // SoftHSM's threads contend, its processes do not.
             hosts: HostOptions { signing_hosts: cores.min(4), workers: 1, ..HostOptions::default() },
-            store: self.path("strongroom.db"),
+            store: StoreConfig::Sqlite(self.path("strongroom.db")),
             credentials,
             limits: LimitsConfig::default(),
             // A set-up to throw away keeps no deleted keys.

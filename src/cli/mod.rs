@@ -4,6 +4,7 @@
 //! set-up. Does not own how the daemon is put together (`daemon`). The only room that
 //! prints. Errors are one sentence and a remedy, never a backtrace.
 
+mod backup;
 mod check;
 mod credential;
 mod dev;
@@ -50,6 +51,10 @@ enum Command {
     },
     /// Compare the token with the store
     Reconcile(reconcile::Arguments),
+    /// Copy the store of a daemon, which may be running, to a file, with a manifest beside it
+    Backup(backup::BackupArguments),
+    /// Put a backup in the place of the store of a stopped daemon
+    Restore(backup::RestoreArguments),
     /// What rotation would do and when, and the word to go on
     #[command(subcommand)]
     Rotation(rotation::Command),
@@ -78,6 +83,8 @@ pub fn main() -> ExitCode {
         Command::Dev(_) | Command::Serve { .. } | Command::TokenHost => Verbosity::Daemon,
         Command::Check { .. }
         | Command::Reconcile(_)
+        | Command::Backup(_)
+        | Command::Restore(_)
         | Command::Rotation(_)
         | Command::Key(_)
         | Command::Token(_)
@@ -90,6 +97,8 @@ pub fn main() -> ExitCode {
         Command::Serve { config } => serve::run(&config),
         Command::Check { config } => return check::run(&config),
         Command::Reconcile(arguments) => return reconcile::run(&arguments),
+        Command::Backup(arguments) => backup::back_up(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
         Command::Rotation(command) => return rotation::run(&command),
         Command::Key(command) => key::run(&command),
         Command::Token(command) => token::run(&command),

@@ -1,9 +1,10 @@
 //! Section `[hosts]`: how many token hosts, how patient with them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
-use strongroom_token::HostOptions;
+use strongroom_token::{HostOptions, SignatureVerification};
 
 use super::duration;
 
@@ -22,6 +23,8 @@ pub(super) struct Section {
     generate_timeout: Duration,
     #[serde(deserialize_with = "duration::parse")]
     login_timeout: Duration,
+    verify_signatures: SignatureVerification,
+    lock_dir: Option<PathBuf>,
 }
 
 /// Refuses counts and times that make no sense.
@@ -39,6 +42,9 @@ pub(super) fn validate(hosts: &HostOptions, findings: &mut Vec<String>) {
     }
     if hosts.shared_host && hosts.signing_hosts != 1 {
         findings.push("hosts: shared-host = true means one process, so signing-hosts stays 1".to_owned());
+    }
+    if hosts.lock_dir.as_ref().is_some_and(|folder| folder.is_relative()) {
+        findings.push("hosts.lock-dir: an absolute path".to_owned());
     }
     let times = [
         ("sign-timeout", hosts.sign_timeout),

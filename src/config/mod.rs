@@ -15,6 +15,7 @@ mod listener;
 mod local;
 mod rotation;
 mod stock;
+mod store;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -37,6 +38,7 @@ pub use listener::{Listener, Plaintext};
 pub use local::MasterKeySource;
 pub use rotation::RotationConfig;
 pub use stock::StockConfig;
+pub use store::{DatabaseHost, PasswordSource, Pooler, PostgresConfig, PostgresTls, StoreConfig};
 pub use zitadel::Zitadel;
 
 /// Everything that the daemon is told.
@@ -52,8 +54,8 @@ pub struct Config {
     /// What seals the master keys of the provider `LOCAL`; absent where there is none.
     pub local: Option<MasterKeySource>,
     pub hosts: HostOptions,
-    /// The SQLite database.
-    pub store: PathBuf,
+    /// The database of keys and settings.
+    pub store: StoreConfig,
     pub credentials: Vec<Credential>,
     pub limits: LimitsConfig,
     pub keys: KeysConfig,
@@ -132,7 +134,8 @@ struct File {
     local: Option<local::Section>,
     #[serde(default, with = "hosts::Section")]
     hosts: HostOptions,
-    store: Option<StoreSection>,
+    #[serde(default)]
+    store: store::Section,
     #[serde(default)]
     credentials: Vec<credentials::Section>,
     #[serde(default)]
@@ -151,11 +154,6 @@ struct File {
     zitadel: zitadel::Section,
 }
 
-#[derive(Deserialize)]
-struct StoreSection {
-    path: PathBuf,
-}
-
 impl File {
     fn validate(self, findings: &mut Vec<String>) -> Config {
         match self.version {
@@ -164,7 +162,7 @@ impl File {
             None => findings.push("version: it is missing; this program reads version 1".to_owned()),
         }
         let state_dir = absolute("state-dir", self.state_dir, findings);
-        let store = absolute("store.path", self.store.map(|section| section.path), findings);
+        let store = self.store.validate(findings);
         self.listener.validate(findings);
         hosts::validate(&self.hosts, findings);
         self.limits.validate(findings);

@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::string_slice, reason = "tests")]
 
-use super::{Auth0, Config, Connections, MasterKeySource, Plaintext};
+use super::{
+    Auth0, Config, Connections, DatabaseHost, MasterKeySource, PasswordSource, Plaintext, Pooler, PostgresTls,
+    StoreConfig,
+};
 use strongroom_domain::key::{KeyAlgorithm, ProviderKind};
 use strongroom_token::TokenSelector;
 
@@ -209,5 +212,63 @@ fn rotation_leaves_verifiers_the_time_that_they_need() {
     ] {
         let findings = with(text).unwrap_err().0;
         assert!(findings.iter().any(|finding| finding.contains(part)), "{part} is not in {findings:?}");
+    }
+}
+
+/// The file with other lines in the place of the store's path.
+fn with_store(lines: &str) -> String {
+    WHOLE.replace("path = \"/var/lib/strongroom/strongroom.db\"", lines)
+}
+
+#[test]
+fn store_is_a_file_or_a_database() {
+    let file = Config::parse(WHOLE).unwrap().store;
+    assert_eq!(file, StoreConfig::Sqlite("/var/lib/strongroom/strongroom.db".into()));
+    let lines = "url = \"postgres://key%20daemon@db1.example,[::1]:6432,%2Frun%2Fpostgresql/keys\"\n\
+                 password-file = \"/etc/strongroom/password\"";
+    let StoreConfig::Postgres(store) = Config::parse(&with_store(lines)).unwrap().store else { panic!("a database") };
+    let hosts = [
+        DatabaseHost::Tcp("db1.example".to_owned(), 5432),
+        DatabaseHost::Tcp("::1".to_owned(), 6432),
+        DatabaseHost::Socket("/run/postgresql".into(), 5432),
+    ];
+    assert_eq!((store.user.as_str(), store.database.as_str()), ("key daemon", "keys"));
+    assert_eq!((&store.hosts[..], &store.listen[..]), (&hosts[..], &hosts[..]));
+    assert_eq!(hosts.map(|host| host.is_here()), [false, true, true]);
+    assert_eq!(store.password, Some(PasswordSource::File("/etc/strongroom/password".into())));
+    assert_eq!((store.tls, store.pooler, store.connections), (PostgresTls::VerifyFull, Pooler::None, 10));
+
+    let pooled = Config::parse(&with_store("url = \"postgres://a@h/d\"\npooler = \"transaction\"")).unwrap().store;
+    let StoreConfig::Postgres(pooled) = pooled else { panic!("a database") };
+    assert_eq!(pooled.listen, [], "a pooler passes no notifications on");
+}
+
+#[test]
+fn database_that_cannot_be_is_refused() {
+    let url = |lines: &str| with_store(&format!("url = \"postgres://a@h/d\"\n{lines}"));
+    for (text, part) in [
+        (with_store(""), "store.path: `` is not an absolute path"),
+        (with_store("path = \"/a\"\nurl = \"postgres://a@h/d\""), "either path or url"),
+        (with_store("path = \"/a\"\nschema = \"b\""), "store.schema: it belongs to PostgreSQL"),
+        (with_store("url = \"mysql://a@h/d\""), "store.url: it is no URL postgres://"),
+        (with_store("url = \"postgres://h/d\""), "names no user"),
+        (with_store("url = \"postgres://a@h\""), "is no URL"),
+        (with_store("url = \"postgres://a@h:x/d\""), "is no URL"),
+        (with_store("url = \"postgres://a@/d\""), "is no URL"),
+        (with_store("url = \"postgres://a:secret@h/d\""), "passwords lie in"),
+        (with_store("url = \"postgres://a@h/d?sslmode=disable\""), "keys of their own"),
+        (url("schema = \"a-b\""), "store.schema"),
+        (url("schema = \"x; DROP\""), "store.schema"),
+        (url("id = \"7\""), "store.id"),
+        (url("connections = 1"), "between 2 and 1000"),
+        (url("lock-timeout = \"1ms\""), "store.lock-timeout"),
+        (url("password-file = \"p\""), "absolute path"),
+        (url("password-file = \"/p\"\npassword-credential = \"p\""), "either password-file"),
+        (url("client-key-file = \"/k\""), "go together"),
+        (url("pooler = \"statement\""), "statement"),
+        (url("tls = \"prefer\""), "prefer"),
+    ] {
+        assert!(findings(&text).iter().any(|finding| finding.contains(part)), "{part} is not in {:?}", findings(&text));
+        assert!(findings(&text).iter().all(|finding| !finding.contains("secret")), "{:?}", findings(&text));
     }
 }

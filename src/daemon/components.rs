@@ -43,7 +43,7 @@ pub(super) struct Components {
 
 impl Components {
     pub(super) async fn open(config: &Config, owner: LeaseOwner) -> anyhow::Result<Self> {
-        let store = Store::open(&config.store).await.context("the store cannot be opened")?;
+        let store = Store::open_configured(&config.store).await.context("the store cannot be opened")?;
         Self::over(store, config, owner)
     }
 

@@ -7,12 +7,19 @@ use std::path::Path;
 use anyhow::Context as _;
 use rustix::fs::{FlockOperation, flock};
 
+use crate::config::StoreConfig;
 use crate::store::LeaseOwner;
 use strongroom_domain::clock::random;
 
 /// Held as long as this process is the instance whose state lies in a directory.
 #[derive(Debug)]
 pub struct InstanceLock {
+    _file: File,
+}
+
+/// Held as long as this process is the instance of its name in a store.
+#[derive(Debug)]
+pub(super) struct NameLock {
     _file: File,
 }
 
@@ -33,19 +40,44 @@ impl InstanceLock {
     /// When the directory or the lock file cannot be made.
     pub fn try_acquire(state_dir: &Path) -> anyhow::Result<Option<Self>> {
         make_state_dir(state_dir)?;
-        let path = state_dir.join("instance.lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&path)
-            .with_context(|| format!("cannot open {}", path.display()))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Self { _file: file })),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-            Err(failure) => Err(failure).with_context(|| format!("cannot lock {}", path.display())),
-        }
+        Ok(locked(&state_dir.join("instance.lock"))?.map(|file| Self { _file: file }))
+    }
+}
+
+impl NameLock {
+    /// Takes the name of an instance in a SQLite store, by a file beside it: two daemons of one name would take
+    /// each other's reservations for those of their former lives. In PostgreSQL nothing holds the name yet.
+    ///
+    /// # Errors
+    /// When another daemon has the name, or the file cannot be made.
+    pub(super) fn acquire(store: &StoreConfig, instance: &str) -> anyhow::Result<Option<Self>> {
+        let StoreConfig::Sqlite(store) = store else { return Ok(None) };
+        let mut name = store.as_os_str().to_owned();
+        name.push(format!(".{instance}.lock"));
+        let file = locked(Path::new(&name))?;
+        let file = file.with_context(|| {
+            format!(
+                "another daemon on the store {} is the instance {instance:?}; each needs a name of its own (`instance`)",
+                store.display()
+            )
+        })?;
+        Ok(Some(Self { _file: file }))
+    }
+}
+
+/// A file that is locked; `None` when another process holds it.
+fn locked(path: &Path) -> anyhow::Result<Option<File>> {
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(failure) => Err(failure).with_context(|| format!("cannot lock {}", path.display())),
     }
 }
 

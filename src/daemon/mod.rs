@@ -27,16 +27,15 @@ use crate::auth::Authenticator;
 use crate::config::{self, Config};
 use crate::dialects::{auth0, pingfederate, zitadel};
 use crate::http::{Detached, Services};
-use crate::provider::pkcs11::Pkcs11Provider;
 use crate::router;
 use crate::serve;
-use crate::services::custody::{MasterKeys, Reconciler, StockFiller};
+use crate::services::custody::{MasterKeys, MissingKeys, Reconciler, StockFiller};
 use crate::services::lifecycle::Keyring;
 use crate::services::rotation::Rotation;
 use crate::store::poll_epoch;
 use crate::telemetry;
 use components::Components;
-use instance::new_life;
+use instance::{NameLock, new_life};
 
 pub use components::{Offline, host_command, token_options};
 pub use instance::{InstanceLock, make_state_dir};
@@ -68,10 +67,12 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
     let metrics = telemetry::start_metrics()?;
     tokio::spawn(telemetry::run_metrics_upkeep(metrics.clone()));
     let stop = stop_on_signals()?;
+    ignore_other_signals()?;
     let listener = TcpListener::bind(config.listener.address)
         .await
         .with_context(|| format!("cannot listen on {}", config.listener.address))?;
     let address = listener.local_addr()?;
+    let _name = NameLock::acquire(&config.store, &config.instance)?;
     let components = Components::open(&config, new_life(&config.instance)?).await?;
 
     for sentence in components.unreachable_keys(&config).await? {
@@ -80,7 +81,7 @@ pub async fn run(config: Config, announce: Announce, _lock: InstanceLock) -> any
 
     let detached = Detached::default();
     let router = router::router(services(&config, &components, metrics, detached.clone()), dialects(&config, address));
-    let reconciler = tokio::spawn(reconcile(Arc::clone(&components.keyring), components.token.clone(), stop.clone()));
+    let reconciler = tokio::spawn(reconcile(&components, stop.clone()));
     let rotator = tokio::spawn(rotate(Arc::clone(&components.rotation), config.rotation, stop.clone()));
     let unlocker = tokio::spawn(keep_unlocked(components.master_keys.clone(), stop.clone()));
     let (filler, stock_stop) = (StockFiller::new(Arc::clone(&components.keyring)), stop.clone());
@@ -183,20 +184,32 @@ fn listen_limits(config: &Config) -> serve::ConnectionLimits {
     }
 }
 
-/// Reconciles in the background; a generation host that died asks for a whole inventory.
-async fn reconcile(keyring: Arc<Keyring>, token: Option<Arc<Pkcs11Provider>>, stop: watch::Receiver<bool>) {
-    let reconciler = Reconciler::new(Arc::clone(&keyring));
-    let asked = async {
-        if let Some(mut due) = token.map(|token| token.client().subscribe()) {
-            while due.changed().await.is_ok() {
-                keyring.reconcile_soon(true);
+/// Reconciles in the background; a generation host that died asks for a whole inventory. What signatures
+/// did not find is marked meanwhile.
+fn reconcile(components: &Components, stop: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
+    let (keyring, token) = (Arc::clone(&components.keyring), components.token.clone());
+    let reports = components.signing.take_missing_reports();
+    async move {
+        let reconciler = Reconciler::new(Arc::clone(&keyring));
+        let asked = async {
+            if let Some(mut due) = token.map(|token| token.client().subscribe()) {
+                while due.changed().await.is_ok() {
+                    keyring.reconcile_soon(true);
+                }
             }
+            std::future::pending::<()>().await;
+        };
+        let missing = async {
+            if let Some(reports) = reports {
+                MissingKeys::new(Arc::clone(&keyring)).run(reports).await;
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = reconciler.run(stop) => {}
+            () = asked => {}
+            () = missing => {}
         }
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        () = reconciler.run(stop) => {}
-        () = asked => {}
     }
 }
 
@@ -269,6 +282,24 @@ fn stop_on_signals() -> anyhow::Result<watch::Receiver<bool>> {
         std::process::exit(1);
     });
     Ok(stop)
+}
+
+/// Goes on at signals that would end the process undrained; nothing of it is read anew by one.
+fn ignore_other_signals() -> anyhow::Result<()> {
+    let others = [
+        ("SIGHUP", SignalKind::hangup()),
+        ("SIGUSR1", SignalKind::user_defined1()),
+        ("SIGUSR2", SignalKind::user_defined2()),
+    ];
+    for (name, kind) in others {
+        let mut received = signal(kind)?;
+        tokio::spawn(async move {
+            while received.recv().await.is_some() {
+                tracing::warn!("{name} is ignored: the configuration is read at a start, and SIGTERM drains");
+            }
+        });
+    }
+    Ok(())
 }
 
 /// Keeps secrets out of core dumps and debuggers, and new files from other users.

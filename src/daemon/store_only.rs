@@ -28,7 +28,7 @@ impl StoreOnly {
     /// # Errors
     /// When it cannot be opened.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
-        let store = Store::open(&config.store).await.context("the store cannot be opened")?;
+        let store = Store::open_configured(&config.store).await.context("the store cannot be opened")?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         // It owns none of the daemon's reservations.
         let owner = new_life(&format!("{}/bystander", config.instance))?;

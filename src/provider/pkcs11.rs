@@ -44,7 +44,12 @@ impl KeyProvider for Pkcs11Provider {
         match (self.0.state(), self.0.token_facts()) {
             (Ok(hosts), Some(facts)) => ProviderHealth {
                 ready: true,
-                detail: format!("token {:?} serial {:?}: {hosts} signing hosts", facts.label, facts.serial),
+                detail: format!(
+                    "token {:?} serial {:?}: {hosts} signing hosts{}",
+                    facts.label,
+                    facts.serial,
+                    suspected(self.0.suspected_keys())
+                ),
             },
             (Ok(_), None) => ProviderHealth { ready: false, detail: "its token hosts are starting".to_owned() },
             (Err(detail), _) => ProviderHealth { ready: false, detail },
@@ -137,6 +142,10 @@ impl From<ProvenKey> for GeneratedKey {
     fn from(key: ProvenKey) -> Self {
         Self { spki: key.spki, sealed: None, attestation: key.attestation }
     }
+}
+
+fn suspected(keys: usize) -> String {
+    if keys == 0 { String::new() } else { format!(", {keys} keys suspected of taking hosts down") }
 }
 
 fn token_key(key: &KeyRef) -> TokenKey {

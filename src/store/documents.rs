@@ -21,6 +21,27 @@ pub(super) async fn of_kind(conn: &mut impl Connection, kind: DocumentKind) -> R
     Statement::new(sql).bind(kind.name()).fetch_all(conn, document).await
 }
 
+/// Inserts a document with the rings that it refers to, unless there is one of its id; whether it did.
+pub(super) async fn insert(
+    conn: &mut impl Connection,
+    document: &StoredDocument,
+    references: &[RingId],
+) -> Result<bool, StoreError> {
+    let sql = "INSERT INTO documents (kind, id, body, updated_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    let inserted = Statement::new(sql)
+        .bind(document.kind.name())
+        .bind(document.id.as_str())
+        .bind(document.body.as_str())
+        .bind(document.updated_at.as_micros())
+        .execute(conn)
+        .await?;
+    if inserted == 0 {
+        return Ok(false);
+    }
+    refer(conn, document, references).await?;
+    Ok(true)
+}
+
 /// Inserts a document or replaces the one of its id, with the rings that it refers to.
 pub(super) async fn put(
     conn: &mut impl Connection,

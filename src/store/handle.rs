@@ -4,12 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::pools::{DatabasePools, Pools, on_database, reading, writing};
+use super::seam::Database;
+use super::{StoreError, meta, migrations, postgres, sqlite};
+use crate::config::StoreConfig;
 use aws_lc_rs::hmac;
-use sqlx::Sqlite;
-
-use super::pools::{DatabasePools, Pools, commit_failure, on_database, reading, writing};
-use super::seam::Driver as _;
-use super::{StoreError, meta, migrations, sqlite};
 use strongroom_domain::key::StoreId;
 
 /// The store in a SQL database.
@@ -22,36 +21,48 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store in the file at `path`, making it if there is none.
+    /// Opens the store of a configuration, making it if there is none.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the file cannot be opened or written,
-    /// [`StoreError::Inconsistent`] when a newer program has written it.
+    /// [`StoreError::Unavailable`] when the database cannot be opened or written,
+    /// [`StoreError::Inconsistent`] when a newer program has written it or it is not the store of the configuration.
+    pub async fn open_configured(config: &StoreConfig) -> Result<Arc<Self>, StoreError> {
+        match config {
+            StoreConfig::Sqlite(path) => Self::open(path).await,
+            StoreConfig::Postgres(config) => {
+                let pools = postgres::open(config).await?;
+                let identity = born(&pools, config.id).await?;
+                Ok(Self::over(DatabasePools::Postgres(pools), identity))
+            }
+        }
+    }
+
+    /// Opens the store in the SQLite file at `path`, making it if there is none.
+    ///
+    /// # Errors
+    /// Those of [`Store::open_configured`].
     pub async fn open(path: &Path) -> Result<Arc<Self>, StoreError> {
         let writer = sqlite::open_writer(path).await?;
-        let mut tx = writer.begin_with(Sqlite::BEGIN).await?;
-        migrations::run(&mut tx).await?;
-        let identity = meta::identity(&mut *tx).await?;
-        tx.commit().await.map_err(commit_failure::<Sqlite>)?;
+        // Readers open a file that is there only.
+        let identity = born(&sqlite::pools(writer.clone(), writer.clone()), None).await?;
         let readers = sqlite::open_readers(path).await?;
-        Ok(Self::over(DatabasePools::Sqlite(Pools { writer, readers }), identity))
+        Ok(Self::over(DatabasePools::Sqlite(sqlite::pools(writer, readers)), identity))
     }
 
     /// Opens a store to look at it: nothing is made, brought up to date or written.
     ///
     /// # Errors
-    /// Those of [`Store::open`].
-    pub async fn open_read_only(path: &Path) -> Result<ReadOnlyOpen, StoreError> {
-        let Some(pool) = sqlite::open_read_only(path).await? else { return Ok(ReadOnlyOpen::Absent) };
-        let mut conn = pool.acquire().await?;
-        let (version, latest) = migrations::version(&mut conn).await?;
-        if version < latest {
-            return Ok(ReadOnlyOpen::Outdated { version, latest });
+    /// Those of [`Store::open_configured`].
+    pub async fn open_read_only(config: &StoreConfig) -> Result<ReadOnlyOpen, StoreError> {
+        match config {
+            StoreConfig::Sqlite(path) => {
+                let Some(pool) = sqlite::open_read_only(path).await? else { return Ok(ReadOnlyOpen::Absent) };
+                look(sqlite::pools(pool.clone(), pool), false, DatabasePools::Sqlite).await
+            }
+            StoreConfig::Postgres(config) => {
+                look(postgres::open_read_only(config).await?, true, DatabasePools::Postgres).await
+            }
         }
-        let identity = meta::known_identity(&mut *conn).await?;
-        drop(conn);
-        let pools = Pools { readers: pool.clone(), writer: pool };
-        Ok(ReadOnlyOpen::Current(Self::over(DatabasePools::Sqlite(pools), identity)))
     }
 
     fn over(pools: DatabasePools, (id, fingerprint_key): (StoreId, hmac::Key)) -> Arc<Self> {
@@ -110,6 +121,45 @@ impl Store {
     }
 }
 
+/// Brings a store up to date, and gives a new one its identity; with `expected`, an existing store that has it.
+async fn born<D: Database>(pools: &Pools<D>, expected: Option<StoreId>) -> Result<(StoreId, hmac::Key), StoreError> {
+    let mut session = pools.begin("open").await?;
+    if let Some(expected) = expected {
+        let id = match D::schema_version(&mut session.conn).await? {
+            0 => None,
+            _ => Some(meta::known_identity(&mut session).await?.0),
+        };
+        if id != Some(expected) {
+            let found = id.map_or_else(|| "there is no store yet".to_owned(), |id| format!("this is the store {id}"));
+            return Err(StoreError::Inconsistent(format!("{found}; the configuration names the store {expected}")));
+        }
+    }
+    D::migrate(&mut session.conn).await?;
+    let identity = meta::identity(&mut session).await?;
+    session.commit(&[]).await?;
+    Ok(identity)
+}
+
+/// Looks at a store whose pools are open for reading only.
+async fn look<D: Database>(
+    pools: Pools<D>,
+    absent_without_schema: bool,
+    database: impl FnOnce(Pools<D>) -> DatabasePools,
+) -> Result<ReadOnlyOpen, StoreError> {
+    let mut session = pools.snapshot("open").await?;
+    let version = D::schema_version(&mut session.conn).await?;
+    let latest = migrations::known(version)?;
+    if version == 0 && absent_without_schema {
+        return Ok(ReadOnlyOpen::Absent);
+    }
+    if version < latest {
+        return Ok(ReadOnlyOpen::Outdated { version, latest });
+    }
+    let identity = meta::known_identity(&mut session).await?;
+    drop(session);
+    Ok(ReadOnlyOpen::Current(Store::over(database(pools), identity)))
+}
+
 /// A commit under way; its drop counts it.
 pub(super) struct RevisionGuard<'s>(&'s AtomicU64);
 
@@ -121,7 +171,7 @@ impl Drop for RevisionGuard<'_> {
 
 /// Result of opening a store for reading only.
 pub enum ReadOnlyOpen {
-    /// No file; the first start makes it.
+    /// No file, or a database without tables; the first start makes it.
     Absent,
     /// A schema that the next start brings up to date.
     Outdated { version: i64, latest: i64 },

@@ -39,15 +39,15 @@ pub(super) async fn find(
     .await
 }
 
-/// Remembers that the claim led to `id`.
+/// Remembers that the claim led to `id`, unless another request with it was faster; whether it did.
 pub(super) async fn remember(
     conn: &mut impl Connection,
     claim: &IdempotencyClaim,
     id: KeyId,
-) -> Result<(), StoreError> {
-    Statement::new(
+) -> Result<bool, StoreError> {
+    let remembered = Statement::new(
         "INSERT INTO idempotency (principal, route, key, fingerprint, key_id, expires)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
     )
     .bind(claim.principal.as_str())
     .bind(claim.route.as_str())
@@ -57,7 +57,7 @@ pub(super) async fn remember(
     .bind(claim.expires.as_micros())
     .execute(conn)
     .await?;
-    Ok(())
+    Ok(remembered == 1)
 }
 
 /// Forgets the claim that led to `id`.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac;
 
-use super::seam::{Columns as _, Connection, Statement};
+use super::seam::{Columns as _, CommitCondition, Connection, Statement};
 use super::{LeaseOwner, StoreError, SweepLease};
 use strongroom_domain::clock::{Timestamp, random};
 use strongroom_domain::key::StoreId;
@@ -37,12 +37,6 @@ pub(super) async fn known_identity(conn: &mut impl Connection) -> Result<(StoreI
 /// The count of transitions.
 pub(super) async fn epoch(conn: &mut impl Connection) -> Result<i64, StoreError> {
     Statement::new("SELECT epoch FROM store_meta").fetch_one(conn, |row| row.get("epoch")).await
-}
-
-/// Counts one transition more.
-pub(super) async fn advance_epoch(conn: &mut impl Connection) -> Result<(), StoreError> {
-    Statement::new("UPDATE store_meta SET epoch = epoch + 1").execute(conn).await?;
-    Ok(())
 }
 
 /// Writes something, to see whether that is possible.
@@ -90,8 +84,9 @@ pub(super) async fn end_sweep(conn: &mut impl Connection, fence: i64, at: Option
     if done == 1 { Ok(()) } else { Err(StoreError::Fenced) }
 }
 
-/// Passes while the sweeper of this number is the latest.
+/// Passes while the sweeper of this number is the latest; the commit asks again.
 pub(super) async fn check_fence(conn: &mut impl Connection, fence: i64) -> Result<(), StoreError> {
+    conn.require(CommitCondition::Fence(fence));
     let latest: i64 = Statement::new("SELECT fence FROM store_meta").fetch_one(conn, |row| row.get("fence")).await?;
     if latest == fence { Ok(()) } else { Err(StoreError::Fenced) }
 }

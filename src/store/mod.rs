@@ -1,7 +1,7 @@
 //! The store: key pairs, certificates, idempotency claims, settings and the audit trail.
 //!
 //! Owns rows and transactions. Does not know providers, principals beyond their names,
-//! or what a certificate says. SQLite embedded; PostgreSQL later by the same SQL text.
+//! or what a certificate says. SQLite embedded, or PostgreSQL, by the same SQL text.
 //!
 //! Invariants: one method is one transaction together with its audit events; a state
 //! moves only along [`KeyState::may_become`] and only by compare-and-set on the row's
@@ -9,6 +9,7 @@
 //! never removed, nor a master key; what is destroyed is overwritten.
 
 mod audit_trail;
+pub mod backup;
 mod documents;
 mod epoch_cache;
 mod handle;
@@ -18,10 +19,12 @@ mod master_keys;
 mod meta;
 mod migrations;
 mod pools;
+mod postgres;
 mod records;
 mod request;
 mod rings;
 mod seam;
+mod session;
 mod sqlite;
 mod states;
 mod stock;

@@ -11,7 +11,7 @@ pub(super) async fn make_due(conn: &mut impl Connection, ring: Option<&RingId>) 
     let Some(ring) = ring else { return Ok(()) };
     Statement::new(
         "INSERT INTO rings (ring, ring_kind, due_at, version) VALUES ($1, $2, 0, 1)
-         ON CONFLICT (ring) DO UPDATE SET due_at = 0, version = version + 1",
+         ON CONFLICT (ring) DO UPDATE SET due_at = 0, version = rings.version + 1",
     )
     .bind(ring.to_string())
     .bind(ring.kind().name())

@@ -1,19 +1,28 @@
 //! The seam to a database driver of sqlx: statements with their values, connections, and rows.
 //!
-//! Row functions take `&mut impl Connection`, whose bounds on a driver stand here once. INTEGER, TEXT, BLOB
-//! and boolean cross the seam, and no other type.
+//! Row functions take `&mut impl Connection`, a connection that one method of the store holds. INTEGER, TEXT,
+//! BLOB and boolean cross the seam, and no other type. Where databases differ, the difference is a [`Driver`].
 
 use std::future::Future;
 
+use sqlx::database::HasStatementCache;
 use sqlx::error::ErrorKind as Violation;
 use sqlx::{Arguments as _, ColumnIndex, Decode, Encode, Executor, IntoArguments, Pool, Row, Type};
 
 use super::StoreError;
+use strongroom_domain::key::RingId;
 
 /// Properties of a database that sqlx does not tell.
-pub(super) trait Driver: sqlx::Database {
-    /// Begins a transaction that will write, and waits for writers before it.
-    const BEGIN: &'static str;
+pub(super) trait Driver: sqlx::Database + HasStatementCache {
+    /// Locks the ring `$1` of the kind `$2` until the end of a transaction; absent where writers follow each other.
+    const LOCK_RING: Option<&'static str>;
+
+    /// Advances the epoch by `$1` and tells listeners, if `$2` is the latest fence or NULL, and no master key of
+    /// the version `$3` is retired or `$3` is NULL. Other writers then wait for the end of the transaction.
+    const ADVANCE_EPOCH: &'static str;
+
+    /// Finds the database anew after it could not be reached.
+    type Route: Route<Self>;
 
     /// The number of rows that a statement changed.
     fn rows_affected(done: &Self::QueryResult) -> u64;
@@ -21,14 +30,41 @@ pub(super) trait Driver: sqlx::Database {
     /// Whether the failure of a statement says that another connection held a lock, and nothing happened.
     fn is_locked(failure: &sqlx::Error) -> bool;
 
+    /// Whether a connection is of no more use after a failure.
+    fn is_lost(failure: &sqlx::Error) -> bool;
+
+    /// Whether a connection is of no more use after a transaction could not begin.
+    fn is_lost_at_begin(failure: &sqlx::Error) -> bool;
+
+    /// Brings the schema up to date, inside the caller's transaction.
+    fn migrate(conn: &mut Self::Connection) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The version of the schema that is there, 0 before the first.
+    fn schema_version(conn: &mut Self::Connection) -> impl Future<Output = sqlx::Result<i64>> + Send;
+
     /// Removes erased values from files other than the tables, such as a write-ahead log.
     fn purge_erased(writer: &Pool<Self>) -> impl Future<Output = ()> + Send;
 }
 
-/// A database whose connections row functions can use: every one with a [`Driver`].
-pub(super) trait Database: Driver<Connection: Connection> {}
+/// The way from a pool to its database.
+pub(super) trait Route<D: sqlx::Database>: Send + Sync {
+    /// Leads a pool whose database could not be reached to another place of it; whether there is one.
+    fn lead_elsewhere(&self, pool: &Pool<D>) -> impl Future<Output = bool> + Send;
+}
 
-impl<D: Driver<Connection: Connection>> Database for D {}
+/// A database that stays where it is.
+pub(super) struct FixedRoute;
+
+impl<D: sqlx::Database> Route<D> for FixedRoute {
+    async fn lead_elsewhere(&self, _pool: &Pool<D>) -> bool {
+        false
+    }
+}
+
+/// A database whose connections row functions can use: every one with a [`Driver`].
+pub(super) trait Database: Driver<Connection: DriverConnection> {}
+
+impl<D: Driver<Connection: DriverConnection>> Database for D {}
 
 /// A value bound to a statement.
 #[derive(Clone, Debug)]
@@ -112,7 +148,7 @@ impl Statement {
     }
 }
 
-/// A connection to any database; every connection of sqlx whose database has a [`Driver`] is one.
+/// The connection that a method of the store holds.
 pub(super) trait Connection: Send {
     type Row: Columns;
 
@@ -125,9 +161,46 @@ pub(super) trait Connection: Send {
         statement: Statement,
         read: impl FnMut(&Self::Row) -> sqlx::Result<T> + Send,
     ) -> impl Future<Output = sqlx::Result<Vec<T>>> + Send;
+
+    /// Waits for other transactions that have locked a ring, and keeps later ones waiting until this one ends.
+    /// Several rings are locked in the order of their ids.
+    fn lock_ring(&mut self, ring: &RingId) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Counts a change that caches must see: the commit advances the epoch by one for each.
+    fn count_change(&mut self);
+
+    /// Makes the commit depend on a condition, which holds until the commit is done.
+    fn require(&mut self, condition: CommitCondition);
 }
 
-impl<C, D> Connection for C
+/// A condition under which a transaction may commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CommitCondition {
+    /// The sweeper of this number is the latest.
+    Fence(i64),
+    /// The master key of this version is not retired.
+    MasterKey(i64),
+}
+
+/// A connection of a driver; every connection of sqlx whose database has a [`Driver`] is one.
+///
+/// With `prepared`, the database keeps a statement for the next use on the same connection.
+pub(super) trait DriverConnection: Send {
+    type Row: Columns;
+
+    /// Executes a statement; returns the number of rows that it changed.
+    fn execute(&mut self, statement: Statement, prepared: bool) -> impl Future<Output = sqlx::Result<u64>> + Send;
+
+    /// Reads every row of a statement.
+    fn fetch<T: Send + Unpin>(
+        &mut self,
+        statement: Statement,
+        prepared: bool,
+        read: impl FnMut(&Self::Row) -> sqlx::Result<T> + Send,
+    ) -> impl Future<Output = sqlx::Result<Vec<T>>> + Send;
+}
+
+impl<C, D> DriverConnection for C
 where
     C: sqlx::Connection<Database = D>,
     D: Driver<Connection = C>,
@@ -141,17 +214,18 @@ where
 {
     type Row = D::Row;
 
-    async fn execute(&mut self, statement: Statement) -> sqlx::Result<u64> {
-        let query = sqlx::query_with(statement.sql, arguments::<D>(statement.values)?);
+    async fn execute(&mut self, statement: Statement, prepared: bool) -> sqlx::Result<u64> {
+        let query = sqlx::query_with(statement.sql, arguments::<D>(statement.values)?).persistent(prepared);
         Ok(D::rows_affected(&query.execute(self).await?))
     }
 
     async fn fetch<T: Send + Unpin>(
         &mut self,
         statement: Statement,
+        prepared: bool,
         mut read: impl FnMut(&D::Row) -> sqlx::Result<T> + Send,
     ) -> sqlx::Result<Vec<T>> {
-        let query = sqlx::query_with(statement.sql, arguments::<D>(statement.values)?);
+        let query = sqlx::query_with(statement.sql, arguments::<D>(statement.values)?).persistent(prepared);
         query.try_map(move |row| read(&row)).fetch_all(self).await
     }
 }

@@ -6,15 +6,18 @@ use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::error::DatabaseError;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteQueryResult, SqliteSynchronous};
-use sqlx::{Connection as _, Pool, Sqlite, SqliteConnection};
+use sqlx::{Connection as _, Pool, SqlSafeStr as _, Sqlite, SqliteConnection};
 
-use super::StoreError;
-use super::seam::Driver;
+use super::pools::{Habits, Pools};
+use super::seam::{Driver, FixedRoute};
+use super::{StoreError, migrations};
 
 const READERS: u32 = 4;
 /// Rows that a connection reads before they are taken: with the driver's 50, a list of thousands
@@ -74,16 +77,33 @@ pub(super) async fn open_read_only(path: &Path) -> Result<Option<Pool<Sqlite>>, 
     Ok(Some(pool_options(1).connect_with(options).await?))
 }
 
-/// Whether there is a table of a name.
-pub(super) async fn has_table(conn: &mut SqliteConnection, name: &str) -> Result<bool, StoreError> {
-    let sql = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1";
-    let found: i64 = sqlx::query_scalar(sql).bind(name).fetch_one(conn).await?;
-    Ok(found > 0)
+/// Opens one connection to a file that must be there.
+pub(super) async fn open_existing(path: &Path) -> Result<SqliteConnection, StoreError> {
+    Ok(SqliteConnection::connect_with(&options(path).create_if_missing(false)).await?)
+}
+
+/// The pools of a store, and how transactions are held on them.
+pub(super) fn pools(writer: Pool<Sqlite>, readers: Pool<Sqlite>) -> Pools<Sqlite> {
+    let habits = Habits {
+        // It takes the write lock at once: a transaction that read first could no longer get it after another has
+        // written.
+        write: "BEGIN IMMEDIATE".into_sql_str(),
+        view: None,
+        snapshot: "BEGIN".into_sql_str(),
+        prepared: true,
+        patience: None,
+        stale: 0,
+    };
+    Pools { writer, readers, habits: Arc::new(habits), route: FixedRoute }
 }
 
 impl Driver for Sqlite {
-    // It takes the write lock at once: a transaction that read first could no longer get it after another has written.
-    const BEGIN: &'static str = "BEGIN IMMEDIATE";
+    const LOCK_RING: Option<&'static str> = None;
+
+    const ADVANCE_EPOCH: &'static str = "UPDATE store_meta SET epoch = epoch + $1
+         WHERE ($2 IS NULL OR fence = $2) AND ($3 IS NULL OR oldest_master <= $3)";
+
+    type Route = FixedRoute;
 
     fn rows_affected(done: &SqliteQueryResult) -> u64 {
         done.rows_affected()
@@ -95,6 +115,34 @@ impl Driver for Sqlite {
             .and_then(DatabaseError::code)
             .and_then(|code| code.parse::<i32>().ok())
             .is_some_and(|code| LOCKED_CODES.contains(&(code & 0xff)))
+    }
+
+    /// Never: before it lends a connection out, the pool looks whether a transaction was left open.
+    fn is_lost(_failure: &sqlx::Error) -> bool {
+        false
+    }
+
+    fn is_lost_at_begin(_failure: &sqlx::Error) -> bool {
+        false
+    }
+
+    async fn migrate(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+        Migrator::with_migrations(migrations::of_sqlite()).run_direct(None, conn, false).await.map_err(|failure| {
+            match failure {
+                MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => cause.into(),
+                MigrateError::VersionMissing(version) => migrations::too_new(version),
+                other => StoreError::Inconsistent(other.to_string()),
+            }
+        })
+    }
+
+    async fn schema_version(conn: &mut SqliteConnection) -> sqlx::Result<i64> {
+        let sql = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'";
+        let tables: i64 = sqlx::query_scalar(sql).fetch_one(&mut *conn).await?;
+        if tables == 0 {
+            return Ok(0);
+        }
+        sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").fetch_one(conn).await
     }
 
     /// Moves the write-ahead log into the file and empties it. The log goes with the next

@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Configuration, Daemon, Launch, Operation, Scratch, Token, operations, rows};
 
 /// The secret of a credential without any scope.
 const POWERLESS: &str = "powerless-secret-of-a-test-0123456789abc";
+
+/// Settings that name key rings.
+const OIDC: &str = "/pf-admin-api/v1/keyPairs/oauthOpenIdConnect";
 
 /// Less than the daemon waits for a body.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -73,6 +76,31 @@ fn rule_of_a_ring_keeps_its_signatures_from_every_caller() {
         assert!(refused.contains("signing:withheld"), "{refused}");
     }
     daemon.get(&format!("/v1/keys/{withheld}")).expect(200);
+}
+
+/// Settings of the daemon refer to rings; a ring that a rule keeps from the caller cannot be one of them.
+#[test]
+fn rule_of_a_ring_keeps_it_from_the_settings_that_name_it() {
+    let dir = Scratch::new();
+    let daemon = Launch::dev(&dir).env("STRONGROOM_TEST_WITHHELD_RING", "signing:withheld").start();
+    for name in ["withheld", "other"] {
+        let new = json!({"ring": format!("signing:{name}"), "algorithm": "rsa-2048"});
+        daemon.call(Method::POST, "/v1/keys").json(&new).send().expect(201);
+    }
+    let put = |path: &str, body: &Value| daemon.call(Method::PUT, path).json(body).send();
+    let keys = |active: &str, previous: &str| json!({"rsaActiveCertRef": {"id": active}, "rsaPreviousCertRef": {"id": previous}});
+    let settings = |keys: Value| {
+        let mut settings = keys;
+        settings["staticJwksEnabled"] = json!(true);
+        settings
+    };
+    let refused = put(OIDC, &settings(keys("other", "withheld"))).expect(403).text();
+    assert!(refused.contains("signing:withheld"), "{refused}");
+    let set = |active: &str| json!({"name": "a", "issuers": [{"id": "a"}], "signingKeys": {"rsaActiveCertRef": {"id": active}}});
+    let sets = format!("{OIDC}/additionalKeySets");
+    daemon.call(Method::POST, &sets).json(&set("withheld")).send().expect(403);
+    daemon.call(Method::POST, &sets).json(&set("other")).send().expect(201);
+    put(OIDC, &settings(json!({"rsaActiveCertRef": {"id": "other"}}))).expect(200);
 }
 
 /// A daemon that knows a credential without any scope.

@@ -2,10 +2,16 @@
 //!
 //! `public` may leave the house; `source` reaches only the log, with the request id.
 
+mod field;
+mod reason;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::clock::NoEntropy;
+
+pub use field::{Field, OidcField, OperationField, TlsField, TlsServer};
+pub use reason::{OperationFault, Reason, SettingFault};
 
 /// Class of an error; dialects map it to a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,12 +85,34 @@ impl Violation {
     }
 }
 
+/// One input refused by the domain; a dialect makes a [`Violation`] of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldViolation {
+    pub field: Field,
+    pub reason: Reason,
+}
+
+impl FieldViolation {
+    /// A refusal of an input of a signature or a decryption.
+    #[must_use]
+    pub const fn of_operation(field: OperationField, fault: OperationFault) -> Self {
+        Self { field: Field::Operation(field), reason: Reason::Operation(fault) }
+    }
+}
+
+impl From<FieldViolation> for Error {
+    fn from(violation: FieldViolation) -> Self {
+        Self::refused_all(vec![violation])
+    }
+}
+
 /// A failure of the domain.
 pub struct Error(Box<Inner>);
 
 struct Inner {
     kind: ErrorKind,
     public: Cow<'static, str>,
+    field_violations: Vec<FieldViolation>,
     violations: Vec<Violation>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -93,7 +121,13 @@ impl Error {
     /// A failure with a sentence for the client.
     #[must_use]
     pub fn new(kind: ErrorKind, public: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner { kind, public: public.into(), violations: Vec::new(), source: None }))
+        Self(Box::new(Inner {
+            kind,
+            public: public.into(),
+            field_violations: Vec::new(),
+            violations: Vec::new(),
+            source: None,
+        }))
     }
 
     /// Values that cannot be, all of them.
@@ -104,10 +138,24 @@ impl Error {
         error
     }
 
-    /// Inserts a violation before the others.
+    /// An input that the domain refuses.
     #[must_use]
-    pub fn with_first_violation(mut self, violation: Violation) -> Self {
-        self.0.violations.insert(0, violation);
+    pub fn refused(field: Field, reason: Reason) -> Self {
+        Self::refused_all(vec![FieldViolation { field, reason }])
+    }
+
+    /// Inputs that the domain refuses, all of them.
+    #[must_use]
+    pub fn refused_all(violations: Vec<FieldViolation>) -> Self {
+        let mut error = Self::invalid(Vec::new());
+        error.0.field_violations = violations;
+        error
+    }
+
+    /// Puts an input that the domain refuses before all others.
+    #[must_use]
+    pub fn preceded_by(mut self, violation: FieldViolation) -> Self {
+        self.0.field_violations.insert(0, violation);
         self
     }
 
@@ -136,10 +184,22 @@ impl Error {
         &self.0.public
     }
 
-    /// The values that cannot be.
+    /// The inputs that the domain refuses.
+    #[must_use]
+    pub fn field_violations(&self) -> &[FieldViolation] {
+        &self.0.field_violations
+    }
+
+    /// The refused values that have a path already.
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
         &self.0.violations
+    }
+
+    /// All refused values: those of the domain as `render` puts them, then those that have a path already.
+    #[must_use]
+    pub fn rendered_violations(&self, render: impl Fn(&FieldViolation) -> Violation) -> Vec<Violation> {
+        self.0.field_violations.iter().map(render).chain(self.0.violations.iter().cloned()).collect()
     }
 }
 
@@ -148,6 +208,7 @@ impl fmt::Debug for Error {
         f.debug_struct("Error")
             .field("kind", &self.0.kind)
             .field("public", &self.0.public)
+            .field("field_violations", &self.0.field_violations)
             .field("violations", &self.0.violations)
             .field("source", &self.0.source)
             .finish()

@@ -9,4 +9,5 @@ pub mod clock;
 pub mod error;
 pub mod failpoint;
 pub mod key;
+pub mod oidc;
 pub mod secret;

@@ -103,6 +103,12 @@ impl TokenClient {
         self.link.refuse_generations();
     }
 
+    /// How many keys are refused for a moment because hosts were lost with them while others stayed well.
+    #[must_use]
+    pub fn suspected_keys(&self) -> usize {
+        self.link.suspected_keys()
+    }
+
     /// How many hosts sign; or why none does, or why no host can be had that makes keys.
     ///
     /// # Errors

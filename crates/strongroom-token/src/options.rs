@@ -15,7 +15,7 @@ pub struct TokenOptions {
     pub command: HostCommand,
     pub token: TokenAccess,
     pub hosts: HostOptions,
-    /// Where a refused PIN is remembered.
+    /// Where a refused PIN is remembered, and hosts register.
     pub state_dir: PathBuf,
 }
 
@@ -48,6 +48,21 @@ pub enum PinSource {
     File(PathBuf),
     /// A systemd credential: a file of this name in `$CREDENTIALS_DIRECTORY`.
     Credential(String),
+}
+
+impl PinSource {
+    /// The file that holds the PIN.
+    ///
+    /// # Errors
+    /// When it is a credential and systemd gave none.
+    pub(crate) fn path(&self) -> Result<PathBuf, String> {
+        match self {
+            Self::File(path) => Ok(path.clone()),
+            Self::Credential(name) => std::env::var_os("CREDENTIALS_DIRECTORY")
+                .map(|folder| PathBuf::from(folder).join(name))
+                .ok_or_else(|| format!("credential {name}: systemd gave no credentials")),
+        }
+    }
 }
 
 /// Which quirks to expect of the module.
@@ -89,6 +104,23 @@ pub struct HostOptions {
     pub sign_timeout: Duration,
     pub generate_timeout: Duration,
     pub login_timeout: Duration,
+    pub verify_signatures: SignatureVerification,
+    /// Where the log-in lock of the token lies; shared by daemons of one group. `/run/lock/strongroom-{gid}`
+    /// where absent.
+    pub lock_dir: Option<PathBuf>,
+}
+
+/// Which signatures a host verifies before it gives them out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignatureVerification {
+    /// All: a token's error never gets out.
+    Every,
+    /// The first by each key in each session of a host, and one of so many from then on.
+    #[default]
+    Sampled,
+    /// The first by each key in each session of a host.
+    First,
 }
 
 impl Default for HostOptions {
@@ -102,6 +134,8 @@ impl Default for HostOptions {
             sign_timeout: Duration::from_secs(5),
             generate_timeout: Duration::from_secs(300),
             login_timeout: Duration::from_secs(60),
+            verify_signatures: SignatureVerification::default(),
+            lock_dir: None,
         }
     }
 }

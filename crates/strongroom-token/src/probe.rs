@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::TokenError;
-use crate::link::supervise;
-use crate::options::{HostCommand, PinSource, TokenOptions};
-use crate::protocol::{Call, CallOutcome, FailureClass, InitialiseCall, Reply, TokenFacts};
+use crate::link::{log_in_lock, supervise};
+use crate::options::{HostCommand, PinSource, Profile, TokenAccess, TokenOptions};
+use crate::protocol::{Call, CallOutcome, FailureClass, InitialiseCall, LockName, Reply, TokenFacts};
+use crate::selector::TokenSelector;
 
 /// For a token to be initialised.
 const INITIALISE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -70,12 +71,20 @@ pub async fn initialise_token(
     pin_file: &Path,
 ) -> Result<Initialised, TokenError> {
     let file = |path: &Path| PinSource::File(path.to_owned());
+    let token = TokenAccess {
+        module: module.to_owned(),
+        selector: TokenSelector::Label(label.to_owned()),
+        pin: file(pin_file),
+        profile: Profile::Generic,
+        environment: environment.clone(),
+    };
+    let path = log_in_lock(None, &std::env::temp_dir(), &token);
     let call = Call::InitToken(InitialiseCall {
         module: module.to_owned(),
         label: label.to_owned(),
         so_pin: file(so_pin_file),
         pin: file(pin_file),
-        lock: module.to_owned(),
+        lock: LockName { path, of: "a token that is initialised".to_owned() },
     });
     match supervise::call_new_host(command, environment, &call, INITIALISE_TIMEOUT).await {
         Ok((_, Reply::Done(CallOutcome::Initialised { serial, now }, _))) => {

@@ -5,6 +5,8 @@
 //! `Done` or `Failed`. A worker that was idle leaves `Started` out for a signature: as many
 //! of the oldest signatures as a host has sessions are in the hands of its workers.
 
+mod failure;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,16 +14,23 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::key::{Capabilities, SignInput};
-use crate::options::{PinSource, Profile};
+use crate::options::{PinSource, Profile, SignatureVerification};
 use crate::selector::TokenSelector;
 use crate::wire_secret::WireSecret;
 use strongroom_domain::key::{DecryptionAlgorithm, KeyAlgorithm, KeyUse, SignatureAlgorithm};
+
+pub(crate) use failure::{CallFailure, FailureClass};
+
+/// How often a host says that it is alive.
+pub(crate) const BEAT: Duration = Duration::from_millis(500);
 
 /// What a client asks of a host.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Call {
     /// Loads the module, finds the token, logs in.
     Open(OpenCall),
+    /// Loads the module and finds the token, in place of `Open`; no PIN, no session.
+    Look(LookCall),
     /// Initialises a token that is not yet, in place of `Open`.
     InitToken(InitialiseCall),
     Generate(GenerateCall),
@@ -101,12 +110,29 @@ pub(crate) struct OpenCall {
     /// Tries even a remembered PIN, if the token shows no low count.
     pub(crate) try_refused: bool,
     /// Locked (`flock`) around `C_Initialize` and `C_Login`.
-    pub(crate) lock: PathBuf,
+    pub(crate) lock: LockName,
+    /// The directory where the host registers as long as it lives; absent for one question.
+    pub(crate) registrations: Option<PathBuf>,
     pub(crate) sessions: usize,
     /// Whether keys are made and destroyed here: read-write sessions.
     pub(crate) keeps: bool,
     /// Whether signatures have the right of way over this host.
     pub(crate) low_priority: bool,
+    pub(crate) verify: SignatureVerification,
+}
+
+/// A file to be locked, and what its holder belongs to, for people.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LockName {
+    pub(crate) path: PathBuf,
+    pub(crate) of: String,
+}
+
+/// What a look at a token needs to know.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LookCall {
+    pub(crate) module: PathBuf,
+    pub(crate) selector: TokenSelector,
 }
 
 /// A token to be initialised.
@@ -116,7 +142,7 @@ pub(crate) struct InitialiseCall {
     pub(crate) label: String,
     pub(crate) so_pin: PinSource,
     pub(crate) pin: PinSource,
-    pub(crate) lock: PathBuf,
+    pub(crate) lock: LockName,
 }
 
 /// A key pair to be made.
@@ -163,6 +189,8 @@ pub(crate) enum Reply {
     Started,
     Done(CallOutcome, TokenTime),
     Failed(CallFailure),
+    /// The heartbeat, unasked and without a number: the process runs, whatever its workers do.
+    Alive,
 }
 
 /// How long a call was in its worker's hands; the rest of its time it queued.
@@ -206,6 +234,8 @@ pub(crate) enum CallOutcome {
     SealingKey(bool),
     Removed(u32),
     Held(Vec<InventoryObject>),
+    /// The token is there; answers `Look`.
+    Present,
 }
 
 /// A private key that was there already.
@@ -228,90 +258,6 @@ pub(crate) struct InventoryObject {
     pub(crate) has_private: bool,
     pub(crate) has_public: bool,
     pub(crate) incomplete: bool,
-}
-
-/// Why a call was not done.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct CallFailure {
-    pub(crate) class: FailureClass,
-    pub(crate) detail: String,
-    /// What is known of the token where only the log-in failed.
-    pub(crate) facts: Option<Box<TokenFacts>>,
-}
-
-impl CallFailure {
-    /// A failure without token facts.
-    pub(crate) fn new(class: FailureClass, detail: impl Into<String>) -> Self {
-        Self { class, detail: detail.into(), facts: None }
-    }
-}
-
-/// What a failure means to the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum FailureClass {
-    /// No token matches the selector.
-    TokenAbsent,
-    /// Several tokens match.
-    TokenAmbiguous,
-    /// The token refused the PIN; it has been remembered.
-    PinRefused,
-    /// The PIN was refused before and has not been tried again.
-    PinRemembered,
-    /// One more wrong PIN would lock the token, or has; not tried.
-    PinLocked,
-    PinUnreadable,
-    ModuleUnloadable,
-    /// Neither this token nor any session can do it.
-    Unsupported,
-    KeyMissing,
-    /// The ciphertext is none of this key and algorithm.
-    NotDecrypted,
-    /// What the token holds or made is not what was asked for; nothing of it is left.
-    Refused,
-    /// Not done; it may work later.
-    Unavailable,
-    /// The host cannot go on; nobody can say whether the call was done.
-    Broken,
-}
-
-impl FailureClass {
-    /// What an operator can do about it, or what it means.
-    pub(crate) const fn operator_advice(self) -> &'static str {
-        match self {
-            Self::TokenAbsent => "no such token; look at the selector and the module's own configuration",
-            Self::TokenAmbiguous => "select the token by its serial number",
-            Self::PinRefused => "the token refuses the PIN; correct its source",
-            Self::PinRemembered => "correct the PIN's source, or say `strongroom token retry`",
-            Self::PinLocked => "the security officer must set the PIN anew",
-            Self::PinUnreadable => "the PIN cannot be read",
-            Self::ModuleUnloadable => "the module cannot be loaded",
-            Self::Unsupported
-            | Self::KeyMissing
-            | Self::NotDecrypted
-            | Self::Refused
-            | Self::Unavailable
-            | Self::Broken => "the token did not open",
-        }
-    }
-
-    /// Whether only an operator can mend it: trying again would not.
-    pub(crate) const fn needs_operator(self) -> bool {
-        match self {
-            Self::PinRefused
-            | Self::PinRemembered
-            | Self::PinLocked
-            | Self::PinUnreadable
-            | Self::TokenAmbiguous
-            | Self::ModuleUnloadable => true,
-            Self::TokenAbsent
-            | Self::Unsupported
-            | Self::KeyMissing
-            | Self::NotDecrypted
-            | Self::Refused
-            | Self::Unavailable
-            | Self::Broken => false,
-        }
-    }
 }
 
 /// What a token says of itself.

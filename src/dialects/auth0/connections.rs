@@ -12,7 +12,7 @@ use super::access::{self, ConnectionId};
 use super::algorithm::SigningAlg;
 use super::body::AuthZeroJson;
 use super::connection_keys::first_keys;
-use super::error::{ApiError, BodyRefusals, Refusals, is_taken};
+use super::error::{ApiError, BodyRefusals, Refusals, ring_has_keys};
 use super::options::ConnectionOptions;
 use super::view::Reply;
 use super::{Connections, rules};
@@ -258,7 +258,7 @@ async fn provide_keys(services: &Services, who: &Caller, id: &str, connection: &
     let ring = access::ring(id)?;
     match services.keyring.change_ring(who, first_keys(services, ring, &keyed.name, keyed.algorithm)).await {
         Ok(_) => Ok(true),
-        Err(failure) if is_taken(&failure) => Ok(false),
+        Err(failure) if ring_has_keys(&failure) => Ok(false),
         Err(failure) => Err(failure),
     }
 }

@@ -10,10 +10,11 @@ use utoipa::openapi::RefOr;
 use utoipa::{IntoResponses, ToSchema};
 
 use super::access;
+use super::violation::violation;
 use crate::auth::policy::Action;
 use crate::http::dialect::{self, DialectError};
 use crate::http::{document, forgery};
-use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
+use strongroom_domain::error::{Error, ErrorKind, Field, Reason, Violation};
 
 pub(super) const JSON: &str = "application/json; charset=utf-8";
 
@@ -76,7 +77,7 @@ impl ApiError {
 
     /// A refusal of a creation: that the ring has keys is a conflict here.
     pub(super) fn of_creation(error: Error) -> Self {
-        if !is_taken(&error) {
+        if !ring_has_keys(&error) {
             return error.into();
         }
         let message = "Keys have already been created for this connection.";
@@ -105,8 +106,11 @@ impl ApiError {
 }
 
 /// Whether an error says that a ring has keys already.
-pub(super) fn is_taken(error: &Error) -> bool {
-    error.kind() == ErrorKind::Invalid && error.violations().iter().any(|found| found.rule == Rule::NotUnique)
+pub(super) fn ring_has_keys(error: &Error) -> bool {
+    error
+        .field_violations()
+        .iter()
+        .any(|found| matches!(found.reason, Reason::IdInUse(_)) && found.field == Field::RingId)
 }
 
 impl From<Error> for ApiError {
@@ -144,10 +148,11 @@ impl IntoResponse for ApiError {
 
 /// The product's words where it has some, else ours.
 fn message(error: &Error) -> Cow<'_, str> {
-    match (error.kind(), error.violations()) {
+    let violations = error.rendered_violations(violation);
+    match (error.kind(), violations.as_slice()) {
         (ErrorKind::Unauthenticated, _) => "Invalid token.".into(),
         (ErrorKind::Invalid, [violation, ..]) => sentence(violation).into(),
-        _ => error.public().into(),
+        _ => error.public().to_owned().into(),
     }
 }
 

@@ -27,6 +27,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod view;
+mod violation;
 
 use std::sync::Arc;
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::{IntoResponses, ToSchema};
 
+use super::violation::violation;
 use crate::http::dialect::{self, DialectError};
 use crate::http::document;
 use crate::http::layer::request_id;
@@ -107,12 +108,8 @@ fn urn(kind: ErrorKind) -> String {
 }
 
 fn violations(error: &Error) -> Vec<ViolationView> {
-    let view = |violation: &Violation| ViolationView {
-        path: violation.path.clone(),
-        code: violation.rule.code(),
-        message: violation.message.clone(),
-    };
-    error.violations().iter().map(view).collect()
+    let view = |found: Violation| ViolationView { path: found.path, code: found.rule.code(), message: found.message };
+    error.rendered_violations(violation).into_iter().map(view).collect()
 }
 
 const fn status_and_word(kind: ErrorKind) -> (StatusCode, &'static str) {

@@ -24,6 +24,7 @@ mod rings;
 mod sign;
 mod signatures;
 mod sweep;
+mod violation;
 
 use std::sync::Arc;
 

@@ -11,15 +11,14 @@ use utoipa::ToSchema;
 
 use super::Services;
 use super::error::{ApiError, ApiResult, BodyRefusals, PathRefusals, Refusals};
-use super::oidc_wire::{Names, SigningKeys, members};
-use super::rules::{non_empty, required};
+use super::members::{non_empty, required};
+use super::oidc_names::Names;
+use super::oidc_wire::{SigningKeys, members};
 use super::wire::ResourceLink;
 use crate::http::extract::{Call, JsonBody, PathSegment, asked};
 use crate::http::id;
 use crate::services::settings;
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
-
-const NAMES: Names<'static> = Names { prefix: "signingKeys.", group: "" };
 
 /// Key pairs that sign the tokens of some issuers.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
@@ -167,7 +166,8 @@ fn check(wire: AdditionalKeySet, id: String) -> Result<settings::AdditionalKeySe
         required("name", &mut findings);
     }
     let before = findings.len();
-    let signing = NAMES.read(&wire.signing_keys.as_ref().map(members).unwrap_or_default(), &mut findings);
+    let signing =
+        Names::ADDITIONAL_SET.read(&wire.signing_keys.as_ref().map(members).unwrap_or_default(), &mut findings);
     if signing.is_empty() && findings.len() == before {
         let message = "signingKeys must name an active key pair.";
         findings.push(Violation::at("signingKeys", Rule::Required, message));
@@ -192,7 +192,7 @@ fn check(wire: AdditionalKeySet, id: String) -> Result<settings::AdditionalKeySe
 
 fn view(set: settings::AdditionalKeySet) -> Result<AdditionalKeySet, Error> {
     let mut keys = Map::new();
-    NAMES.write(&set.signing, &mut keys);
+    Names::ADDITIONAL_SET.write(&set.signing, &mut keys);
     let signing_keys = serde_json::from_value(Value::Object(keys))
         .map_err(|failure| Error::new(ErrorKind::Internal, "internal error").with_source(failure))?;
     let link = |id| ResourceLink { id: Some(id), location: None };

@@ -1,7 +1,7 @@
 //! The key algorithm and signature algorithm that a request asks for.
 
 use super::algorithms::{members, names};
-use super::rules::{non_empty, one_of, required};
+use super::members::{non_empty, one_of, required};
 use crate::services::lifecycle::Capabilities;
 use strongroom_domain::error::{Rule, Violation};
 use strongroom_domain::key::{KeyAlgorithm, SignatureAlgorithm};

@@ -13,16 +13,15 @@ use utoipa::ToSchema;
 use super::Services;
 use super::error::{ApiError, BodyRefusals, PathRefusals, Refusals};
 use super::family::{KeyPairPath, active};
-use super::rules::{non_empty, required, sentence};
+use super::members::{non_empty, required};
 use super::view::{self, KeyPairView};
 use crate::auth::Caller;
 use crate::http::certification;
 use crate::http::extract::{Call, JsonBody, asked};
+use crate::services::lifecycle::issued_certificates;
 use crate::services::signing::Target;
-use strongroom_domain::clock::Timestamp;
-use strongroom_domain::error::{Error, Rule, Violation};
-use strongroom_domain::key::{CertificateDer, KeyPair, SpkiDer};
-use strongroom_formats::x509::{self, CertificateSummary, chain_for, check_readable, check_trust};
+use strongroom_domain::error::Error;
+use strongroom_domain::key::{CertificateDer, KeyPair};
 
 const DATA: &str = "fileData";
 
@@ -105,32 +104,6 @@ async fn accepted(
         None
     };
     let (spki, now) = (pair.spki.clone(), services.clock.now());
-    // Up to dozens of signatures are verified.
-    let work = move || chain_of(&data, spki.as_ref(), anchors.as_deref(), now);
+    let work = move || Ok(issued_certificates(data.as_bytes(), spki.as_ref(), anchors.as_deref(), now)?);
     services.key_files.acquire().await?.run(work).await
-}
-
-fn chain_of(
-    data: &str,
-    spki: Option<&SpkiDer>,
-    anchors: Option<&[CertificateDer]>,
-    now: Timestamp,
-) -> Result<Vec<CertificateDer>, Error> {
-    let invalid = |why: String| Error::invalid(vec![Violation::at(DATA, Rule::InvalidValue, sentence(DATA, &why))]);
-    let sent = x509::certificates(data.as_bytes()).map_err(|why| invalid(why.to_string()))?;
-    let chain = match spki {
-        Some(spki) => chain_for(sent, spki).map_err(|why| invalid(why.to_string()))?,
-        None => return Err(invalid("the key pair has no public key".to_owned())),
-    };
-    check_readable(&chain).map_err(|why| invalid(why.to_string()))?;
-    if let Some(leaf) = chain.first() {
-        let summary = CertificateSummary::of(leaf).map_err(|why| invalid(why.to_string()))?;
-        if summary.not_after < now {
-            return Err(invalid(format!("the certificate expired at {}", summary.not_after)));
-        }
-    }
-    if let Some(anchors) = anchors {
-        check_trust(&chain, anchors, now).map_err(|why| invalid(why.to_string()))?;
-    }
-    Ok(chain)
 }

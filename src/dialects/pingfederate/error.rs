@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::{IntoResponses, ToSchema};
 
+use super::violation::violation;
 use crate::http::dialect::{self, DialectError};
 use crate::http::{document, forgery};
 use strongroom_domain::error::{Error, ErrorKind, Violation};
@@ -90,7 +91,7 @@ impl DialectError for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let violations = self.error.violations();
+        let violations = self.error.rendered_violations(violation);
         let message = match self.error.kind() {
             ErrorKind::Unauthenticated => "The credentials you provided were not recognized.",
             ErrorKind::Invalid if !violations.is_empty() => {

@@ -11,17 +11,15 @@ use utoipa::ToSchema;
 use super::Services;
 use super::error::{ApiError, BodyRefusals, Refusals};
 use super::family::{Family, idempotency, with_id_conflict};
-use super::rules::{Rules, one_of, sentence};
+use super::rules::Rules;
 use super::view::KeyPairView;
 use super::wire::{CryptoProvider, HiddenText};
 use crate::http::extract::{Call, Idempotency, JsonBody, asked};
 use crate::http::id;
-use crate::services::lifecycle::{Capabilities, ImportKeyPair};
+use crate::services::lifecycle::{ImportKeyPair, KeyFile};
 use strongroom_domain::error::{Error, Rule, Violation};
-use strongroom_domain::key::{KeyAlgorithm, ProviderKind, RingId};
-use strongroom_domain::secret::Secret;
-use strongroom_formats::keyfile::{self, KeyFileError};
-use strongroom_formats::x509::{chain_among, check_readable};
+use strongroom_domain::key::{ProviderKind, RingId};
+use strongroom_formats::keyfile::KeyFileFormat;
 
 const DATA: &str = "fileData";
 
@@ -58,7 +56,7 @@ pub(super) enum KeyPairFormat {
     Pem,
 }
 
-impl From<KeyPairFormat> for keyfile::KeyFileFormat {
+impl From<KeyPairFormat> for KeyFileFormat {
     fn from(wire: KeyPairFormat) -> Self {
         match wire {
             KeyPairFormat::Pkcs12 => Self::Pkcs12,
@@ -112,9 +110,7 @@ pub(super) async fn import(
 struct Checked {
     ring: RingId,
     provider: ProviderKind,
-    data: Secret,
-    format: Option<keyfile::KeyFileFormat>,
-    password: Secret,
+    file: KeyFile,
 }
 
 fn checked(rules: &Rules, wire: KeyPairFile) -> Result<Checked, Error> {
@@ -130,47 +126,14 @@ fn checked(rules: &Rules, wire: KeyPairFile) -> Result<Checked, Error> {
     let password = HiddenText::required(wire.password, "password", &mut findings);
     match (ring, provider, data, password) {
         (Some(ring), Some(provider), Some(data), Some(password)) if findings.is_empty() => {
-            Ok(Checked { ring, provider, data, format: wire.format.map(Into::into), password })
+            let file = KeyFile { data, format: wire.format.map(Into::into), password };
+            Ok(Checked { ring, provider, file })
         }
         _ => Err(Error::invalid(findings)),
     }
 }
 
-fn read(rules: &Rules, file: Checked) -> Result<ImportKeyPair, Error> {
-    let invalid = |rule, why: &str| Error::invalid(vec![Violation::at(DATA, rule, sentence(DATA, why))]);
-    let found = keyfile::read(file.data.expose(), file.format, &file.password).map_err(|why| match &why {
-        KeyFileError::WrongPassword => {
-            let message = "password must be the one that opens the file.";
-            Error::invalid(vec![Violation::at("password", Rule::InvalidValue, message)])
-        }
-        KeyFileError::Malformed(text) | KeyFileError::UnsupportedKey(text) => invalid(Rule::InvalidValue, text),
-        KeyFileError::Excessive(text) => invalid(Rule::TooLong, text),
-    })?;
-    let certificates =
-        chain_among(found.certificates, &found.spki).map_err(|why| invalid(Rule::InvalidValue, &why.to_string()))?;
-    check_readable(&certificates).map_err(|why| invalid(Rule::InvalidValue, &why.to_string()))?;
-    let capabilities = rules.capabilities(Some(file.provider));
-    let signature_algorithm = found.algorithm.default_signature_algorithm();
-    let permitted = Capabilities::permitted(capabilities, found.algorithm, signature_algorithm);
-    if !permitted.contains(&signature_algorithm) {
-        return Err(invalid(Rule::NotSupportedByProvider, &offer(capabilities)));
-    }
-    Ok(ImportKeyPair {
-        ring: file.ring,
-        provider: file.provider,
-        algorithm: found.algorithm,
-        signature_algorithm,
-        permitted,
-        pkcs8: found.pkcs8,
-        spki: found.spki,
-        certificates,
-        deadline: rules.deadline,
-    })
-}
-
-/// What the provider takes instead.
-fn offer(capabilities: Option<&Capabilities>) -> String {
-    let name = |algorithm: &KeyAlgorithm| format!("{} {}", algorithm.jca_name(), algorithm.bits());
-    let can = capabilities.into_iter().flat_map(|can| &can.algorithms);
-    format!("the crypto provider can sign with one of {}", one_of(can.map(|(algorithm, _)| name(algorithm))))
+fn read(rules: &Rules, Checked { ring, provider, file }: Checked) -> Result<ImportKeyPair, Error> {
+    let holder = (provider, rules.capabilities(Some(provider)));
+    Ok(ImportKeyPair::from_file(&file, ring, holder, rules.deadline)?)
 }

@@ -12,13 +12,14 @@ use utoipa::ToSchema;
 use super::Services;
 use super::error::{ApiError, BodyRefusals, Refusals};
 use super::family::{Family, idempotency};
-use super::rules::{Rules, non_empty, required, sentence};
+use super::members::{non_empty, required, sentence};
+use super::rules::Rules;
+use super::violation::violation;
 use crate::http::extract::{Call, Idempotency, JsonBody, asked};
 use crate::http::id;
-use crate::services::lifecycle::{KeySelector, LinkKeyPair};
+use crate::services::lifecycle::{KeySelector, LinkKeyPair, linked_certificates};
 use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
 use strongroom_domain::key::{CertificateDer, ProviderKind, RingId};
-use strongroom_formats::x509::{certificates, chain_for, check_readable, public_key};
 
 const ID: &str = "privateKeyId";
 const DATA: &str = "certificateData";
@@ -107,14 +108,5 @@ fn chain(data: Option<&str>, findings: &mut Vec<Violation>) -> Option<Vec<Certif
         required(DATA, findings);
         return None;
     };
-    let chain = certificates(data.as_bytes()).and_then(|certificates| match certificates.first().map(public_key) {
-        Some(key) => chain_for(certificates, &key?),
-        None => Ok(certificates),
-    });
-    let readable = |chain: Vec<CertificateDer>| match check_readable(&chain) {
-        Ok(()) => Ok(chain),
-        Err(why) => Err(why.to_string()),
-    };
-    let chain = chain.map_err(|why| why.to_string()).and_then(readable);
-    chain.map_err(|why| findings.push(Violation::at(DATA, Rule::InvalidValue, sentence(DATA, &why)))).ok()
+    linked_certificates(data.as_bytes()).map_err(|refused| findings.push(violation(&refused))).ok()
 }

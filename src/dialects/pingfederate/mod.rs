@@ -24,6 +24,8 @@ mod import;
 mod key_pairs;
 mod key_set;
 mod link;
+mod members;
+mod oidc_names;
 mod oidc_settings;
 mod oidc_wire;
 mod rotation;
@@ -35,6 +37,7 @@ mod tests;
 mod trusted_cas;
 mod version;
 mod view;
+mod violation;
 mod wire;
 
 use std::sync::Arc;

@@ -8,14 +8,12 @@ use serde_json::{Map, Value, json};
 
 use super::Services;
 use super::error::{ApiError, BodyRefusals, Refusals};
-use super::oidc_wire::{Names, OAuthOidcKeysSettings, members, texts};
-use super::rules::required;
+use super::members::required;
+use super::oidc_names::Names;
+use super::oidc_wire::{OAuthOidcKeysSettings, members, texts};
 use crate::http::extract::{Call, JsonBody, asked};
 use crate::services::settings::OidcSettings;
 use strongroom_domain::error::{Error, Rule, Violation};
-
-const SIGNING: Names<'static> = Names { prefix: "", group: "" };
-const DECRYPTION: Names<'static> = Names { prefix: "", group: "Decryption" };
 
 /// Gets the OAuth and `OpenID` Connect keys; none until they were set once.
 #[utoipa::path(
@@ -65,8 +63,8 @@ fn check(wire: &OAuthOidcKeysSettings) -> Result<OidcSettings, Vec<Violation>> {
             }
         }
     }
-    let signing = SIGNING.read(&members, &mut findings);
-    let decryption = DECRYPTION.read(&members, &mut findings);
+    let signing = Names::SIGNING.read(&members, &mut findings);
+    let decryption = Names::DECRYPTION.read(&members, &mut findings);
     if !findings.is_empty() {
         return Err(findings);
     }
@@ -78,8 +76,8 @@ fn check(wire: &OAuthOidcKeysSettings) -> Result<OidcSettings, Vec<Violation>> {
 fn view(settings: &OidcSettings) -> Map<String, Value> {
     let mut members = Map::new();
     members.insert("staticJwksEnabled".to_owned(), settings.is_static.into());
-    SIGNING.write(&settings.signing, &mut members);
-    DECRYPTION.write(&settings.decryption, &mut members);
+    Names::SIGNING.write(&settings.signing, &mut members);
+    Names::DECRYPTION.write(&settings.decryption, &mut members);
     if let Some(publish) = settings.publish_dynamic_x5cs {
         members.insert("publishDynamicKeyX5cs".to_owned(), publish.into());
     }

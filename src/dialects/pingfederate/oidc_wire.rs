@@ -10,11 +10,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::rules::{non_empty, required};
+use super::members::{non_empty, required};
+use super::oidc_names::{Names, list};
 use super::wire::ResourceLink;
-use crate::services::settings::{OidcGroup, OidcKey, OidcKeyType, OidcKeys};
+use crate::services::settings::{OidcGroup, OidcKey, OidcKeys};
 use strongroom_domain::error::{Rule, Violation};
 use strongroom_domain::key::Kid;
+use strongroom_domain::oidc::OidcKeyType;
 
 const PAIRS: &str = "/pf-admin-api/v1/keyPairs/signing";
 
@@ -150,14 +152,6 @@ enum RsaAlgType {
     PS512,
 }
 
-/// The members of a group of keys, by the rule of their names.
-pub(super) struct Names<'a> {
-    /// What comes before every name in a path.
-    pub prefix: &'a str,
-    /// `Decryption` or nothing.
-    pub group: &'a str,
-}
-
 impl Names<'_> {
     /// The group as its members say it; what cannot be is added to the findings.
     pub(super) fn read(&self, members: &Map<String, Value>, findings: &mut Vec<Violation>) -> OidcGroup {
@@ -182,10 +176,6 @@ impl Names<'_> {
             }
             members.insert(self.name(*key_type, "", "PublishX5cParameter"), keys.publish_x5c.into());
         }
-    }
-
-    fn name(&self, key_type: OidcKeyType, turn: &str, member: &str) -> String {
-        format!("{}{}{turn}{member}", key_type.name(), self.group)
     }
 
     fn keys(
@@ -261,10 +251,6 @@ impl Names<'_> {
 
 fn text(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
-}
-
-fn list(turn: &str) -> String {
-    format!("rsaAlgorithm{turn}KeyIds")
 }
 
 fn rsa_key_id((algorithm, kid): &(String, String)) -> Value {

@@ -6,6 +6,7 @@ use super::Services;
 use super::Settings;
 use super::algorithm_choice::{self, AlgorithmRequest};
 use super::generate::NewKeyPairSettings;
+use super::members::{non_empty, one_of, required};
 use super::wire::CryptoProvider;
 use crate::auth::Caller;
 use crate::http::id;
@@ -110,25 +111,6 @@ impl Rules {
     pub(super) fn capabilities(&self, provider: Option<ProviderKind>) -> Option<&Capabilities> {
         self.providers.iter().find(|(kind, _)| Some(*kind) == provider)?.1.as_ref()
     }
-}
-
-/// The accepted values in a row.
-pub(super) fn one_of<T: ToString>(values: impl IntoIterator<Item = T>) -> String {
-    values.into_iter().map(|value| value.to_string()).collect::<Vec<_>>().join(", ")
-}
-
-/// A value that is given: text that is not blank.
-pub(super) fn non_empty(text: Option<&String>) -> Option<&str> {
-    text.map(String::as_str).filter(|text| !text.trim().is_empty())
-}
-
-/// Why a value cannot be used.
-pub(super) fn sentence(path: &str, why: &str) -> String {
-    format!("{path} cannot be used: {}.", why.trim_end_matches('.'))
-}
-
-pub(super) fn required(path: &str, findings: &mut Vec<Violation>) {
-    findings.push(Violation::at(path, Rule::Required, format!("{path} is required.")));
 }
 
 impl<'a> From<&'a NewKeyPairSettings> for AlgorithmRequest<'a> {

@@ -1,5 +1,6 @@
 //! SSL server settings: which key pairs serve TLS.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -9,11 +10,12 @@ use utoipa::ToSchema;
 
 use super::Services;
 use super::error::{ApiError, BodyRefusals, Refusals};
-use super::rules::{non_empty, required};
+use super::members::{non_empty, required};
+use super::violation::violation;
 use super::wire::ResourceLink;
 use crate::http::extract::{Call, JsonBody, asked};
 use crate::services::settings::SslSettings;
-use strongroom_domain::error::{Rule, Violation};
+use strongroom_domain::error::{Error, Rule, Violation};
 
 /// Which SSL server key pairs are presented, and which of them by default.
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
@@ -75,9 +77,17 @@ pub(super) async fn replace(
     Call(who, _): Call<asked::ChangeSettings, ApiError>,
     body: JsonBody<SslServerSettings, ApiError>,
 ) -> Result<Json<SslServerSettings>, ApiError> {
-    let (settings, found) = check(&body.value);
+    let (settings, mut found) = check(&body.value);
+    if !found.is_empty() {
+        // One violation for each path: an absent id is unknown too.
+        let unknown = services.catalog.unknown_ssl_rings(&who, &settings).await?;
+        let known: HashSet<_> = found.iter().filter_map(|violation| violation.path.clone()).collect();
+        let is_new = |violation: &Violation| violation.path.as_ref().is_none_or(|path| !known.contains(path));
+        found.extend(unknown.iter().map(violation).filter(is_new));
+        return Err(Error::invalid(found).into());
+    }
     let catalog = Arc::clone(&services.catalog);
-    let work = async move { catalog.put_ssl_settings(&who, settings, found).await };
+    let work = async move { catalog.put_ssl_settings(&who, settings).await };
     Ok(Json(SslServerSettings::from(&services.detached.run(work).await?)))
 }
 

@@ -11,18 +11,17 @@ use utoipa::ToSchema;
 
 use super::Services;
 use super::error::{ApiError, ApiResult, BodyRefusals, PathRefusals, Refusals};
-use super::rules::{Rules, non_empty, required, sentence};
+use super::members::{non_empty, required};
+use super::rules::Rules;
 use super::view::CertView;
+use super::violation::violation;
 use super::wire::CryptoProvider;
 use crate::http::extract::{Call, JsonBody, PathSegment, asked};
 use crate::http::id;
 use crate::http::rendered::rendered;
 use crate::services::settings::TrustedCa;
-use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
-use strongroom_domain::key::{CertificateDer, RingKind};
-use strongroom_formats::x509::{certificates, check_ca, check_readable};
-
-const DATA: &str = "fileData";
+use strongroom_domain::error::{Error, ErrorKind};
+use strongroom_domain::key::RingKind;
 
 /// A list of certificates.
 #[derive(Debug, Serialize, ToSchema)]
@@ -125,28 +124,15 @@ fn check(rules: &Rules, wire: X509File) -> Result<TrustedCa, Error> {
     if wire.crypto_provider.is_some() {
         rules.provider(wire.crypto_provider, &mut findings);
     }
-    let certificate = match non_empty(wire.file_data.as_ref()).map(one) {
-        Some(Ok(certificate)) => Some(certificate),
-        Some(Err(why)) => {
-            findings.push(Violation::at(DATA, Rule::InvalidValue, sentence(DATA, &why)));
-            None
-        }
-        None => {
-            required(DATA, &mut findings);
-            None
-        }
-    };
-    match certificate {
-        Some(certificate) if findings.is_empty() => Ok(TrustedCa { id, certificate }),
+    let data = non_empty(wire.file_data.as_ref());
+    if data.is_none() {
+        required("fileData", &mut findings);
+    }
+    let ca = data.and_then(|data| {
+        TrustedCa::from_file(id, data.as_bytes()).map_err(|refused| findings.push(violation(&refused))).ok()
+    });
+    match ca {
+        Some(ca) if findings.is_empty() => Ok(ca),
         _ => Err(Error::invalid(findings)),
     }
-}
-
-/// The one certificate of a file, that of a CA.
-fn one(data: &str) -> Result<CertificateDer, String> {
-    let found = certificates(data.as_bytes()).map_err(|why| why.to_string())?;
-    let [certificate] = <[CertificateDer; 1]>::try_from(found).map_err(|_| "it has more than one certificate")?;
-    check_readable(std::slice::from_ref(&certificate)).map_err(|why| why.to_string())?;
-    check_ca(&certificate).map_err(|why| why.to_string())?;
-    Ok(certificate)
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::ToSchema;
 
-use super::rules::required;
+use super::members::required;
 use strongroom_domain::error::Violation;
 use strongroom_domain::key::ProviderKind;
 use strongroom_domain::secret::Secret;

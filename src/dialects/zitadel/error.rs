@@ -12,6 +12,7 @@ use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::{IntoResponses, ToSchema};
 
+use super::violation::violation;
 use crate::auth::AuthScheme;
 use crate::http::dialect::{self, DialectError};
 use crate::http::document;
@@ -73,7 +74,8 @@ impl Refusal {
     }
 
     fn message(&self) -> String {
-        match (self.cause, self.error.violations()) {
+        let violations = self.error.rendered_violations(violation);
+        match (self.cause, violations.as_slice()) {
             (Some(Cause { id, text }), _) => format!("{text} ({id})"),
             (None, []) => self.error.public().to_owned(),
             (None, violations) => {

@@ -25,6 +25,7 @@ mod settings;
 mod tests;
 mod v3alpha;
 mod view;
+mod violation;
 mod web_keys;
 mod wire;
 

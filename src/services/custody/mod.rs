@@ -9,6 +9,7 @@
 //! is sealed is never forgotten.
 
 mod master_keys;
+mod missing_keys;
 mod readiness;
 mod reconcile;
 mod reconciler;
@@ -17,6 +18,7 @@ mod stock_filler;
 mod tests;
 
 pub use master_keys::{LocalKeyInspection, MasterKeys, NewMasterKey, REFRESH_EVERY, ResealReport};
+pub use missing_keys::MissingKeys;
 pub use readiness::{Readiness, unreachable_keys};
 pub use reconcile::{Finding, ReconcileMode, ReconcileReport, Reconciler};
 pub use stock_filler::StockFiller;

@@ -15,7 +15,7 @@ use crate::provider::KeyProvider;
 use crate::store::{IdempotencyClaim, NewReservation, Placement, ReserveOutcome, StoreError};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Timestamp;
-use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
+use strongroom_domain::error::{Error, ErrorKind, Field, FieldViolation, Reason};
 use strongroom_domain::key::{
     KeyAlgorithm, KeyId, KeyOrigin, KeyPair, KeyState, KeyUse, Locator, ProviderKind, RingId, SignatureAlgorithm,
 };
@@ -249,8 +249,7 @@ impl Keyring {
         match self.store.reserve(new, &[event]).await {
             // The only unique value of a reservation is its locator.
             Err(StoreError::Conflict) if planned.spec.origin == KeyOrigin::Linked => {
-                let message = "The private key is already in use.";
-                Err(Error::invalid(vec![Violation::at("privateKeyId", Rule::NotUnique, message)]))
+                Err(Error::refused(Field::PrivateKey, Reason::KeyInUse))
             }
             Err(failure @ StoreError::Unknown(_)) => match self.read_back(id).await {
                 Some(pair) if pair.state == KeyState::Reserved => Ok(Ok(mine(pair))),
@@ -315,12 +314,8 @@ impl Keyring {
             ReserveOutcome::SuccessorPending => {
                 Err(Error::new(ErrorKind::Conflict, format!("another key pair is being made for {ring}")))
             }
-            ReserveOutcome::BodyMismatch => Err(Error::invalid(vec![Violation {
-                path: None,
-                rule: Rule::InvalidValue,
-                message: "this Idempotency-Key came before with another body".to_owned(),
-            }])),
-            ReserveOutcome::RingExists => Err(Error::invalid(vec![ring_id_in_use(ring)])),
+            ReserveOutcome::BodyMismatch => Err(Error::refused(Field::IdempotencyKey, Reason::OtherRequest)),
+            ReserveOutcome::RingExists => Err(ring_id_in_use(ring).into()),
         }
     }
 }
@@ -346,8 +341,8 @@ fn requested_event(
 }
 
 /// Violation for a ring id that is in use.
-pub(super) fn ring_id_in_use(ring: &RingId) -> Violation {
-    Violation::at("id", Rule::NotUnique, format!("The ID '{}' is already in use.", ring.name()))
+pub(super) fn ring_id_in_use(ring: &RingId) -> FieldViolation {
+    FieldViolation { field: Field::RingId, reason: Reason::IdInUse(ring.name().to_owned()) }
 }
 
 /// Audit detail, with the reason of the update appended.

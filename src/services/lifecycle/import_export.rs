@@ -5,23 +5,24 @@ use std::time::Instant;
 
 use super::creation::{KeySpec, RingUpdate, no_provider, single_created};
 use super::obtain::KeyMaterial;
+use super::uploads::require_readable;
 use super::{ExportedKeyPair, ImportKeyPair, InitialState, KeyCreated, Keyring, KidScheme, LinkKeyPair};
 use crate::auth::{Caller, policy};
 use crate::issuance::own_certificate;
 use crate::provider::{Capabilities, ExistingKey, KeyProvider, KeyRef, ProviderError};
 use crate::store::{CertificateReplacement, RotationSettingsChange};
 use strongroom_domain::audit::{Action, Event};
-use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
+use strongroom_domain::error::{Error, ErrorKind, Field, Reason};
 use strongroom_domain::key::{
     CertificateDer, KeyOrigin, KeyPair, KeyState, KeyUse, ProviderKind, RingId, SignatureAlgorithm, SpkiDer,
 };
-use strongroom_formats::x509::{check_readable, is_issued_by, public_key};
+use strongroom_formats::x509::{is_issued_by, public_key};
 
 impl Keyring {
     /// Brings a key pair in and commits it as the Active key of a new ring.
     ///
     /// # Errors
-    /// Those of [`Keyring::generate`], and `Invalid` at `fileData` when the provider refuses the key or a
+    /// Those of [`Keyring::generate`], and `Invalid` at the key file when the provider refuses the key or a
     /// certificate cannot be shown.
     pub async fn import(&self, who: &Caller, new: ImportKeyPair) -> Result<KeyCreated, Error> {
         policy::allow(who, policy::Action::ImportKey, &new.ring)?;
@@ -36,8 +37,8 @@ impl Keyring {
             signature_algorithm: new.signature_algorithm,
             permitted: new.permitted,
         };
-        require_readable(&new.certificates, "fileData")?;
-        require_certificate_for(new.certificates.first(), &new.spki, "fileData")?;
+        require_readable(&new.certificates, Field::KeyFile)?;
+        require_certificate_for(new.certificates.first(), &new.spki, Field::KeyFile)?;
         let material = KeyMaterial::Import { pkcs8: new.pkcs8, spki: new.spki, certificates: new.certificates };
         self.create(who, update, spec, material).await
     }
@@ -45,8 +46,8 @@ impl Keyring {
     /// Takes a key that is already in the token as the Active key of a new ring.
     ///
     /// # Errors
-    /// Those of [`Keyring::generate`]; `Invalid` at `privateKeyId` when no single usable key
-    /// matches or it is linked already, at `certificateData` when its key is another or it cannot be shown.
+    /// Those of [`Keyring::generate`]; `Invalid` at the private key when no single usable key
+    /// matches or it is linked already, at its certificates when its key is another or it cannot be shown.
     pub async fn link(&self, who: &Caller, new: LinkKeyPair) -> Result<KeyCreated, Error> {
         policy::allow(who, policy::Action::LinkKey, &new.ring)?;
         let deadline = Instant::now() + new.deadline;
@@ -55,10 +56,10 @@ impl Keyring {
         if let Some(before) = self.prior_result(claim.as_ref(), &new.ring).await? {
             return single_created(before);
         }
-        require_readable(&new.certificates, "certificateData")?;
+        require_readable(&new.certificates, Field::LinkedCertificates)?;
         let token = self.providers.token().ok_or_else(|| no_provider(ProviderKind::Hsm))?;
         let key = token.find(&new.selector).await.map_err(link_refused)?;
-        require_certificate_for(new.certificates.first(), &key.spki, "certificateData")?;
+        require_certificate_for(new.certificates.first(), &key.spki, Field::LinkedCertificates)?;
         let permitted = permitted_algorithms(&key, token.as_ref());
         let update = RingUpdate::for_new_ring(new.ring, deadline);
         let spec = KeySpec {
@@ -114,7 +115,7 @@ impl Keyring {
     /// self-signed certificates, go with the last of these.
     ///
     /// # Errors
-    /// `Forbidden`, `NotFound`; `Invalid` at `fileData` when the leaf's key is another or a
+    /// `Forbidden`, `NotFound`; `Invalid` at the issued certificates when the leaf's key is another or a
     /// certificate cannot be shown.
     pub async fn replace_certificates(
         &self,
@@ -124,8 +125,8 @@ impl Keyring {
     ) -> Result<KeyPair, Error> {
         policy::allow(who, policy::Action::ReplaceCertificates, ring)?;
         let pair = self.active(who, ring).await?;
-        require_readable(&chain, "fileData")?;
-        require_certificate_for(chain.first(), &key_ref(&pair)?.spki, "fileData")?;
+        require_readable(&chain, Field::IssuedCertificates)?;
+        require_certificate_for(chain.first(), &key_ref(&pair)?.spki, Field::IssuedCertificates)?;
         let detail = format!("{} certificates", chain.len());
         let event = self.event(who, Action::CertificatesReplaced, &pair, detail);
         let removal = Event {
@@ -155,21 +156,12 @@ fn internal(why: &'static str) -> Error {
     Error::new(ErrorKind::Internal, "internal error").with_source(why)
 }
 
-/// Passes when every view can show the certificates, so that nothing is kept that cannot be shown afterwards.
-fn require_readable(chain: &[CertificateDer], path: &str) -> Result<(), Error> {
-    check_readable(chain).map_err(|why| {
-        let message = format!("{path} cannot be used: {why}.");
-        Error::invalid(vec![Violation::at(path, Rule::InvalidValue, message)])
-    })
-}
-
 /// Passes when the leaf certifies the key.
-fn require_certificate_for(leaf: Option<&CertificateDer>, spki: &SpkiDer, path: &str) -> Result<(), Error> {
+fn require_certificate_for(leaf: Option<&CertificateDer>, spki: &SpkiDer, field: Field) -> Result<(), Error> {
     if leaf.is_some_and(|leaf| public_key(leaf).is_ok_and(|certified| certified == *spki)) {
         return Ok(());
     }
-    let message = "The certificate must be one for the private key.";
-    Err(Error::invalid(vec![Violation::at(path, Rule::InvalidValue, message)]))
+    Err(Error::refused(field, Reason::CertificateMismatch))
 }
 
 /// Permitted algorithms of a linked key: the usual ones of its key algorithm that the provider supports.
@@ -185,6 +177,6 @@ fn link_refused(failure: ProviderError) -> Error {
         ProviderError::Refused(why) => why,
         _ => return failure.into(),
     };
-    let message = format!("privateKeyId must name one private key that can sign here: {why}.");
-    Error::invalid(vec![Violation::at("privateKeyId", Rule::InvalidValue, message)]).with_source(failure)
+    let reason = Reason::KeyNotUsable((*why).to_owned());
+    Error::refused(Field::PrivateKey, reason).with_source(failure)
 }

@@ -49,7 +49,7 @@ impl Keyring {
     pub async fn with_ring_conflict(&self, ring: Option<&RingId>, refused: Error) -> Error {
         let (Some(ring), ErrorKind::Invalid) = (ring, refused.kind()) else { return refused };
         match self.store.ring(ring).await {
-            Ok(keys) if !keys.is_empty() => refused.with_first_violation(ring_id_in_use(ring)),
+            Ok(keys) if !keys.is_empty() => refused.preceded_by(ring_id_in_use(ring)),
             Ok(_) => refused,
             Err(failure) => failure.into(),
         }

@@ -18,6 +18,7 @@ mod reservation;
 mod stock;
 mod suspend;
 mod unreadable;
+mod uploads;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -49,6 +50,7 @@ pub use request::{
 pub(in crate::services) use reservation::Reservation;
 pub(in crate::services) use stock::STOCK_USE;
 pub use unreadable::{holder_of, note_unreadable};
+pub use uploads::{KeyFile, issued_certificates, linked_certificates};
 
 /// The service over key pairs.
 pub struct Keyring {

@@ -10,7 +10,7 @@ use super::{CertificateSpec, Keyring, KidScheme};
 use crate::failpoint::{self, Failpoint};
 use crate::issuance::{self, TbsSigner};
 use crate::provider::{ExistingKey, GeneratedKey, KeyProvider, KeyRef, NewKey, ProviderError, SignInput};
-use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
+use strongroom_domain::error::{Error, ErrorKind, Field, Reason};
 use strongroom_domain::key::{CertificateDer, KeyPair, Kid, Signature, SignatureAlgorithm, SpkiDer, StoreId};
 use strongroom_domain::secret::Secret;
 use strongroom_formats::jose;
@@ -140,11 +140,7 @@ pub(in crate::services) fn new_key(pair: &KeyPair, store: StoreId, deadline: Ins
 /// Maps a provider's refusal of an imported key to a violation at the file.
 fn import_refused(failure: ProviderError) -> Error {
     match failure {
-        ProviderError::Refused(_) => {
-            let message = "The crypto provider does not accept this private key; \
-                           an RSA key in an HSM must have the public exponent 65537.";
-            Error::invalid(vec![Violation::at("fileData", Rule::InvalidValue, message)]).with_source(failure)
-        }
+        ProviderError::Refused(_) => Error::refused(Field::KeyFile, Reason::KeyNotAccepted).with_source(failure),
         other => other.into(),
     }
 }

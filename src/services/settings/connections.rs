@@ -53,7 +53,9 @@ impl Catalog {
     /// # Errors
     /// `Forbidden`; `NotFound` when there is none of this id.
     pub async fn connection(&self, who: &Caller, id: &str) -> Result<Connection, Error> {
-        policy::allow(who, policy::Action::ReadConnection, policy::Resource::Daemon)?;
+        let ring = RingId::new(RingKind::Connection, id);
+        let resource = ring.as_ref().map_or(policy::Resource::Daemon, policy::Resource::Ring);
+        policy::allow(who, policy::Action::ReadConnection, resource)?;
         read(&self.store.document(KIND, id).await?.ok_or_else(|| not_found(KIND, id))?)
     }
 

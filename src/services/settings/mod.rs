@@ -27,6 +27,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use crate::auth::Caller;
+use crate::auth::policy::{self, Resource};
 use crate::store::{DocumentKind, PutOutcome, Store, StoredDocument};
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Clock;
@@ -34,7 +35,7 @@ use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::RingId;
 
 pub use connections::Connection;
-pub use oidc::{AdditionalKeySet, OidcGroup, OidcKey, OidcKeyType, OidcKeys, OidcSettings};
+pub use oidc::{AdditionalKeySet, OidcGroup, OidcKey, OidcKeys, OidcSettings};
 pub use ring::{RingSettings, signs_raw};
 pub use rotation::RotationSettings;
 pub use ssl::SslSettings;
@@ -86,6 +87,15 @@ impl Catalog {
             request_id: change.who.request_id(),
         }
     }
+}
+
+/// Asks whether a caller may change settings of the daemon that refer to these rings.
+fn allow_change(who: &Caller, rings: impl IntoIterator<Item = RingId>) -> Result<(), Error> {
+    policy::allow(who, policy::Action::ChangeSettings, Resource::Daemon)?;
+    for ring in rings {
+        policy::allow(who, policy::Action::ChangeSettings, &ring)?;
+    }
+    Ok(())
 }
 
 /// A change of a document, with its author.

@@ -4,27 +4,18 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::oidc_rules::{OidcUse, group_violations};
-use super::{Catalog, DocumentChange, DocumentReferences, not_found, read};
+use super::oidc_rules::group_violations;
+use super::{Catalog, DocumentChange, DocumentReferences, allow_change, not_found, read};
 use crate::auth::{Caller, Task, policy};
 use crate::store::{DocumentKind, PutOutcome};
-use strongroom_domain::error::{Error, Rule, Violation};
+use strongroom_domain::error::{Error, Field, FieldViolation, OidcField, Reason, SettingFault};
 use strongroom_domain::key::{KeyPair, RingId, RingKind};
+use strongroom_domain::oidc::{OidcKeyGroup, OidcKeyType};
 
 const SETTINGS: DocumentKind = DocumentKind::OidcSettings;
 /// There is but one.
 const SETTINGS_ID: &str = "default";
 const SET: DocumentKind = DocumentKind::AdditionalKeySet;
-
-/// A type of key that has a place of its own in the settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OidcKeyType {
-    P256,
-    P384,
-    P521,
-    Rsa,
-}
 
 /// Key pairs by type of key.
 pub type OidcGroup = BTreeMap<OidcKeyType, OidcKeys>;
@@ -92,6 +83,11 @@ impl OidcKey {
     }
 }
 
+/// The rings that a group names.
+fn rings(group: &OidcGroup) -> impl Iterator<Item = RingId> {
+    group.values().flat_map(OidcKeys::keys).filter_map(OidcKey::ring)
+}
+
 impl Catalog {
     /// The settings; without keys until they were kept once.
     ///
@@ -105,13 +101,13 @@ impl Catalog {
     /// Keeps the settings.
     ///
     /// # Errors
-    /// `Forbidden`; `Invalid` naming the field (`rsaActiveCertRef.id`, ...) of a key pair that is
-    /// not there, is of another type or use, or follows itself, and of a kid that is given twice.
+    /// `Forbidden`; `Invalid` at the position of a key pair that is not there, is of another type or
+    /// use, or follows itself, and at a kid that is given twice.
     pub async fn put_oidc_settings(&self, who: &Caller, settings: OidcSettings) -> Result<(), Error> {
-        policy::allow(who, policy::Action::ChangeSettings, policy::Resource::Daemon)?;
-        let groups = [(&settings.signing, OidcUse::Signing), (&settings.decryption, OidcUse::Decryption)];
+        allow_change(who, rings(&settings.signing).chain(rings(&settings.decryption)))?;
+        let groups = [(&settings.signing, OidcKeyGroup::Signing), (&settings.decryption, OidcKeyGroup::Decryption)];
         let change = DocumentChange { who, kind: SETTINGS, id: SETTINGS_ID };
-        self.put_keys(change, &settings, (&groups, ""), false, Vec::new()).await
+        self.put_keys(change, &settings, &groups, false, Vec::new()).await
     }
 
     /// Every additional key set, by id.
@@ -136,10 +132,10 @@ impl Catalog {
     /// Keeps an additional key set; with `new`, one more, else instead of that of its id.
     ///
     /// # Errors
-    /// `Forbidden`; `NotFound` when it is not new and not there; `Invalid` naming the field, as for the settings
-    /// (`signingKeys.rsaActiveCertRef.id`, ...), and of an id or an issuer that is taken.
+    /// `Forbidden`; `NotFound` when it is not new and not there; `Invalid` as for the settings, and at an id or
+    /// an issuer that is taken.
     pub async fn put_additional_key_set(&self, who: &Caller, set: AdditionalKeySet, new: bool) -> Result<(), Error> {
-        policy::allow(who, policy::Action::ChangeSettings, policy::Resource::Daemon)?;
+        allow_change(who, rings(&set.signing))?;
         // Whose issuers are whose is a rule over all sets.
         let _turn = self.key_sets.lock().await;
         let all = self.additional_key_sets(&Caller::daemon(Task::Publication)).await?;
@@ -147,9 +143,9 @@ impl Catalog {
             return Err(not_found(SET, &set.id));
         }
         let findings = set.taken_issuers(&all);
-        let groups = [(&set.signing, OidcUse::Signing)];
+        let groups = [(&set.signing, OidcKeyGroup::AdditionalSet)];
         let change = DocumentChange { who, kind: SET, id: &set.id };
-        self.put_keys(change, &set, (&groups, "signingKeys."), new, findings).await
+        self.put_keys(change, &set, &groups, new, findings).await
     }
 
     /// Removes an additional key set.
@@ -161,14 +157,14 @@ impl Catalog {
         self.remove(DocumentChange { who, kind: SET, id }).await
     }
 
-    /// Keeps a document about groups of keys, whose fields begin with a prefix.
+    /// Keeps a document about groups of keys.
     async fn put_keys<T: Serialize + Sync>(
         &self,
         change: DocumentChange<'_>,
         body: &T,
-        (groups, prefix): (&[(&OidcGroup, OidcUse)], &str),
+        groups: &[(&OidcGroup, OidcKeyGroup)],
         new: bool,
-        mut findings: Vec<Violation>,
+        mut findings: Vec<FieldViolation>,
     ) -> Result<(), Error> {
         let mut there = HashMap::new();
         for key in groups.iter().flat_map(|(group, _)| group.values()).flat_map(OidcKeys::keys) {
@@ -176,9 +172,9 @@ impl Catalog {
                 there.insert(key.name.clone(), pair);
             }
         }
-        findings.extend(group_violations(groups, prefix, &there));
+        findings.extend(group_violations(groups, &there));
         if !findings.is_empty() {
-            return Err(Error::invalid(findings));
+            return Err(Error::refused_all(findings));
         }
         let references: HashSet<RingId> = there.values().filter_map(|pair| pair.ring.clone()).collect();
         let references: Vec<RingId> = references.into_iter().collect();
@@ -188,12 +184,9 @@ impl Catalog {
             PutOutcome::NoSuchRing(ring) => {
                 // Deleted meanwhile.
                 there.remove(ring.name());
-                Err(Error::invalid(group_violations(groups, prefix, &there)))
+                Err(Error::refused_all(group_violations(groups, &there)))
             }
-            PutOutcome::Exists => {
-                let message = format!("The ID '{id}' is already in use.");
-                Err(Error::invalid(vec![Violation::at("id", Rule::NotUnique, message)]))
-            }
+            PutOutcome::Exists => Err(Error::refused(Field::Oidc(OidcField::KeySetId), Reason::IdInUse(id))),
         }
     }
 
@@ -206,18 +199,18 @@ impl Catalog {
 
 impl AdditionalKeySet {
     /// Issuers that are named twice, or in another set.
-    fn taken_issuers(&self, all: &[Self]) -> Vec<Violation> {
+    fn taken_issuers(&self, all: &[Self]) -> Vec<FieldViolation> {
         let others = || all.iter().filter(|other| other.id != self.id);
         let finding = |(n, issuer): (usize, &String)| {
             let other = others().find(|other| other.issuers.contains(issuer));
-            let message = match other {
-                Some(other) => format!("The issuer '{issuer}' is in the additional key set '{}' already.", other.id),
+            let fault = match other {
+                Some(other) => SettingFault::IssuerTaken { issuer: issuer.clone(), key_set: other.id.clone() },
                 None if self.issuers.iter().take(n).any(|before| before == issuer) => {
-                    format!("The issuer '{issuer}' is named twice.")
+                    SettingFault::IssuerTwice(issuer.clone())
                 }
                 None => return None,
             };
-            Some(Violation::at(format!("issuers[{n}].id"), Rule::NotUnique, message))
+            Some(FieldViolation { field: Field::Oidc(OidcField::Issuer(n)), reason: fault.into() })
         };
         self.issuers.iter().enumerate().filter_map(finding).collect()
     }

@@ -6,7 +6,7 @@ use super::ring_documents::RingDocument;
 use super::{Catalog, read};
 use crate::auth::{Caller, policy};
 use crate::store::{DocumentKind, Store};
-use strongroom_domain::error::{Error, Rule, Violation};
+use strongroom_domain::error::{Error, Field, Reason};
 use strongroom_domain::key::{RingId, RingKind};
 
 /// What an operator decides about a ring; also the document.
@@ -33,13 +33,12 @@ impl Catalog {
     /// Keeps the settings of a ring that has an Active key.
     ///
     /// # Errors
-    /// `Forbidden`, `NotFound`; `Invalid` at `rawSign` for rings that serve TLS.
+    /// `Forbidden`, `NotFound`; `Invalid` at raw signing for rings that serve TLS.
     pub async fn put_ring_settings(&self, who: &Caller, ring: &RingId, settings: RingSettings) -> Result<(), Error> {
         // Who may change nothing is told so before any value is judged.
         policy::allow(who, policy::Action::ChangeSettings, ring)?;
         if settings.raw_sign && serves_tls(ring) {
-            let message = "rawSign must be false: keys of this ring serve TLS and nothing else.";
-            return Err(Error::invalid(vec![Violation::at("rawSign", Rule::InvalidValue, message)]));
+            return Err(Error::refused(Field::RawSigning, Reason::TlsOnly));
         }
         self.put_ring_document(who, ring, &settings).await
     }

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Catalog, DocumentChange, DocumentReferences, read};
+use super::{Catalog, DocumentChange, DocumentReferences, allow_change, read};
 use crate::auth::{Caller, policy};
 use crate::store::{DocumentKind, PutOutcome};
-use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
+use strongroom_domain::error::{Error, ErrorKind, Field, FieldViolation, SettingFault, TlsField, TlsServer};
 use strongroom_domain::key::{KeyPair, RingId, RingKind};
 
 const KIND: DocumentKind = DocumentKind::SslSettings;
@@ -34,20 +34,43 @@ impl Catalog {
         self.store.document(KIND, ID).await?.as_ref().map_or_else(|| Ok(SslSettings::default()), read)
     }
 
+    /// References of SSL settings to rings without an Active key, for whoever refuses the settings already.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub async fn unknown_ssl_rings(&self, who: &Caller, settings: &SslSettings) -> Result<Vec<FieldViolation>, Error> {
+        allow_change(who, settings.rings())?;
+        Ok(settings.unknown(&self.serving_rings(settings).await?.1))
+    }
+
     /// Keeps the SSL settings and gives them as they are kept: a list without ids has the default
     /// alone, an id that is named twice in a list counts once.
     ///
     /// # Errors
-    /// `Forbidden`; `Invalid` with what was `found` before, and naming the field
-    /// (`runtimeServerCertRef.id`, `activeRuntimeServerCerts[n].id`, ...) of an id that is no SSL
-    /// server key pair, or of a default that is not among the active ones, where such are named.
-    pub async fn put_ssl_settings(
-        &self,
-        who: &Caller,
-        settings: SslSettings,
-        mut found: Vec<Violation>,
-    ) -> Result<SslSettings, Error> {
-        policy::allow(who, policy::Action::ChangeSettings, policy::Resource::Daemon)?;
+    /// `Forbidden`; `Invalid` at a ring that has no Active key, and at a default that is not among
+    /// the active ones, where such are named.
+    pub async fn put_ssl_settings(&self, who: &Caller, settings: SslSettings) -> Result<SslSettings, Error> {
+        allow_change(who, settings.rings())?;
+        let (references, missing) = self.serving_rings(&settings).await?;
+        let mut violations = settings.unknown(&missing);
+        violations.extend(settings.idle());
+        if !violations.is_empty() {
+            return Err(Error::refused_all(violations));
+        }
+        let kept = settings.completed();
+        let change = DocumentChange { who, kind: KIND, id: ID };
+        match self.put(change, &kept, DocumentReferences { references: &references, new: false }).await? {
+            PutOutcome::Done => Ok(kept),
+            // Deleted meanwhile.
+            PutOutcome::NoSuchRing(ring) => {
+                Err(Error::refused_all(settings.unknown(&HashSet::from([ring.name().to_owned()]))))
+            }
+            PutOutcome::Exists => Err(Error::new(ErrorKind::Conflict, "the settings were changed meanwhile")),
+        }
+    }
+
+    /// The rings that the settings name, and the names without a ring that has an Active key.
+    async fn serving_rings(&self, settings: &SslSettings) -> Result<(Vec<RingId>, HashSet<String>), Error> {
         let mut missing = HashSet::new();
         let mut references = Vec::new();
         for (_, name) in settings.places() {
@@ -56,23 +79,7 @@ impl Catalog {
                 None => drop(missing.insert(name.to_owned())),
             }
         }
-        let idle = if found.is_empty() { settings.idle() } else { Vec::new() };
-        let mut unknown = settings.unknown(&missing);
-        unknown.retain(|new| found.iter().all(|known| known.path != new.path));
-        found.extend(unknown.into_iter().chain(idle));
-        if !found.is_empty() {
-            return Err(Error::invalid(found));
-        }
-        let kept = settings.completed();
-        let change = DocumentChange { who, kind: KIND, id: ID };
-        match self.put(change, &kept, DocumentReferences { references: &references, new: false }).await? {
-            PutOutcome::Done => Ok(kept),
-            // Deleted meanwhile.
-            PutOutcome::NoSuchRing(ring) => {
-                Err(Error::invalid(settings.unknown(&HashSet::from([ring.name().to_owned()]))))
-            }
-            PutOutcome::Exists => Err(Error::new(ErrorKind::Conflict, "the settings were changed meanwhile")),
-        }
+        Ok((references, missing))
     }
 
     /// The ring of a name, if it has a current key.
@@ -84,39 +91,44 @@ impl Catalog {
 }
 
 impl SslSettings {
-    /// Every id with its place.
-    fn places(&self) -> impl Iterator<Item = (String, &str)> {
-        let one = |path: &str, name: &'_ Option<String>| name.as_ref().map(|_| format!("{path}.id"));
-        let defaults = [("runtimeServerCertRef", &self.runtime_server), ("adminConsoleCertRef", &self.admin_console)];
-        let lists = [
-            ("activeRuntimeServerCerts", &self.active_runtime_server),
-            ("activeAdminConsoleCerts", &self.active_admin_console),
-        ];
-        let defaults = defaults.into_iter().filter_map(move |(path, name)| one(path, name).zip(name.as_deref()));
-        let many = lists.into_iter().flat_map(|(path, names)| {
-            names.iter().enumerate().map(move |(n, name)| (format!("{path}[{n}].id"), name.as_str()))
+    /// The rings that the settings name.
+    fn rings(&self) -> impl Iterator<Item = RingId> {
+        self.places().filter_map(|(_, name)| RingId::new(RingKind::SslServer, name).ok())
+    }
+
+    /// Every name with its position.
+    fn places(&self) -> impl Iterator<Item = (Field, &str)> {
+        let defaults = [(TlsServer::Runtime, &self.runtime_server), (TlsServer::AdminConsole, &self.admin_console)];
+        let lists =
+            [(TlsServer::Runtime, &self.active_runtime_server), (TlsServer::AdminConsole, &self.active_admin_console)];
+        let defaults = defaults
+            .into_iter()
+            .filter_map(|(server, name)| Some((Field::Tls(server, TlsField::Default), name.as_deref()?)));
+        let many = lists.into_iter().flat_map(|(server, names)| {
+            let place = move |(n, name)| (Field::Tls(server, TlsField::Active(n)), String::as_str(name));
+            names.iter().enumerate().map(place)
         });
         defaults.chain(many)
     }
 
-    fn unknown(&self, missing: &HashSet<String>) -> Vec<Violation> {
-        let unknown = self.places().filter(|(_, name)| missing.contains(*name)).map(|(path, name)| {
-            let message = format!("The ID '{name}' names no SSL server key pair.");
-            Violation::at(path, Rule::InvalidValue, message)
+    fn unknown(&self, missing: &HashSet<String>) -> Vec<FieldViolation> {
+        let unknown = self.places().filter(|(_, name)| missing.contains(*name)).map(|(field, name)| {
+            let fault = SettingFault::NoSuchRing(RingKind::SslServer, name.to_owned());
+            FieldViolation { field, reason: fault.into() }
         });
         unknown.collect()
     }
 
     /// Defaults that are not among the active ones.
-    fn idle(&self) -> Vec<Violation> {
+    fn idle(&self) -> Vec<FieldViolation> {
         let pairs = [
-            ("runtimeServerCertRef.id", &self.runtime_server, &self.active_runtime_server),
-            ("adminConsoleCertRef.id", &self.admin_console, &self.active_admin_console),
+            (TlsServer::Runtime, &self.runtime_server, &self.active_runtime_server),
+            (TlsServer::AdminConsole, &self.admin_console, &self.active_admin_console),
         ];
-        let idle = pairs.into_iter().filter_map(|(path, default, active)| {
+        let idle = pairs.into_iter().filter_map(|(server, default, active)| {
             let default = default.as_ref().filter(|name| !active.is_empty() && !active.contains(name))?;
-            let message = format!("The ID '{default}' must be among the active ones.");
-            Some(Violation::at(path, Rule::InvalidValue, message))
+            let fault = SettingFault::DefaultNotActive(default.clone());
+            Some(FieldViolation { field: Field::Tls(server, TlsField::Default), reason: fault.into() })
         });
         idle.collect()
     }

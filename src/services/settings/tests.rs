@@ -8,10 +8,10 @@ use super::*;
 use crate::auth::Scope;
 use crate::store::{Commit, LeaseOwner, NewReservation, Placement, ReserveOutcome, Store, StoreError, Transition};
 use strongroom_domain::clock::{SystemClock, Timestamp};
-use strongroom_domain::error::Rule;
+use strongroom_domain::error::{Field, FieldViolation, Reason, SettingFault, TlsField, TlsServer};
 use strongroom_domain::key::{
-    CertificateDer, KeyAlgorithm, KeyId, KeyOrigin, KeyState, KeyUse, Kid, Locator, ProviderKind, SignatureAlgorithm,
-    SpkiDer,
+    CertificateDer, KeyAlgorithm, KeyId, KeyOrigin, KeyState, KeyUse, Kid, Locator, ProviderKind, RingKind,
+    SignatureAlgorithm, SpkiDer,
 };
 
 const ES256: SignatureAlgorithm = SignatureAlgorithm::ECDSA_SHA256;
@@ -119,9 +119,8 @@ fn admin() -> Caller {
     who(&[Scope::Read, Scope::Manage])
 }
 
-fn faults(outcome: Result<(), Error>) -> Vec<(String, Rule)> {
-    let failure = outcome.unwrap_err();
-    failure.violations().iter().map(|fault| (fault.path.clone().unwrap(), fault.rule)).collect()
+fn refusals(outcome: Result<(), Error>) -> Vec<FieldViolation> {
+    outcome.unwrap_err().field_violations().to_vec()
 }
 
 #[tokio::test]
@@ -163,7 +162,7 @@ async fn ssl_settings_hold_the_key_pairs_that_they_name() {
         active_runtime_server: vec!["a".to_owned()],
         active_admin_console: Vec::new(),
     };
-    let kept = catalog.put_ssl_settings(&admin, settings.clone(), Vec::new()).await.unwrap();
+    let kept = catalog.put_ssl_settings(&admin, settings.clone()).await.unwrap();
     let settings = SslSettings { active_admin_console: vec!["a".to_owned()], ..settings };
     assert_eq!(kept, settings, "an absent list is the default alone");
     assert_eq!(catalog.ssl_settings(&admin).await.unwrap(), settings);
@@ -175,18 +174,21 @@ async fn ssl_settings_hold_the_key_pairs_that_they_name() {
         active_runtime_server: vec!["a".to_owned(), String::new()],
         active_admin_console: vec!["nowhere".to_owned()],
     };
+    let (runtime, console) = (TlsServer::Runtime, TlsServer::AdminConsole);
+    let unknown = |name: &str| SettingFault::NoSuchRing(RingKind::SslServer, name.to_owned());
     let expected = [
-        "runtimeServerCertRef.id",
-        "adminConsoleCertRef.id",
-        "activeRuntimeServerCerts[1].id",
-        "activeAdminConsoleCerts[0].id",
-        "runtimeServerCertRef.id",
+        (Field::Tls(runtime, TlsField::Default), unknown("b")),
+        (Field::Tls(console, TlsField::Default), unknown("nowhere")),
+        (Field::Tls(runtime, TlsField::Active(1)), unknown("")),
+        (Field::Tls(console, TlsField::Active(0)), unknown("nowhere")),
+        (Field::Tls(runtime, TlsField::Default), SettingFault::DefaultNotActive("b".to_owned())),
     ];
-    let found = faults(catalog.put_ssl_settings(&admin, wrong, Vec::new()).await.map(drop));
-    assert_eq!(found, expected.map(|path| (path.to_owned(), Rule::InvalidValue)));
+    let expected = expected.map(|(field, fault)| FieldViolation { field, reason: fault.into() });
+    assert_eq!(catalog.unknown_ssl_rings(&admin, &wrong).await.unwrap(), expected[..4]);
+    assert_eq!(refusals(catalog.put_ssl_settings(&admin, wrong).await.map(drop)), expected);
     assert_eq!(catalog.ssl_settings(&admin).await.unwrap(), settings);
 
-    catalog.put_ssl_settings(&admin, SslSettings::default(), Vec::new()).await.unwrap();
+    catalog.put_ssl_settings(&admin, SslSettings::default()).await.unwrap();
     bench.delete(&ring).await.unwrap();
 }
 
@@ -197,7 +199,8 @@ async fn trusted_cas_are_added_once_and_removed() {
     let ca = TrustedCa { id: "root".to_owned(), certificate: certificate() };
     catalog.add_trusted_ca(&admin, ca.clone()).await.unwrap();
     let again = catalog.add_trusted_ca(&admin, ca.clone()).await;
-    assert_eq!(faults(again), [("id".to_owned(), Rule::NotUnique)]);
+    let refusal = FieldViolation { field: Field::TrustedCaId, reason: Reason::IdInUse("root".to_owned()) };
+    assert_eq!(refusals(again), [refusal]);
     assert_eq!(catalog.trusted_cas(&admin).await.unwrap(), [ca]);
     catalog.delete_trusted_ca(&admin, "root").await.unwrap();
     assert_eq!(catalog.delete_trusted_ca(&admin, "root").await.unwrap_err().kind(), ErrorKind::NotFound);
@@ -214,7 +217,8 @@ async fn reader_changes_nothing_and_stranger_sees_nothing() {
     for refused in [
         catalog.put_rotation_settings(&reader, &ring, SETTINGS).await,
         catalog.delete_rotation_settings(&reader, &ring).await,
-        catalog.put_ssl_settings(&reader, SslSettings::default(), Vec::new()).await.map(drop),
+        catalog.put_ssl_settings(&reader, SslSettings::default()).await.map(drop),
+        catalog.unknown_ssl_rings(&reader, &SslSettings::default()).await.map(drop),
         catalog.add_trusted_ca(&reader, ca).await,
         catalog.delete_trusted_ca(&reader, "root").await,
         catalog.rotation_settings(&stranger, &ring).await.map(drop),

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{Catalog, DocumentChange, DocumentReferences, read, unreadable};
 use crate::auth::{Caller, policy};
 use crate::store::{DocumentKind, PutOutcome, StoredDocument};
-use strongroom_domain::error::{Error, Rule, Violation};
+use strongroom_domain::error::{Error, Field, FieldViolation, Reason};
 use strongroom_domain::key::CertificateDer;
-use strongroom_formats::x509::check_readable;
+use strongroom_formats::x509::{certificates, check_ca, check_readable};
 
 const KIND: DocumentKind = DocumentKind::TrustedCa;
 
@@ -28,6 +28,21 @@ struct Body {
     certificate: String,
 }
 
+impl TrustedCa {
+    /// Reads the one certificate of a file, which must be that of a CA.
+    ///
+    /// # Errors
+    /// A violation at the certificate.
+    pub fn from_file(id: String, data: &[u8]) -> Result<Self, FieldViolation> {
+        let found = certificates(data).map_err(|why| unusable(&why))?;
+        let [certificate] =
+            <[CertificateDer; 1]>::try_from(found).map_err(|_| unusable(&"it has more than one certificate"))?;
+        check_readable(std::slice::from_ref(&certificate)).map_err(|why| unusable(&why))?;
+        check_ca(&certificate).map_err(|why| unusable(&why))?;
+        Ok(Self { id, certificate })
+    }
+}
+
 impl Catalog {
     /// Every trusted CA, by id.
     ///
@@ -41,20 +56,16 @@ impl Catalog {
     /// Trusts a CA.
     ///
     /// # Errors
-    /// `Forbidden`; `Invalid` when the id is taken, and at `fileData` when the certificate cannot be shown.
+    /// `Forbidden`; `Invalid` when the id is taken, and at the certificate when the certificate cannot be shown.
     pub async fn add_trusted_ca(&self, who: &Caller, ca: TrustedCa) -> Result<(), Error> {
         policy::allow(who, policy::Action::ChangeSettings, policy::Resource::Daemon)?;
-        check_readable(std::slice::from_ref(&ca.certificate)).map_err(|why| {
-            let message = format!("fileData cannot be used: {why}.");
-            Error::invalid(vec![Violation::at("fileData", Rule::InvalidValue, message)])
-        })?;
+        check_readable(std::slice::from_ref(&ca.certificate)).map_err(|why| unusable(&why))?;
         let body = Body { certificate: STANDARD.encode(ca.certificate.as_bytes()) };
         let change = DocumentChange { who, kind: KIND, id: &ca.id };
         match self.put(change, &body, DocumentReferences { references: &[], new: true }).await? {
             PutOutcome::Done => Ok(()),
             PutOutcome::Exists | PutOutcome::NoSuchRing(_) => {
-                let message = format!("The ID '{}' is already in use.", ca.id);
-                Err(Error::invalid(vec![Violation::at("id", Rule::NotUnique, message)]))
+                Err(Error::refused(Field::TrustedCaId, Reason::IdInUse(ca.id)))
             }
         }
     }
@@ -67,6 +78,10 @@ impl Catalog {
         policy::allow(who, policy::Action::ChangeSettings, policy::Resource::Daemon)?;
         self.remove(DocumentChange { who, kind: KIND, id }).await
     }
+}
+
+fn unusable(why: &impl ToString) -> FieldViolation {
+    FieldViolation { field: Field::TrustedCertificate, reason: Reason::CertificateUnusable(why.to_string()) }
 }
 
 fn ca(document: &StoredDocument) -> Result<TrustedCa, Error> {

@@ -2,7 +2,7 @@
 
 use super::sign::MESSAGE_LIMIT;
 use super::{SignInput, SigningKey};
-use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
+use strongroom_domain::error::{Error, ErrorKind, FieldViolation, OperationFault, OperationField};
 use strongroom_domain::key::{KeyState, KeyUse, RingKind, SignatureAlgorithm};
 use strongroom_formats::jose;
 
@@ -90,13 +90,12 @@ impl SigningKey {
     /// The permitted algorithm of a JOSE or JCA name.
     ///
     /// # Errors
-    /// `Invalid` at `algorithm`.
+    /// `Invalid` at the algorithm.
     pub(super) fn permitted_algorithm(&self, name: &str) -> Result<SignatureAlgorithm, Error> {
         let meant = SignatureAlgorithm::from_jca_name(name).or_else(|| jose::algorithm_of(self.algorithm(), name));
         meant.filter(|algorithm| self.permitted.contains(algorithm)).ok_or_else(|| {
-            let names: Vec<&str> = self.permitted.iter().flat_map(|algorithm| self.names(*algorithm)).collect();
-            let message = format!("this key signs with one of {}.", names.join(", "));
-            Error::invalid(vec![Violation::at("algorithm", Rule::InvalidValue, message)])
+            let names = self.permitted.iter().flat_map(|algorithm| self.names(*algorithm)).collect();
+            FieldViolation::of_operation(OperationField::Algorithm, OperationFault::NotPermitted(names)).into()
         })
     }
 
@@ -108,22 +107,17 @@ impl SigningKey {
 /// Checks an input against an algorithm.
 ///
 /// # Errors
-/// `Invalid` at `message` or `digest`.
+/// `Invalid` at the message or the digest.
 pub(super) fn check_input(algorithm: SignatureAlgorithm, input: &SignInput) -> Result<(), Error> {
-    let violation = match (input, algorithm.hash()) {
-        (SignInput::Message(message), _) if message.len() > MESSAGE_LIMIT => Violation::at(
-            "message",
-            Rule::TooLong,
-            format!("a message is at most {MESSAGE_LIMIT} bytes; send its digest."),
-        ),
-        (SignInput::Digest(_), None) => {
-            Violation::at("digest", Rule::InvalidValue, format!("{algorithm} signs messages, not digests."))
+    let (field, fault) = match (input, algorithm.hash()) {
+        (SignInput::Message(message), _) if message.len() > MESSAGE_LIMIT => {
+            (OperationField::Message, OperationFault::MessageTooLong(MESSAGE_LIMIT))
         }
+        (SignInput::Digest(_), None) => (OperationField::Digest, OperationFault::NoDigest(algorithm)),
         (SignInput::Digest(digest), Some(hash)) if digest.len() != hash.output_len() => {
-            let message = format!("a digest for {algorithm} has {} bytes.", hash.output_len());
-            Violation::at("digest", Rule::InvalidValue, message)
+            (OperationField::Digest, OperationFault::DigestLength(algorithm, hash.output_len()))
         }
         _ => return Ok(()),
     };
-    Err(Error::invalid(vec![violation]))
+    Err(FieldViolation::of_operation(field, fault).into())
 }

@@ -8,13 +8,13 @@ use super::{Signing, SigningKey, Target};
 use crate::auth::Caller;
 use crate::auth::policy::Action;
 use crate::provider::ProviderError;
-use strongroom_domain::error::{Error, ErrorKind, Rule, Violation};
+use strongroom_domain::error::{Error, ErrorKind, FieldViolation, OperationFault, OperationField};
 use strongroom_domain::key::{DecryptionAlgorithm, KeyState, KeyUse};
 use strongroom_domain::secret::Secret;
 
 impl Signing {
-    /// Decrypts a ciphertext. One that does not decrypt is `Invalid` at `ciphertext` in the
-    /// same words whatever is wrong with it, so that nobody learns to decrypt from refusals
+    /// Decrypts a ciphertext. One that does not decrypt is `Invalid` at the ciphertext
+    /// with the same reason, whatever is wrong with it, so that nobody learns to decrypt from refusals
     /// (RFC 8017 section 7.1.2).
     ///
     /// # Errors
@@ -50,6 +50,7 @@ impl Signing {
             Err(_) => "failed",
         };
         counter!("strongroom_decryptions_total", "algorithm" => algorithm.name(), "outcome" => outcome).increment(1);
+        self.report_missing(&key, &opened);
         self.audit_damage(caller, &key, &opened).await?;
         match opened {
             Ok(plaintext) => Ok((key, plaintext)),
@@ -74,12 +75,10 @@ impl SigningKey {
 }
 
 fn unknown_algorithm() -> Error {
-    let names = DecryptionAlgorithm::ALL.map(DecryptionAlgorithm::name).join(", ");
-    let message = format!("this key decrypts with one of {names}.");
-    Error::invalid(vec![Violation::at("algorithm", Rule::InvalidValue, message)])
+    let names = DecryptionAlgorithm::ALL.map(DecryptionAlgorithm::name).to_vec();
+    FieldViolation::of_operation(OperationField::Algorithm, OperationFault::NotADecryption(names)).into()
 }
 
 fn not_decrypted() -> Error {
-    let message = "does not decrypt with this key and algorithm.";
-    Error::invalid(vec![Violation::at("ciphertext", Rule::InvalidValue, message)])
+    FieldViolation::of_operation(OperationField::Ciphertext, OperationFault::NotDecrypted).into()
 }

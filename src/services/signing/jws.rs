@@ -6,8 +6,8 @@ use super::authorise::SigningMode;
 use super::{MESSAGE_LIMIT, SignInput, Signing, Target};
 use crate::auth::Caller;
 use strongroom_domain::clock::{Timestamp, random};
-use strongroom_domain::error::{Error, Rule, Violation};
-use strongroom_formats::jose::{self, UnsignedJws};
+use strongroom_domain::error::{Error, FieldViolation, OperationFault, OperationField};
+use strongroom_formats::jose::{self, HeaderFault, UnsignedJws};
 use strongroom_formats::json::JsonText;
 
 /// Payload of a JWS.
@@ -50,19 +50,21 @@ impl Signing {
     pub async fn jws(&self, caller: &Caller, target: &Target, order: JwsInput) -> Result<String, Error> {
         let (key, algorithm) = self.authorise(caller, target, order.algorithm.as_deref(), SigningMode::Jws).await?;
         let name = jose::algorithm_name(key.algorithm(), algorithm).ok_or_else(|| {
-            let message = format!("JOSE has no name for {algorithm} with a key {}.", key.algorithm());
-            Error::invalid(vec![Violation::at("algorithm", Rule::InvalidValue, message)])
+            let fault = OperationFault::NoJoseName(algorithm, key.algorithm());
+            FieldViolation::of_operation(OperationField::Algorithm, fault)
         })?;
         let own = [("alg", name.into()), ("kid", key.kid.as_str().into())];
         let header = protected(own, order.headers.as_ref())?;
         let payload = match order.payload {
             Payload::Json(value) => filled(value, order.claims, self.clock.now())?.into_bytes(),
-            Payload::Bytes(_) if order.claims != Claims::default() => return Err(no_claims("payloadBytes")),
+            Payload::Bytes(_) if order.claims != Claims::default() => {
+                return Err(no_claims(OperationField::PayloadBytes));
+            }
             Payload::Bytes(bytes) => bytes,
         };
         if payload.len() > MESSAGE_LIMIT {
-            let message = format!("a payload is at most {MESSAGE_LIMIT} bytes.");
-            return Err(Error::invalid(vec![Violation::at("payload", Rule::TooLong, message)]));
+            let fault = OperationFault::PayloadTooLong(MESSAGE_LIMIT);
+            return Err(FieldViolation::of_operation(OperationField::Payload, fault).into());
         }
         let jws = UnsignedJws::new(&header, &payload);
         let input = SignInput::Message(jws.signing_input().to_vec());
@@ -77,14 +79,18 @@ fn protected(own: [(&str, Value); 2], given: Option<&JsonText>) -> Result<JsonTe
     let own = text(own);
     let Some(given) = given else { return Ok(own) };
     let (Some(headers), Some(header)) = (given.object(), own.followed_by(given)) else {
-        return Err(Error::invalid(vec![Violation::at("headers", Rule::InvalidValue, "must be an object.")]));
+        let fault = OperationFault::HeadersNotAnObject;
+        return Err(FieldViolation::of_operation(OperationField::Headers, fault).into());
     };
-    let fault = |(name, value): (&str, &JsonText)| {
-        let message = jose::header_fault(name, value)?;
-        Some(Violation::at(format!("headers.{name}"), Rule::InvalidValue, message))
+    let violation = |(name, value): (&str, &JsonText)| {
+        let fault = match jose::header_fault(name, value)? {
+            HeaderFault::Reserved => OperationFault::HeaderReserved,
+            HeaderFault::NotText => OperationFault::HeaderNotText,
+        };
+        Some(FieldViolation::of_operation(OperationField::Header(name.to_owned()), fault))
     };
-    let violations: Vec<Violation> = headers.members().filter_map(fault).collect();
-    if violations.is_empty() { Ok(header) } else { Err(Error::invalid(violations)) }
+    let violations: Vec<FieldViolation> = headers.members().filter_map(violation).collect();
+    if violations.is_empty() { Ok(header) } else { Err(Error::refused_all(violations)) }
 }
 
 /// The payload, and after its members the claims that were asked for.
@@ -93,7 +99,7 @@ fn filled(payload: JsonText, claims: Claims, now: Timestamp) -> Result<JsonText,
         return Ok(payload);
     }
     let now = now.as_micros().div_euclid(1_000_000);
-    let mut wanted: Vec<(&str, Value)> = Vec::new();
+    let mut wanted: Vec<(&'static str, Value)> = Vec::new();
     if claims.issued_at {
         wanted.push(("iat", now.into()));
     }
@@ -104,17 +110,16 @@ fn filled(payload: JsonText, claims: Claims, now: Timestamp) -> Result<JsonText,
         let id = uuid::Builder::from_random_bytes(random::<16>()?);
         wanted.push(("jti", id.into_uuid().to_string().into()));
     }
-    let members = payload.object().ok_or_else(|| no_claims("payload"))?;
-    let taken = |(name, _): &(&str, Value)| {
+    let members = payload.object().ok_or_else(|| no_claims(OperationField::Payload))?;
+    let taken = |(name, _): &(&'static str, Value)| {
         members.get(name)?;
-        let message = format!("the payload has {name} already; it is filled in only where it is absent.");
-        Some(Violation::at(format!("payload.{name}"), Rule::NotUnique, message))
+        Some(FieldViolation::of_operation(OperationField::Claim(name), OperationFault::ClaimPresent))
     };
-    let violations: Vec<Violation> = wanted.iter().filter_map(taken).collect();
+    let violations: Vec<FieldViolation> = wanted.iter().filter_map(taken).collect();
     if !violations.is_empty() {
-        return Err(Error::invalid(violations));
+        return Err(Error::refused_all(violations));
     }
-    payload.followed_by(&text(wanted)).ok_or_else(|| no_claims("payload"))
+    payload.followed_by(&text(wanted)).ok_or_else(|| no_claims(OperationField::Payload))
 }
 
 /// An object of the daemon's own members.
@@ -122,7 +127,6 @@ fn text<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> JsonText {
     JsonText::of(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-fn no_claims(path: &str) -> Error {
-    let message = "claims are filled into a payload that is a JSON object.";
-    Error::invalid(vec![Violation::at(path, Rule::InvalidValue, message)])
+fn no_claims(field: OperationField) -> Error {
+    FieldViolation::of_operation(field, OperationFault::NoClaims).into()
 }

@@ -22,9 +22,11 @@ mod verify;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::mpsc;
+
 use crate::admission::{FairQueue, QueueBounds};
 use crate::auth::policy::Resource;
-use crate::provider::{KeyRef, Providers};
+use crate::provider::{KeyRef, ProviderError, Providers};
 use crate::store::{EpochCache, Store};
 use certification::Requests;
 use strongroom_domain::clock::Clock;
@@ -39,6 +41,9 @@ pub use verify::PresentedSignature;
 
 /// What metrics call signatures and decryptions.
 const WORK: &str = "sign";
+
+/// Reports of missing keys that may wait.
+const MOST_REPORTS: usize = 256;
 
 const BOUNDS: QueueBounds = QueueBounds { concurrency: 128, share: 1024 };
 
@@ -120,6 +125,21 @@ pub struct Signing {
     requests: Requests,
     /// Keys whose broken seal this process has audited.
     damaged: Mutex<HashSet<KeyId>>,
+    /// Keys that their provider did not find, for whoever marks them.
+    missing: MissingReports,
+}
+
+/// Reports of keys that were not found; dropped where nobody reads them, since the next signature reports again.
+struct MissingReports {
+    sender: mpsc::Sender<KeyId>,
+    receiver: Mutex<Option<mpsc::Receiver<KeyId>>>,
+}
+
+impl Default for MissingReports {
+    fn default() -> Self {
+        let (sender, receiver) = mpsc::channel(MOST_REPORTS);
+        Self { sender, receiver: Mutex::new(Some(receiver)) }
+    }
 }
 
 impl Signing {
@@ -128,7 +148,28 @@ impl Signing {
     pub fn new(store: Arc<Store>, providers: Providers, clock: Arc<dyn Clock>) -> Self {
         let turns = FairQueue::new(WORK, BOUNDS);
         let (cache, requests) = (EpochCache::default(), Requests::default());
-        Self { store, providers, clock, cache, queue: turns, requests, damaged: Mutex::default() }
+        Self {
+            store,
+            providers,
+            clock,
+            cache,
+            queue: turns,
+            requests,
+            damaged: Mutex::default(),
+            missing: MissingReports::default(),
+        }
+    }
+
+    /// The keys that providers did not find when they were to sign or decrypt; given once.
+    pub fn take_missing_reports(&self) -> Option<mpsc::Receiver<KeyId>> {
+        self.missing.receiver.lock().ok()?.take()
+    }
+
+    /// Reports a key if its provider did not find it.
+    fn report_missing<T>(&self, key: &SigningKey, outcome: &Result<T, ProviderError>) {
+        if matches!(outcome, Err(ProviderError::KeyMissing)) {
+            let _ = self.missing.sender.try_send(key.key.id);
+        }
     }
 
     /// The same within other bounds.

@@ -106,6 +106,7 @@ impl Signing {
         let work = async move { provider.sign(&own.key, algorithm, input).await };
         let signed = permit.run(caller.deadline(), work).await?;
         count(algorithm, std::slice::from_ref(&signed));
+        self.report_missing(key, &signed);
         self.audit_damage(caller, key, &signed).await?;
         Ok(signed?)
     }
@@ -141,6 +142,7 @@ impl Signing {
                 Ok(signed) => {
                     count(algorithm, &signed);
                     for signed in signed.iter().filter(|signed| signed.is_err()) {
+                        self.report_missing(key, signed);
                         self.audit_damage(caller, key, signed).await?;
                     }
                     signatures.extend(signed.into_iter().map(|signed| signed.map_err(Error::from)));

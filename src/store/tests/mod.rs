@@ -1,8 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod cluster;
 mod confirmed;
 mod contract;
 mod invariants;
+mod postgres;
 mod sqlite;
 
 use std::time::Duration;

@@ -10,8 +10,9 @@ use sqlx::{Connection as _, Sqlite, SqliteConnection};
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::pools::{OpenTransaction, commit_failure, on_database};
-use crate::store::seam::Driver as _;
+use crate::config::StoreConfig;
+use crate::store::pools::DatabasePools;
+use crate::store::session::{Session, commit_failure};
 use crate::store::{ReadOnlyOpen, Store, key_pairs, migrations};
 use strongroom_domain::key::StoreId;
 
@@ -28,8 +29,13 @@ async fn beside(place: &TempDir) -> SqliteConnection {
     SqliteConnection::connect_with(&options).await.unwrap()
 }
 
-async fn begin(store: &Store) -> OpenTransaction<Sqlite> {
-    on_database!(store, |pools| pools.begin("test").await.unwrap())
+async fn begin(store: &Store) -> Session<Sqlite> {
+    let DatabasePools::Sqlite(pools) = &store.pools else { panic!("a store in SQLite") };
+    pools.begin("test").await.unwrap()
+}
+
+async fn look(file: &Path) -> Result<ReadOnlyOpen, StoreError> {
+    Store::open_read_only(&StoreConfig::Sqlite(file.to_owned())).await
 }
 
 mod keeps_the_contract {
@@ -157,8 +163,8 @@ async fn committed_changes_are_written_through() {
     let (store, place) = open().await;
     let mut change = begin(&store).await;
     let setting = |name| sqlx::query_scalar::<_, i64>(name);
-    assert_eq!(setting("PRAGMA synchronous").fetch_one(&mut *change.tx).await.unwrap(), 2, "FULL");
-    assert_eq!(setting("PRAGMA foreign_keys").fetch_one(&mut *change.tx).await.unwrap(), 1);
+    assert_eq!(setting("PRAGMA synchronous").fetch_one(&mut *change.conn).await.unwrap(), 2, "FULL");
+    assert_eq!(setting("PRAGMA foreign_keys").fetch_one(&mut *change.conn).await.unwrap(), 1);
     let journal: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut beside(&place).await).await.unwrap();
     assert_eq!(journal, "wal");
 }
@@ -193,20 +199,20 @@ async fn newer_schema_is_refused() {
         Err(StoreError::Inconsistent(why)) => assert!(why.contains("version 99") && why.contains("newer"), "{why}"),
         other => panic!("opened: {}", other.is_ok()),
     }
-    assert!(matches!(Store::open_read_only(&place.path().join(FILE)).await, Err(StoreError::Inconsistent(_))));
+    assert!(matches!(look(&place.path().join(FILE)).await, Err(StoreError::Inconsistent(_))));
 }
 
 #[tokio::test]
 async fn look_at_a_store_makes_and_changes_nothing() {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join(FILE);
-    assert!(matches!(Store::open_read_only(&file).await, Ok(ReadOnlyOpen::Absent)));
+    assert!(matches!(look(&file).await, Ok(ReadOnlyOpen::Absent)));
     assert!(!file.exists());
 
     let store = Store::open(&file).await.unwrap();
     let pair = active(&store, &ring("signing:a"), at(0)).await;
     let id = store.id();
-    let Ok(ReadOnlyOpen::Current(looked)) = Store::open_read_only(&file).await else { panic!("a store") };
+    let Ok(ReadOnlyOpen::Current(looked)) = look(&file).await else { panic!("a store") };
     assert_eq!((looked.id(), looked.pair(pair.id).await.unwrap()), (id, Some(pair.clone())));
     assert!(matches!(looked.ping().await, Err(StoreError::Unavailable(_))));
     assert!(looked.transition(move_of(&pair, KeyState::Destroying, at(1)), &[]).await.is_err());
@@ -217,11 +223,9 @@ async fn look_at_a_store_makes_and_changes_nothing() {
     let latest: i64 =
         sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(&mut beside).await.unwrap();
     sqlx::query("DELETE FROM _sqlx_migrations WHERE version > 1").execute(&mut beside).await.unwrap();
-    assert!(
-        matches!(Store::open_read_only(&file).await, Ok(ReadOnlyOpen::Outdated { version: 1, latest: l }) if l == latest)
-    );
+    assert!(matches!(look(&file).await, Ok(ReadOnlyOpen::Outdated { version: 1, latest: l }) if l == latest));
     sqlx::query("DROP TABLE _sqlx_migrations").execute(&mut beside).await.unwrap();
-    assert!(matches!(Store::open_read_only(&file).await, Ok(ReadOnlyOpen::Outdated { version: 0, .. })));
+    assert!(matches!(look(&file).await, Ok(ReadOnlyOpen::Outdated { version: 0, .. })));
 }
 
 #[tokio::test]
@@ -230,7 +234,7 @@ async fn file_that_is_no_store_is_refused_and_kept() {
     let file = place.path().join(FILE);
     let text = "no database\n".repeat(1000);
     std::fs::write(&file, &text).unwrap();
-    assert!(Store::open_read_only(&file).await.is_err());
+    assert!(look(&file).await.is_err());
     assert!(Store::open(&file).await.is_err());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
     assert!(matches!(Store::open(Path::new("/nowhere/at/all")).await, Err(StoreError::Unavailable(_))));
@@ -251,7 +255,7 @@ async fn writer_recovers_from_a_transaction_that_the_database_ended() {
     let (store, _place) = open().await;
     let mut change = begin(&store).await;
     // What SQLite does by itself when the disk is full or failing.
-    sqlx::query("ROLLBACK").execute(&mut *change.tx).await.unwrap();
+    sqlx::query("ROLLBACK").execute(&mut *change.conn).await.unwrap();
     drop(change);
     for _ in 0..3 {
         store.ping().await.unwrap();
@@ -262,8 +266,8 @@ async fn writer_recovers_from_a_transaction_that_the_database_ended() {
 async fn commit_that_fails_is_unknown_unless_the_lock_was_another_s() {
     let (_store, place) = open().await;
     let mut holder = beside(&place).await;
-    let _held = holder.begin_with(Sqlite::BEGIN).await.unwrap();
-    let locked = beside(&place).await.begin_with(Sqlite::BEGIN).await.unwrap_err();
+    let _held = holder.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let locked = beside(&place).await.begin_with("BEGIN IMMEDIATE").await.unwrap_err();
     assert!(matches!(commit_failure::<Sqlite>(locked), StoreError::Unavailable(_)));
     let failing = sqlx::Error::Io(std::io::Error::other("disk"));
     assert!(matches!(commit_failure::<Sqlite>(failing), StoreError::Unknown(_)));
@@ -278,7 +282,7 @@ async fn store_of_version_0_1_0_is_brought_up_to_date_with_all_that_it_held() {
     let place = tempfile::tempdir().unwrap();
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(place.path().join(FILE)).create_if_missing(true);
     let mut old = SqliteConnection::connect_with(&options.foreign_keys(true)).await.unwrap();
-    let before = migrations::known().into_iter().take(5).collect();
+    let before = migrations::of_sqlite().into_iter().take(5).collect();
     sqlx::migrate::Migrator::with_migrations(before).run(&mut old).await.unwrap();
     for (n, state) in STATES.iter().enumerate() {
         let n = i64::try_from(n).unwrap();

@@ -1,8 +1,10 @@
 //! Transactions of documents.
 
+use std::collections::BTreeSet;
+
 use crate::store::pools::{on_database, reading};
 use crate::store::seam::Connection;
-use crate::store::{DocumentKind, PutOutcome, Store, StoreError, StoredDocument, documents, key_pairs, meta, rings};
+use crate::store::{DocumentKind, PutOutcome, Store, StoreError, StoredDocument, documents, key_pairs, rings};
 use strongroom_domain::audit::Event;
 use strongroom_domain::key::RingId;
 
@@ -44,7 +46,7 @@ impl Store {
     ) -> Result<PutOutcome, StoreError> {
         on_database!(self, |pools| {
             let mut transaction = pools.begin("put_document").await?;
-            let put = put(transaction.conn(), &document, references, new).await?;
+            let put = Box::pin(put(transaction.conn(), &document, references, new)).await?;
             if put == PutOutcome::Done {
                 let _revision = self.revise();
                 transaction.commit(audit).await?;
@@ -79,26 +81,33 @@ async fn put(
     new: bool,
 ) -> Result<PutOutcome, StoreError> {
     let own = documents::ring_of(document)?;
+    for ring in own.iter().chain(references).collect::<BTreeSet<_>>() {
+        conn.lock_ring(ring).await?;
+    }
     for ring in own.iter().chain(references) {
         if key_pairs::current(conn, ring).await?.is_none() {
             return Ok(PutOutcome::NoSuchRing(ring.clone()));
         }
     }
-    if new && documents::find(conn, document.kind, &document.id).await?.is_some() {
+    if new && !documents::insert(conn, document, references).await? {
         return Ok(PutOutcome::Exists);
     }
-    documents::put(conn, document, references).await?;
-    meta::advance_epoch(conn).await?;
+    if !new {
+        documents::put(conn, document, references).await?;
+    }
+    conn.count_change();
     rings::make_due(conn, own.as_ref()).await?;
     Ok(PutOutcome::Done)
 }
 
 /// Removes a document; its ring is due for a sweep. Whether there was one.
 pub(super) async fn delete(conn: &mut impl Connection, kind: DocumentKind, id: &str) -> Result<bool, StoreError> {
-    let found = documents::delete(conn, kind, id).await?;
-    meta::advance_epoch(conn).await?;
-    if kind.is_of_a_ring() {
-        rings::make_due(conn, id.parse().ok().as_ref()).await?;
+    let ring = if kind.is_of_a_ring() { id.parse().ok() } else { None };
+    if let Some(ring) = &ring {
+        conn.lock_ring(ring).await?;
     }
+    let found = documents::delete(conn, kind, id).await?;
+    conn.count_change();
+    rings::make_due(conn, ring.as_ref()).await?;
     Ok(found)
 }

@@ -1,5 +1,7 @@
 //! Rules of the transactions of key pairs: rows of other tables that change together with a key pair's.
 
+use std::collections::BTreeSet;
+
 use super::{documents::delete, master_keys};
 use crate::store::seam::Connection;
 use crate::store::{
@@ -21,6 +23,7 @@ pub(super) async fn reserve(conn: &mut impl Connection, new: &NewReservation) ->
     }
     let generation = match &new.ring {
         Some(ring) => {
+            conn.lock_ring(ring).await?;
             let occupancy = key_pairs::occupancy(conn, ring).await?;
             match new.placement {
                 Placement::NewRing if occupancy.taken => return Ok(ReserveOutcome::RingExists),
@@ -36,8 +39,11 @@ pub(super) async fn reserve(conn: &mut impl Connection, new: &NewReservation) ->
         Some(version) => stock::claim(conn, new, version, generation).await?,
         None => key_pairs::insert(conn, new, generation).await?,
     };
-    if let Some(claim) = &new.idempotency {
-        idempotency::remember(conn, claim, new.id).await?;
+    if let Some(claim) = &new.idempotency
+        && !idempotency::remember(conn, claim, new.id).await?
+    {
+        // Another request with the claim was faster, and is committed by now.
+        return Ok(prior_outcome(conn, claim, new.now).await?.unwrap_or(ReserveOutcome::InProgress));
     }
     Ok(ReserveOutcome::Reserved(Box::new(pair)))
 }
@@ -67,6 +73,7 @@ pub(super) async fn change(conn: &mut impl Connection, wanted: &KeyPairChange) -
     if let Some(fence) = wanted.fence {
         meta::check_fence(conn, fence).await?;
     }
+    lock_rings_of(conn, wanted).await?;
     let mut rows = Vec::with_capacity(wanted.moves.len() + wanted.commits.len());
     for step in &wanted.moves {
         rows.push(transition(conn, step).await?);
@@ -77,6 +84,19 @@ pub(super) async fn change(conn: &mut impl Connection, wanted: &KeyPairChange) -
     // Successors have joined by now.
     drop_documents_of_empty_rings(conn, &rows).await?;
     Ok(rows)
+}
+
+/// Locks the rings of every key pair of a change.
+async fn lock_rings_of(conn: &mut impl Connection, wanted: &KeyPairChange) -> Result<(), StoreError> {
+    let moved = wanted.moves.iter().map(|step| step.id);
+    let mut rings = BTreeSet::new();
+    for id in moved.chain(wanted.commits.iter().map(|commit| commit.id)) {
+        rings.extend(key_pairs::find(conn, id).await?.and_then(|pair| pair.ring));
+    }
+    for ring in &rings {
+        conn.lock_ring(ring).await?;
+    }
+    Ok(())
 }
 
 /// Makes a reservation real.
@@ -100,7 +120,7 @@ async fn commit(conn: &mut impl Connection, commit: &Commit) -> Result<KeyPair, 
     if key_pairs::is_compromised(conn, &commit.spki).await? {
         return Err(StoreError::Compromised);
     }
-    meta::advance_epoch(conn).await?;
+    conn.count_change();
     rings::make_due(conn, reserved.ring.as_ref()).await?;
     if to == KeyState::Active {
         key_pairs::give_way(conn, &reserved, commit.now).await?;
@@ -125,7 +145,7 @@ async fn transition(conn: &mut impl Connection, transition: &Transition) -> Resu
         _ => {}
     }
     let suspended_from = suspended_from(&pair, to);
-    meta::advance_epoch(conn).await?;
+    conn.count_change();
     // A change that no plan sees makes no ring due.
     if pair.state.is_visible() || to.is_visible() || to == KeyState::PendingDestruction {
         rings::make_due(conn, pair.ring.as_ref()).await?;
@@ -176,7 +196,10 @@ pub(super) async fn replace_certificates<'r>(
     replacement: &'r CertificateReplacement,
 ) -> Result<(KeyPair, &'r [Event]), StoreError> {
     let CertificateReplacement { id, version, certificates, rotation_settings } = replacement;
-    meta::advance_epoch(conn).await?;
+    if let Some(ring) = key_pairs::find(conn, *id).await?.and_then(|pair| pair.ring) {
+        conn.lock_ring(&ring).await?;
+    }
+    conn.count_change();
     let pair = key_pairs::replace_certificates(conn, *id, *version, certificates).await?;
     rings::make_due(conn, pair.ring.as_ref()).await?;
     if let (RotationSettingsChange::Remove(event), Some(ring)) = (rotation_settings, &pair.ring)
@@ -193,7 +216,7 @@ pub(super) async fn set_presence(
     id: KeyId,
     presence: TokenPresence,
 ) -> Result<(), StoreError> {
-    meta::advance_epoch(conn).await?;
+    conn.count_change();
     key_pairs::set_presence(conn, id, presence).await
 }
 
@@ -205,7 +228,7 @@ pub(super) async fn reseal(
     sealed: &SealedKey,
 ) -> Result<KeyPair, StoreError> {
     master_keys::check(conn, sealed).await?;
-    meta::advance_epoch(conn).await?;
+    conn.count_change();
     key_pairs::reseal(conn, id, version, sealed).await
 }
 

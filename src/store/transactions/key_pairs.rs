@@ -21,7 +21,7 @@ impl Store {
     pub async fn reserve(&self, new: NewReservation, audit: &[Event]) -> Result<ReserveOutcome, StoreError> {
         on_database!(self, |pools| {
             let mut transaction = pools.begin("reserve").await?;
-            let outcome = reserve(transaction.conn(), &new).await?;
+            let outcome = Box::pin(reserve(transaction.conn(), &new)).await?;
             if let ReserveOutcome::Reserved(_) = outcome {
                 transaction.commit(audit).await?;
             }
@@ -40,7 +40,7 @@ impl Store {
     ) -> Result<Option<ReserveOutcome>, StoreError> {
         on_database!(self, |pools| {
             let mut snapshot = pools.snapshot("precedent").await?;
-            prior_outcome(snapshot.conn(), claim, now).await
+            Box::pin(prior_outcome(snapshot.conn(), claim, now)).await
         })
     }
 
@@ -60,7 +60,7 @@ impl Store {
     pub async fn change(&self, wanted: KeyPairChange, audit: &[Event]) -> Result<Vec<KeyPair>, StoreError> {
         on_database!(self, |pools| {
             let mut transaction = pools.begin("change").await?;
-            let rows = change(transaction.conn(), &wanted).await?;
+            let rows = Box::pin(change(transaction.conn(), &wanted)).await?;
             let _revision = self.revise();
             transaction.commit(audit).await?;
             if rows.iter().any(|pair| pair.state == KeyState::Destroyed && pair.provider == ProviderKind::Local) {
@@ -181,7 +181,7 @@ impl Store {
     ) -> Result<KeyPair, StoreError> {
         on_database!(self, |pools| {
             let mut transaction = pools.begin("replace_certificates").await?;
-            let (pair, dropped) = replace_certificates(transaction.conn(), &replacement).await?;
+            let (pair, dropped) = Box::pin(replace_certificates(transaction.conn(), &replacement)).await?;
             let _revision = self.revise();
             transaction.commit(&[audit, dropped].concat()).await?;
             Ok(pair)

@@ -1,7 +1,7 @@
 //! Transactions of master keys.
 
 use crate::store::pools::{on_database, reading, writing};
-use crate::store::seam::Connection;
+use crate::store::seam::{CommitCondition, Connection};
 use crate::store::{MasterKey, Store, StoreError, key_pairs, master_keys, meta};
 use strongroom_domain::audit::Event;
 use strongroom_domain::key::SealedKey;
@@ -43,7 +43,9 @@ impl Store {
         on_database!(self, |pools| {
             let mut transaction = pools.begin("retire_masters").await?;
             let retired = retire_below(transaction.conn(), below).await?;
-            transaction.commit(if retired { audit } else { &[] }).await?;
+            if retired {
+                transaction.commit(audit).await?;
+            }
             Ok(retired)
         })
     }
@@ -61,17 +63,18 @@ async fn add(conn: &mut impl Connection, master: &MasterKey) -> Result<(), Store
     master_keys::insert(conn, master).await
 }
 
-/// Retires the master keys below a version, unless a key is sealed under one of them.
+/// Retires the master keys below a version, unless a key is sealed under one of them: then the change is not to be
+/// committed.
 async fn retire_below(conn: &mut impl Connection, version: i64) -> Result<bool, StoreError> {
-    if key_pairs::seals(conn).await?.iter().any(|sealed| is_older(sealed, version)) {
-        return Ok(false);
-    }
+    // First, so that commits from here on are refused or done before the seals are read.
     meta::raise_oldest_master(conn, version).await?;
-    Ok(true)
+    Ok(!key_pairs::seals(conn).await?.iter().any(|sealed| is_older(sealed, version)))
 }
 
-/// Passes unless a key is sealed under a retired master key, by a daemon that has not heard of it yet.
+/// Passes unless a key is sealed under a retired master key, by a daemon that has not heard of it yet; the commit
+/// asks again.
 pub(super) async fn check(conn: &mut impl Connection, sealed: &SealedKey) -> Result<(), StoreError> {
+    conn.require(CommitCondition::MasterKey(sealed.parts().map_or(0, |(master, _)| master)));
     if is_older(sealed, meta::oldest_master(conn).await?) {
         return Err(StoreError::Unavailable("the key is sealed under a master key that is retired".to_owned()));
     }

@@ -13,7 +13,17 @@ use crate::{log, rules};
 
 /// Answers as the rules want, else as the real module does.
 fn answer(function: &str, ask: impl FnOnce() -> CK_RV, spoil: impl FnOnce()) -> CK_RV {
-    let result = match rules::due(function) {
+    answer_with(function, None, ask, spoil)
+}
+
+/// The same for a call that names a mechanism.
+fn answer_with(
+    function: &str,
+    mechanism: Option<CK_MECHANISM_TYPE>,
+    ask: impl FnOnce() -> CK_RV,
+    spoil: impl FnOnce(),
+) -> CK_RV {
+    let result = match rules::due(function, mechanism) {
         None => ask(),
         Some((fault, edition)) => {
             if let Some(delay) = fault.delay {
@@ -29,6 +39,7 @@ fn answer(function: &str, ask: impl FnOnce() -> CK_RV, spoil: impl FnOnce()) -> 
             if fault.corrupt && result == CKR_OK {
                 spoil();
             }
+            let result = if result == CKR_OK { result } else { fault.error.unwrap_or(result) };
             fault.after.unwrap_or(result)
         }
     };
@@ -43,6 +54,7 @@ macro_rules! intercepted {
             let mut list = *real;
             list.C_GetFunctionList = Some(crate::C_GetFunctionList);
             list.C_Sign = Some(C_Sign);
+            list.C_SignInit = Some(C_SignInit);
             $(list.$name = Some($name);)*
             list
         }
@@ -86,7 +98,6 @@ intercepted! {
     C_FindObjectsFinal(session: CK_SESSION_HANDLE);
     C_DecryptInit(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE);
     C_Decrypt(session: CK_SESSION_HANDLE, input: *mut CK_BYTE, input_len: CK_ULONG, output: *mut CK_BYTE, output_len: *mut CK_ULONG);
-    C_SignInit(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE);
     C_VerifyInit(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, key: CK_OBJECT_HANDLE);
     C_Verify(session: CK_SESSION_HANDLE, data: *mut CK_BYTE, data_len: CK_ULONG, signature: *mut CK_BYTE, signature_len: CK_ULONG);
     C_GenerateKey(session: CK_SESSION_HANDLE, mechanism: *mut CK_MECHANISM, template: *mut CK_ATTRIBUTE, count: CK_ULONG, key: *mut CK_OBJECT_HANDLE);
@@ -117,4 +128,21 @@ unsafe extern "C" fn C_Sign(
         }
     };
     answer("C_Sign", ask, spoil)
+}
+
+/// By hand: rules may want one mechanism only.
+#[allow(non_snake_case, reason = "PKCS#11's own name")]
+unsafe extern "C" fn C_SignInit(
+    session: CK_SESSION_HANDLE,
+    mechanism: *mut CK_MECHANISM,
+    key: CK_OBJECT_HANDLE,
+) -> CK_RV {
+    let ask = || match crate::real().and_then(|list| list.C_SignInit) {
+        // SAFETY: the arguments go on as they came; the caller vouches for them.
+        Some(function) => unsafe { function(session, mechanism, key) },
+        None => CKR_FUNCTION_NOT_SUPPORTED,
+    };
+    // SAFETY: null, or the caller's mechanism, which is valid for this call.
+    let named = unsafe { mechanism.as_ref() }.map(|mechanism| mechanism.mechanism);
+    answer_with("C_SignInit", named, ask, || ())
 }

@@ -3,11 +3,12 @@
 //! One rule a line, the first that matches a call wins, `#` begins a comment:
 //!
 //! ```text
-//! FUNCTION|* [skip=K] [n=COUNT] [once=FILE] [delay=MS] [hang] [exit=CODE] [rv=HEX] [after=HEX] [corrupt]
+//! FUNCTION|* [mechanism=HEX] [skip=K] [n=COUNT] [once=FILE] [delay=MS] [hang] [exit=CODE] [rv=HEX] [after=HEX] [error=HEX] [corrupt]
 //! ```
 //!
 //! | word | meaning |
 //! |---|---|
+//! | `mechanism=HEX` | only `C_SignInit` with this mechanism |
 //! | `skip=K` | let the first K matching calls of this process pass |
 //! | `n=COUNT` | then fire this many times in this process |
 //! | `once=FILE` | fire in the one process, and the one call, that creates FILE |
@@ -16,6 +17,7 @@
 //! | `exit=CODE` | end the process |
 //! | `rv=HEX` | answer this without asking the token |
 //! | `after=HEX` | ask the token, then answer this: a lost reply |
+//! | `error=HEX` | ask the token, and answer this where it answers an error |
 //! | `corrupt` | flip one bit of the signature that `C_Sign` gave |
 //!
 //! Counts begin anew whenever the file changes.
@@ -25,7 +27,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use cryptoki_sys::CK_RV;
+use cryptoki_sys::{CK_MECHANISM_TYPE, CK_RV};
 
 /// What happens to one call.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,15 +37,16 @@ pub(crate) struct Fault {
     pub(crate) exit: Option<i32>,
     pub(crate) instead: Option<CK_RV>,
     pub(crate) after: Option<CK_RV>,
+    pub(crate) error: Option<CK_RV>,
     pub(crate) corrupt: bool,
 }
 
 /// The fault that is due for a call of `function`, and the edition of the rules that said so.
-pub(crate) fn due(function: &str) -> Option<(Fault, Edition)> {
+pub(crate) fn due(function: &str, mechanism: Option<CK_MECHANISM_TYPE>) -> Option<(Fault, Edition)> {
     let mut rules = rules().lock().unwrap_or_else(PoisonError::into_inner);
     rules.refresh();
     let edition = rules.edition;
-    rules.list.iter_mut().find_map(|rule| rule.fires(function)).map(|fault| (fault, edition))
+    rules.list.iter_mut().find_map(|rule| rule.fires(function, mechanism)).map(|fault| (fault, edition))
 }
 
 /// Whether the rules are still those of `edition`.
@@ -84,6 +87,7 @@ impl Rules {
 #[derive(Debug, Default)]
 struct Rule {
     function: String,
+    mechanism: Option<CK_MECHANISM_TYPE>,
     skip: u64,
     count: Option<u64>,
     once: Option<PathBuf>,
@@ -107,6 +111,7 @@ impl Rule {
     fn word(&mut self, word: &str) -> Option<()> {
         let hex = |text: &str| CK_RV::from_str_radix(text.trim_start_matches("0x"), 16).ok();
         match word.split_once('=') {
+            Some(("mechanism", value)) => self.mechanism = Some(hex(value)?),
             Some(("skip", value)) => self.skip = value.parse().ok()?,
             Some(("n", value)) => self.count = Some(value.parse().ok()?),
             Some(("once", value)) => self.once = Some(PathBuf::from(value)),
@@ -114,6 +119,7 @@ impl Rule {
             Some(("exit", value)) => self.fault.exit = Some(value.parse().ok()?),
             Some(("rv", value)) => self.fault.instead = Some(hex(value)?),
             Some(("after", value)) => self.fault.after = Some(hex(value)?),
+            Some(("error", value)) => self.fault.error = Some(hex(value)?),
             None if word == "hang" => self.fault.hang = true,
             None if word == "corrupt" => self.fault.corrupt = true,
             _ => return None,
@@ -121,8 +127,9 @@ impl Rule {
         Some(())
     }
 
-    fn fires(&mut self, function: &str) -> Option<Fault> {
-        if self.function != "*" && self.function != function {
+    fn fires(&mut self, function: &str, mechanism: Option<CK_MECHANISM_TYPE>) -> Option<Fault> {
+        let other = self.mechanism.is_some() && self.mechanism != mechanism;
+        if other || self.function != "*" && self.function != function {
             return None;
         }
         self.seen += 1;

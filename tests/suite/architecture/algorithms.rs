@@ -10,15 +10,16 @@ use super::{is_test, read, sources};
 const TABLE: &str = "crates/strongroom-domain/src/key/algorithm/table.rs";
 
 /// Files that name an algorithm all the same, and why.
-const EXCEPTIONS: [(&str, &str); 8] = [
+const EXCEPTIONS: [(&str, &str); 9] = [
+    ("crates/strongroom-domain/src/oidc.rs", "the key types of OAuth settings, which products close"),
     ("crates/strongroom-token/examples/sign.rs", "an example makes one key"),
     ("src/cli/dev.rs", "the default stock of `dev`"),
     ("src/config/auth0.rs", "the default size of RSA keys"),
+    ("src/dialects/pingfederate/oidc_names.rs", "the product's key types, which its settings close"),
+    ("src/dialects/pingfederate/violation.rs", "the product's key types, which its settings close"),
     ("src/dialects/zitadel/bootstrap.rs", "the product's first keys"),
     ("src/dialects/zitadel/wire.rs", "the product's enumerations, which its protocol closes"),
     ("src/provider/double.rs", "a provider of tests"),
-    ("src/services/settings/oidc.rs", "the product's key types, which its settings close"),
-    ("src/services/settings/oidc_rules.rs", "the product's key types, which its settings close"),
 ];
 
 /// Names of curves outside of the table, by which algorithms could be told apart as well.

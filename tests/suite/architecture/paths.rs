@@ -103,7 +103,18 @@ enum Token<'a> {
 
 /// Words and signs, without comments and literals.
 fn tokens(source: &str) -> Vec<Token<'_>> {
-    let mut tokens = Vec::new();
+    let (tokens, _) = lexed(source);
+    tokens
+}
+
+/// The string and character literals of a source with their quotes, those of comments left out.
+pub fn literals_of(source: &str) -> Vec<&str> {
+    let (_, literals) = lexed(source);
+    literals
+}
+
+fn lexed(source: &str) -> (Vec<Token<'_>>, Vec<&str>) {
+    let (mut tokens, mut literals) = (Vec::new(), Vec::new());
     let mut rest = source;
     while let Some(first) = rest.chars().next() {
         let length = if rest.starts_with("//") {
@@ -111,6 +122,7 @@ fn tokens(source: &str) -> Vec<Token<'_>> {
         } else if rest.starts_with("/*") {
             rest.find("*/").map_or(rest.len(), |end| end + 2)
         } else if let Some(length) = raw_literal(rest).or_else(|| literal(rest)) {
+            literals.push(&rest[..length]);
             length
         } else if first.is_alphabetic() || first == '_' {
             let length = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
@@ -127,7 +139,7 @@ fn tokens(source: &str) -> Vec<Token<'_>> {
         };
         rest = &rest[length..];
     }
-    tokens
+    (tokens, literals)
 }
 
 /// The length of a raw string at the start of `text`.

@@ -39,18 +39,16 @@ async fn a_hung_signature_is_made_by_the_next_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_takes_down_two_hosts_is_refused_and_others_sign_on() {
+async fn signatures_that_always_crash_are_unavailable_and_nobody_is_blamed_without_evidence() {
     let bench = Bench::with_token().await;
     let provider = started(options(&bench, "host.sign=abort")).await;
     let (key, _) = generated(&provider, KeyAlgorithm::P256).await;
-    let crashed = provider.sign(&key, ES256, message("x")).await;
-    assert!(matches!(crashed, Err(ProviderError::Unavailable(_))), "{crashed:?}");
-    let refused = provider.sign(&key, ES256, message("x")).await;
-    assert!(matches!(refused, Err(ProviderError::Unsupported(_))), "{refused:?}");
+    for _ in 0..2 {
+        let crashed = provider.sign(&key, ES256, message("x")).await;
+        assert!(matches!(crashed, Err(ProviderError::Unavailable(_))), "{crashed:?}");
+    }
+    assert_eq!(provider.client().suspected_keys(), 0, "no other key has signed meanwhile");
     until("the host is back", || provider.client().host_pids().len() == 2).await;
-    let pids = provider.client().host_pids();
-    assert!(matches!(provider.sign(&key, ES256, message("x")).await, Err(ProviderError::Unsupported(_))));
-    assert_eq!(provider.client().host_pids(), pids, "no third host is lost to it");
     provider.client().stop().await;
 }
 

@@ -37,16 +37,21 @@ const REGISTERED: [&str; 27] = [
     "trust_chain",
 ];
 
-/// Why a caller may not have this protected header, `None` when it may.
+/// Cause for the refusal of a protected header that a caller brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderFault {
+    /// Callers choose `typ`, `cty` and private names only.
+    Reserved,
+    /// The value must be text.
+    NotText,
+}
+
+/// The fault of a protected header that a caller brings, if it has one.
 #[must_use]
-pub fn header_fault(name: &str, value: &JsonText) -> Option<String> {
+pub fn header_fault(name: &str, value: &JsonText) -> Option<HeaderFault> {
     match name {
-        "typ" | "cty" if value.string().is_some() => None,
-        "typ" | "cty" => Some(format!("{name} must be text.")),
-        name if REGISTERED.contains(&name) => {
-            Some(format!("{name} is not for callers; typ, cty and private names are."))
-        }
-        _ => None,
+        "typ" | "cty" => value.string().is_none().then_some(HeaderFault::NotText),
+        name => REGISTERED.contains(&name).then_some(HeaderFault::Reserved),
     }
 }
 

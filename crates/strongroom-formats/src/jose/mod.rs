@@ -16,6 +16,6 @@ mod thumbprint;
 
 pub use algorithm::{algorithm_name, algorithm_of};
 pub use jwk::Jwk;
-pub use jws::{UnsignedJws, header_fault};
+pub use jws::{HeaderFault, UnsignedJws, header_fault};
 pub use required_members::UnsupportedKey;
 pub use thumbprint::thumbprint;

@@ -19,7 +19,7 @@ use super::SubjectField;
 pub enum CertificateProfile {
     /// Signs documents and tokens: digitalSignature.
     Signing,
-    /// Signs for a connection: digitalSignature, and a common name as long as Auth0 lets connections have.
+    /// Signs for a connection: digitalSignature, and a common name as long as names of connections may be.
     Connection,
     /// Serves TLS: serverAuth, and keyEncipherment with RSA.
     TlsServer,

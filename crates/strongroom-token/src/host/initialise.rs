@@ -18,7 +18,7 @@ use strongroom_domain::secret::Pin;
 pub(super) fn initialise(request: &InitialiseCall) -> Result<CallOutcome, CallFailure> {
     let so_pin = read_pin(&request.so_pin)?;
     let pin = read_pin(&request.pin)?;
-    let _lock = lock(&request.lock);
+    let _lock = lock(&request.lock)?;
     let module = module::load(&request.module)?;
     match module::select(&module, &TokenSelector::Label(request.label.clone())) {
         // A crash came between the two initialisations.

@@ -9,10 +9,12 @@
 //! after it has opened what was meant for it; the end of the stream ends the process at once,
 //! without destructors.
 
+use std::fs::DirBuilder;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use parking_lot::Mutex;
@@ -20,7 +22,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use crate::frames::FrameError;
-use crate::protocol::{self, Call, CallFailure, FailureClass, OpenCall, Reply, TokenTime};
+use crate::lock_file::{self, HeldLock, Tried};
+use crate::protocol::{self, Call, CallFailure, CallOutcome, FailureClass, OpenCall, Reply, TokenTime};
 use operations::decrypt;
 use queue::{Outbox, Queue, Reader};
 use session::token::Token;
@@ -41,6 +44,9 @@ mod tests;
 mod worker;
 
 pub(crate) use session::refused_pin::forget as forget_refused_pin;
+
+/// What this process registered by.
+static REGISTRATION: OnceLock<HeldLock> = OnceLock::new();
 
 /// The token host could not start.
 #[derive(Debug, thiserror::Error)]
@@ -66,8 +72,11 @@ pub fn main() -> Result<(), HostError> {
 /// inside the module are left there.
 fn serve(stream: UnixStream) -> Result<(), FrameError> {
     let watched = stream.try_clone()?;
+    let shared = Arc::new(Mutex::new(stream.try_clone()?));
+    let beating = Outbox::new(Arc::clone(&shared));
+    thread::Builder::new().name("heartbeat".to_owned()).spawn(move || beat(beating))?;
     thread::Builder::new().name("open".to_owned()).spawn(move || {
-        if let Err(error) = open(stream) {
+        if let Err(error) = open(stream, &shared) {
             note(&error);
         }
     })?;
@@ -80,12 +89,19 @@ fn serve(stream: UnixStream) -> Result<(), FrameError> {
     }
 }
 
+/// Says that the process runs, until nobody listens. It touches nothing of the module, so that it stops
+/// only when the process does.
+fn beat(mut outbox: Outbox) {
+    while outbox.add(0, &Reply::Alive).and_then(|()| outbox.send()).is_ok() {
+        thread::sleep(protocol::BEAT);
+    }
+}
+
 /// Answers the first call, and lets workers answer the rest.
-fn open(stream: UnixStream) -> Result<(), FrameError> {
-    let mut reader = Reader::new(stream.try_clone()?);
-    let stream = Arc::new(Mutex::new(stream));
+fn open(stream: UnixStream, shared: &Arc<Mutex<UnixStream>>) -> Result<(), FrameError> {
+    let mut reader = Reader::new(stream);
     let (number, first) = reader.one()?;
-    let mut outbox = Outbox::new(Arc::clone(&stream));
+    let mut outbox = Outbox::new(Arc::clone(shared));
     outbox.add(number, &Reply::Started)?;
     outbox.send()?;
     let (reply, workers) = match first {
@@ -93,6 +109,11 @@ fn open(stream: UnixStream) -> Result<(), FrameError> {
             Ok((facts, workers)) => (Reply::Ready(Box::new(facts), workers.len()), workers),
             Err(failure) => (Reply::Failed(failure), Vec::new()),
         },
+        Call::Look(request) => {
+            let seen = module::load(&request.module).and_then(|module| module::select(&module, &request.selector));
+            let done = |_| Reply::Done(CallOutcome::Present, TokenTime::default());
+            (seen.map_or_else(Reply::Failed, done), Vec::new())
+        }
         Call::InitToken(request) => {
             let done = |outcome| Reply::Done(outcome, TokenTime::default());
             (initialise::initialise(&request).map_or_else(Reply::Failed, done), Vec::new())
@@ -103,7 +124,7 @@ fn open(stream: UnixStream) -> Result<(), FrameError> {
     outbox.send()?;
     let queue = Arc::new(Queue::new(reader, workers.len()));
     for (index, worker) in workers.into_iter().enumerate() {
-        let (queue, outbox) = (Arc::clone(&queue), Outbox::new(Arc::clone(&stream)));
+        let (queue, outbox) = (Arc::clone(&queue), Outbox::new(Arc::clone(shared)));
         thread::Builder::new().name(format!("session {index}")).spawn(move || {
             if let Err(error) = worker.serve(&queue, outbox) {
                 note(&error);
@@ -126,13 +147,14 @@ fn start(opening: &OpenCall) -> Result<(protocol::TokenFacts, Vec<Worker>), Call
     if opening.low_priority {
         harden::yield_to_others();
     }
+    register(opening);
     let (mut token, mut facts) = Token::open(opening)?;
     token.decryptions = decrypt::supported_algorithms(&token.mechanisms, &token.session()?);
     facts.decryptions.clone_from(&token.decryptions);
     let token = Arc::new(token);
-    let mut workers = vec![Worker::new(&token)?];
+    let mut workers = vec![Worker::new(&token, opening.verify)?];
     for _ in 1..opening.sessions {
-        match Worker::new(&token) {
+        match Worker::new(&token, opening.verify) {
             Ok(worker) => workers.push(worker),
             Err(failure) => {
                 tracing::warn!(detail = failure.detail, sessions = workers.len(), "the token grants no more sessions");
@@ -141,4 +163,18 @@ fn start(opening: &OpenCall) -> Result<(protocol::TokenFacts, Vec<Worker>), Call
         }
     }
     Ok((facts, workers))
+}
+
+/// Registers this process as a host of its instance as long as it lives, so that a later life finds it if
+/// it cannot end.
+fn register(opening: &OpenCall) {
+    let Some(folder) = &opening.registrations else { return };
+    let path = folder.join(std::process::id().to_string());
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    match made.and_then(|()| lock_file::try_lock(&path, &opening.lock.of)) {
+        // Held to the end, which no destructor sees.
+        Ok(Tried::Held(lock)) => drop(REGISTRATION.set(lock)),
+        Ok(Tried::Taken(_)) => tracing::warn!(path = %path.display(), "another process is registered by this number"),
+        Err(error) => tracing::warn!(%error, path = %path.display(), "the token host could not register"),
+    }
 }

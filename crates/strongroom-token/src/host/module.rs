@@ -34,23 +34,25 @@ pub(super) fn load(path: &Path) -> Result<Pkcs11, CallFailure> {
 /// `TokenAbsent`, or `TokenAmbiguous` naming every match.
 pub(super) fn select(module: &Pkcs11, selector: &TokenSelector) -> Result<(Slot, TokenInfo), CallFailure> {
     let mut silent = Vec::new();
-    let mut found = Vec::new();
+    let (mut found, mut others) = (Vec::new(), Vec::new());
     for slot in module.get_slots_with_token()? {
         match module.get_token_info(slot) {
             Ok(info) if info.token_initialized() && matches(selector, slot, &info) => found.push((slot, info)),
-            Ok(_) => {}
+            Ok(info) => others.extend(info.token_initialized().then(|| printable(info.label()))),
             Err(error) => silent.push(format!("slot {slot}: {}", describe(&error))),
         }
     }
     let listed: Vec<String> = found
         .iter()
-        .map(|(slot, info)| format!("slot {slot} label {:?} serial {:?}", info.label(), info.serial_number()))
+        .map(|(slot, info)| {
+            format!("slot {slot} label {:?} serial {:?}", printable(info.label()), printable(info.serial_number()))
+        })
         .collect();
     let mut found = found.into_iter();
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one),
         (None, _) => {
-            silent.insert(0, format!("no initialised token has {selector}"));
+            silent.insert(0, format!("no initialised token has {selector}; {}", those_there(&others)));
             Err(CallFailure::new(FailureClass::TokenAbsent, silent.join("; ")))
         }
         _ => Err(CallFailure::new(
@@ -61,10 +63,10 @@ pub(super) fn select(module: &Pkcs11, selector: &TokenSelector) -> Result<(Slot,
 }
 
 fn matches(selector: &TokenSelector, slot: Slot, info: &TokenInfo) -> bool {
-    let is = |wanted: &Option<String>, actual: &str| wanted.as_deref().is_none_or(|wanted| wanted == actual);
+    let is = |wanted: &Option<String>, actual: &str| wanted.as_deref().is_none_or(|wanted| wanted == printable(actual));
     match selector {
-        TokenSelector::Label(label) => info.label() == label,
-        TokenSelector::Serial(serial) => info.serial_number() == serial,
+        TokenSelector::Label(label) => printable(info.label()) == *label,
+        TokenSelector::Serial(serial) => printable(info.serial_number()) == *serial,
         TokenSelector::SlotId(id) => slot.id() == *id,
         TokenSelector::Uri { token, serial, manufacturer, model } => {
             is(token, info.label())
@@ -89,13 +91,13 @@ pub(super) fn mechanisms(module: &Pkcs11, slot: Slot) -> Result<MechanismList, C
 pub(super) fn facts(slot: Slot, info: &TokenInfo, mechanisms: &MechanismList) -> TokenFacts {
     TokenFacts {
         slot: slot.id(),
-        label: info.label().to_owned(),
-        serial: info.serial_number().to_owned(),
-        manufacturer: info.manufacturer_id().to_owned(),
-        model: info.model().to_owned(),
+        label: printable(info.label()),
+        serial: printable(info.serial_number()),
+        manufacturer: printable(info.manufacturer_id()),
+        model: printable(info.model()),
         firmware: info.firmware_version().to_string(),
         mechanisms: mechanisms.iter().map(|(kind, _)| kind.to_string()).collect(),
-        max_sessions: info.max_session_count().into(),
+        max_sessions: session_limit(info.max_session_count().into()),
         algorithms: mechanism::algorithms(mechanisms),
         decryptions: Vec::new(),
         sealing: mechanism::sealing(mechanisms),
@@ -103,4 +105,26 @@ pub(super) fn facts(slot: Slot, info: &TokenInfo, mechanisms: &MechanismList) ->
         pin_final_try: info.user_pin_final_try(),
         pin_locked: info.user_pin_locked(),
     }
+}
+
+/// The tokens that are there, for whoever named another.
+fn those_there(labels: &[String]) -> String {
+    if labels.is_empty() { "there is none".to_owned() } else { format!("there are {}", quoted(labels)) }
+}
+
+fn quoted(labels: &[String]) -> String {
+    labels.iter().map(|label| format!("{label:?}")).collect::<Vec<_>>().join(", ")
+}
+
+/// A text of the token without the padding that modules take for it: PKCS#11 pads with blanks, tpm2-pkcs11
+/// with zero bytes (1.9, 2026-11-28). What cannot be printed within it is shown by a substitute.
+fn printable(text: &str) -> String {
+    let text = text.trim_end_matches(['\0', ' ']);
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// A limit of sessions that means one: modules give the largest numbers for no limit (openCryptoki 3.8.1
+/// gives 2^64 - 2, 2026-11-28).
+fn session_limit(said: Option<u64>) -> Option<u64> {
+    said.filter(|limit| u32::try_from(*limit).is_ok())
 }

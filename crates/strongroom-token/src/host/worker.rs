@@ -21,7 +21,7 @@ use super::session::token::Token;
 use crate::failpoint::{self, Failpoint};
 use crate::frames::FrameError;
 use crate::key::SignInput;
-use crate::options::Profile;
+use crate::options::{Profile, SignatureVerification};
 use crate::protocol::{
     Call, CallFailure, CallOutcome, DecryptCall, FailureClass, GenerateCall, Reply, SignCall, TokenTime,
 };
@@ -48,6 +48,11 @@ pub(super) struct Worker {
     unexplained: u32,
     /// What the latest signature took.
     pace: Duration,
+    verification: SignatureVerification,
+    /// Signatures asked for.
+    signed: u32,
+    /// A signature by a key that has worked here.
+    well_known: Option<SignCall>,
 }
 
 /// Handles by `CKA_ID`, each proven to be that of its public half.
@@ -64,9 +69,11 @@ impl Worker {
     ///
     /// # Errors
     /// When the token gives no session.
-    pub(super) fn new(token: &Arc<Token>) -> Result<Self, CallFailure> {
+    pub(super) fn new(token: &Arc<Token>, verification: SignatureVerification) -> Result<Self, CallFailure> {
         let session = Some(token.session()?);
-        Ok(Self { token: Arc::clone(token), session, keys: Keys::new(), unexplained: 0, pace: SLICE })
+        let (keys, well_known) = (Keys::new(), None);
+        let token = Arc::clone(token);
+        Ok(Self { token, session, keys, unexplained: 0, pace: SLICE, verification, signed: 0, well_known })
     }
 
     /// Answers calls until the client is gone. Quick signatures that queue are taken and
@@ -134,7 +141,7 @@ impl Worker {
         let mut told = Instant::now();
         loop {
             match self.sign(&request) {
-                Err(failure) if failure.class == FailureClass::Broken => return Ok(Err(failure)),
+                Err(failure) if failure.class.is_about_host() => return Ok(Err(failure)),
                 signed => signatures.push(signed),
             }
             let Some(input) = rest.next() else { return Ok(Ok(CallOutcome::SignedBatch(signatures))) };
@@ -175,7 +182,7 @@ impl Worker {
                 Profile::Softhsm => self.keep(|_, session| inventory::remove_broken(session)).map(CallOutcome::Removed),
                 Profile::Generic => Ok(CallOutcome::Removed(0)),
             },
-            Call::Open(_) | Call::InitToken(_) | Call::Sign(_) | Call::SignBatch { .. } => {
+            Call::Open(_) | Call::Look(_) | Call::InitToken(_) | Call::Sign(_) | Call::SignBatch { .. } => {
                 Err(CallFailure::new(FailureClass::Unsupported, "the token is open already"))
             }
         }
@@ -185,26 +192,36 @@ impl Worker {
         sign::check(request)?;
         failpoint::hit(Failpoint::Sign)?;
         let begun = Instant::now();
-        let signature = self.repeat(|token, session, keys| {
+        self.signed = self.signed.wrapping_add(1);
+        let verify = sign::is_verified(self.verification, self.signed);
+        let signature = self.repeat(Some(request), |token, session, keys| {
             if let Some(handle) = recall(keys, &request.id, request.key, &request.spki) {
-                return sign::sign(session, handle, &token.mechanisms, request);
+                let signature = sign::sign(session, handle, &token.mechanisms, request)?;
+                if verify && !sign::verifies(request, &signature) {
+                    let detail = "a signature does not verify, of a key that has signed rightly: the token errs";
+                    return Err(CallFailure::new(FailureClass::WrongSignature, detail));
+                }
+                return Ok(signature);
             }
             // The first signature of a handle proves that it is the key that was meant.
             let handle = token.private_key(session, &request.id, request.key)?;
             let signature = sign::sign(session, handle, &token.mechanisms, request)?;
             if !sign::verifies(request, &signature) {
                 let detail = "the signature does not verify: another key has this CKA_ID, or the token errs";
-                return Err(CallFailure::new(FailureClass::Refused, detail));
+                return Err(CallFailure::new(FailureClass::Mismatched, detail));
             }
             remember(keys, &request.id, CachedHandle { key: request.key, spki: request.spki.clone(), handle });
             Ok(signature)
         })?;
         self.pace = begun.elapsed();
+        if self.well_known.is_none() {
+            self.well_known = Some(sign::own(request));
+        }
         Ok(signature)
     }
 
     fn prove(&mut self, request: &GenerateCall, spki: &[u8], trial: bool) -> Result<CallOutcome, CallFailure> {
-        let attestation = self.repeat(|token, session, keys| {
+        let attestation = self.repeat(None, |token, session, keys| {
             let handle = token.private_key(session, &request.id, request.algorithm)?;
             let attestation = keygen::attest_again(token, session, handle, request, spki, trial)?;
             remember(keys, &request.id, CachedHandle { key: request.algorithm, spki: spki.to_vec(), handle });
@@ -216,7 +233,7 @@ impl Worker {
     fn decrypt(&mut self, request: &DecryptCall) -> Result<CallOutcome, CallFailure> {
         decrypt::check(request)?;
         failpoint::hit(Failpoint::Decrypt)?;
-        let plaintext = self.repeat(|token, session, keys| {
+        let plaintext = self.repeat(None, |token, session, keys| {
             if let Some(handle) = recall(keys, &request.id, request.key, &request.spki) {
                 return decrypt::decrypt(token, session, handle, request);
             }
@@ -265,7 +282,7 @@ impl Worker {
 
     /// Does what may be done twice, in a token that is known to be alive afterwards.
     fn keep<T>(&mut self, act: impl Fn(&Token, &Session) -> Result<T, CallFailure>) -> Result<T, CallFailure> {
-        self.repeat(|token, session, _| {
+        self.repeat(None, |token, session, _| {
             let outcome = act(token, session)?;
             if token.is_alive(session) {
                 Ok(outcome)
@@ -275,14 +292,16 @@ impl Worker {
         })
     }
 
-    /// Tries, and once more in a new session if the failure does not explain itself.
+    /// Tries, and once more in a new session if the failure does not explain itself. `signing` is what
+    /// is signed, if anything.
     fn repeat<T>(
         &mut self,
+        signing: Option<&SignCall>,
         act: impl Fn(&Token, &Session, &mut Keys) -> Result<T, CallFailure>,
     ) -> Result<T, CallFailure> {
         match self.attempt(&act) {
             Err(failure) if failure.class == FailureClass::Unavailable => {
-                self.attempt(&act).map_err(|failure| self.judge(failure))
+                self.attempt(&act).map_err(|failure| self.judge(failure, signing))
             }
             other => other,
         }
@@ -302,6 +321,8 @@ impl Worker {
                 self.unexplained = 0;
                 self.session = Some(session);
             }
+            // What was proven has to be proven again.
+            Err(failure) if failure.class == FailureClass::WrongSignature => self.keys.clear(),
             Err(failure) if failure.class == FailureClass::Unavailable => self.keys.clear(),
             Err(_) => {}
         }
@@ -309,15 +330,26 @@ impl Worker {
     }
 
     /// A failure that a new session did not cure: of this call, or of the whole host?
-    fn judge(&mut self, failure: CallFailure) -> CallFailure {
-        self.unexplained += 1;
-        let alive = self.token.session().is_ok_and(|session| self.token.is_alive(&session));
-        match failure.class {
-            FailureClass::Unavailable if !alive || self.unexplained >= PATIENCE => {
-                CallFailure { class: FailureClass::Broken, ..failure }
-            }
-            _ => failure,
+    ///
+    /// A token that answers is given up after several only if an operation of our own fails as well: an
+    /// input that a token does not like, or a key that it cannot use, costs no host.
+    fn judge(&mut self, failure: CallFailure, signing: Option<&SignCall>) -> CallFailure {
+        if failure.class != FailureClass::Unavailable {
+            return failure;
         }
+        let session = self.token.session().ok().filter(|session| self.token.is_alive(session));
+        let Some(session) = session else { return CallFailure { class: FailureClass::Broken, ..failure } };
+        self.unexplained += 1;
+        if self.unexplained < PATIENCE {
+            return failure;
+        }
+        let own = signing.map(sign::own);
+        let mut trials = own.iter().chain(&self.well_known);
+        if trials.any(|trial| sign::works(&self.token, &session, trial)) {
+            self.unexplained = 0;
+            return failure;
+        }
+        CallFailure { class: FailureClass::Broken, ..failure }
     }
 }
 

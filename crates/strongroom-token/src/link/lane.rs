@@ -60,18 +60,18 @@ impl Lane {
         Ok(QueueSlots { lane: self, permit: Some(permit) })
     }
 
-    /// The least busy host, waited for if one is being started.
+    /// The least busy host, waited for if one is being started; the avoided one only where there is no other.
     ///
     /// # Errors
     /// [`TokenError::Unavailable`] when hosts cannot be started, or not soon.
-    pub(super) async fn host(&self, patience: Duration) -> Result<Arc<HostProcess>, TokenError> {
+    pub(super) async fn host(&self, patience: Duration, avoided: Option<u32>) -> Result<Arc<HostProcess>, TokenError> {
         let mut changes = self.hosts.subscribe();
         let picked = async {
             loop {
                 {
                     // Looked at once: a host that was well a moment ago may have died since.
                     let hosts = changes.borrow_and_update();
-                    if let Some(host) = pick(&hosts) {
+                    if let Some(host) = pick(&hosts, avoided) {
                         return Some(Ok(host));
                     }
                     if let Some(down) = &hosts.down {
@@ -139,8 +139,9 @@ impl Drop for QueueSlots<'_> {
     }
 }
 
-fn pick(hosts: &Hosts) -> Option<Arc<HostProcess>> {
+fn pick(hosts: &Hosts, avoided: Option<u32>) -> Option<Arc<HostProcess>> {
     let well = hosts.running.iter().filter(|host| host.fault().is_none());
     // A host whose turn is taken runs a suspect, and may not live long.
-    well.min_by_key(|host| (host.exclusive.try_read().is_err(), host.load())).map(Arc::clone)
+    well.min_by_key(|host| (avoided == Some(host.pid()), host.exclusive.try_read().is_err(), host.load()))
+        .map(Arc::clone)
 }

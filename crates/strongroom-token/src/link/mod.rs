@@ -9,36 +9,41 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::task::JoinHandle;
 
-use crate::error::TokenError;
 use crate::options::TokenOptions;
-use crate::protocol::{Call, CallOutcome, OpenCall, TokenFacts};
+use crate::protocol::{OpenCall, TokenFacts};
 use lane::Lane;
-use poisoned_keys::PoisonedKeys;
 use process::HostProcess;
-use retry::AttemptOutcome;
+use recovery::Looks;
 use supervise::PinTrust;
+use suspects::Suspects;
 
+mod calls;
 mod decrypt;
+mod keep;
 mod lane;
 mod opening;
-mod poisoned_keys;
 mod process;
+mod recovery;
 mod retry;
 mod sign;
 pub(crate) mod supervise;
+mod suspects;
 #[cfg(test)]
 mod tests;
 
 pub use opening::forget_refused_pin;
+pub(crate) use opening::log_in_lock;
 
 /// New keys whose first signature has not come; beyond it they are forgotten.
 const MOST_FRESH: usize = 1024;
+/// For a host to be replaced on a busy machine.
+const REPLACEMENT: Duration = Duration::from_secs(5);
 /// For hosts to end by themselves when they are told to.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -67,7 +72,10 @@ struct Inner {
     facts: Mutex<Option<Arc<TokenFacts>>>,
     /// Why no host can start until an operator acts.
     fatal_error: Mutex<Option<String>>,
-    poisoned: PoisonedKeys,
+    suspects: Suspects,
+    /// What the latest opening took.
+    opening_time: Mutex<Duration>,
+    looks: AsyncMutex<Looks>,
     /// New keys, each with the host that generated it and still caches its handle.
     new_keys: Mutex<HashMap<Vec<u8>, Weak<HostProcess>>>,
     reconcile: watch::Sender<u64>,
@@ -87,7 +95,9 @@ impl Link {
             manage_lock: AsyncMutex::default(),
             facts: Mutex::default(),
             fatal_error: Mutex::default(),
-            poisoned: PoisonedKeys::default(),
+            suspects: Suspects::default(),
+            opening_time: Mutex::default(),
+            looks: AsyncMutex::default(),
             new_keys: Mutex::default(),
             reconcile: watch::Sender::new(0),
             ending: watch::Sender::new(false),
@@ -131,63 +141,14 @@ impl Link {
         self.inner.lane(role).hosts().running.iter().map(|host| host.pid()).collect()
     }
 
+    /// How many keys are suspected of taking down hosts.
+    pub(crate) fn suspected_keys(&self) -> usize {
+        self.inner.suspects.suspected()
+    }
+
     /// Counts the occasions to reconcile.
     pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
         self.inner.reconcile.subscribe()
-    }
-
-    /// Makes or imports a key; sent once. One with this `CKA_ID` is expected to sign soon.
-    pub(crate) async fn generate(
-        &self,
-        id: Option<Vec<u8>>,
-        call: &Call,
-        deadline: Instant,
-    ) -> Result<CallOutcome, TokenError> {
-        let link = &self.inner;
-        let _place = link.managing.reserve_slots(1)?;
-        let mut ending = link.ending.subscribe();
-        let ready = async {
-            let turn = link.manage_lock.lock().await;
-            Ok((turn, link.lane(Role::Keep).host(link.patience()).await?))
-        };
-        let (_turn, host) = tokio::select! {
-            biased;
-            _ = ending.wait_for(|ending| *ending) => {
-                return Err(TokenError::Unavailable("the client is stopping".to_owned()));
-            }
-            ready = tokio::time::timeout_at(deadline.into(), ready) => ready.map_err(|_| TokenError::Late)??
-        };
-        let _together = host.exclusive.read().await;
-        match link.send_to(&link.managing, &host, call, link.options.hosts.generate_timeout).await {
-            AttemptOutcome::Outcome(outcome) => {
-                link.remember_new_key(id, &host);
-                Ok(outcome)
-            }
-            AttemptOutcome::Refused(error) => Err(error),
-            AttemptOutcome::Lost { started: false } => {
-                Err(TokenError::Unavailable("the token host was lost before it began".to_owned()))
-            }
-            AttemptOutcome::Lost { started: true } => {
-                Err(TokenError::Unknown("the token host was lost while it made the key".to_owned()))
-            }
-            AttemptOutcome::Broken(detail) => Err(TokenError::Unknown(detail)),
-        }
-    }
-
-    /// Lists or destroys; done twice it does no harm.
-    pub(crate) async fn manage(&self, call: Call) -> Result<CallOutcome, TokenError> {
-        let link = &self.inner;
-        let _place = link.managing.reserve_slots(1)?;
-        let _turn = link.manage_lock.lock().await;
-        link.send_repeatable(Role::Keep, &call, link.options.hosts.generate_timeout, false, || {}).await
-    }
-
-    /// Looks for a key that another host or somebody else made, in a host that makes none itself:
-    /// what was there before its own last write, SoftHSM (2.6.1) never shows to a process.
-    pub(crate) async fn search(&self, call: Call) -> Result<CallOutcome, TokenError> {
-        let link = &self.inner;
-        let _place = link.signing.reserve_slots(1)?;
-        link.send_repeatable(Role::Sign, &call, link.options.hosts.sign_timeout, false, || {}).await
     }
 
     /// Refuses generations that wait; the one under way goes on.
@@ -246,8 +207,8 @@ impl Inner {
     }
 
     /// How long a call waits for a host that is being replaced.
-    const fn patience(&self) -> Duration {
-        self.options.hosts.sign_timeout
+    fn patience(&self) -> Duration {
+        self.options.hosts.sign_timeout.max(REPLACEMENT)
     }
 
     const fn lane(&self, role: Role) -> &Lane {
@@ -262,7 +223,9 @@ impl Inner {
         let keeps = hosts.shared_host || role == Role::Keep;
         // A host that does everything signs while it generates.
         let sessions = if role == Role::Keep { 1 } else { hosts.workers.max(1 + usize::from(hosts.shared_host)) };
-        OpenCall { keeps, sessions, try_refused, low_priority: role == Role::Keep, ..self.options.opening() }
+        let registrations = Some(self.options.registrations());
+        let low_priority = role == Role::Keep;
+        OpenCall { try_refused, registrations, sessions, keeps, low_priority, ..self.options.opening() }
     }
 
     fn set_fatal_error(&self, verdict: Option<String>) {

@@ -1,6 +1,5 @@
 //! One token host as its client sees it: a child process, a stream, calls in flight.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -17,12 +16,19 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Notify, RwLock, oneshot, watch};
 use zeroize::Zeroizing;
 
+use super::calls::{Calls, InFlight, StreamState};
 use crate::frames::{self, FrameError, FrameReader};
 use crate::options::HostCommand;
 use crate::protocol::{Call, CallFailure, FailureClass, Reply};
 
 /// How often calls in flight are looked at for one that hangs.
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A look that comes this late says that this process stood still, not its hosts.
+const STOOD_STILL: Duration = Duration::from_secs(1);
+
+/// For the stream of a process that was killed to end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How often a process whose stream has ended is looked at until it can be reaped.
 const REAP_INTERVAL: Duration = Duration::from_millis(1);
@@ -38,7 +44,10 @@ pub(crate) struct CallLost {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HostFault {
     Died,
+    /// A call took longer than its limit.
     Hung,
+    /// Its heartbeat stopped: the whole process stands still.
+    Silent,
     /// It said so itself.
     Broken,
 }
@@ -47,54 +56,18 @@ pub(super) enum HostFault {
 pub(crate) struct HostProcess {
     shared: Arc<Shared>,
     pid: u32,
-    child: Mutex<Child>,
     /// Calls hold it shared; a call that is retried alone holds it exclusively.
     pub(super) exclusive: RwLock<()>,
 }
 
 struct Shared {
+    child: Mutex<Child>,
     calls: Mutex<Calls>,
     /// Asks for what is in [`Calls::outgoing`] to be written.
     ready: Notify,
     fault: watch::Sender<Option<HostFault>>,
     /// Set once the stream has ended and every reply in it was read.
     ended: watch::Sender<bool>,
-}
-
-/// What the host was asked and has not answered, and what waits to be written to it.
-#[derive(Default)]
-struct Calls {
-    /// By number, and so in the order in which they reach the host.
-    in_flight: BTreeMap<u64, InFlight>,
-    last: u64,
-    /// Signatures asked for, and other calls.
-    load: usize,
-    /// Frames, which may hold secrets.
-    outgoing: Zeroizing<Vec<u8>>,
-    closing: StreamState,
-    /// How many calls are worked on at a time.
-    sessions: usize,
-}
-
-/// Whether the stream still takes calls.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum StreamState {
-    #[default]
-    Open,
-    /// After what is in [`Calls::outgoing`].
-    Draining,
-    Closed,
-}
-
-struct InFlight {
-    answer: oneshot::Sender<Result<Reply, CallLost>>,
-    limit: Duration,
-    /// When a worker took it up, as far as it is known.
-    started: Option<Instant>,
-    /// How many signatures it asks for; `None` for any other call.
-    signatures: Option<usize>,
-    /// Idempotent: the call may be retried elsewhere while this host still runs it.
-    repeatable: bool,
 }
 
 impl HostProcess {
@@ -117,6 +90,7 @@ impl HostProcess {
         let pid = child.id().ok_or_else(|| io::Error::other("the process ended before it began"))?;
         let (reader, writer) = UnixStream::from_std(ours)?.into_split();
         let shared = Arc::new(Shared {
+            child: Mutex::new(child),
             calls: Mutex::default(),
             ready: Notify::new(),
             fault: watch::Sender::new(None),
@@ -125,7 +99,7 @@ impl HostProcess {
         tokio::spawn(write_calls(writer, Arc::clone(&shared)));
         tokio::spawn(read_replies(reader, Arc::clone(&shared)));
         tokio::spawn(watch_for_hangs(Arc::downgrade(&shared)));
-        Ok(Self { shared, pid, child: Mutex::new(child), exclusive: RwLock::default() })
+        Ok(Self { shared, pid, exclusive: RwLock::default() })
     }
 
     /// The process's id.
@@ -191,20 +165,30 @@ impl HostProcess {
 
     /// Ends it at once; what is in flight is lost.
     pub(super) fn kill(&self) {
-        // An error means that it has ended already.
-        let _ = self.child.lock().start_kill();
+        self.shared.kill();
     }
 
     /// Waits until everything that it said has been heard, and the process is no more.
     pub(super) async fn ended(&self) {
         let _ = self.shared.ended.subscribe().wait_for(|ended| *ended).await;
-        while matches!(self.child.lock().try_wait(), Ok(None)) {
+        while matches!(self.shared.child.lock().try_wait(), Ok(None)) {
             tokio::time::sleep(REAP_INTERVAL).await;
         }
     }
 }
 
+impl Drop for HostProcess {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
 impl Shared {
+    fn kill(&self) {
+        // An error means that it has ended already.
+        let _ = self.child.lock().start_kill();
+    }
+
     fn calls(&self) -> MutexGuard<'_, Calls> {
         self.calls.lock()
     }
@@ -219,36 +203,6 @@ impl Shared {
             }
             worse
         });
-    }
-}
-
-impl Calls {
-    fn handle_reply(&mut self, number: u64, reply: Reply) {
-        if matches!(reply, Reply::Started) {
-            if let Some(call) = self.in_flight.get_mut(&number) {
-                call.started = Some(Instant::now());
-            }
-        } else if let Some(call) = self.in_flight.remove(&number) {
-            self.load -= call.signatures.unwrap_or(1);
-            // Whoever asked may have gone.
-            let _ = call.answer.send(Ok(reply));
-        }
-    }
-
-    /// Marks the signatures that workers must have started: an idle worker sends no `Started`.
-    fn recount(&mut self) {
-        let now = Instant::now();
-        for call in self.in_flight.values_mut().take(self.sessions).filter(|call| call.signatures.is_some()) {
-            call.started.get_or_insert(now);
-        }
-    }
-
-    /// Fails the calls that satisfy `which`.
-    fn release(&mut self, which: impl Fn(&InFlight) -> bool) {
-        for (_, call) in self.in_flight.extract_if(.., |_, call| which(call)) {
-            self.load -= call.signatures.unwrap_or(1);
-            let _ = call.answer.send(Err(CallLost { started: call.started.is_some() }));
-        }
     }
 }
 
@@ -310,30 +264,55 @@ async fn read_some(stream: &mut OwnedReadHalf, arriving: &mut FrameReader, share
     }
     arriving.advance(length);
     let mut calls = shared.calls();
+    calls.hear();
     while let Some((number, reply)) = arriving.next_frame()? {
         calls.handle_reply(number, reply);
     }
     Ok(())
 }
 
-/// Gives a host up when a call takes longer than its limit. The call is let go, and so is
-/// what waits behind it and may be done elsewhere.
+/// Gives a host up when a call takes longer than its limit, or its heartbeat stops.
 async fn watch_for_hangs(shared: Weak<Shared>) {
+    let mut looked = Instant::now();
     loop {
         tokio::time::sleep(WATCH_INTERVAL).await;
         let Some(shared) = shared.upgrade() else { return };
         if *shared.ended.borrow() {
             return;
         }
-        let overdue = |call: &InFlight| call.started.is_some_and(|since| since.elapsed() > call.limit);
-        let hangs = {
+        // Where this process stood still, what hosts said meanwhile has yet to be read.
+        let stood_still = std::mem::replace(&mut looked, Instant::now()).elapsed() > STOOD_STILL;
+        let (hangs, silent) = {
             let mut calls = shared.calls();
+            if stood_still {
+                calls.heard = Instant::now();
+            }
             calls.recount();
-            calls.in_flight.values().any(overdue)
+            (calls.hangs(), calls.is_silent())
         };
+        if silent {
+            shared.set_fault(HostFault::Silent);
+            return end_silent(&shared).await;
+        }
         if hangs {
             shared.set_fault(HostFault::Hung);
-            shared.calls().release(|call| overdue(call) || (call.started.is_none() && call.repeatable));
+            // The call is let go, and so is what waits behind it and may be done elsewhere.
+            shared.calls().release(|call| call.is_overdue() || (call.started.is_none() && call.repeatable));
         }
+    }
+}
+
+/// Ends a process that stands still. Its calls are lost with its stream, whose last words tell which of
+/// them were begun; a process that the kernel will not let go keeps none of them waiting.
+async fn end_silent(shared: &Shared) {
+    shared.kill();
+    let mut ended = shared.ended.subscribe();
+    if tokio::time::timeout(LAST_WORDS, ended.wait_for(|ended| *ended)).await.is_err() {
+        let mut calls = shared.calls();
+        let now = Instant::now();
+        for call in calls.in_flight.values_mut() {
+            call.started.get_or_insert(now);
+        }
+        calls.release(|_| true);
     }
 }

@@ -6,20 +6,18 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::process::{HostFault, HostProcess};
+use super::recovery::{Pause, PinTrace, delay_after};
 use super::{Inner, Role};
+use crate::lock_file;
 use crate::options::{HostCommand, TokenOptions};
 use crate::protocol::{Call, CallFailure, FailureClass, OpenCall, Reply, TokenFacts};
 
 /// A host that lived this long has earned an immediate restart.
 const GOOD_LIFE: Duration = Duration::from_secs(30);
-const FIRST_DELAY: Duration = Duration::from_secs(1);
-const LONGEST_DELAY: Duration = Duration::from_secs(30);
-/// Between looks for a token that is not there.
-const ABSENT_DELAY: Duration = Duration::from_secs(3);
-/// Between looks for another PIN, or an operator's word to try again.
+/// Between tries of a PIN whose source does not change: nothing is asked of the token meanwhile.
 const PIN_DELAY: Duration = Duration::from_secs(30);
 /// Before a PIN that has worked is tried once more.
 const PIN_SECOND_THOUGHT: Duration = Duration::from_secs(60);
@@ -41,18 +39,18 @@ pub(super) enum PinTrust {
 /// A host did not start.
 struct NotStarted {
     reason: String,
-    /// When to try again; by the back-off where absent.
-    again: Option<Duration>,
+    /// Why another PIN, or time, is waited for; by looks at the token where absent.
+    pause: Option<Pause>,
 }
 
 /// Supervises one host of `role` for ever.
 pub(super) async fn supervise(link: Arc<Inner>, role: Role) {
     let lane = link.lane(role);
     let mut setbacks = 0;
-    let mut again = None;
+    let mut pause = Pause::Delay(Duration::ZERO);
     let mut old: Option<Arc<HostProcess>> = None;
     loop {
-        sleep(again.take().unwrap_or_else(|| delay_after(setbacks))).await;
+        link.wait_out(std::mem::replace(&mut pause, Pause::Delay(Duration::ZERO))).await;
         if link.options.hosts.shared_host {
             // One client process at a time: the old one goes first.
             end(old.take()).await;
@@ -65,9 +63,11 @@ pub(super) async fn supervise(link: Arc<Inner>, role: Role) {
                 link.became_ready(role);
                 let fault = host.wait_for_fault().await;
                 lane.remove(&host);
+                link.suspects.host_lost(host.pid());
                 tracing::warn!(pid = host.pid(), ?role, trouble = ?fault, "a token host is replaced");
                 metrics::counter!("strongroom_token_host_restarts_total").increment(1);
                 setbacks = if born.elapsed() > GOOD_LIFE { 1 } else { setbacks + 1 };
+                pause = Pause::Delay(delay_after(setbacks));
                 old = Some(host).filter(|_| fault != Some(HostFault::Died));
             }
             Err(failed) => {
@@ -76,22 +76,24 @@ pub(super) async fn supervise(link: Arc<Inner>, role: Role) {
                     tracing::warn!(?role, reason = failed.reason, "a token host did not start");
                 }
                 setbacks = (setbacks + 1).max(2);
-                again = failed.again;
+                pause = failed.pause.unwrap_or_else(|| Pause::UntilSeen(delay_after(setbacks)));
             }
         }
     }
 }
 
-/// Starts a host; hosts log in one after the other.
+/// Starts a host; hosts log in one after the other, once those of a former life are gone.
 async fn start(link: &Inner, role: Role) -> Result<Arc<HostProcess>, NotStarted> {
     let mut pin = link.pin.lock().await;
-    if let PinTrust::SecondTry(due) = *pin {
-        let left = due.saturating_duration_since(Instant::now());
-        if !left.is_zero() {
-            let reason = "the PIN is refused; it has worked and will be tried once more".to_owned();
-            return Err(NotStarted { reason, again: Some(left) });
-        }
+    let seen = link.pin_trace();
+    if let PinTrust::SecondTry(due) = *pin
+        && Instant::now() < due
+    {
+        let reason = "the PIN is refused; it has worked and will be tried once more".to_owned();
+        return Err(NotStarted { reason, pause: Some(Pause::UntilPinChanges { seen, due }) });
     }
+    lock_file::end_orphans(&link.options.registrations());
+    let begun = Instant::now();
     let failure = match open(&link.options, link.opening(role, matches!(*pin, PinTrust::SecondTry(_)))).await {
         Ok((host, facts)) => {
             tracing::info!(
@@ -102,30 +104,36 @@ async fn start(link: &Inner, role: Role) -> Result<Arc<HostProcess>, NotStarted>
                 "a token host is ready"
             );
             *pin = PinTrust::Worked;
+            *link.opening_time.lock() = begun.elapsed();
             link.set_fatal_error(None);
             link.set_facts(facts);
             return Ok(Arc::new(host));
         }
         Err(failure) => failure,
     };
-    let again = match failure.class {
-        FailureClass::PinRefused | FailureClass::PinRemembered | FailureClass::PinLocked => {
-            let locked = failure.class == FailureClass::PinLocked;
-            if *pin == PinTrust::Worked && !locked {
-                *pin = PinTrust::SecondTry(Instant::now() + PIN_SECOND_THOUGHT);
-                Some(PIN_SECOND_THOUGHT)
-            } else {
-                *pin = PinTrust::Refused;
-                link.stop_hosts();
-                Some(PIN_DELAY)
-            }
-        }
-        FailureClass::TokenAbsent => Some(ABSENT_DELAY),
-        _ => None,
-    };
+    let pause = pause_after(link, failure.class, &mut pin, seen);
     let reason = format!("{}: {}", failure.class.operator_advice(), failure.detail);
     link.set_fatal_error(failure.class.needs_operator().then(|| reason.clone()));
-    Err(NotStarted { reason, again })
+    Err(NotStarted { reason, pause })
+}
+
+/// What a failure to open waits for beyond the token itself.
+fn pause_after(link: &Inner, class: FailureClass, pin: &mut PinTrust, seen: PinTrace) -> Option<Pause> {
+    let delay = match class {
+        FailureClass::PinRefused | FailureClass::PinRemembered if *pin == PinTrust::Worked => {
+            *pin = PinTrust::SecondTry(Instant::now() + PIN_SECOND_THOUGHT);
+            PIN_SECOND_THOUGHT
+        }
+        FailureClass::PinRefused | FailureClass::PinRemembered | FailureClass::PinLocked => {
+            *pin = PinTrust::Refused;
+            link.stop_hosts();
+            PIN_DELAY
+        }
+        FailureClass::PinUnreadable => PIN_DELAY,
+        _ => return None,
+    };
+    let seen = seen.refused_now(&link.pin_trace());
+    Some(Pause::UntilPinChanges { seen, due: Instant::now() + delay })
 }
 
 /// Starts a process and opens the token in it.
@@ -160,6 +168,9 @@ pub(crate) async fn call_new_host(
         Ok(Err(_)) if host.fault() == Some(HostFault::Hung) => {
             Err(unavailable(format!("the module did not open the token within {} s", limit.as_secs())))
         }
+        Ok(Err(_)) if host.fault() == Some(HostFault::Silent) => {
+            Err(unavailable("the token host stood still while it opened the token".to_owned()))
+        }
         Ok(Err(_)) => Err(unavailable("the token host died while it opened the token".to_owned())),
         Err(_) => Err(unavailable("the token host did not begin".to_owned())),
     }
@@ -184,14 +195,6 @@ async fn end(host: Option<Arc<HostProcess>>) {
         host.kill();
         // A process that the kernel will not let go is left behind.
         let _ = timeout(GRACE, host.ended()).await;
-    }
-}
-
-/// No delay for the first start and the first restart; then doubling.
-pub(super) fn delay_after(setbacks: u32) -> Duration {
-    match setbacks {
-        0 | 1 => Duration::ZERO,
-        more => (FIRST_DELAY * 2u32.pow((more - 2).min(8))).min(LONGEST_DELAY),
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Link;
 use super::process::HostProcess;
-use super::supervise::delay_after;
+use super::recovery::delay_after;
 use crate::error::TokenError;
 use crate::options::{HostCommand, HostOptions, PinSource, Profile, TokenAccess, TokenOptions};
 use crate::protocol::{Call, GenerateCall};
@@ -17,10 +17,10 @@ use crate::selector::TokenSelector;
 use strongroom_domain::key::{KeyAlgorithm, KeyUse};
 
 #[test]
-fn the_first_restart_is_immediate_and_the_rest_double_up_to_half_a_minute() {
-    let delays: Vec<u64> = (0..=9).map(|setbacks| delay_after(setbacks).as_secs()).collect();
-    assert_eq!(delays, [0, 0, 1, 2, 4, 8, 16, 30, 30, 30]);
-    assert_eq!(delay_after(u32::MAX), Duration::from_secs(30));
+fn the_first_restart_is_immediate_and_the_rest_come_within_three_seconds() {
+    let delays: Vec<u64> = (0..=6).map(|setbacks| delay_after(setbacks).as_secs()).collect();
+    assert_eq!(delays, [0, 0, 1, 2, 3, 3, 3]);
+    assert_eq!(delay_after(u32::MAX), Duration::from_secs(3));
 }
 
 /// A link whose hosts start and never say that they are ready.

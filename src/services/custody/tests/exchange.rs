@@ -7,6 +7,7 @@ use crate::auth::{Caller, Scope};
 use crate::provider::{KeyRef, SignInput};
 use crate::services::lifecycle::{ImportKeyPair, KeySelector, LinkKeyPair};
 use crate::store::CertificateReplacement;
+use strongroom_domain::error::{Error, Field};
 use strongroom_domain::key::{CertificateDer, KeyOrigin, KeyPair, Locator};
 use strongroom_domain::secret::Secret;
 
@@ -67,14 +68,14 @@ impl Foreign {
     }
 }
 
-/// The kind of a refusal, and the places that it complains of.
-fn complaint<T: std::fmt::Debug>(outcome: Result<T, strongroom_domain::error::Error>) -> (ErrorKind, Vec<String>) {
+/// The kind of a refusal, and the inputs that it complains of.
+fn complaint<T: std::fmt::Debug>(outcome: Result<T, Error>) -> (ErrorKind, Vec<Field>) {
     let failure = outcome.unwrap_err();
-    (failure.kind(), failure.violations().iter().filter_map(|violation| violation.path.clone()).collect())
+    (failure.kind(), failure.field_violations().iter().map(|violation| violation.field.clone()).collect())
 }
 
-fn invalid(path: &str) -> (ErrorKind, Vec<String>) {
-    (ErrorKind::Invalid, vec![path.to_owned()])
+fn invalid(field: Field) -> (ErrorKind, Vec<Field>) {
+    (ErrorKind::Invalid, vec![field])
 }
 
 #[tokio::test]
@@ -88,7 +89,7 @@ async fn imported_key_is_active_with_its_certificates() {
     bench.double.sign(&key, made.pair.signature_algorithm, message).await.unwrap();
     assert!(reconciler(&bench.keyring).reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
     let again = bench.keyring.import(&admin(), foreign.import("a", ProviderKind::Hsm)).await;
-    assert_eq!(complaint(again), invalid("id"));
+    assert_eq!(complaint(again), invalid(Field::RingId));
     assert_eq!(bench.double.locators().len(), 1);
 }
 
@@ -115,7 +116,7 @@ async fn import_whose_parts_do_not_fit_never_reaches_the_provider() {
     let (bench, foreign, other) = (Bench::new().await, Foreign::new().await, Foreign::new().await);
     for certificates in [Vec::new(), other.certificates()] {
         let new = ImportKeyPair { certificates, ..foreign.import("a", ProviderKind::Hsm) };
-        assert_eq!(complaint(bench.keyring.import(&admin(), new).await), invalid("fileData"));
+        assert_eq!(complaint(bench.keyring.import(&admin(), new).await), invalid(Field::KeyFile));
     }
     let new = ImportKeyPair { algorithm: KeyAlgorithm::P384, ..foreign.import("a", ProviderKind::Hsm) };
     assert_eq!(complaint(bench.keyring.import(&admin(), new).await).0, ErrorKind::Unsupported);
@@ -123,7 +124,7 @@ async fn import_whose_parts_do_not_fit_never_reaches_the_provider() {
     assert_eq!(complaint(elsewhere).0, ErrorKind::Unsupported, "there is no LOCAL provider");
     assert_eq!(bench.double.generated.load(Ordering::SeqCst), 0);
     let no_key = ImportKeyPair { pkcs8: Secret::new(b"no key".to_vec()), ..foreign.import("a", ProviderKind::Hsm) };
-    assert_eq!(complaint(bench.keyring.import(&admin(), no_key).await), invalid("fileData"));
+    assert_eq!(complaint(bench.keyring.import(&admin(), no_key).await), invalid(Field::KeyFile));
     assert!(reconciler(&bench.keyring).reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
 }
 
@@ -136,7 +137,7 @@ async fn linked_key_outlives_its_row_and_can_be_linked_again() {
         assert_eq!((made.pair.origin, &made.pair.locator), (KeyOrigin::Linked, &locator));
         assert!(reconciler(&bench.keyring).reconcile(ReconcileMode::ReportOnly).await.unwrap().findings.is_empty());
         let twice = bench.keyring.link(&admin(), foreign.link("another", "theirs")).await;
-        assert_eq!(complaint(twice), invalid("privateKeyId"));
+        assert_eq!(complaint(twice), invalid(Field::PrivateKey));
         bench.keyring.delete(&admin(), &ring(name)).await.unwrap();
         reconciler(&bench.keyring).reconcile(REPAIR).await.unwrap();
         assert_eq!(bench.store.pair(made.pair.id).await.unwrap().unwrap().state, KeyState::Destroyed);
@@ -181,10 +182,10 @@ async fn link_that_does_not_fit_is_refused_at_its_field() {
     }
     for label in ["nobody", "twin"] {
         let outcome = bench.keyring.link(&admin(), foreign.link("a", label)).await;
-        assert_eq!(complaint(outcome), invalid("privateKeyId"), "{label}");
+        assert_eq!(complaint(outcome), invalid(Field::PrivateKey), "{label}");
     }
     let outcome = bench.keyring.link(&admin(), other.link("a", "theirs")).await;
-    assert_eq!(complaint(outcome), invalid("certificateData"));
+    assert_eq!(complaint(outcome), invalid(Field::LinkedCertificates));
     let late = LinkKeyPair { deadline: Duration::ZERO, ..foreign.link("a", "theirs") };
     assert_eq!(complaint(bench.keyring.link(&admin(), late).await).0, ErrorKind::Deadline);
     assert_eq!(bench.double.locators().len(), 3, "a link that failed costs no key");
@@ -233,7 +234,7 @@ async fn certificates_are_replaced_by_those_for_the_same_key() {
     let made = bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
     for chain in [Vec::new(), foreign.certificates()] {
         let outcome = bench.keyring.replace_certificates(&admin(), &ring("a"), chain).await;
-        assert_eq!(complaint(outcome), invalid("fileData"));
+        assert_eq!(complaint(outcome), invalid(Field::IssuedCertificates));
     }
     let chain = [made.pair.certificates.clone(), foreign.certificates()].concat();
     let pair = bench.keyring.replace_certificates(&admin(), &ring("a"), chain.clone()).await.unwrap();

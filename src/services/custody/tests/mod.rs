@@ -203,7 +203,7 @@ async fn taken_ring_is_refused_without_a_key() {
     let bench = Bench::new().await;
     bench.keyring.generate(&admin(), wanted("a")).await.unwrap();
     let failure = bench.keyring.generate(&admin(), wanted("a")).await.unwrap_err();
-    assert_eq!((failure.kind(), failure.violations().len()), (ErrorKind::Invalid, 1));
+    assert_eq!((failure.kind(), failure.field_violations().len()), (ErrorKind::Invalid, 1));
     assert_eq!(bench.double.generated.load(Ordering::SeqCst), 1);
 }
 

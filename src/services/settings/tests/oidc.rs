@@ -1,4 +1,8 @@
 use super::*;
+use strongroom_domain::error::OidcField;
+use strongroom_domain::oidc::OidcKeyGroup::{AdditionalSet, Decryption, Signing};
+use strongroom_domain::oidc::OidcKeySlot::{Active, Previous};
+use strongroom_domain::oidc::{OidcKeyGroup, OidcKeyPlace, OidcKeySlot, OidcKeyType};
 
 fn key(name: &str) -> OidcKey {
     OidcKey { name: name.to_owned(), kid: None, algorithm_kids: Vec::new() }
@@ -17,8 +21,16 @@ fn set(id: &str, signing: OidcGroup, issuers: &[&str]) -> AdditionalKeySet {
     AdditionalKeySet { id: id.to_owned(), name: id.to_owned(), description: None, signing, issuers }
 }
 
-fn paths(outcome: Result<(), Error>) -> Vec<String> {
-    faults(outcome).into_iter().map(|(path, _)| path).collect()
+const fn place(group: OidcKeyGroup, key_type: OidcKeyType, slot: OidcKeySlot) -> OidcKeyPlace {
+    OidcKeyPlace { group, key_type, slot }
+}
+
+fn at(field: OidcField, fault: SettingFault) -> FieldViolation {
+    FieldViolation { field: Field::Oidc(field), reason: fault.into() }
+}
+
+fn unknown(name: &str) -> SettingFault {
+    SettingFault::NoSuchRing(RingKind::Signing, name.to_owned())
 }
 
 async fn bench() -> Bench {
@@ -79,18 +91,21 @@ async fn keys_of_another_type_or_use_and_those_that_are_not_there_are_refused() 
         decryption: group([(OidcKeyType::P256, keys("p256", None)), (OidcKeyType::Rsa, keys("tls", Some("rsa")))]),
         ..OidcSettings::default()
     };
-    let found = paths(bench.catalog.put_oidc_settings(&admin, wrong).await);
+    let found = refusals(bench.catalog.put_oidc_settings(&admin, wrong).await);
+    let wrong_type = |name: &str, wanted| SettingFault::WrongType(name.to_owned(), wanted);
+    let wrong_use = |name: &str, wanted| SettingFault::WrongUse(name.to_owned(), wanted);
     let expected = [
-        "p256ActiveCertRef.id",
-        "p384PreviousCertRef.id",
-        "p521ActiveCertRef.id",
-        "rsaActiveCertRef.id",
-        "rsaPreviousCertRef.id",
-        "p256DecryptionActiveCertRef.id",
-        "rsaDecryptionActiveCertRef.id",
-        "rsaDecryptionPreviousCertRef.id",
+        (Signing, OidcKeyType::P256, Active, wrong_type("p384", OidcKeyType::P256)),
+        (Signing, OidcKeyType::P384, Previous, unknown("nobody")),
+        (Signing, OidcKeyType::P521, Active, unknown("")),
+        (Signing, OidcKeyType::Rsa, Active, wrong_use("opens", KeyUse::Sign)),
+        (Signing, OidcKeyType::Rsa, Previous, wrong_type("p256", OidcKeyType::Rsa)),
+        (Decryption, OidcKeyType::P256, Active, wrong_use("p256", KeyUse::Decrypt)),
+        (Decryption, OidcKeyType::Rsa, Active, unknown("tls")),
+        (Decryption, OidcKeyType::Rsa, Previous, wrong_use("rsa", KeyUse::Decrypt)),
     ];
-    assert_eq!(found, expected);
+    let key = |(group, key_type, slot, fault)| at(OidcField::Key(place(group, key_type, slot)), fault);
+    assert_eq!(found, expected.map(key));
     assert_eq!(bench.catalog.oidc_settings(&admin).await.unwrap(), complete(), "nothing was changed");
 }
 
@@ -103,14 +118,16 @@ async fn no_name_stands_for_two_keys() {
     rsa.active.kid = Some("same".to_owned());
     let kids = [("RS256", "a"), ("RS256", "b"), ("ES256", "a")];
     rsa.active.algorithm_kids = kids.map(|(name, kid)| (name.to_owned(), kid.to_owned())).to_vec();
+    let (active, previous) = (place(Signing, OidcKeyType::Rsa, Active), place(Signing, OidcKeyType::Rsa, Previous));
     let expected = [
-        "rsaPreviousCertRef.id",
-        "rsaAlgorithmActiveKeyIds[1].rsaAlgType",
-        "rsaAlgorithmActiveKeyIds[2].rsaAlgType",
-        "rsaAlgorithmActiveKeyIds[2].keyId",
-        "rsaPreviousKeyId",
+        (OidcField::Key(previous), SettingFault::PreviousIsActive),
+        (OidcField::Algorithm(active, 1), SettingFault::AlgorithmTwice("RS256".to_owned())),
+        (OidcField::Algorithm(active, 2), SettingFault::NotPermitted("rsa".to_owned(), "ES256".to_owned())),
+        (OidcField::AlgorithmKid(active, 2), SettingFault::KidTwice("a".to_owned())),
+        (OidcField::Kid(previous), SettingFault::KidTwice("same".to_owned())),
     ];
-    assert_eq!(paths(bench.catalog.put_oidc_settings(&admin, twice).await), expected);
+    let expected = expected.map(|(field, fault)| at(field, fault));
+    assert_eq!(refusals(bench.catalog.put_oidc_settings(&admin, twice).await), expected);
 }
 
 #[tokio::test]
@@ -122,12 +139,19 @@ async fn additional_key_sets_share_no_issuer_and_hold_their_key_pairs() {
     catalog.put_additional_key_set(&admin, one.clone(), true).await.unwrap();
     catalog.put_additional_key_set(&admin, two.clone(), true).await.unwrap();
     assert_eq!(catalog.additional_key_sets(&admin).await.unwrap(), [one.clone(), two]);
-    let refused = faults(catalog.put_additional_key_set(&admin, one.clone(), true).await);
-    assert_eq!(refused, [("id".to_owned(), Rule::NotUnique)]);
+    let refused = refusals(catalog.put_additional_key_set(&admin, one.clone(), true).await);
+    let taken = Reason::IdInUse("one".to_owned());
+    assert_eq!(refused, [FieldViolation { field: Field::Oidc(OidcField::KeySetId), reason: taken }]);
     let wrong = group([(OidcKeyType::P256, keys("rsa", None))]);
     let taken = set("three", wrong, &["d", "b", "d"]);
-    let expected = ["issuers[1].id", "issuers[2].id", "signingKeys.p256ActiveCertRef.id"];
-    assert_eq!(paths(catalog.put_additional_key_set(&admin, taken, true).await), expected);
+    let p256 = place(AdditionalSet, OidcKeyType::P256, Active);
+    let in_one = SettingFault::IssuerTaken { issuer: "b".to_owned(), key_set: "one".to_owned() };
+    let expected = [
+        at(OidcField::Issuer(1), in_one),
+        at(OidcField::Issuer(2), SettingFault::IssuerTwice("d".to_owned())),
+        at(OidcField::Key(p256), SettingFault::WrongType("rsa".to_owned(), OidcKeyType::P256)),
+    ];
+    assert_eq!(refusals(catalog.put_additional_key_set(&admin, taken, true).await), expected);
 
     let changed = set("one", rsa(), &["b", "d"]);
     catalog.put_additional_key_set(&admin, changed.clone(), false).await.unwrap();

@@ -1,6 +1,7 @@
 //! Who may have what decrypted, and how little a refusal says.
 
 use super::*;
+use strongroom_domain::error::{FieldViolation, OperationFault, OperationField};
 
 /// As long as the double's keys are.
 const LENGTH: usize = 32;
@@ -68,7 +69,10 @@ async fn whatever_does_not_decrypt_is_refused_in_the_same_words() {
     assert_eq!(bench.decrypted(), 1, "another length needs no provider");
     for refusal in &refusals {
         assert_eq!(refusal.kind(), ErrorKind::Invalid);
-        assert_eq!(refusal.violations()[0].path.as_deref(), Some("ciphertext"));
+        assert_eq!(
+            refusal.field_violations(),
+            [FieldViolation::of_operation(OperationField::Ciphertext, OperationFault::NotDecrypted)]
+        );
         assert_eq!(format!("{refusal:?}"), format!("{:?}", refusals[0]));
     }
 }

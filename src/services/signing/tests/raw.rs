@@ -3,6 +3,7 @@
 use super::*;
 use crate::services::settings::{Catalog, RingSettings};
 use crate::store::{DocumentKind, PutOutcome, StoredDocument};
+use strongroom_domain::error::{Field, FieldViolation, Reason};
 use strongroom_domain::key::RingId;
 
 impl Bench {
@@ -87,7 +88,8 @@ async fn settings_rule_every_ring_but_those_of_tls() {
     bench.key("sslServer:a", KeyUse::Sign, None).await;
     let settings = RingSettings { raw_sign: true };
     let refused = bench.catalog().put_ring_settings(&admin(), &id("sslServer:a"), settings).await;
-    assert_eq!(refused.unwrap_err().violations()[0].path.as_deref(), Some("rawSign"));
+    let refusal = FieldViolation { field: Field::RawSigning, reason: Reason::TlsOnly };
+    assert_eq!(refused.unwrap_err().field_violations(), [refusal]);
     assert_eq!(kind(bench.sign(&by_ring("sslServer:a")).await), ErrorKind::Forbidden);
 }
 

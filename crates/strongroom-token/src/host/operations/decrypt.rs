@@ -71,8 +71,22 @@ pub(in crate::host) fn decrypt(
 ) -> Result<WireSecret, CallFailure> {
     let opened = session.decrypt(&mechanism::oaep(request.algorithm), key, &request.ciphertext);
     opened.map(WireSecret::new).map_err(|error| {
-        if is_about_ciphertext(&error, || token.is_alive(session)) { not_decrypted() } else { failure(error) }
+        if is_about_ciphertext(&error, || token.is_alive(session)) || is_this_input(&error, token, request) {
+            not_decrypted()
+        } else {
+            failure(error)
+        }
     })
+}
+
+/// Whether an error that could mean anything is about this ciphertext: the same key opens one of our own
+/// in another session. Kryoptic answers a wrong padding with `CKR_DEVICE_ERROR` (1.5.4, 2026-11-28).
+fn is_this_input(error: &Error, token: &Token, request: &DecryptCall) -> bool {
+    matches!(error, Error::Pkcs11(_, Function::Decrypt))
+        && token.session().is_ok_and(|session| {
+            let key = token.private_key(&session, &request.id, request.key);
+            key.is_ok_and(|key| attest(&session, key, request.algorithm, &request.spki).is_ok())
+        })
 }
 
 /// Passes when a key opens what was encrypted outside of the token by its public half.

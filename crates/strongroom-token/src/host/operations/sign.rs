@@ -9,9 +9,16 @@ use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 
 use crate::host::mechanism::{self, MechanismList};
+use crate::host::session::token::Token;
 use crate::key::SignInput;
+use crate::options::SignatureVerification;
 use crate::protocol::{CallFailure, FailureClass, SignCall};
 use strongroom_domain::key::{HashAlgorithm, SignatureScheme};
+
+/// One of so many signatures is verified where they are sampled.
+const SAMPLE: u32 = 64;
+/// What is signed where nobody asked for anything.
+const OWN_INPUT: &[u8] = b"strongroom: does this token sign?";
 
 /// Signs a request that was [`check`]ed by the raw mechanism, or by the hashing one where
 /// the token lacks the raw one and the message is there.
@@ -79,6 +86,32 @@ pub(in crate::host) fn verifies(request: &SignCall, signature: &[u8]) -> bool {
     Digest::import_less_safe(&digest, kind.implementation())
         .and_then(|digest| UnparsedPublicKey::new(verification, spki).verify_digest(&digest, signature))
         .is_ok()
+}
+
+/// A signature of our own in the way of another: it shows whether a token works that failed others.
+pub(in crate::host) fn own(request: &SignCall) -> SignCall {
+    let input = match request.algorithm.hash() {
+        Some(hash) => SignInput::Digest(hash.digest(OWN_INPUT)),
+        None => SignInput::Message(OWN_INPUT.to_vec()),
+    };
+    SignCall { input, ..request.clone() }
+}
+
+/// Whether a session makes a signature that verifies.
+pub(in crate::host) fn works(token: &Token, session: &Session, request: &SignCall) -> bool {
+    let signed = token
+        .private_key(session, &request.id, request.key)
+        .and_then(|handle| sign(session, handle, &token.mechanisms, request));
+    signed.is_ok_and(|signature| verifies(request, &signature))
+}
+
+/// Whether a signature is verified that is no handle's first, as the `count`-th of its session.
+pub(in crate::host) const fn is_verified(verification: SignatureVerification, count: u32) -> bool {
+    match verification {
+        SignatureVerification::Every => true,
+        SignatureVerification::Sampled => count.is_multiple_of(SAMPLE),
+        SignatureVerification::First => false,
+    }
 }
 
 /// What the raw mechanism takes.

@@ -1,9 +1,7 @@
-//! Logging in: the PIN, the lock that processes of one machine share, and the care that a
-//! token with a limited patience needs.
+//! Logging in: the PIN, the lock that hosts of one token share, and the care that a token with
+//! a limited patience needs.
 
-use std::env;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,17 +9,19 @@ use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::TokenInfo;
 use cryptoki::types::AuthPin;
-use rustix::fs::{FlockOperation, flock};
 use zeroize::Zeroize;
 
 use super::refused_pin::{self, RefusalDraft};
 use crate::host::error_text::describe;
+use crate::lock_file::{self, HeldLock, Tried};
 use crate::options::PinSource;
-use crate::protocol::{CallFailure, FailureClass, OpenCall};
+use crate::protocol::{CallFailure, FailureClass, LockName, OpenCall};
 use strongroom_domain::secret::Pin;
 
 /// How long another process's start is waited for.
 const LOCK_PATIENCE: Duration = Duration::from_secs(20);
+/// How long a holder is given before it is looked at.
+const LOCK_ORPHAN: Duration = Duration::from_millis(100);
 const LOCK_POLL: Duration = Duration::from_millis(20);
 
 /// Reads a PIN; one trailing newline is not part of it.
@@ -30,12 +30,7 @@ const LOCK_POLL: Duration = Duration::from_millis(20);
 /// `PinUnreadable`.
 pub(in crate::host) fn read_pin(source: &PinSource) -> Result<Pin, CallFailure> {
     let unreadable = |detail: String| CallFailure::new(FailureClass::PinUnreadable, detail);
-    let path = match source {
-        PinSource::File(path) => path.clone(),
-        PinSource::Credential(name) => env::var_os("CREDENTIALS_DIRECTORY")
-            .map(|folder| PathBuf::from(folder).join(name))
-            .ok_or_else(|| unreadable(format!("credential {name}: systemd gave no credentials")))?,
-    };
+    let path = source.path().map_err(unreadable)?;
     let mut bytes = fs::read(&path).map_err(|error| unreadable(format!("{}: {error}", path.display())))?;
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
@@ -55,24 +50,33 @@ pub(in crate::host) fn auth_pin(pin: &Pin) -> AuthPin {
     AuthPin::from(pin.expose())
 }
 
-/// Holds others back while a token is opened: processes that log in together read
-/// SoftHSM's token file while it is rewritten and find no token (11 of 40, 2026-11-20).
+/// Holds others back while a token is opened. A holder that outlived its client is ended; any other is
+/// waited for, and named once that took too long.
 ///
-/// Whoever holds the lock for ever cannot stop this host: after a while it goes on
-/// without.
-pub(in crate::host) fn lock(path: &Path) -> Option<File> {
-    let file = File::open(path)
-        .map_err(|error| tracing::warn!(%error, path = %path.display(), "logging in without the lock"))
-        .ok()?;
+/// # Errors
+/// `Unavailable` when the lock cannot be had: going on without it would break other hosts' log-in.
+pub(in crate::host) fn lock(name: &LockName) -> Result<HeldLock, CallFailure> {
+    let LockName { path, of } = name;
+    let unavailable = |detail: String| {
+        let detail = format!("the log-in lock {}: {detail}", path.display());
+        CallFailure::new(FailureClass::Unavailable, detail)
+    };
     let since = Instant::now();
-    while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        if error != rustix::io::Errno::WOULDBLOCK || since.elapsed() > LOCK_PATIENCE {
-            tracing::warn!(%error, path = %path.display(), "logging in without the lock");
-            return None;
+    let mut told = false;
+    loop {
+        let holder = match lock_file::try_lock(path, of).map_err(|error| unavailable(error.to_string()))? {
+            Tried::Held(lock) => return Ok(lock),
+            Tried::Taken(holder) => holder,
+        };
+        if !told && since.elapsed() > LOCK_ORPHAN {
+            told = holder.as_ref().is_some_and(lock_file::end_orphan);
+        }
+        if since.elapsed() > LOCK_PATIENCE {
+            let holder = holder.map_or_else(|| "a process that did not say its name".to_owned(), |h| h.to_string());
+            return Err(unavailable(format!("held by {holder}")));
         }
         thread::sleep(LOCK_POLL);
     }
-    Some(file)
 }
 
 /// Logs the process in by one session, if it is safe to try.

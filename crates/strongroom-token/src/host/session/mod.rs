@@ -1,7 +1,7 @@
 //! The open token: how it is logged in to, and what all sessions of the process share.
 //!
 //! Owns the PIN from its source to `C_Login`, the record of a refused PIN, the lock that
-//! processes of one machine share while they log in, and the logged-in token. Does not own
+//! hosts of one token share while they log in, and the logged-in token. Does not own
 //! the threads that work in sessions, nor what they do there.
 //!
 //! Invariants: a PIN that was refused is not tried again by itself; the PIN is in memory

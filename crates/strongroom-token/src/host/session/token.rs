@@ -34,7 +34,7 @@ impl Token {
     /// once it was found.
     pub(in crate::host) fn open(opening: &OpenCall) -> Result<(Self, TokenFacts), CallFailure> {
         let pin = read_pin(&opening.pin)?;
-        let _lock = lock(&opening.lock);
+        let _lock = lock(&opening.lock)?;
         let module = module::load(&opening.module)?;
         let (slot, info) = module::select(&module, &opening.selector)?;
         let mechanisms = module::mechanisms(&module, slot)?;
