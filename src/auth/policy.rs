@@ -23,6 +23,7 @@ pub enum Action {
     DeleteConnection,
     DeleteKey,
     DeleteRing,
+    DestroyKey,
     ExportKey,
     ImportKey,
     LinkKey,
@@ -35,6 +36,7 @@ pub enum Action {
     ReinstateKey,
     ReplaceCertificates,
     RequestCertificate,
+    RestoreKey,
     ResumeRotation,
     RotateRing,
     Sign,
@@ -151,11 +153,13 @@ const fn granting(action: Action) -> &'static [Scope] {
         | Action::DeleteConnection
         | Action::DeleteKey
         | Action::DeleteRing
+        | Action::DestroyKey
         | Action::ExportKey
         | Action::ImportKey
         | Action::LinkKey
         | Action::ReinstateKey
         | Action::ReplaceCertificates
+        | Action::RestoreKey
         | Action::RotateRing
         | Action::SuspendKey
         | Action::UpdateConnection => &[Scope::Manage],

@@ -17,8 +17,8 @@ use anyhow::{Context as _, bail, ensure};
 use super::block_on;
 use crate::auth::{Credential, Scope, SecretHash, new_secret};
 use crate::config::{
-    Auth0, Config, LimitsConfig, Listener, MasterKeySource, PingFederate, Plaintext, RotationConfig, SanFormat,
-    StockConfig, StoreConfig, Zitadel,
+    Auth0, Config, KeysConfig, LimitsConfig, Listener, MasterKeySource, PingFederate, Plaintext, RotationConfig,
+    SanFormat, StockConfig, StoreConfig, Zitadel,
 };
 use crate::daemon::{self, Announce, InstanceLock};
 use strongroom_domain::key::{KeyAlgorithm, ProviderKind};
@@ -194,6 +194,8 @@ impl Layout {
             store: self.store()?,
             credentials,
             limits: LimitsConfig::default(),
+            // A set-up to throw away keeps no deleted keys.
+            keys: KeysConfig::NO_WINDOW,
             stock,
             pingfederate: PingFederate {
                 hybrid: true,

@@ -9,6 +9,7 @@ mod credentials;
 mod dialects;
 mod duration;
 mod hosts;
+mod keys;
 mod limits;
 mod listener;
 mod local;
@@ -32,6 +33,7 @@ use strongroom_token::{HostOptions, TokenAccess};
 
 pub use auth0::{Auth0, Connections};
 pub use dialects::{PingFederate, SanFormat};
+pub use keys::KeysConfig;
 pub use limits::LimitsConfig;
 pub use listener::{Listener, Plaintext};
 pub use local::MasterKeySource;
@@ -57,6 +59,7 @@ pub struct Config {
     pub store: StoreConfig,
     pub credentials: Vec<Credential>,
     pub limits: LimitsConfig,
+    pub keys: KeysConfig,
     pub stock: StockConfig,
     pub pingfederate: PingFederate,
     pub rotation: RotationConfig,
@@ -143,6 +146,8 @@ struct File {
     #[serde(default)]
     limits: LimitsConfig,
     #[serde(default)]
+    keys: KeysConfig,
+    #[serde(default)]
     stock: stock::Section,
     #[serde(default)]
     pingfederate: dialects::Section,
@@ -166,6 +171,7 @@ impl File {
         self.listener.validate(findings);
         hosts::validate(&self.hosts, findings);
         self.limits.validate(findings);
+        self.keys.validate(findings);
         self.rotation.validate(findings);
         let credentials = credentials::validate(self.credentials, findings);
         let (has_token, has_local) = (self.token.is_some(), self.local.is_some());
@@ -193,6 +199,7 @@ impl File {
             store,
             credentials,
             limits: self.limits,
+            keys: self.keys,
             stock,
             pingfederate,
             rotation: self.rotation,

@@ -203,6 +203,7 @@ fn rotation_leaves_verifiers_the_time_that_they_need() {
         ("[rotation]\noverlap = \"1m\"", "rotation.overlap"),
         ("[rotation]\ninterval = \"0s\"", "rotation.interval"),
         ("[rotation]\ndestroy-limit = 0", "rotation.destroy-limit"),
+        ("[keys]\ndestruction-window = \"366d\"", "keys.destruction-window"),
         ("[rotation]\nclock-guard = \"1m\"", "rotation.clock-guard"),
         ("[rotation]\ncolour = 1", "`rotation.colour`"),
         ("[rotation]\nlead = \"3days\"\n[auth0]\nrotation-period = \"2days\"", "auth0.rotation-period"),

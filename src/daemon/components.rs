@@ -68,6 +68,7 @@ impl Components {
             Keyring::new(Arc::clone(&store) as Arc<_>, providers.clone(), Arc::clone(&clock), owner, lease(config));
         let keyring = keyring
             .with_requests_per_principal(config.limits.generations_per_principal)
+            .with_keys(config.keys)
             .with_stock(config.stock.clone())
             .with_detached(detached.clone());
         let catalog = Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock)).with_detached(detached.clone());
@@ -189,7 +190,7 @@ fn token_options(config: &Config, pins: Arc<dyn PinMemory>) -> anyhow::Result<Op
 /// # Errors
 /// When the path of this program is not known.
 pub fn probed_token_options(config: &Config, store: Option<Arc<Store>>) -> anyhow::Result<Option<TokenOptions>> {
-    token_options(config, BystanderPins::new(store, &config.state_dir))
+    token_options(config, Arc::new(BystanderPins::new(store, &config.state_dir)))
 }
 
 fn local_provider(config: &Config, store: StoreId, token: Option<&Arc<Pkcs11Provider>>) -> Option<Arc<LocalProvider>> {
@@ -247,7 +248,7 @@ impl Offline {
             config.token = None;
         }
         let owner = new_life(&format!("{}/command", config.instance))?;
-        let pins = BystanderPins::new(Some(Arc::clone(&store)), &config.state_dir);
+        let pins = Arc::new(BystanderPins::new(Some(Arc::clone(&store)), &config.state_dir));
         let components = Components::over(store, &config, owner, pins)?;
         if let Err(failure) = logged_in(&components, config.hosts.login_timeout).await {
             components.close().await;

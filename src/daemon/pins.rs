@@ -51,7 +51,7 @@ impl PinMemory for StorePins {
             let PinAttempt { token, hash, compared, again } = attempt;
             let (owner, now, lease) = (self.owner.clone(), self.clock.now(), self.lease);
             let trial = PinTrial { token, hash, compared, again, owner, now, lease };
-            Ok(match self.store.begin_pin_trial(&trial).await.map_err(unusable)? {
+            Ok(match self.store.begin_pin_trial(&trial).await.map_err(|failure| unusable(&failure))? {
                 PinTrialOutcome::Granted => PinVerdict::Granted,
                 PinTrialOutcome::Refused => PinVerdict::Refused,
                 PinTrialOutcome::Busy => PinVerdict::Busy,
@@ -68,7 +68,7 @@ impl PinMemory for StorePins {
                 PinOutcome::NotTried => PinTrialEnd::NotTried,
             };
             let ended = self.store.end_pin_trial((&token, &hash), &self.owner, end, self.clock.now());
-            ended.await.map_err(unusable)
+            ended.await.map_err(|failure| unusable(&failure))
         })
     }
 }
@@ -83,8 +83,8 @@ pub(super) struct BystanderPins {
 
 impl BystanderPins {
     /// The memory of a command over the store, where there is one, and the state directory.
-    pub(super) fn new(store: Option<Arc<Store>>, state_dir: &Path) -> Arc<dyn PinMemory> {
-        Arc::new(Self { store, file: FilePinMemory::new(state_dir) })
+    pub(super) fn new(store: Option<Arc<Store>>, state_dir: &Path) -> Self {
+        Self { store, file: FilePinMemory::new(state_dir) }
     }
 
     async fn known(&self) -> Result<Vec<PinRecord>, PinMemoryError> {
@@ -131,10 +131,10 @@ impl std::fmt::Debug for BystanderPins {
 }
 
 async fn recall(store: &Store) -> Result<Vec<PinRecord>, PinMemoryError> {
-    let known = store.known_pins().await.map_err(unusable)?;
+    let known = store.known_pins().await.map_err(|failure| unusable(&failure))?;
     Ok(known.into_iter().map(|KnownPin { token, hash, worked }| PinRecord { token, hash, worked }).collect())
 }
 
-fn unusable(failure: StoreError) -> PinMemoryError {
+fn unusable(failure: &StoreError) -> PinMemoryError {
     PinMemoryError(failure.to_string())
 }

@@ -33,7 +33,8 @@ impl StoreOnly {
         // It owns none of the daemon's reservations.
         let owner = new_life(&format!("{}/bystander", config.instance))?;
         let (providers, lease) = (Providers::default(), components::lease(config));
-        let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease);
+        let keyring = Keyring::new(Arc::clone(&store) as Arc<_>, providers, Arc::clone(&clock), owner, lease)
+            .with_keys(config.keys);
         let (keyring, catalog) =
             (Arc::new(keyring), Arc::new(Catalog::new(Arc::clone(&store) as Arc<_>, Arc::clone(&clock))));
         let rotation = components::rotation(config, &store, &keyring, components::policies(config, &catalog), &clock);
@@ -42,7 +43,7 @@ impl StoreOnly {
 
     /// The keyring.
     #[must_use]
-    pub fn keyring(&self) -> &Keyring {
+    pub fn keyring(&self) -> &Arc<Keyring> {
         &self.keyring
     }
 

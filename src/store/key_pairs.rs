@@ -100,6 +100,10 @@ pub(super) async fn set_state(
         (_, KeyState::Deactivated) => (pair.activated_at, Some(now)),
         _ => (pair.activated_at, pair.deactivated_at),
     };
+    let deleted_at = match to {
+        KeyState::PendingDestruction | KeyState::Destroying | KeyState::Destroyed => pair.deleted_at.or(Some(now)),
+        _ => None,
+    };
     let compromised = to == KeyState::Compromised && pair.state != KeyState::PendingDestruction;
     Statement::new(
         "UPDATE key_pairs
@@ -114,7 +118,7 @@ pub(super) async fn set_state(
     .bind(to.name())
     .bind(activated_at.map(Timestamp::as_micros))
     .bind(deactivated_at.map(Timestamp::as_micros))
-    .bind(if to == KeyState::Destroying { Some(now) } else { pair.deleted_at }.map(Timestamp::as_micros))
+    .bind(deleted_at.map(Timestamp::as_micros))
     .bind((to == KeyState::Destroyed).then_some(now.as_micros()))
     .bind(suspended_from.map(KeyState::name))
     .bind(to == KeyState::Suspended && unpublished)

@@ -11,7 +11,7 @@ use crate::harness::{
 fn serve() -> (Scratch, Token, Configuration, Daemon) {
     let dir = Scratch::new();
     let token = Token::fresh(&dir);
-    let configuration = Configuration::new(&dir, &token);
+    let configuration = Configuration::new(&dir, &token).destroying_at_once();
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
     (dir, token, configuration, daemon)

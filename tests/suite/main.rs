@@ -29,6 +29,7 @@ mod concurrency;
 mod configuration;
 mod containers;
 mod decryption;
+mod destruction;
 mod dev;
 mod exchange;
 mod faults;

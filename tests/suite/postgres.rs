@@ -64,7 +64,6 @@ fn a_change_through_one_daemon_is_seen_by_the_other() {
                 (signed(&second, &id) == 404).then_some(())
             });
             let seen = deleted.elapsed();
-            println!("notified {direct}, round {round}: a deletion was seen after {} ms", seen.as_millis());
             assert!(seen < SEEN_WITHIN, "{seen:?}");
             second.get(&key_set(&id)).expect(404);
         }
@@ -134,8 +133,8 @@ fn a_database_that_cannot_be_used_is_refused_with_words() {
         let there = configuration(&dir, &lines).named("there");
         let (fine, said) = check(&there);
         assert!(!fine && said.contains(words), "{words} is not in: {said}");
-        let file = there.write();
-        let started = Launch::command(["serve".as_ref(), "--config".as_ref(), file.as_os_str()]).run();
+        let path = there.write();
+        let started = Launch::command(["serve".as_ref(), "--config".as_ref(), path.as_os_str()]).run();
         let log = String::from_utf8_lossy(&started.stderr).into_owned();
         // The log has quotes escaped.
         let said = log.replace('\\', "");
@@ -161,8 +160,8 @@ impl Bouncer {
         )
         .replace("strongroom = host", "strongroom = user=strongroom host");
         std::fs::write(&ini, text).unwrap();
-        let made = as_postgres("mkdir").arg("-m").arg("711").arg(&directory).status();
-        assert!(made.unwrap().success());
+        let prepared = as_postgres("mkdir").arg("-m").arg("711").arg(&directory).status();
+        assert!(prepared.unwrap().success());
         let child = as_postgres("/usr/sbin/pgbouncer").arg(&ini).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let bouncer = Self(child.unwrap());
         eventually("pgbouncer", PATIENCE, || directory.join(".s.PGSQL.6432").exists().then_some(()));

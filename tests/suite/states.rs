@@ -13,8 +13,9 @@ use crate::harness::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(40);
-/// Both providers, and sweeps by command only.
-const SECTIONS: &str = "[local]\nmaster-key = \"token\"\n[rotation]\nenabled = false";
+/// Both providers, sweeps by command only, and deletions without a window.
+const SECTIONS: &str =
+    "[local]\nmaster-key = \"token\"\n[rotation]\nenabled = false\n[keys]\ndestruction-window = \"0s\"";
 /// How long a daemon may go on with what it knew before another's change.
 const KNOWN_FOR: Duration = Duration::from_secs(3);
 

@@ -36,6 +36,10 @@ pub enum Action {
     Reinstated,
     /// A key pair became known as compromised.
     Compromised,
+    /// A key pair was deleted, and is destroyed when its window ends.
+    DestructionScheduled,
+    /// The destruction of a key pair was cancelled.
+    Restored,
     /// A sweep was held back: the clock stands where it should not.
     RotationHeld,
     /// An operator let sweeps go on.
@@ -83,6 +87,8 @@ impl Action {
         Self::Suspended,
         Self::Reinstated,
         Self::Compromised,
+        Self::DestructionScheduled,
+        Self::Restored,
         Self::RotationHeld,
         Self::RotationResumed,
         Self::DeleteCommitted,
@@ -117,6 +123,8 @@ impl Action {
             Self::Suspended => "key.suspended",
             Self::Reinstated => "key.reinstated",
             Self::Compromised => "key.compromised",
+            Self::DestructionScheduled => "key.destruction-scheduled",
+            Self::Restored => "key.restored",
             Self::RotationHeld => "rotation.held",
             Self::RotationResumed => "rotation.resumed",
             Self::DeleteCommitted => "key.delete-committed",

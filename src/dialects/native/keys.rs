@@ -40,7 +40,7 @@ pub(super) struct KeyView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "signing:orders-2026")]
     ring: Option<String>,
-    /// `Active`, `PreActive`, `Deactivated`, `Suspended` or `Compromised`.
+    /// `Active`, `PreActive`, `Deactivated`, `Suspended`, `Compromised` or `PendingDestruction`.
     #[schema(example = "Active")]
     state: &'static str,
     /// Position in the ring: 1 for the first key.
@@ -79,7 +79,7 @@ pub(super) struct KeyView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     deactivated_at: Option<String>,
-    /// The state that a suspended key is reinstated to.
+    /// The state that a suspended key is reinstated to, or one whose destruction is scheduled, once it is restored.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "Active")]
     suspended_from: Option<&'static str>,
@@ -91,6 +91,10 @@ pub(super) struct KeyView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = DateTime)]
     compromised_at: Option<String>,
+    /// When a key whose destruction is scheduled is destroyed, unless it is restored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = DateTime)]
+    destroy_at: Option<String>,
 }
 
 /// Key pairs, and where to go on.
@@ -115,7 +119,8 @@ pub(super) struct Paging {
     limit: Option<u32>,
 }
 
-/// Lists key pairs of every ring by id, which is by creation; compromised ones too.
+/// Lists key pairs of every ring by id, which is by creation; compromised ones too, and those whose destruction is
+/// scheduled.
 #[utoipa::path(
     get, path = "/v1/keys", operation_id = "listKeys", tag = "Native", params(Paging),
     responses((status = 200, description = "A page.", body = KeyPage), PathRefusals, Refusals)
@@ -215,8 +220,10 @@ pub(super) async fn csr(
 
 /// Deletes a key pair.
 ///
-/// The private key is destroyed in its provider shortly afterwards, unless it was linked. The
-/// Active key of a ring with others is not deleted, nor a key that something refers to.
+/// It leaves its ring and every key set at once. The private key is destroyed in its provider when the configured
+/// window ends, 7 days in a token unless set otherwise, and can be restored until then; shortly afterwards where there is
+/// no window; never, if it was linked. The Active key of a ring with others is not deleted, nor a key that something
+/// refers to.
 #[utoipa::path(
     delete, path = "/v1/keys/{kid}", operation_id = "deleteKey", tag = "Native",
     params(("kid" = String, Path, description = "Kid or id of the key pair.")),
@@ -294,6 +301,7 @@ impl KeyView {
             suspended_from: pair.suspended_from.map(KeyState::name),
             published: (pair.state == KeyState::Suspended).then_some(!pair.unpublished),
             compromised_at: pair.compromised_at.map(|at| at.to_string()),
+            destroy_at: pair.destroy_at.map(|at| at.to_string()),
         }
     }
 }

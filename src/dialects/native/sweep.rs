@@ -51,7 +51,7 @@ pub(super) struct SweepReport {
 pub(super) struct StepView {
     #[schema(example = "signing:orders-2026")]
     key_ring: String,
-    /// `create`, `activate` or `destroy`.
+    /// `create`, `activate`, `replace` or `destroy`.
     #[schema(example = "activate")]
     kind: &'static str,
     /// The key pair that it is about; absent where it is made.

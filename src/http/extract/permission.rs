@@ -45,9 +45,9 @@ pub(crate) mod asked {
 
     actions! {
         Authenticate ChangeRing ChangeSettings CompromiseKey CreateConnection CreateKey Decrypt DeleteConnection
-        DeleteKey DeleteRing ExportKey ImportKey LinkKey ListKeys ReadCapabilities ReadConnection ReadKey ReadMetrics
-        ReadSettings ReinstateKey ReplaceCertificates RequestCertificate RotateRing Sign SuspendKey Sweep
-        UpdateConnection Verify
+        DeleteKey DeleteRing DestroyKey ExportKey ImportKey LinkKey ListKeys ReadCapabilities ReadConnection ReadKey
+        ReadMetrics ReadSettings ReinstateKey ReplaceCertificates RequestCertificate RestoreKey RotateRing Sign
+        SuspendKey Sweep UpdateConnection Verify
     }
 }
 

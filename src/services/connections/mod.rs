@@ -20,12 +20,11 @@ use crate::services::lifecycle::{DocumentChanges, Keyring, RingChange, RingChang
 use crate::services::settings::Connection;
 use crate::store::{
     DocumentKind, DocumentPut, DocumentWrite, ExpectedDocument, KeyPairChange, PutOutcome, Store, StoreError,
-    Transition,
 };
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::clock::Clock;
 use strongroom_domain::error::{Error, ErrorKind, Field, FieldViolation, Reason};
-use strongroom_domain::key::{KeyState, RingId, RingKind};
+use strongroom_domain::key::{RingId, RingKind};
 use strongroom_formats::json::JsonObject;
 
 const KIND: DocumentKind = DocumentKind::Connection;
@@ -201,23 +200,14 @@ impl Connections {
             let found = self.store.delete_document(KIND, id, &[removal]).await?;
             return if found { Ok(()) } else { Err(not_found(id)) };
         }
-        let to = KeyState::Destroying;
-        let moves = keys.iter().map(|pair| Transition {
-            id: pair.id,
-            version: pair.version,
-            to,
-            reactivate: false,
-            unpublished: false,
-            destroy_at: None,
-            now,
-        });
+        let (moves, mut events): (_, Vec<Event>) =
+            keys.iter().map(|pair| self.keyring.deletion(who, pair, now)).unzip();
+        events.push(removal);
         let change = KeyPairChange {
-            moves: moves.collect(),
+            moves,
             documents: vec![DocumentWrite::Remove { kind: KIND, id: id.to_owned() }],
             ..KeyPairChange::default()
         };
-        let event = |pair| self.keyring.event(who, Action::DeleteCommitted, pair, pair.state.to_string());
-        let events = keys.iter().map(event).chain([removal]).collect();
         match self.keyring.commit_change(change, events).await {
             Err(StoreError::DocumentChanged) => return Err(not_found(id)),
             outcome => outcome?,

@@ -30,7 +30,7 @@ use tokio::sync::Notify;
 
 use crate::admission::{Detached, FairQueue, QueueBounds};
 use crate::auth::{Caller, Task};
-use crate::config::StockConfig;
+use crate::config::{KeysConfig, StockConfig};
 use crate::provider::{ProviderError, Providers};
 use crate::store::{LeaseOwner, Store};
 use strongroom_domain::audit::{Action, Event};
@@ -64,6 +64,8 @@ pub struct Keyring {
     pub(in crate::services) lease: Duration,
     /// Generations under way in this process.
     pub(in crate::services) creations_underway: AtomicUsize,
+    /// How long deleted keys can be restored.
+    keys: KeysConfig,
     /// Targets of the stock.
     pub(in crate::services) stock: StockConfig,
     /// Wakes the task that fills the stock.
@@ -85,7 +87,7 @@ const WORK: &str = "generate";
 const BOUNDS: QueueBounds = QueueBounds { concurrency: 8, share: 128 };
 
 impl Keyring {
-    /// A service over a store and providers, owning reservations as `owner`.
+    /// A service over a store and providers, owning reservations as `owner`; deleted keys are destroyed at once.
     #[must_use]
     pub fn new(
         store: Arc<Store>,
@@ -101,6 +103,7 @@ impl Keyring {
             owner,
             lease,
             creations_underway: AtomicUsize::new(0),
+            keys: KeysConfig::NO_WINDOW,
             stock: StockConfig::default(),
             stock_due: Notify::new(),
             reconcile_due: Notify::new(),
@@ -133,6 +136,12 @@ impl Keyring {
     #[must_use]
     pub const fn lease(&self) -> Duration {
         self.lease
+    }
+
+    /// Sets how long deleted keys can be restored before they are destroyed.
+    #[must_use]
+    pub fn with_keys(self, keys: KeysConfig) -> Self {
+        Self { keys, ..self }
     }
 
     /// The same with a stock.

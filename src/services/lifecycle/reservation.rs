@@ -80,7 +80,7 @@ impl Keyring {
         let mut events: Vec<Event> =
             update.state_changes.iter().map(|step| self.state_change_event(who, step)).collect();
         let mut change = KeyPairChange { fence: update.fence, ..KeyPairChange::default() };
-        change.moves = update.state_changes.iter().map(|step| transition(&step.pair, step.to, now)).collect();
+        change.moves = update.state_changes.iter().map(|step| self.transition(&step.pair, step.to, now)).collect();
         for (reservation, finished) in reservations.iter().zip(finished) {
             let pair = &reservation.pair;
             let (provider, kid, attestation) = (pair.provider.name(), &finished.kid, &finished.attestation);
@@ -98,6 +98,13 @@ impl Keyring {
             }
             Err(failure) => Err((reservations, ring_error(&update.ring, failure))),
         }
+    }
+
+    /// Commits the transition of one key pair.
+    pub(super) async fn move_one(self: &Arc<Self>, step: Transition, event: Event) -> Result<KeyPair, StoreError> {
+        let change = KeyPairChange { moves: vec![step], ..KeyPairChange::default() };
+        let lost = || StoreError::Inconsistent("a key that was moved has no row".to_owned());
+        self.commit_change(change, vec![event]).await?.pop().ok_or_else(lost)
     }
 
     /// Commits a change; reads the rows back when the outcome is unknown. What it destroys is soon looked after.
@@ -144,9 +151,17 @@ impl Keyring {
             KeyState::Deactivated => Action::Deactivated,
             KeyState::Suspended => Action::Suspended,
             KeyState::Compromised => Action::Compromised,
+            KeyState::PendingDestruction => Action::DestructionScheduled,
             _ => Action::DeleteCommitted,
         };
         self.event(who, action, &step.pair, step.reason.clone())
+    }
+
+    /// The transition of a pair at the version that the caller saw; one into `PendingDestruction` ends with the window
+    /// of the pair's provider.
+    pub(super) fn transition(&self, pair: &KeyPair, to: KeyState, now: Timestamp) -> Transition {
+        let destroy_at = (to == KeyState::PendingDestruction).then(|| now.plus(self.keys.window(pair.provider)));
+        Transition { destroy_at, ..transition(pair, to, now) }
     }
 
     /// Undoes a reservation: claims the row, destroys the key's objects, leaves a tombstone. Reconcile

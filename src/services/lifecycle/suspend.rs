@@ -6,7 +6,7 @@ use super::Keyring;
 use super::reservation::transition;
 use crate::auth::{Caller, policy};
 use crate::failpoint::{self, Failpoint};
-use crate::store::{KeyPairChange, Transition};
+use crate::store::Transition;
 use strongroom_domain::audit::{Action, Event};
 use strongroom_domain::error::{Error, ErrorKind};
 use strongroom_domain::key::{KeyName, KeyPair, KeyState};
@@ -30,7 +30,7 @@ impl Keyring {
         let sets = if published { "stays in the key sets" } else { "leaves the key sets" };
         let event = self.event(who, Action::Suspended, &pair, format!("{}; {sets}", pair.state));
         let step = transition(&pair, KeyState::Suspended, self.clock.now());
-        self.move_named(Transition { unpublished: !published, ..step }, event).await
+        self.move_suspended(Transition { unpublished: !published, ..step }, event).await
     }
 
     /// Returns a suspended key pair to the state that it came from; a key that was Active is Deactivated where another
@@ -46,15 +46,13 @@ impl Keyring {
             return Err(Error::new(ErrorKind::Conflict, message));
         };
         let event = self.event(who, Action::Reinstated, &pair, format!("{origin} again"));
-        self.move_named(transition(&pair, origin, self.clock.now()), event).await
+        self.move_suspended(transition(&pair, origin, self.clock.now()), event).await
     }
 
-    async fn move_named(self: &Arc<Self>, step: Transition, event: Event) -> Result<KeyPair, Error> {
-        let change = KeyPairChange { moves: vec![step], ..KeyPairChange::default() };
-        let mut moved = self.commit_change(change, vec![event]).await?;
+    async fn move_suspended(self: &Arc<Self>, step: Transition, event: Event) -> Result<KeyPair, Error> {
+        let moved = self.move_one(step, event).await?;
         // What is committed stays, whatever a test wants here.
         let _ = failpoint::hit(Failpoint::SuspendCommit).await;
-        let lost = || Error::new(ErrorKind::Internal, "internal error").with_source("a key that was moved has no row");
-        moved.pop().ok_or_else(lost)
+        Ok(moved)
     }
 }

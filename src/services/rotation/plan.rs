@@ -39,7 +39,7 @@ pub enum StepKind {
     Replace(KeyId),
     /// A Deactivated key leaves the published sets.
     Withdraw(KeyId),
-    /// A Deactivated or surplus key is destroyed.
+    /// A Deactivated, surplus or deleted key is destroyed.
     Destroy(KeyId),
 }
 
@@ -88,7 +88,8 @@ impl Step {
     }
 }
 
-/// The plan of a ring with these key pairs: the visible ones, and a compromised one that awaits its successor.
+/// The plan of a ring with these key pairs: the visible ones, those whose destruction is scheduled, and a compromised
+/// one that awaits its successor.
 ///
 /// Without an Active key nothing is made or moved: a suspended one is meant to return. But a compromised key that was
 /// the current one is succeeded at once, without lead, by the waiting key or by a new one, unless its certificate is
@@ -107,6 +108,7 @@ pub fn plan(ring: &[KeyPair], policy: &Policy, now: Timestamp) -> Plan {
         steps.extend(replace(ring, lost));
     }
     steps.extend(retire(ring, policy, now));
+    steps.extend(scheduled(ring));
     steps.sort_by_key(|step| step.at);
     Plan { steps }
 }
@@ -241,6 +243,12 @@ pub(super) fn first_waiting(ring: &[KeyPair]) -> Option<&KeyPair> {
 /// Whether the daemon can make a successor: the key is no other's, nor is its certificate another's to issue.
 pub(super) fn is_succeeded_here(pair: &KeyPair) -> bool {
     pair.origin != KeyOrigin::Linked && pair.leaf().is_none_or(|leaf| is_issued_by(leaf, leaf))
+}
+
+/// The destruction of keys whose window ends.
+fn scheduled(ring: &[KeyPair]) -> impl Iterator<Item = Step> {
+    let why = "the window of its deletion ends";
+    ring.iter().filter_map(move |pair| Some(step(StepKind::Destroy(pair.id), pair.destroy_at?, why)))
 }
 
 /// Steps for Deactivated keys.

@@ -144,10 +144,8 @@ impl WebKeys {
     /// [`Self::delete`] in the task of its caller.
     async fn delete_here(&self, who: &Caller, ring: &RingId, kid: &Kid) -> Result<MemberDeletion, Error> {
         let now = self.clock.now();
-        let event = |pair: &KeyPair, _| {
-            self.keyring.event(who, Action::DeleteCommitted, pair, "deletion was asked for".to_owned())
-        };
-        let deletion = settled(|| self.store.delete_member(ring, kid, now, event)).await?;
+        let removal = |pair: &KeyPair| self.keyring.deletion(who, pair, now);
+        let deletion = settled(|| self.store.delete_member(ring, kid, removal)).await?;
         if let MemberDeletion::Done(_) = &deletion {
             self.keyring.reconcile_soon(false);
         }
@@ -174,7 +172,10 @@ impl NewWebKey {
 /// When a key last changed.
 #[must_use]
 pub fn change_date(pair: &KeyPair) -> Timestamp {
-    [pair.activated_at, pair.deactivated_at, pair.deleted_at].into_iter().flatten().fold(pair.created_at, Ord::max)
+    [pair.activated_at, pair.deactivated_at, pair.compromised_at, pair.deleted_at]
+        .into_iter()
+        .flatten()
+        .fold(pair.created_at, Ord::max)
 }
 
 /// Makes a change that may be made twice, again while its outcome is unknown.

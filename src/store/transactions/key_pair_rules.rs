@@ -62,7 +62,7 @@ pub(super) async fn prior_outcome(
     let pair = key_pairs::find(conn, earlier.key).await?.ok_or_else(lost)?;
     Ok(Some(match pair.state {
         KeyState::Reserved => ReserveOutcome::InProgress,
-        KeyState::Destroying | KeyState::Destroyed => ReserveOutcome::Deleted,
+        KeyState::PendingDestruction | KeyState::Destroying | KeyState::Destroyed => ReserveOutcome::Deleted,
         // Past `Reserved` it was committed: an abandoned reservation has lost its claim.
         _ => ReserveOutcome::Replay(earlier.key),
     }))

@@ -32,8 +32,8 @@ impl Store {
         })
     }
 
-    /// Commits the deletion of the key of a kid, unless it is the Active one of its ring; with the event that `event`
-    /// gives for the state that it is about to leave.
+    /// Commits the deletion of the key of a kid, unless it is the Active one of its ring, by the transition that
+    /// `removal` gives, with its event.
     ///
     /// # Errors
     /// When the store cannot be written.
@@ -41,12 +41,11 @@ impl Store {
         &self,
         ring: &RingId,
         kid: &Kid,
-        now: Timestamp,
-        event: impl Fn(&KeyPair, KeyState) -> Event + Send + Sync,
+        removal: impl Fn(&KeyPair) -> (Transition, Event) + Send + Sync,
     ) -> Result<MemberDeletion, StoreError> {
         on_database!(self, |pools| {
             let mut transaction = pools.begin("delete_member").await?;
-            let (deletion, events) = delete(transaction.conn(), ring, kid, now, &event).await?;
+            let (deletion, events) = delete(transaction.conn(), ring, kid, &removal).await?;
             if !events.is_empty() {
                 let _revision = self.revise();
                 transaction.commit(&events).await?;
@@ -89,8 +88,7 @@ async fn delete(
     conn: &mut impl Connection,
     ring: &RingId,
     kid: &Kid,
-    now: Timestamp,
-    event: &(impl Fn(&KeyPair, KeyState) -> Event + Send + Sync),
+    removal: &(impl Fn(&KeyPair) -> (Transition, Event) + Send + Sync),
 ) -> Result<(MemberDeletion, Vec<Event>), StoreError> {
     conn.lock_ring(ring).await?;
     let Some(pair) = key_pairs::find_even_deleted(conn, ring, kid).await? else {
@@ -100,9 +98,9 @@ async fn delete(
         KeyState::Active => Ok((MemberDeletion::Active, Vec::new())),
         state if !state.is_visible() => Ok((MemberDeletion::Done(Box::new(pair)), Vec::new())),
         _ => {
-            let events = vec![event(&pair, KeyState::Destroying)];
-            let deleted = transition(conn, &of(&pair, KeyState::Destroying, now)).await?;
-            Ok((MemberDeletion::Done(Box::new(deleted)), events))
+            let (step, event) = removal(&pair);
+            let deleted = transition(conn, &step).await?;
+            Ok((MemberDeletion::Done(Box::new(deleted)), vec![event]))
         }
     }
 }

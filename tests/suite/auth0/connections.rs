@@ -195,7 +195,7 @@ fn no_option_reaches_the_audit_trail() {
 
 fn declared(dir: &Scratch) -> (Token, Configuration) {
     let token = Token::fresh(dir);
-    let configuration = Configuration::new(dir, &token).with(DECLARED);
+    let configuration = Configuration::new(dir, &token).with(DECLARED).destroying_at_once();
     (token, configuration)
 }
 

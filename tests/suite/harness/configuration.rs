@@ -101,6 +101,11 @@ impl Configuration {
         self
     }
 
+    /// The same without a window between a deletion and the destruction in the token.
+    pub fn destroying_at_once(self) -> Self {
+        self.with("[keys]\ndestruction-window = \"0s\"\n")
+    }
+
     /// The same store and token for another daemon.
     pub fn named(mut self, instance: &str) -> Self {
         self.instance = Some(instance.to_owned());

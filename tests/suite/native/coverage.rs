@@ -51,7 +51,7 @@ fn every_operation_has_golden_pairs_for_its_success_and_its_main_refusals() {
         }
     }
     assert!(missing.is_empty(), "tests/golden/native lacks {missing:#?}");
-    assert!(seen >= 29, "{seen} operations under /v1");
+    assert!(seen >= 35, "{seen} operations under /v1");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::harness::{Configuration, Daemon, Launch, Scratch, golden, golden_with, openssl};
 
 fn serve(dir: &Scratch) -> Daemon {
-    let mut daemon = Launch::serve(&Configuration::usual(dir)).start();
+    let mut daemon = Launch::serve(&Configuration::usual(dir).destroying_at_once()).start();
     daemon.await_ready();
     daemon
 }
@@ -81,6 +81,12 @@ fn key_sets_of_rings_are_published_word_by_word() {
 fn keys_are_suspended_and_compromised_word_by_word() {
     let dir = Scratch::new();
     golden(&serve(&dir), "native/key-states");
+}
+
+#[test]
+fn keys_are_destroyed_and_restored_word_by_word() {
+    let dir = Scratch::new();
+    golden(&serve(&dir), "native/destruction");
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(crate) async fn open(options: &TokenOptions, opening: OpenCall, again: bool)
     let memory: Arc<dyn PinMemory> =
         options.pins.clone().unwrap_or_else(|| Arc::new(FilePinMemory::new(&options.state_dir)));
     for _ in 0..COMPARISONS {
-        let records = memory.recall().await.map_err(forgetful)?;
+        let records = memory.recall().await.map_err(|failure| forgetful(&failure))?;
         let failure = match open_trusting(options, &opening, memory.as_ref(), &records).await {
             Err(failure) if matches!(failure.class, FailureClass::PinUntried | FailureClass::PinRemembered) => failure,
             outcome => return outcome,
@@ -37,7 +37,7 @@ pub(crate) async fn open(options: &TokenOptions, opening: OpenCall, again: bool)
         let compared = records.iter().filter(own).map(|record| record.hash.clone()).collect();
         let attempt =
             PinAttempt { token: token.clone(), hash: hash.clone(), compared, again: again && !facts.pin_count_low };
-        match memory.begin(attempt).await.map_err(forgetful)? {
+        match memory.begin(attempt).await.map_err(|failure| forgetful(&failure))? {
             PinVerdict::Granted => {
                 let pin = KnownPin { token, hash: hash.clone(), may_try: true };
                 return attempt_with(options, &opening, memory.as_ref(), pin).await;
@@ -64,12 +64,16 @@ async fn open_trusting(
     for record in records {
         let PinRecord { token, hash, worked } = record.clone();
         let attempt = PinAttempt { token: token.clone(), hash: hash.clone(), compared: Vec::new(), again: false };
-        let may_try = worked && memory.begin(attempt).await.map_err(forgetful)? == PinVerdict::Granted;
+        let may_try =
+            worked && memory.begin(attempt).await.map_err(|failure| forgetful(&failure))? == PinVerdict::Granted;
         known_pins.push(KnownPin { token, hash, may_try });
     }
     let opened = call_open(options, OpenCall { known_pins, ..opening.clone() }).await;
     if let Err(CallFailure { class: FailureClass::PinRefused, pin: Some(hash), facts: Some(facts), .. }) = &opened {
-        memory.end(facts.serial.clone(), hash.clone(), PinOutcome::Refused).await.map_err(forgetful)?;
+        memory
+            .end(facts.serial.clone(), hash.clone(), PinOutcome::Refused)
+            .await
+            .map_err(|failure| forgetful(&failure))?;
     }
     opened
 }
@@ -91,7 +95,7 @@ async fn attempt_with(
         Err(failure) if failure.class == FailureClass::Unavailable && failure.pin.is_none() => return opened,
         Err(_) => PinOutcome::NotTried,
     };
-    memory.end(token, hash, outcome).await.map_err(forgetful)?;
+    memory.end(token, hash, outcome).await.map_err(|failure| forgetful(&failure))?;
     opened
 }
 
@@ -103,6 +107,6 @@ async fn call_open(options: &TokenOptions, opening: OpenCall) -> Result<Opened, 
     }
 }
 
-fn forgetful(failure: PinMemoryError) -> CallFailure {
+fn forgetful(failure: &PinMemoryError) -> CallFailure {
     unavailable(failure.to_string())
 }

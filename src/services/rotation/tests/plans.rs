@@ -215,3 +215,14 @@ fn suspended_key_keeps_its_place_and_its_life() {
         assert_eq!(steps(&ring, &policy, at(400 * 24)), [], "nothing is made, moved or destroyed");
     }
 }
+
+#[test]
+fn deleted_key_is_destroyed_when_its_window_ends_whatever_else_its_ring_plans() {
+    let active = certified(1, KeyState::Active, START, days(365));
+    let deleted = pair(2, KeyState::PendingDestruction, START);
+    let deleted = KeyPair { suspended_from: Some(KeyState::Active), destroy_at: Some(at(30)), ..deleted };
+    let destroyed = (StepKind::Destroy(deleted.id), 30, false);
+    let kept = Policy { schedule: None, overlap: None, ..before_expiry(0, 0) };
+    assert_eq!(steps(std::slice::from_ref(&deleted), &kept, at(6)), std::slice::from_ref(&destroyed));
+    assert_eq!(steps(&[active, deleted], &kept, at(6)), [destroyed]);
+}

@@ -40,7 +40,9 @@ async fn activate(store: &Store, id: &str) -> Activation {
 }
 
 async fn delete(store: &Store, id: &str) -> MemberDeletion {
-    store.delete_member(&ring("web-keys"), &kid(id), at(2), member_event).await.unwrap()
+    let removal =
+        |pair: &KeyPair| (move_of(pair, KeyState::Destroying, at(2)), member_event(pair, KeyState::Destroying));
+    store.delete_member(&ring("web-keys"), &kid(id), removal).await.unwrap()
 }
 
 /// The kids of the Active keys.
