@@ -59,11 +59,11 @@ impl Store {
         match config {
             StoreConfig::Sqlite(path) => {
                 let Some(pool) = sqlite::open_read_only(path).await? else { return Ok(ReadOnlyOpen::Absent) };
-                look(sqlite::pools(pool.clone(), pool), None, DatabasePools::Sqlite).await
+                look(sqlite::pools(pool.clone(), pool), false, None, DatabasePools::Sqlite).await
             }
             StoreConfig::Postgres(config) => {
                 let pools = postgres::open_read_only(config).await?;
-                look(pools, Some(config.id), DatabasePools::Postgres).await
+                look(pools, true, config.id, DatabasePools::Postgres).await
             }
         }
     }
@@ -157,20 +157,21 @@ async fn expect<D: Database>(session: &mut Session<D>, version: i64, expected: S
     Err(StoreError::Inconsistent(format!("{found}; the configuration names the store {expected}")))
 }
 
-/// Looks at a store whose pools are open for reading only; with `shared`, in a database that is there before its tables,
-/// and that must be of the id expected, if one is.
+/// Looks at a store whose pools are open for reading only, and that must be of the id expected, if one is; with
+/// `shared`, the database may be there before its tables.
 async fn look<D: Database>(
     pools: Pools<D>,
-    shared: Option<Option<StoreId>>,
+    shared: bool,
+    expected: Option<StoreId>,
     database: impl FnOnce(Pools<D>) -> DatabasePools,
 ) -> Result<ReadOnlyOpen, StoreError> {
     let mut session = pools.snapshot("open").await?;
     let version = D::schema_version(&mut session.conn).await?;
     let latest = migrations::known(version)?;
-    if let Some(expected) = shared.flatten() {
+    if let Some(expected) = expected {
         expect(&mut session, version, expected).await?;
     }
-    if version == 0 && shared.is_some() {
+    if version == 0 && shared {
         return Ok(ReadOnlyOpen::Absent);
     }
     if version < latest {

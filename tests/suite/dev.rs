@@ -63,7 +63,17 @@ fn dev_touches_its_own_files_only_and_keeps_its_secrets_private() {
     assert!(daemon.stop(Signal::TERM).success());
     assert_eq!(fs::read_to_string(dir.join("notes.txt")).unwrap(), "mine");
 
-    let own = ["admin-token", "pin", "so-pin", "softhsm2.conf", "state", "strongroom.db", "token-label", "tokens"];
+    let own = [
+        "admin-token",
+        "pin",
+        "so-pin",
+        "softhsm2.conf",
+        "state",
+        "strongroom.db",
+        "strongroom.db.dev.lock",
+        "token-label",
+        "tokens",
+    ];
     let known =
         |name: &String| own.contains(&name.as_str()) || name.starts_with("strongroom.db-") || name == "notes.txt";
     let strange: Vec<String> = names_in(&dir).into_iter().filter(|name| !known(name)).collect();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::error::TokenError;
-use crate::link::{log_in_lock, pin, supervise};
+use crate::link::{first_call, log_in_lock, pin};
 use crate::options::{HostCommand, PinSource, Profile, TokenAccess, TokenOptions};
 use crate::protocol::{Call, CallOutcome, FailureClass, InitialiseCall, LockName, Reply, TokenFacts};
 use crate::selector::TokenSelector;
@@ -87,7 +87,7 @@ pub async fn initialise_token(
         pin: file(pin_file),
         lock: LockName { path, of: "a token that is initialised".to_owned() },
     });
-    match supervise::call_new_host(command, environment, &call, INITIALISE_TIMEOUT).await {
+    match first_call::call_new_host(command, environment, &call, INITIALISE_TIMEOUT).await {
         Ok((_, Reply::Done(CallOutcome::Initialised { serial, now }, _))) => {
             Ok(if now { Initialised::Now(serial) } else { Initialised::Before(serial) })
         }

@@ -25,6 +25,7 @@ use suspects::Suspects;
 
 mod calls;
 mod decrypt;
+pub(crate) mod first_call;
 mod keep;
 mod lane;
 mod opening;
@@ -33,7 +34,7 @@ mod process;
 mod recovery;
 mod retry;
 mod sign;
-pub(crate) mod supervise;
+mod supervise;
 mod suspects;
 #[cfg(test)]
 mod tests;

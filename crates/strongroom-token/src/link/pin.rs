@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
+use super::first_call::{call_new_host, unavailable};
 use super::process::HostProcess;
-use super::supervise::{call_new_host, unavailable};
 use crate::options::TokenOptions;
 use crate::pin_memory::{FilePinMemory, PinAttempt, PinMemory, PinMemoryError, PinOutcome, PinRecord, PinVerdict};
 use crate::protocol::{Call, CallFailure, FailureClass, KnownPin, OpenCall, Reply, TokenFacts};

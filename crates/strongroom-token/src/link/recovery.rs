@@ -13,7 +13,8 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::time::sleep;
 
 use super::Inner;
-use super::supervise::{PinTrust, call_new_host};
+use super::first_call::call_new_host;
+use super::supervise::PinTrust;
 use crate::protocol::{Call, LookCall};
 
 /// Between looks at a token that did not open.

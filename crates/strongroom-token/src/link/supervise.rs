@@ -1,8 +1,6 @@
 //! Keeping hosts alive: one task for each, which starts it, waits until it is in trouble,
 //! starts its successor, and only then kills it.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,8 +10,7 @@ use super::process::{HostFault, HostProcess};
 use super::recovery::{Pause, PinTrace, delay_after};
 use super::{Inner, Role, pin};
 use crate::lock_file;
-use crate::options::HostCommand;
-use crate::protocol::{Call, CallFailure, FailureClass, Reply};
+use crate::protocol::FailureClass;
 
 /// A host that lived this long has earned an immediate restart.
 const GOOD_LIFE: Duration = Duration::from_secs(30);
@@ -22,7 +19,7 @@ const PIN_DELAY: Duration = Duration::from_secs(30);
 /// Before a PIN that has worked is tried once more.
 const PIN_SECOND_THOUGHT: Duration = Duration::from_secs(60);
 
-/// For a process to begin, or to end once it is killed.
+/// For a process to end once it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// What is known of the PIN; held while a host starts, so that they start in turn.
@@ -138,47 +135,6 @@ fn pause_after(link: &Inner, class: FailureClass, pin: &mut PinTrust, seen: PinT
     Some(Pause::UntilPinChanges { seen, due: Instant::now() + delay })
 }
 
-/// Starts a process and makes its first call.
-///
-/// # Errors
-/// What the host said, or that it did not say anything.
-pub(crate) async fn call_new_host(
-    command: &HostCommand,
-    environment: &BTreeMap<String, String>,
-    call: &Call,
-    limit: Duration,
-) -> Result<(HostProcess, Reply), CallFailure> {
-    let host = HostProcess::spawn(command, &whole_environment(environment))
-        .map_err(|error| unavailable(format!("{}: {error}", command.program.display())))?;
-    // The clock of the call runs from its `Started`; a process that never gets that far
-    // is given a little more.
-    match timeout(limit + GRACE, host.call(call, limit)).await {
-        Ok(Ok(Reply::Failed(failure))) => Err(failure),
-        Ok(Ok(reply)) => Ok((host, reply)),
-        Ok(Err(_)) if host.fault() == Some(HostFault::Hung) => {
-            Err(unavailable(format!("the module did not open the token within {} s", limit.as_secs())))
-        }
-        Ok(Err(_)) if host.fault() == Some(HostFault::Silent) => {
-            Err(unavailable("the token host stood still while it opened the token".to_owned()))
-        }
-        Ok(Err(_)) => Err(unavailable("the token host died while it opened the token".to_owned())),
-        Err(_) => Err(unavailable("the token host did not begin".to_owned())),
-    }
-}
-
-/// What a host's environment holds: what the configuration names, and little else.
-fn whole_environment(configured: &BTreeMap<String, String>) -> Vec<(OsString, OsString)> {
-    let mut environment: Vec<(OsString, OsString)> =
-        configured.iter().map(|(name, value)| (name.into(), value.into())).collect();
-    let inherited = |name: &str| {
-        name == "CREDENTIALS_DIRECTORY"
-            || cfg!(feature = "test-hooks")
-                && (name.starts_with("STRONGROOM_TEST_") || name == "RUST_LOG" || name == "STRONGROOM_LOG")
-    };
-    environment.extend(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(inherited)));
-    environment
-}
-
 /// Kills a host that has been replaced, and hears it out.
 async fn end(host: Option<Arc<HostProcess>>) {
     if let Some(host) = host {
@@ -186,8 +142,4 @@ async fn end(host: Option<Arc<HostProcess>>) {
         // A process that the kernel will not let go is left behind.
         let _ = timeout(GRACE, host.ended()).await;
     }
-}
-
-pub(super) fn unavailable(detail: String) -> CallFailure {
-    CallFailure::new(FailureClass::Unavailable, detail)
 }
