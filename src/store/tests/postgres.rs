@@ -101,6 +101,8 @@ async fn look_at_a_store_makes_and_changes_nothing() {
     assert!(matches!(looked.ping().await, Err(StoreError::Unavailable(_))));
     assert!(looked.transition(move_of(&pair, KeyState::Destroying, at(1)), &[]).await.is_err());
 
+    let earlier = "DELETE FROM strongroom_migrations WHERE version < (SELECT MAX(version) FROM strongroom_migrations)";
+    sqlx::query(earlier).execute(&mut conn).await.unwrap();
     sqlx::query("UPDATE strongroom_migrations SET version = 4").execute(&mut conn).await.unwrap();
     assert!(matches!(look().await, Ok(ReadOnlyOpen::Outdated { version: 4, .. })));
     sqlx::query("UPDATE strongroom_migrations SET version = 99").execute(&mut conn).await.unwrap();

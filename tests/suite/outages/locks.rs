@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use super::{Bench, lives};
 use crate::harness::{Configuration, Faults, Launch, Scratch, Token, eventually};
 
@@ -64,10 +66,14 @@ fn a_process_that_is_no_orphan_is_left_alone_whatever_it_holds() {
 fn a_holder_of_the_log_in_lock_is_named_and_one_that_outlived_its_client_is_ended() {
     let dir = Scratch::new();
     let (token, faults) = (Token::fresh(&dir), Faults::new(&dir));
-    faults.set("C_Login hang");
     let locks = dir.join("locks");
     let hosts = format!("[hosts]\nlock-dir = \"{}\"", locks.display());
     let configuration = || Configuration::new(&dir, &token).with_faults(&faults).with(&hosts);
+    // A PIN that has worked is tried by every daemon.
+    let mut daemon = Launch::serve(&configuration()).start();
+    daemon.await_ready();
+    daemon.stop(Signal::TERM);
+    faults.set("C_Login hang");
     let daemon = Launch::serve(&configuration()).start();
     let host = eventually("a host", SOON, || daemon.hosts().first().copied());
     let lock = eventually("its lock", SOON, || fs::read_dir(&locks).ok()?.next()?.ok().map(|entry| entry.path()));
