@@ -38,6 +38,7 @@ pub use faults::Faults;
 pub use golden::{golden, golden_with};
 pub use golden_files::{GoldenFiles, responses};
 pub use http::{Answer, Call, block_on};
+pub use lane::on_postgres;
 pub use openssl::{Certificate, keytool, openssl};
 pub use operations::{Operation, operations};
 pub use postgres::{Cluster, as_postgres, store_lines};

@@ -1,6 +1,5 @@
 //! Hosts and tokens that go, and what callers see of it.
 
-use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
@@ -9,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fs, io};
 
 use strongroom::provider::pkcs11::Pkcs11Provider;
 use strongroom::provider::{KeyProvider, ProviderError, TokenProvider};
@@ -18,6 +18,7 @@ use tokio::time::sleep;
 
 use super::bench::{Bench, ES256, generated, kill, message, new_key, program, started, until, verify};
 use super::load::Load;
+use crate::harness::eventually;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killing_signing_hosts_under_load_loses_no_signature() {
@@ -259,13 +260,17 @@ async fn hosts_are_hardened_and_know_only_what_is_configured() {
         assert_eq!(fs::metadata(format!("/proc/{pid}/mem")).unwrap().uid(), 0);
     }
     let keeping = provider.client().keeping_host_pids()[0];
-    let threads = fs::read_dir(format!("/proc/{keeping}/task")).unwrap();
-    let nice = threads.filter_map(|thread| {
-        let stat = fs::read_to_string(thread.unwrap().path().join("stat")).unwrap();
+    let nice_of_session = |thread: io::Result<fs::DirEntry>| {
+        let stat = fs::read_to_string(thread.ok()?.path().join("stat")).ok()?;
         let name = stat.split(['(', ')']).nth(1).unwrap().to_owned();
         let nice = stat.rsplit(')').next().unwrap().split_whitespace().nth(16).unwrap().to_owned();
         name.starts_with("session").then_some(nice)
+    };
+    // A thread names itself once it runs.
+    let nice = eventually("the thread of a session", Duration::from_secs(5), || {
+        let threads = fs::read_dir(format!("/proc/{keeping}/task")).unwrap();
+        Some(threads.filter_map(nice_of_session).collect::<Vec<_>>()).filter(|nice| !nice.is_empty())
     });
-    assert_eq!(nice.collect::<Vec<_>>(), ["10"]);
+    assert_eq!(nice, ["10"]);
     provider.client().stop().await;
 }

@@ -1,7 +1,7 @@
 //! What operators ask: the plan, and a sweep.
 
 use super::*;
-use crate::harness::AUDITOR;
+use crate::harness::{AUDITOR, on_postgres};
 
 #[test]
 fn plan_is_printed_beside_a_running_daemon_and_without_one() {
@@ -69,8 +69,13 @@ fn sweep_is_refused_to_readers_and_odd_queries() {
 fn resume_is_refused_where_another_daemon_is_sweeping() {
     let world = World::new(NEVER);
     let daemon = world.start();
-    let lease = "UPDATE store_meta SET sweeper_instance = 'other', sweeper_life = 'x', \
-                 sweeper_until = (CAST(strftime('%s', 'now') AS INTEGER) + 60) * 1000000";
+    let lease = if on_postgres() {
+        "UPDATE store_meta SET sweeper_instance = 'other', sweeper_life = 'x', \
+         sweeper_until = (CAST(extract(epoch FROM now()) AS BIGINT) + 60) * 1000000"
+    } else {
+        "UPDATE store_meta SET sweeper_instance = 'other', sweeper_life = 'x', \
+         sweeper_until = (CAST(strftime('%s', 'now') AS INTEGER) + 60) * 1000000"
+    };
     crate::harness::tamper(&world.configuration.database(), lease);
     let (fine, said) = world.command("resume", &[]);
     assert!(!fine && said.contains("a sweep is under way"), "{said}");
