@@ -7,6 +7,8 @@ ORACLES = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/strongroom/oracles
 SDKS = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/strongroom/sdks
 TESTS = $(CARGO) test --workspace --features test-hooks
 QUICK = architecture:: auth0:: goldens:: harness:: native:: openapi:: pingfederate:: zitadel::
+# Faults of modules and hosts, which are waited out.
+OF_FAULTS = faults:: outages::
 # What the store has a part in; the provider never meets it.
 ON_POSTGRES = postgres:: recovery:: idempotency:: rotation:: crashes:: concurrency:: keys:: rings:: --skip provider::
 LEFT_OUT = $(addprefix --skip ,$(shell sed '/^\#/d' tests/left-out-of-quick))
@@ -37,7 +39,9 @@ test: setup ## every test that needs no container engine
 	@echo "make test: building the fault-injecting module, the daemon and the tests (minutes the first time)"
 	@tests/part "build of the tests" 5 $(MAKE) --no-print-directory tests-built
 	@tests/part "unit tests" 4 $(MAKE) --no-print-directory unit
-	@STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" tests/part "suite on SQLite" 9 $(TESTS) --test suite -- --skip postgres::
+	@STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" \
+		tests/part "suite on SQLite" 9 $(TESTS) --test suite -- --skip postgres:: $(addprefix --skip ,$(OF_FAULTS))
+	@STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" tests/part faults 3 $(TESTS) --test suite -- $(OF_FAULTS)
 	@STRONGROOM_TEST_STORE=postgres STRONGROOM_ORACLES_PYTHON="$(ORACLES)/bin/python" \
 		tests/part "suite on PostgreSQL" 5 $(TESTS) --test suite -- $(ON_POSTGRES)
 	@tests/closing-line
