@@ -20,6 +20,8 @@ const OLDEST: i32 = 140_000;
 /// What holds the schema's changes of several daemons apart, until the end of a transaction.
 const LOCK_SCHEMA: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s';
      SELECT pg_advisory_xact_lock(7166185129451254)";
+/// A commit is on the disk before it is answered, whatever the role's or the database's settings say.
+const DURABLE: &str = "; SET LOCAL synchronous_commit = on";
 /// How long the outcome of a search for the primary holds for all who ask.
 const SEARCH_HOLDS: Duration = Duration::from_secs(1);
 /// Between two tries to listen for notifications.
@@ -31,7 +33,7 @@ const LOST_CODES: [&str; 3] = ["25006", "08", "57P"];
 
 /// Finds the database and opens the pools of its connections.
 pub(super) async fn open(config: &PostgresConfig) -> Result<Pools<Postgres>, StoreError> {
-    pools(config, begin(config, "READ COMMITTED READ WRITE")).await
+    pools(config, begin(config, "READ COMMITTED READ WRITE") + DURABLE).await
 }
 
 /// The same, for connections that write nothing.
