@@ -2,6 +2,7 @@
 //! its cases with [`every_case!`].
 
 mod changes;
+mod contention;
 mod documents;
 mod lifecycle;
 mod local;
@@ -14,6 +15,7 @@ mod stock;
 use std::sync::Arc;
 
 pub(super) use changes::*;
+pub(super) use contention::*;
 pub(super) use documents::*;
 pub(super) use lifecycle::*;
 pub(super) use local::*;
@@ -92,6 +94,12 @@ macro_rules! every_case {
             ring_is_due_after_each_change_until_a_plan_is_noted
             right_to_sweep_has_one_holder_and_numbers_that_grow
             change_under_an_older_number_is_refused
+            one_claim_for_many_rings_is_kept_once
+            new_document_is_made_once
+            master_key_is_not_retired_beside_a_commit_under_it
+            changes_of_the_same_rings_in_either_order_never_block_each_other
+            epoch_counts_every_change_of_many_at_once
+            fence_that_is_lost_meanwhile_refuses_the_commit
         }
     };
     ($open:path: $($case:ident)*) => {
