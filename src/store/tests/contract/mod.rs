@@ -2,6 +2,7 @@
 //! its cases with [`every_case!`].
 
 mod changes;
+mod contention;
 mod documents;
 mod lifecycle;
 mod local;
@@ -16,6 +17,7 @@ mod stock;
 use std::sync::Arc;
 
 pub(super) use changes::*;
+pub(super) use contention::*;
 pub(super) use documents::*;
 pub(super) use lifecycle::*;
 pub(super) use local::*;
@@ -105,6 +107,12 @@ macro_rules! every_case {
             pin_that_worked_is_tried_once_more_after_a_refusal
             attempts_that_are_cut_short_are_bounded
             pin_that_another_replaces_is_refused
+            one_claim_for_many_rings_is_kept_once
+            new_document_is_made_once
+            master_key_is_not_retired_beside_a_commit_under_it
+            changes_of_the_same_rings_in_either_order_never_block_each_other
+            epoch_counts_every_change_of_many_at_once
+            fence_that_is_lost_meanwhile_refuses_the_commit
         }
     };
     ($open:path: $($case:ident)*) => {
