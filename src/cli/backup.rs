@@ -76,6 +76,8 @@ pub(super) fn back_up(arguments: &BackupArguments) -> anyhow::Result<()> {
         ensure!(!taken.exists(), "{} exists; name a new file", taken.display());
     }
     let unfinished = beside(file, ".part");
+    // Left by a backup that was cut off.
+    remove_if_there(&unfinished)?;
     let copied = block_on(async { Ok(backup::copy(store, &unfinished).await?) });
     let summary = copied.with_context(|| format!("the store cannot be copied to {}", unfinished.display()))?;
     let manifest = Manifest::of(&config, &summary, &unfinished)?;
@@ -258,16 +260,19 @@ fn copy_new(from: &Path, to: &Path) -> anyhow::Result<()> {
     copy().with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
 }
 
-/// Moves a store with the files beside it to a name that says when; returns that name.
+/// Gives a store a second name that says when, and moves the files beside it there; returns that name. The store keeps
+/// its own name until another takes it, so that a start in between never finds none.
 fn put_aside(store: &Path) -> anyhow::Result<PathBuf> {
     let kept = beside(store, &format!(".replaced-{}", SystemClock.now()));
+    // A store that is damaged keeps its log.
+    let _ = block_on(async { Ok(backup::settle(store).await?) });
+    fs::hard_link(store, &kept).with_context(|| format!("cannot keep {}", store.display()))?;
     for suffix in BESIDE {
         let (from, to) = (beside(store, suffix), beside(&kept, suffix));
         if from.exists() {
             fs::rename(&from, &to).with_context(|| format!("cannot rename {}", from.display()))?;
         }
     }
-    rename_synced(store, &kept)?;
     Ok(kept)
 }
 

@@ -67,6 +67,16 @@ pub async fn inspect(path: &Path) -> Result<StoreSummary, StoreError> {
     Ok(summary)
 }
 
+/// Moves the write-ahead log of a store that nobody uses into its file.
+///
+/// # Errors
+/// When the file is no store, or cannot be read or written.
+pub async fn settle(path: &Path) -> Result<(), StoreError> {
+    let mut conn = sqlite::open_existing(path).await?;
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut conn).await?;
+    Ok(conn.close().await?)
+}
+
 async fn summary(conn: &mut SqliteConnection) -> Result<StoreSummary, StoreError> {
     let schema = Sqlite::schema_version(&mut *conn).await?;
     migrations::known(schema)?;

@@ -32,11 +32,7 @@ pub(super) fn of_sqlite() -> Vec<Migration> {
         step(4, "stock", include_str!("migrations/sqlite/0004_stock.sql").into_sql_str()),
         step(5, "retired masters", include_str!("migrations/sqlite/0005_retired_masters.sql").into_sql_str()),
         step(6, "key states", include_str!("migrations/sqlite/0006_key_states.sql").into_sql_str()),
-        step(
-            LATEST,
-            "rules across daemons",
-            include_str!("migrations/sqlite/0007_rules_across_daemons.sql").into_sql_str(),
-        ),
+        step(7, "rules across daemons", include_str!("migrations/sqlite/0007_rules_across_daemons.sql").into_sql_str()),
     ]
 }
 
@@ -45,7 +41,7 @@ pub(super) fn of_postgres() -> Vec<Migration> {
     vec![
         step(6, "foundation", include_str!("migrations/postgres/0006_foundation.sql").into_sql_str()),
         step(
-            LATEST,
+            7,
             "rules across daemons",
             include_str!("migrations/postgres/0007_rules_across_daemons.sql").into_sql_str(),
         ),

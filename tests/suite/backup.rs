@@ -79,10 +79,37 @@ fn backup_is_made_while_signatures_go_on_and_its_restore_signs_with_every_key() 
     let aside = fs::read_dir(&*dir).unwrap().map(|entry| entry.unwrap().path());
     let aside: Vec<PathBuf> = aside.filter(|path| path.display().to_string().contains(".replaced-")).collect();
     assert_eq!(values(&aside[0], EVERY_KEY).len(), 3, "the former store is whole");
+    assert_eq!(mode(&aside[0]), 0o600);
 
     let mut daemon = Launch::serve(&configuration).start();
     daemon.await_ready();
     assert_eq!(["a", "b", "later"].map(|id| signs(&daemon, id)), [200, 200, 404]);
+}
+
+#[test]
+fn store_of_a_daemon_that_was_killed_is_put_aside_with_its_last_changes() {
+    let dir = Scratch::new();
+    let configuration = Configuration::usual(&dir);
+    let file = dir.join("backup.db");
+    let start = || {
+        let mut daemon = Launch::serve(&configuration).start();
+        daemon.await_ready();
+        daemon
+    };
+    drop(start());
+    // Left by a backup that was cut off.
+    fs::write(dir.join("backup.db.part"), b"half").unwrap();
+    let (copied, said) = command("backup", &configuration, &file, &[]);
+    assert!(copied && said.contains("0 key pairs"), "{said}");
+    let daemon = start();
+    made(&daemon, "last");
+    daemon.kill();
+
+    let (restored, said) = command("restore", &configuration, &file, &["--replace"]);
+    assert!(restored, "{said}");
+    let aside = said.lines().find_map(|line| line.strip_prefix("the former store is now ")).unwrap();
+    assert_eq!(values(Path::new(aside), EVERY_KEY).len(), 1, "the last change is kept");
+    assert_eq!(values(&configuration.database(), EVERY_KEY), Vec::<String>::new());
 }
 
 #[test]
